@@ -1,0 +1,44 @@
+"""Deep nets for imbalanced classification, behind scikit-learn's interface.
+
+The rooms of the house, each a noun:
+
+===================  ==========================================================
+`neural_network`     `ImbalancedNetClassifier`, `ImbalancedMLPClassifier`
+`losses`             weighted, focal, asymmetric, ... losses, with their inverses
+`weights`            `compute_pos_weight`, `compute_label_weight` and a transformer
+`model_selection`    multilabel-stratified splitters
+`metrics`            scores and imbalance measures that read missing labels
+`calibration`        calibrators for what has no exact inverse
+`datasets`           generators of imbalanced problems
+`modules`            the torch modules used as defaults
+`preprocessing`      the input stage of the default net
+===================  ==========================================================
+
+Submodules load on first use, so ``import skimbalance`` costs next to nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "calibration",
+    "datasets",
+    "losses",
+    "metrics",
+    "model_selection",
+    "modules",
+    "neural_network",
+    "preprocessing",
+    "weights",
+]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *__all__]

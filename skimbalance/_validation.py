@@ -1,0 +1,415 @@
+"""Checks and counts of targets and weights: what every room asks of its input.
+
+A label matrix leaves here in one form: ``int8``, dense or CSR, 1 for a positive, 0 for
+a negative, ``MISSING`` (-1) for a label that nobody looked at. One byte a cell keeps a
+dense matrix an eighth of its usual size, and no later line needs to think about NaN.
+
+This is also the only door to scikit-learn's private helpers.
+"""
+
+import difflib
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, _num_samples
+
+MISSING = -1
+
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
+
+n_samples_of = _num_samples
+
+
+def closest(name, options):
+    """Return ``" Did you mean 'x'?"``, or an empty string when nothing is close."""
+    matches = difflib.get_close_matches(str(name), [str(option) for option in options])
+    if not matches:
+        return ""
+    return " Did you mean " + " or ".join(repr(match) for match in matches) + "?"
+
+
+def check_choice(name, value, options):
+    """Raise a ValueError that lists the options unless `value` is one of them."""
+    if value not in options:
+        known = ", ".join(repr(option) for option in sorted(options))
+        raise ValueError(
+            f"{name}={value!r} is not known.{closest(value, options)} Use one of "
+            f"{known}."
+        )
+
+
+def check_interval(name, value, low, high=np.inf, *, closed="both"):
+    """Raise a ValueError unless the number `value` lies between `low` and `high`."""
+    left, right = "(["[closed in ("both", "left")], ")]"[closed in ("both", "right")]
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    inside = number and (
+        low < value < high
+        or (closed in ("both", "left") and value == low)
+        or (closed in ("both", "right") and value == high)
+    )
+    if not inside:
+        raise ValueError(
+            f"{name}={value!r} must be a number in {left}{low}, {high}{right}."
+        )
+
+
+def column_names(y):
+    """Return the column names of a data frame as strings, None for anything else."""
+    columns = getattr(y, "columns", None)
+    if columns is None:
+        return None
+    return np.asarray([str(column) for column in columns], dtype=object)
+
+
+def _describe_bad_labels(name, values):
+    shown = ", ".join(f"{value:g}" for value in values[:3])
+    return (
+        f"{name} contains the value {shown}, but a label matrix holds only 0, 1 and "
+        f"NaN (a missing label). If {values[0]:g} stands for a missing label, pass "
+        f"np.where({name} == {values[0]:g}, np.nan, {name}). "
+        "Note that scikit-learn's cross_val_predict re-encodes NaN labels as an "
+        "integer of their own; with missing labels use GridSearchCV or a loop over "
+        "MultilabelStratifiedKFold instead."
+    )
+
+
+def _encode_cells(cells, name):
+    """Turn an array of 0, 1 and NaN of any shape into int8 with -1 for NaN."""
+    if cells.dtype == bool:
+        return cells.view(np.int8)
+    if cells.dtype.kind not in "iuf":
+        try:
+            cells = cells.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name} must hold 0, 1 or NaN, got values of type {cells.dtype}."
+            ) from error
+    codes = (cells == 1).astype(np.int8)
+    bad = (codes == 0) & (cells != 0)
+    if not bad.any():
+        return codes
+    missing = np.isnan(cells)
+    wrong = np.unique(cells[bad & ~missing])
+    if wrong.size:
+        raise ValueError(_describe_bad_labels(name, wrong))
+    codes[missing] = MISSING
+    return codes
+
+
+def _encode_sparse(y, name):
+    y = sp.csr_array(y)
+    if not y.has_canonical_format:
+        y = y.copy()
+        y.sum_duplicates()
+    codes = sp.csr_array(
+        (_encode_cells(y.data, name), y.indices, y.indptr), shape=y.shape
+    )
+    if not codes.data.all():
+        codes = codes.copy()
+        codes.eliminate_zeros()
+    return codes
+
+
+def check_label_matrix(y, name="y"):
+    """Return `y` as an int8 label matrix: 1, 0, and -1 where the label is missing.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, data frame} of shape (n_samples, n_labels) or \
+            (n_samples,)
+        0, 1 and NaN; a 1-D `y` is taken as one label. In a sparse matrix a cell that
+        is not stored is 0 and a stored NaN is a missing label.
+    name : str
+        How the error messages call it.
+
+    Returns
+    -------
+    ndarray or csr_array of int8, shape (n_samples, n_labels)
+    """
+    if sp.issparse(y):
+        labels = _encode_sparse(y, name)
+    else:
+        y = _as_array(y, name)
+        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, name)
+    if labels.ndim != 2:
+        raise ValueError(f"{name} must have two dimensions, got {labels.ndim}.")
+    if labels.shape[0] == 0 or labels.shape[1] == 0:
+        raise ValueError(
+            f"{name} has shape {labels.shape}: at least one row and one label are "
+            "needed."
+        )
+    return labels
+
+
+def _as_array(y, name):
+    return check_array(
+        y,
+        accept_sparse="csr",
+        dtype=None,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+        input_name=name,
+    )
+
+
+@dataclass(frozen=True)
+class Target:
+    """What `y` is, in the form that training reads.
+
+    `values` is a label matrix (see `check_label_matrix`) for the binary and multilabel
+    kinds, with one column for a 1-D `y`, and class indices ``(n_samples,)`` of int64
+    for the multiclass kind.
+    """
+
+    kind: str
+    values: object
+    classes: np.ndarray
+    label_names: np.ndarray | None = None
+    dtype: np.dtype | None = None
+    sparse_type: type | None = None
+
+    @property
+    def n_outputs(self):
+        return len(self.classes) if self.kind == MULTICLASS else self.values.shape[1]
+
+    def take(self, rows):
+        """Return the label matrix or the class indices of some rows."""
+        return self.values[rows]
+
+
+def _label_classes(n_labels):
+    return np.tile([0, 1], (n_labels, 1))
+
+
+def _is_single_label_column(y):
+    """Whether an (n, 1) array is one column of a label matrix: 0, 1 and NaN."""
+    if y.dtype == bool:
+        return True
+    return y.dtype.kind in "iuf" and bool(np.all((y == 0) | (y == 1) | np.isnan(y)))
+
+
+def check_target(y, name="y"):
+    """Find out what kind of target `y` is and encode it.
+
+    Returns
+    -------
+    Target
+    """
+    if y is None:
+        raise ValueError(
+            f"requires {name} to be passed, but the target {name} is None."
+        )
+    if sp.issparse(y):
+        labels = check_label_matrix(y, name)
+        return Target(
+            MULTILABEL,
+            labels,
+            _label_classes(labels.shape[1]),
+            dtype=y.dtype,
+            sparse_type=sp.csr_matrix if isinstance(y, sp.spmatrix) else sp.csr_array,
+        )
+    names = column_names(y)
+    y = _as_array(y, name)
+    if sp.issparse(y):  # a data frame of sparse columns
+        return check_target(y, name)
+    if y.ndim == 2 and (y.shape[1] != 1 or _is_single_label_column(y)):
+        labels = check_label_matrix(y, name)
+        dtype = np.dtype(np.float64) if y.dtype == object else y.dtype
+        return Target(MULTILABEL, labels, _label_classes(labels.shape[1]), names, dtype)
+    return _check_1d_target(y, name)
+
+
+def _check_1d_target(y, name):
+    if y.ndim > 2 or y.ndim == 0:
+        raise ValueError(f"{name} must have one or two dimensions, got {y.ndim}.")
+    if y.ndim == 2:
+        warnings.warn(
+            f"A column-vector {name} was passed when a 1d array was expected. Please "
+            f"change the shape of {name} to (n_samples,), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        y = y.ravel()
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError(
+            f"{name} contains NaN or infinity. A missing label is NaN in a 2-D label "
+            "matrix only; drop the rows of a 1-D target that has no value."
+        )
+    if y.size == 0:
+        raise ValueError(f"{name} is empty: at least one row is needed.")
+    check_classification_targets(y)
+    classes, index = np.unique(y, return_inverse=True)
+    if type_of_target(y) == MULTICLASS and len(classes) > 2:
+        return Target(MULTICLASS, index.astype(np.int64), classes, dtype=y.dtype)
+    labels = (index == len(classes) - 1).astype(np.int8).reshape(-1, 1)
+    return Target(BINARY, labels, classes, dtype=y.dtype)
+
+
+def encode_like(y, kind, classes, name="y"):
+    """Encode `y` as an earlier target was: same kind, classes and labels.
+
+    Parameters
+    ----------
+    y : array-like or sparse matrix
+    kind : str
+        As `Target.kind`.
+    classes : ndarray
+        As `Target.classes`.
+    name : str
+
+    Returns
+    -------
+    ndarray or csr_array
+        As `Target.values`.
+    """
+    if kind == MULTILABEL:
+        labels = check_label_matrix(y, name)
+        if labels.shape[1] != len(classes):
+            raise ValueError(
+                f"{name} has {labels.shape[1]} labels, but {len(classes)} were fitted."
+            )
+        return labels
+    y = np.ravel(_as_array(y, name))
+    index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = np.unique(y[classes[index] != y])
+    if unknown.size:
+        raise ValueError(
+            f"{name} contains the classes {unknown[:5]!r}, which are not among the "
+            f"known ones: {classes!r}."
+        )
+    if kind == MULTICLASS:
+        return index.astype(np.int64)
+    return (index == len(classes) - 1).astype(np.int8).reshape(-1, 1)
+
+
+def check_weights(sample_weight, n_samples, n_labels=None, name="sample_weight"):
+    """Return row or cell weights as a float64 array, or None.
+
+    Parameters
+    ----------
+    sample_weight : None, array-like of shape (n_samples,) or (n_samples, n_labels), \
+            or sparse matrix of shape (n_samples, n_labels)
+        A sparse matrix holds what the weight of a cell exceeds 1 by, as
+        `PosWeightTransformer.transform` returns it.
+    n_samples : int
+    n_labels : int or None
+        None where a weight for each cell makes no sense.
+    name : str
+
+    Returns
+    -------
+    None, ndarray or csr_array
+        The sparse form stays what it is: the excess over one.
+    """
+    if sample_weight is None:
+        return None
+    if sp.issparse(sample_weight):
+        weight = sp.csr_array(sample_weight).astype(np.float64)
+        lowest = 1 + min(weight.data.min(initial=0.0), 0.0)
+    else:
+        weight = np.asarray(sample_weight)
+        if weight.ndim < 2:
+            rows = np.empty((n_samples, 0))
+            weight = _check_sample_weight(sample_weight, rows, dtype=np.float64)
+        weight = weight.astype(np.float64, copy=False)
+        lowest = weight.min(initial=0.0)
+    allowed = [(n_samples,)] + ([(n_samples, n_labels)] if n_labels else [])
+    if weight.shape not in allowed:
+        shapes = " or ".join(str(shape) for shape in allowed)
+        raise ValueError(f"{name} has shape {weight.shape}, expected {shapes}.")
+    values = weight.data if sp.issparse(weight) else weight
+    if not np.isfinite(values).all() or lowest < 0:
+        raise ValueError(f"{name} must be finite and not negative.")
+    if not sp.issparse(weight) and not weight.any():
+        raise ValueError(f"{name} is zero everywhere: nothing is left to learn from.")
+    return weight
+
+
+def _count_dense(labels, value, weight):
+    counts = np.zeros(labels.shape[1])
+    for start in range(0, labels.shape[0], 4096):
+        rows = slice(start, start + 4096)
+        hit = labels[rows] == value
+        if weight is None:
+            counts += hit.sum(axis=0)
+        elif weight.ndim == 1:
+            counts += weight[rows] @ hit
+        else:
+            counts += (weight[rows] * hit).sum(axis=0)
+    return counts
+
+
+def _cells_with(labels, value):
+    """Return the indicator of the stored cells that hold `value`."""
+    hit = labels.data == value
+    if hit.all():
+        return labels if value == 1 else abs(labels)
+    cells = sp.csr_array(
+        (hit.astype(np.int8), labels.indices.copy(), labels.indptr.copy()),
+        shape=labels.shape,
+    )
+    cells.eliminate_zeros()
+    return cells
+
+
+def _count_sparse(labels, value, weight):
+    cells = _cells_with(labels, value)
+    counts = np.bincount(cells.indices, minlength=labels.shape[1]).astype(np.float64)
+    if weight is None:
+        return counts
+    if sp.issparse(weight):
+        return counts + np.asarray(cells.multiply(weight).sum(axis=0)).ravel()
+    if weight.ndim == 1:
+        return cells.T @ weight
+    return np.asarray(cells.multiply(weight).sum(axis=0)).ravel()
+
+
+def _total_weight(n_samples, weight):
+    if weight is None:
+        return n_samples
+    if sp.issparse(weight):
+        return n_samples + weight.sum(axis=0)
+    return weight.sum(axis=0)
+
+
+def count_labels(labels, sample_weight=None):
+    """Count the positives and the negatives of each label among its observed cells.
+
+    Parameters
+    ----------
+    labels : ndarray or csr_array of int8, shape (n_samples, n_labels)
+        From `check_label_matrix`.
+    sample_weight : None, ndarray or csr_array
+        From `check_weights`.
+
+    Returns
+    -------
+    n_positive, n_negative : ndarray of float64, shape (n_labels,)
+    """
+    if not sp.issparse(labels):
+        if sp.issparse(sample_weight):
+            sample_weight = 1 + sample_weight.toarray()
+        return tuple(_count_dense(labels, value, sample_weight) for value in (1, 0))
+    n_positive = _count_sparse(labels, 1, sample_weight)
+    n_missing = _count_sparse(labels, MISSING, sample_weight)
+    total = _total_weight(labels.shape[0], sample_weight)
+    return n_positive, np.maximum(total - n_missing - n_positive, 0.0)
+
+
+def check_same_length(**arrays):
+    """Raise a ValueError naming the arguments unless all have as many rows."""
+    present = {name: array for name, array in arrays.items() if array is not None}
+    lengths = {name: _num_samples(array) for name, array in present.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {shown}."
+        )

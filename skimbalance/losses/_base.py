@@ -1,0 +1,599 @@
+"""The contract of a loss, and what every loss gets for free.
+
+Training may distort scores as it likes, because the distortion can be undone: the score
+``z`` that minimises the expected loss of one label satisfies
+``eta * l_pos'(z) + (1 - eta) * l_neg'(z) = 0``, hence
+
+    eta = P(y = 1 | x) = l_neg'(z) / (l_neg'(z) - l_pos'(z)).
+
+One formula covers every pointwise loss, a user's own included, by autograd; a closed
+form only makes it faster and exact in the tails. For softmax losses the posterior is
+the left null vector of the matrix ``d l_y / d z_k``.
+
+Weights and reduction stay outside: a loss maps scores and targets to unreduced values.
+"""
+
+import torch
+from sklearn.base import BaseEstimator
+from torch.autograd.function import once_differentiable
+
+from skimbalance._validation import BINARY, MULTICLASS, MULTILABEL
+from skimbalance.losses._inverse import (
+    continue_linearly,
+    derivative,
+    solve_fixed_point,
+    solve_increasing,
+)
+
+# The least eta that is told from zero before `setup` has counted the rows.
+_UNSEEN_FLOOR = 5e-7
+# Cells of a block that is worked on at a time: a few such tensors fit a CPU's cache.
+_BLOCK_CELLS = 2**17
+
+
+def at_least_float32(scores):
+    """Compute in float32 what comes in half precision; leave the rest alone."""
+    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+
+
+def _float64(values):
+    return torch.as_tensor(values, dtype=torch.float64)
+
+
+class Loss(BaseEstimator, torch.nn.Module):
+    """Base of all losses: a torch module that scikit-learn can clone.
+
+    Constructor parameters are stored under their own names, unchanged. What a loss
+    learns from the label counts goes into buffers with a trailing underscore, in
+    `setup`, which estimators call on a clone. Think twice before adding here.
+    """
+
+    target_types = ()
+    invertible = True
+
+    def __init__(self):
+        super().__init__()
+
+    def setup(self, n_positive, n_negative):
+        """Learn what the loss needs from the label counts.
+
+        Parameters
+        ----------
+        n_positive, n_negative : array-like of shape (n_outputs,)
+            Weighted counts of the observed cells. For a multiclass target, of the rows
+            in the class and out of it.
+
+        Returns
+        -------
+        self : Loss
+            The same object, with its buffers set.
+        """
+        self.set_state("n_positive_", n_positive)
+        self.set_state("n_negative_", n_negative)
+        return self
+
+    def set_state(self, name, values):
+        """Register a float64 buffer learnt in `setup`.
+
+        Parameters
+        ----------
+        name : str
+            With a trailing underscore.
+        values : array-like
+            What to store.
+        """
+        values = _float64(values).detach().clone()
+        if name in self._buffers:
+            self._buffers[name] = values
+        else:
+            self.register_buffer(name, values)
+
+    def state(self, name, like):
+        """Return a buffer learnt in `setup`, in the dtype and on the device of `like`.
+
+        Parameters
+        ----------
+        name : str
+            The buffer.
+        like : Tensor
+            The scores.
+
+        Returns
+        -------
+        Tensor
+            Of shape (n_outputs,).
+
+        Raises
+        ------
+        RuntimeError
+            If `setup` has not been called.
+        """
+        if name not in self._buffers:
+            raise RuntimeError(
+                f"{type(self).__name__} learns from the label counts: call "
+                "setup(n_positive, n_negative) before using it."
+            )
+        return self._buffers[name].to(device=like.device, dtype=like.dtype)
+
+
+class _FusedPointwise(torch.autograd.Function):
+    """Unreduced loss whose gradient is computed beside the value."""
+
+    @staticmethod
+    def forward(ctx, loss, scores, targets):
+        value, gradient = _blockwise(loss, scores, targets)
+        ctx.save_for_backward(gradient)
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_output):
+        (gradient,) = ctx.saved_tensors
+        return None, gradient * grad_output, None
+
+
+class _FusedWeightedSum(torch.autograd.Function):
+    """``sum(weight * loss)``, keeping one tensor of the batch's size."""
+
+    @staticmethod
+    def forward(ctx, loss, scores, targets, weight):
+        value, gradient = _blockwise(loss, scores, targets)
+        if weight is not None:
+            value, gradient = value.mul_(weight), gradient.mul_(weight)
+        ctx.save_for_backward(gradient)
+        return value.sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_output):
+        (gradient,) = ctx.saved_tensors
+        return None, gradient * grad_output, None, None
+
+
+def _blockwise(loss, scores, targets):
+    """Call `value_and_gradient` on blocks of rows that stay in the CPU's cache."""
+    rows = max(1, _BLOCK_CELLS // max(1, scores[:1].numel()))
+    small = rows >= len(scores) or scores.device.type != "cpu"
+    if small or torch.compiler.is_compiling():
+        return loss.value_and_gradient(scores, targets)
+    value, gradient = torch.empty_like(scores), torch.empty_like(scores)
+    for start in range(0, len(scores), rows):
+        block = slice(start, start + rows)
+        value[block], gradient[block] = loss.value_and_gradient(
+            scores[block], targets[block]
+        )
+    return value, gradient
+
+
+class PointwiseLoss(Loss):
+    """Base of losses that are a sum over the labels: binary and multilabel targets.
+
+    A subclass writes `positive` and `negative`, elementwise in the scores, and gets the
+    rest: soft targets, half precision, the inverse and the starting bias. Write
+    ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite.
+
+    Two methods are optional, both proved by the test harness rather than trusted:
+    `value_and_gradient`, where autograd would need many passes over the batch, and
+    `unit_log_odds`, the map from scores to log-odds, where there is a closed form; with
+    ``unit_log_odds_total = True`` where that is finite and increasing for all scores.
+
+    A class that cannot be undone sets ``invertible = False`` and is calibrated on
+    held-out rows instead.
+
+    See Also
+    --------
+    SoftmaxLoss : For multiclass targets.
+    SetLoss : For losses that couple the labels of a row.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import torch.nn.functional as F
+    >>> from skimbalance.losses import PointwiseLoss
+    >>> class SquaredLogLoss(PointwiseLoss):
+    ...     def positive(self, scores):
+    ...         return F.softplus(-scores) ** 2
+    ...     def negative(self, scores):
+    ...         return F.softplus(scores) ** 2
+    >>> loss = SquaredLogLoss()
+    >>> loss(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.0]))
+    tensor([0.4805, 4.5238])
+    >>> loss.log_odds(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-2.4332,  0.0000,  2.4332], dtype=torch.float64)
+    """
+
+    target_types = (BINARY, MULTILABEL)
+    unit_log_odds_total = False
+
+    def positive(self, scores):
+        """Return the loss of each score where the label is 1.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores (logits).
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_labels)
+            Unreduced.
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must define positive(scores)."
+        )
+
+    def negative(self, scores):
+        """Return the loss of each score where the label is 0.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores (logits).
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_labels)
+            Unreduced.
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must define negative(scores)."
+        )
+
+    def value_and_gradient(self, scores, targets):
+        """Return the unreduced loss and its derivative by the score, without autograd.
+
+        Optional. A class that defines it is evaluated in one pass over the batch.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores, at least float32.
+        targets : Tensor of shape (n_samples, n_labels)
+            In [0, 1], of the dtype of the scores.
+
+        Returns
+        -------
+        value, gradient : Tensor of shape (n_samples, n_labels)
+            Two new tensors, which the caller may overwrite.
+
+        Raises
+        ------
+        NotImplementedError
+            If the class leaves its gradient to autograd.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} leaves its gradient to autograd."
+        )
+
+    def unit_log_odds(self, scores):
+        """Return the log-odds of eta for scores trained without `pos_weight`.
+
+        By default ``log l_neg' - log(-l_pos')``, by autograd. A class that gives a
+        closed form, in differences of logs, is exact in the tails.
+
+        Parameters
+        ----------
+        scores : Tensor of float64, shape (n_samples, n_labels)
+            Raw scores.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_samples, n_labels)
+            Unless ``unit_log_odds_total`` is True, not used where it is flat or not
+            finite.
+        """
+        with torch.enable_grad():
+            scores = scores.detach().requires_grad_()
+            falling = derivative(self.positive(scores), scores)
+            rising = derivative(self.negative(scores), scores)
+        return rising.log() - (-falling).log()
+
+    @classmethod
+    def _defines(cls, method):
+        return getattr(cls, method) is not getattr(PointwiseLoss, method)
+
+    def forward(self, scores, targets):
+        """Return the unreduced loss.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores (logits). Half precision is computed in float32.
+        targets : Tensor of shape (n_samples, n_labels)
+            0 and 1, or soft targets between them, which mix the two terms.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_labels)
+            At least float32.
+        """
+        scores = at_least_float32(scores)
+        targets = targets.to(scores.dtype)
+        if self._defines("value_and_gradient"):
+            return _FusedPointwise.apply(self, scores, targets)
+        return targets * self.positive(scores) + (1 - targets) * self.negative(scores)
+
+    def weighted_sum(self, scores, targets, weight=None):
+        """Return ``sum(weight * forward(scores, targets))``, with less memory.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores (logits).
+        targets : Tensor of shape (n_samples, n_labels)
+            In [0, 1].
+        weight : Tensor broadcastable to (n_samples, n_labels), default=None
+            Weight of each cell.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The sum.
+        """
+        if self._defines("value_and_gradient") and not self._defines("forward"):
+            scores = at_least_float32(scores)
+            targets = targets.to(scores.dtype)
+            return _FusedWeightedSum.apply(self, scores, targets, weight)
+        value = self(scores, targets)
+        return value.sum() if weight is None else (value * weight).sum()
+
+    def log_odds(self, scores, pos_weight=1.0):
+        """Return the log-odds of ``P(y = 1 | x)`` that a trained score stands for.
+
+        Parameters
+        ----------
+        scores : Tensor or array-like of shape (n_samples, n_labels)
+            Raw scores.
+        pos_weight : float or array-like of shape (n_labels,), default=1.0
+            The weight of the positives that the scores were trained with.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_samples, n_labels)
+            Finite and strictly increasing for scores up to 1e4. Where the map is flat
+            (asymmetric loss below its margin) it goes on linearly from the point at
+            which eta falls to ``0.5 / (n + 1)``, n being the number of rows seen in
+            `setup`, so that no ranks are tied.
+        """
+        scores = _float64(scores)
+        return self._link(pos_weight, scores.device)(scores)
+
+    def initial_scores(self, prior, pos_weight=1.0):
+        """Return the scores at which the loss predicts the base rates.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_labels,)
+            Base rates, strictly between 0 and 1.
+        pos_weight : float or array-like of shape (n_labels,), default=1.0
+            The weight of the positives in training.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_labels,)
+            The inverse of `log_odds` at the prior, by bisection.
+        """
+        prior = torch.atleast_1d(_float64(prior))
+        link = self._link(pos_weight, prior.device)
+        return solve_increasing(link, torch.logit(prior))
+
+    def _link(self, pos_weight, device):
+        """Return the function from scores to log-odds for this `pos_weight`."""
+        shift = _float64(pos_weight).to(device).log()
+        if self.unit_log_odds_total:
+            return lambda scores: self.unit_log_odds(scores) - shift
+        floor = torch.atleast_1d(torch.logit(self._floor().to(device)) + shift)
+        probe = torch.zeros((1, 1), dtype=torch.float64, device=device)
+        n_columns = max(len(floor), self.positive(probe).shape[1])
+        link = continue_linearly(self.unit_log_odds, floor, n_columns)
+        return lambda scores: link(scores) - shift
+
+    def _floor(self):
+        """The least eta that the counted rows can tell from zero."""
+        if "n_positive_" not in self._buffers:
+            return _float64(_UNSEEN_FLOOR)
+        return 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
+
+
+class SoftmaxLoss(Loss):
+    """Base of losses for multiclass targets: one value a row from all its scores.
+
+    A subclass writes ``forward(scores, targets)``, with class indices as targets, and
+    gets the posterior and the starting bias. `closed_form_log_posterior` is optional:
+    without it the posterior is the left null vector of the matrix of derivatives.
+
+    See Also
+    --------
+    PointwiseLoss : For binary and multilabel targets.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import SoftmaxLoss
+    >>> class SquaredSoftmaxLogLoss(SoftmaxLoss):
+    ...     def forward(self, scores, targets):
+    ...         rows = torch.arange(len(scores))
+    ...         return scores.log_softmax(dim=1)[rows, targets] ** 2
+    >>> loss = SquaredSoftmaxLogLoss()
+    >>> loss.log_probabilities(torch.tensor([[0.0, 0.0, 1.0]])).exp()
+    tensor([[0.1037, 0.1037, 0.7927]], dtype=torch.float64)
+    """
+
+    target_types = (MULTICLASS,)
+
+    def forward(self, scores, targets):
+        """Return the loss of each row.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_classes)
+            Raw scores (logits).
+        targets : Tensor of int64, shape (n_samples,)
+            Index of the true class.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            Unreduced, at least float32.
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must define forward(scores, targets)."
+        )
+
+    def closed_form_log_posterior(self, scores):
+        """Return the log of the posterior, up to a constant in each row.
+
+        Optional.
+
+        Parameters
+        ----------
+        scores : Tensor of float64, shape (n_samples, n_classes)
+            Raw scores.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_samples, n_classes)
+            Need not be normalised.
+        """
+        slopes = [self._slopes(scores, k) for k in range(scores.shape[1])]
+        return _left_null_vector(torch.stack(slopes, dim=1)).log()
+
+    def _slopes(self, scores, true_class):
+        """Return ``d l_y / d z`` for y the given class, one row a sample."""
+        targets = torch.full((len(scores),), true_class, device=scores.device)
+        with torch.enable_grad():
+            scores = scores.detach().requires_grad_()
+            return derivative(self(scores, targets), scores)
+
+    def log_probabilities(self, scores, pos_weight=1.0):
+        """Return the log of ``P(y = k | x)`` that trained scores stand for.
+
+        Parameters
+        ----------
+        scores : Tensor or array-like of shape (n_samples, n_classes)
+            Raw scores.
+        pos_weight : float or array-like of shape (n_classes,), default=1.0
+            The weights by true class that the scores were trained with.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_samples, n_classes)
+            Normalised.
+        """
+        scores = _float64(scores)
+        shift = _float64(pos_weight).to(scores.device).log()
+        return (self.closed_form_log_posterior(scores) - shift).log_softmax(dim=1)
+
+    def initial_scores(self, prior, pos_weight=1.0):
+        """Return the scores at which the loss predicts the base rates.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_classes,)
+            Base rates, positive, of sum 1.
+        pos_weight : float or array-like of shape (n_classes,), default=1.0
+            The weights by true class in training.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_classes,)
+            Of mean 0.
+        """
+        target = _float64(prior).log()
+        scores = solve_fixed_point(
+            lambda z: self.log_probabilities(z.reshape(1, -1), pos_weight)[0], target
+        )
+        return scores - scores.mean()
+
+
+def _left_null_vector(matrices):
+    """Solve ``p G = 0`` with sum 1 for a stack of square matrices of rank K - 1."""
+    system = matrices.transpose(1, 2).clone()
+    system[:, -1] = 1.0
+    right = torch.zeros_like(system[:, :, 0])
+    right[:, -1] = 1.0
+    return torch.linalg.solve(system, right).clamp(min=torch.finfo(right.dtype).tiny)
+
+
+class SetLoss(Loss):
+    """Base of losses that take the labels of a row, or of a batch, together.
+
+    They have no inverse label by label and no `pos_weight`; their probabilities come
+    from a calibration on held-out rows.
+
+    See Also
+    --------
+    PointwiseLoss : For losses that are a sum over the labels.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import SetLoss
+    >>> class RowError(SetLoss):
+    ...     def forward(self, scores, targets, cell_weight):
+    ...         return (cell_weight * (scores.sigmoid() - targets) ** 2).sum(dim=1)
+    >>> scores, targets = torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]])
+    >>> RowError()(scores, targets, torch.ones(1, 3))
+    tensor([0.7500])
+    """
+
+    target_types = (MULTILABEL,)
+    invertible = False
+
+    def forward(self, scores, targets, cell_weight):
+        """Return the loss of each row.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores (logits).
+        targets : Tensor of shape (n_samples, n_labels)
+            0 and 1.
+        cell_weight : Tensor of shape (n_samples, n_labels)
+            0 where the label is missing.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            One value a row.
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must define forward(scores, targets, cell_weight)."
+        )
+
+    def initial_scores(self, prior, pos_weight=1.0):  # noqa: ARG002
+        """Return zeros: without an inverse no start is better than another.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_labels,)
+            Base rates.
+        pos_weight : float or array-like, default=1.0
+            Not used.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_labels,)
+            Zeros.
+        """
+        return torch.zeros_like(_float64(prior))

@@ -1,0 +1,531 @@
+"""Weights from label counts: how scarce something is, as a number.
+
+A *positive weight* acts within a label, on its positive term only. It distorts the
+probabilities, and the estimators undo it. A *label weight* acts across labels and
+distorts nothing.
+
+A scheme is one small function in a registry: `WEIGHT_SCHEMES` and
+`LABEL_WEIGHT_SCHEMES`. For a multiclass target the count that a class is compared with
+is ``n_samples / n_classes``, so ``"balanced"`` is scikit-learn's
+``n_samples / (n_classes * n_k)``.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skimbalance._validation import (
+    BINARY,
+    MISSING,
+    MULTICLASS,
+    MULTILABEL,
+    check_choice,
+    check_interval,
+    check_same_length,
+    check_target,
+    check_weights,
+    count_labels,
+    encode_like,
+)
+
+__all__ = [
+    "LABEL_WEIGHT_SCHEMES",
+    "WEIGHT_SCHEMES",
+    "PosWeightTransformer",
+    "compute_label_weight",
+    "compute_pos_weight",
+]
+
+
+def _effective_number(count, beta):
+    """``(1 - beta^n) / (1 - beta)`` up to its constant factor, without cancellation."""
+    if beta == 0:
+        return np.ones_like(count)
+    return -np.expm1(count * np.log(beta))
+
+
+def _balanced(n_positive, n_negative, **_):
+    return n_negative / n_positive
+
+
+def _sqrt(n_positive, n_negative, **_):
+    return np.sqrt(n_negative / n_positive)
+
+
+def _log(n_positive, n_negative, **_):
+    return np.log1p(n_negative / n_positive)
+
+
+def _power(n_positive, n_negative, *, power, **_):
+    return (n_negative / n_positive) ** power
+
+
+def _effective_ratio(n_positive, n_negative, *, beta, **_):
+    return _effective_number(n_negative, beta) / _effective_number(n_positive, beta)
+
+
+WEIGHT_SCHEMES = {
+    "balanced": _balanced,
+    "effective_number": _effective_ratio,
+    "log": _log,
+    "power": _power,
+    "sqrt": _sqrt,
+}
+
+
+def _inverse(n_positive, **_):
+    return n_positive.max() / n_positive
+
+
+def _sqrt_inverse(n_positive, **_):
+    return np.sqrt(_inverse(n_positive))
+
+
+def _log_inverse(n_positive, **_):
+    return np.log1p(_inverse(n_positive))
+
+
+def _inverse_effective_number(n_positive, *, beta, **_):
+    return (1 - beta) / _effective_number(n_positive, beta)
+
+
+LABEL_WEIGHT_SCHEMES = {
+    "effective_number": _inverse_effective_number,
+    "inverse": _inverse,
+    "log_inverse": _log_inverse,
+    "sqrt_inverse": _sqrt_inverse,
+}
+
+
+def _check_counts(label_counts, n_samples):
+    """Return the counts as two float arrays, whichever way they were given."""
+    if n_samples is None:
+        if not isinstance(label_counts, (tuple, list)) or len(label_counts) != 2:
+            raise ValueError(
+                "label_counts must be the pair (n_positive, n_negative); to give the "
+                "positives alone, pass n_samples as well."
+            )
+        positive, negative = np.broadcast_arrays(*map(np.atleast_1d, label_counts))
+    else:
+        positive = np.atleast_1d(label_counts)
+        negative = n_samples - positive
+    positive, negative = positive.astype(float), negative.astype(float)
+    if positive.ndim != 1 or not np.isfinite([positive, negative]).all():
+        raise ValueError("label_counts must be finite, one count for each label.")
+    if positive.min(initial=0) < 0 or negative.min(initial=0) < 0:
+        raise ValueError(
+            "label_counts must not be negative, nor exceed n_samples when that is "
+            "given."
+        )
+    return positive, negative
+
+
+def _class_counts(index, n_classes, sample_weight):
+    counts = np.bincount(index, weights=sample_weight, minlength=n_classes)
+    return counts.astype(float), np.full(n_classes, counts.sum() / n_classes)
+
+
+def _count_target(target, sample_weight):
+    """Return what each output is counted as, and what it is compared with."""
+    if target.kind == MULTICLASS:
+        weight = check_weights(sample_weight, len(target.values))
+        return _class_counts(target.values, len(target.classes), weight)
+    weight = check_weights(sample_weight, *target.values.shape)
+    return count_labels(target.values, weight)
+
+
+def _resolve_counts(y, label_counts, n_samples, sample_weight):
+    if (y is None) == (label_counts is None):
+        raise ValueError("Pass either y or label_counts, not both and not neither.")
+    if label_counts is None:
+        if n_samples is not None:
+            raise ValueError("n_samples goes with label_counts, not with y.")
+        check_same_length(y=y, sample_weight=sample_weight)
+        return _count_target(check_target(y), sample_weight)
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight goes with y; label_counts must be weighted already."
+        )
+    return _check_counts(label_counts, n_samples)
+
+
+def _normalize(weight, defined, normalize):
+    """Scale the defined weights to mean 1 or sum 1."""
+    check_choice("normalize", normalize, {"mean", "sum"})
+    scale = weight[defined].sum()
+    if normalize == "mean":
+        scale /= max(defined.sum(), 1)
+    return np.where(defined, weight / scale, weight) if scale > 0 else weight
+
+
+def _weigh(scheme, *counts, smoothing, cap, normalize, **params):
+    """Evaluate a scheme on the labels whose counts allow it; the others get 1."""
+    check_interval("smoothing", smoothing, 0)
+    if cap is not None:
+        check_interval("cap", cap, 0, closed="neither")
+    counts = np.array(counts) + smoothing
+    defined = (counts > 0).all(axis=0)
+    weight = np.ones(counts.shape[1])
+    if defined.any():
+        weight[defined] = scheme(*counts[:, defined], **params)
+    if cap is not None:
+        weight = np.minimum(weight, cap)
+    return weight if normalize is None else _normalize(weight, defined, normalize)
+
+
+def compute_pos_weight(
+    y=None,
+    scheme="balanced",
+    *,
+    label_counts=None,
+    n_samples=None,
+    power=0.5,
+    beta=0.999,
+    smoothing=0.0,
+    cap=None,
+    normalize=None,
+    sample_weight=None,
+):
+    r"""Compute the weight of the positives of each label.
+
+    With :math:`n_+` positives and :math:`n_-` negatives among the observed cells of a
+    label, the weight is
+
+    ====================  =====================================================
+    ``"balanced"``        :math:`n_- / n_+`
+    ``"sqrt"``            :math:`\sqrt{n_- / n_+}`
+    ``"log"``             :math:`\log(1 + n_- / n_+)`
+    ``"power"``           :math:`(n_- / n_+)^{power}`
+    ``"effective_number"``  :math:`(1 - \beta^{n_-}) / (1 - \beta^{n_+})` [1]_
+    ====================  =====================================================
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+        0, 1 and NaN for a missing label; or the 1-D target of a binary or multiclass
+        problem. Never densified.
+    scheme : str, default="balanced"
+        A name in `WEIGHT_SCHEMES`.
+    label_counts : array-like of shape (n_labels,) or pair of such, default=None
+        Instead of `y`: the positives of each label, together with `n_samples`; or the
+        pair ``(n_positive, n_negative)``.
+    n_samples : int, default=None
+        The number of rows that `label_counts` were counted on.
+    power : float, default=0.5
+        Exponent of ``"power"``: 0 is no weight, 1 is ``"balanced"``.
+    beta : float, default=0.999
+        In [0, 1), for ``"effective_number"``: 0 is no weight, towards 1 is
+        ``"balanced"``.
+    smoothing : float, default=0.0
+        Added to both counts.
+    cap : float, default=None
+        No weight is larger, before normalisation.
+    normalize : {None, "mean", "sum"}, default=None
+        ``"mean"`` scales the weights to mean 1 over the labels (their sum is
+        `n_labels`), ``"sum"`` to sum 1.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+            default=None
+        Cells are counted with these weights.
+
+    Returns
+    -------
+    pos_weight : ndarray of float64, shape (n_labels,)
+        For a 1-D binary `y`, shape (1,): the weight of ``classes[1]``. For a multiclass
+        `y`, shape (n_classes,), with :math:`n / n_{classes}` in the place of
+        :math:`n_-`. A label without positives or without negatives (after smoothing)
+        has weight 1.
+
+    Raises
+    ------
+    ValueError
+        If neither or both of `y` and `label_counts` are given, a count is negative, the
+        scheme is unknown, or a parameter is out of its range.
+
+    See Also
+    --------
+    compute_label_weight : Weights across labels.
+    PosWeightTransformer : The same as an estimator, to search over.
+
+    References
+    ----------
+    .. [1] Cui, Jia, Lin, Song, Belongie, "Class-Balanced Loss Based on Effective Number
+       of Samples", CVPR 2019. The ratio is its form for labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.weights import compute_pos_weight
+    >>> Y = np.array([[1, 0], [0, 1], [1, 0], [1, 0]])
+    >>> compute_pos_weight(Y)
+    array([0.33333333, 3.        ])
+    >>> compute_pos_weight(label_counts=[1000, 100, 10], n_samples=10_000)
+    array([  9.,  99., 999.])
+    >>> compute_pos_weight(np.repeat([0, 1, 2, 3], [198, 436, 710, 272])).round(2)
+    array([2.04, 0.93, 0.57, 1.49])
+    """
+    check_choice("scheme", scheme, WEIGHT_SCHEMES)
+    check_interval("power", power, -np.inf, closed="neither")
+    check_interval("beta", beta, 0, 1, closed="left")
+    positive, negative = _resolve_counts(y, label_counts, n_samples, sample_weight)
+    return _weigh(
+        WEIGHT_SCHEMES[scheme],
+        positive,
+        negative,
+        smoothing=smoothing,
+        cap=cap,
+        normalize=normalize,
+        power=power,
+        beta=beta,
+    )
+
+
+def compute_label_weight(
+    y=None,
+    scheme="inverse",
+    *,
+    label_counts=None,
+    n_samples=None,
+    beta=0.999,
+    smoothing=0.0,
+    cap=None,
+    normalize="mean",
+    sample_weight=None,
+):
+    r"""Compute the weight of each label among the labels.
+
+    With :math:`n_k` positives of label k, the weight is
+
+    ====================  =====================================================
+    ``"inverse"``         :math:`\max_j n_j / n_k`, so the smallest is 1
+    ``"sqrt_inverse"``    :math:`\sqrt{\max_j n_j / n_k}`
+    ``"log_inverse"``     :math:`\log(1 + \max_j n_j / n_k)`
+    ``"effective_number"``  :math:`(1 - \beta) / (1 - \beta^{n_k})` [1]_
+    ====================  =====================================================
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+        0, 1 and NaN for a missing label. Never densified.
+    scheme : str, default="inverse"
+        A name in `LABEL_WEIGHT_SCHEMES`.
+    label_counts : array-like of shape (n_labels,) or pair of such, default=None
+        Instead of `y`: the positives of each label, together with `n_samples`; or the
+        pair ``(n_positive, n_negative)``.
+    n_samples : int, default=None
+        The number of rows that `label_counts` were counted on.
+    beta : float, default=0.999
+        In [0, 1), for ``"effective_number"``.
+    smoothing : float, default=0.0
+        Added to the counts.
+    cap : float, default=None
+        No weight is larger, before normalisation.
+    normalize : {None, "mean", "sum"}, default="mean"
+        ``"mean"`` scales the weights to mean 1 over the labels with positives,
+        ``"sum"`` to sum 1.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+            default=None
+        Cells are counted with these weights.
+
+    Returns
+    -------
+    label_weight : ndarray of float64, shape (n_labels,)
+        A label without positives has weight 1.
+
+    Raises
+    ------
+    ValueError
+        If neither or both of `y` and `label_counts` are given, a count is negative, the
+        scheme is unknown, or a parameter is out of its range.
+
+    See Also
+    --------
+    compute_pos_weight : Weights of the positives within each label.
+
+    References
+    ----------
+    .. [1] Cui, Jia, Lin, Song, Belongie, "Class-Balanced Loss Based on Effective Number
+       of Samples", CVPR 2019.
+
+    Examples
+    --------
+    >>> from skimbalance.weights import compute_label_weight
+    >>> compute_label_weight(label_counts=[40, 20, 10], n_samples=100, normalize=None)
+    array([1., 2., 4.])
+    """
+    check_choice("scheme", scheme, LABEL_WEIGHT_SCHEMES)
+    check_interval("beta", beta, 0, 1, closed="left")
+    positive, _ = _resolve_counts(y, label_counts, n_samples, sample_weight)
+    return _weigh(
+        LABEL_WEIGHT_SCHEMES[scheme],
+        positive,
+        smoothing=smoothing,
+        cap=cap,
+        normalize=normalize,
+        beta=beta,
+    )
+
+
+def _sparse_excess(labels, pos_weight):
+    excess = np.where(labels.data == 1, pos_weight[labels.indices] - 1, -1.0)
+    return sp.csr_array((excess, labels.indices, labels.indptr), shape=labels.shape)
+
+
+class PosWeightTransformer(BaseEstimator):
+    """`compute_pos_weight` as an estimator: searchable, and able to weigh each cell.
+
+    It is accepted wherever `pos_weight` is, so a grid can reach its parameters as
+    ``pos_weight__scheme``. Given so, it is fitted inside the estimator's `fit`, on the
+    training part only, and its weights are undone in the probabilities. Its
+    `transform(Y)` passed as `sample_weight` trains alike, but defines the population:
+    nothing is undone then.
+
+    Parameters
+    ----------
+    scheme : str, default="balanced"
+        A name in `WEIGHT_SCHEMES`.
+    power : float, default=0.5
+        Exponent of ``"power"``.
+    beta : float, default=0.999
+        For ``"effective_number"``.
+    smoothing : float, default=0.0
+        Added to both counts.
+    cap : float, default=None
+        No weight is larger, before normalisation.
+    normalize : {None, "mean", "sum"}, default=None
+        Scale of the weights.
+
+    Attributes
+    ----------
+    pos_weight_ : ndarray of float64, shape (n_labels,)
+        The weight of the positives of each label.
+
+    target_type_ : str
+        ``"binary"``, ``"multiclass"`` or ``"multilabel-indicator"``.
+
+    classes_ : ndarray of shape (n_classes,) or (n_labels, 2)
+        The classes of a 1-D target; ``[0, 1]`` for each label of a label matrix.
+
+    See Also
+    --------
+    compute_pos_weight : The function, with the formulas.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.weights import PosWeightTransformer
+    >>> Y = np.array([[1, 0], [0, 1], [1, 0], [1, 0]])
+    >>> PosWeightTransformer("balanced").fit_transform(Y).round(2)
+    array([[0.33, 1.  ],
+           [1.  , 3.  ],
+           [0.33, 1.  ],
+           [0.33, 1.  ]])
+    """
+
+    def __init__(
+        self,
+        scheme="balanced",
+        *,
+        power=0.5,
+        beta=0.999,
+        smoothing=0.0,
+        cap=None,
+        normalize=None,
+    ):
+        self.scheme = scheme
+        self.power = power
+        self.beta = beta
+        self.smoothing = smoothing
+        self.cap = cap
+        self.normalize = normalize
+
+    def fit(self, y=None, sample_weight=None, *, label_counts=None):
+        """Compute the weights.
+
+        Parameters
+        ----------
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            The targets, as in `compute_pos_weight`.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Cells are counted with these weights.
+        label_counts : pair of array-like of shape (n_labels,), default=None
+            Instead of `y`: ``(n_positive, n_negative)``.
+
+        Returns
+        -------
+        self : PosWeightTransformer
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            As `compute_pos_weight`.
+        """
+        self.pos_weight_ = compute_pos_weight(
+            y,
+            label_counts=label_counts,
+            sample_weight=sample_weight,
+            **self.get_params(),
+        )
+        if y is None:
+            self.target_type_ = MULTILABEL
+            self.classes_ = np.tile([0, 1], (len(self.pos_weight_), 1))
+        else:
+            target = check_target(y)
+            self.target_type_, self.classes_ = target.kind, target.classes
+        return self
+
+    def transform(self, y):
+        """Return the weight of every cell.
+
+        Parameters
+        ----------
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            Targets of the kind that the transformer was fitted on.
+
+        Returns
+        -------
+        weight : ndarray of shape like `y`, or csr_array of shape (n_samples, n_labels)
+            `pos_weight_` where the label is 1, 1 where it is 0, 0 where it is missing.
+            For a sparse `y` the excess over 1: ``w - 1`` on the positives, -1 where
+            the label is missing, not stored elsewhere. Either is accepted as
+            `sample_weight`.
+
+        Raises
+        ------
+        ValueError
+            If `y` has another number of labels, or a class not seen in `fit`.
+        """
+        check_is_fitted(self)
+        labels = encode_like(y, self.target_type_, self.classes_)
+        if self.target_type_ == MULTICLASS:
+            return self.pos_weight_[labels]
+        if sp.issparse(labels):
+            return _sparse_excess(labels, self.pos_weight_)
+        weight = np.where(labels == 1, self.pos_weight_, 1.0)
+        weight[labels == MISSING] = 0.0
+        return weight.ravel() if self.target_type_ == BINARY else weight
+
+    def fit_transform(self, y, sample_weight=None):
+        """Fit, then transform the same targets.
+
+        Parameters
+        ----------
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            The targets.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Cells are counted with these weights.
+
+        Returns
+        -------
+        weight : ndarray or csr_array
+            As `transform`.
+
+        Raises
+        ------
+        ValueError
+            As `compute_pos_weight`.
+        """
+        return self.fit(y, sample_weight).transform(y)

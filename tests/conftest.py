@@ -1,0 +1,34 @@
+"""Where the real data lie, and devices."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+_DATA = Path(
+    os.environ.get(
+        "SKIMBALANCE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"
+    )
+)
+
+
+@pytest.fixture(scope="session")
+def load():
+    """Return the function that reads a real data set by name, or skip."""
+    script = _DATA / "load.py"
+    if not script.exists():
+        pytest.skip(f"real data not found at {_DATA}; set SKIMBALANCE_DATA")
+    spec = importlib.util.spec_from_file_location("skimbalance_test_data", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that asks for `device` on every device of this machine."""
+    if "device" in metafunc.fixturenames:
+        import torch
+
+        devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+        metafunc.parametrize("device", devices)
