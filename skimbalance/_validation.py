@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import check_array
+from sklearn.model_selection._split import _validate_shuffle_split
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
@@ -23,6 +24,14 @@ MISSING = -1
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 n_samples_of = _num_samples
+take_rows = _safe_indexing
+
+
+def split_sizes(n_samples, test_size, train_size):
+    """Return the numbers of training and test rows, in scikit-learn's sense."""
+    return _validate_shuffle_split(
+        n_samples, test_size, train_size, default_test_size=0.25
+    )
 
 
 def closest(name, options):

@@ -1,0 +1,29 @@
+"""The engine room: the only place that imports skorch.
+
+A skorch net wrapped so that batches are slices of arrays (`_rows`), weights stay
+outside the loss (`_criterion`) and an epoch waits for the device once (`_training`).
+"""
+
+from skimbalance._net._criterion import criterion_of
+from skimbalance._net._rows import (
+    Batches,
+    RowSet,
+    input_source,
+    label_source,
+    weight_source,
+)
+from skimbalance._net._training import KeepBest, Net, ScoreModule, copy_state, seeded
+
+__all__ = [
+    "Batches",
+    "KeepBest",
+    "Net",
+    "RowSet",
+    "ScoreModule",
+    "copy_state",
+    "criterion_of",
+    "input_source",
+    "label_source",
+    "seeded",
+    "weight_source",
+]

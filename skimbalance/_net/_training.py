@@ -1,0 +1,246 @@
+"""The skorch net: what a step, an epoch and the end of training do."""
+
+import contextlib
+import inspect
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer, PrintLog
+from torch import nn
+
+from skimbalance._net._rows import Batches
+
+
+@contextlib.contextmanager
+def seeded(seed, device):
+    """Seed torch for a block of code and leave its global generators untouched."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+class ScoreModule(nn.Module):
+    """The user's module plus a bias of our own, one for each output.
+
+    The bias starts where the loss predicts the base rates. It is a parameter apart, so
+    that the module is never inspected, and so that weight decay leaves it alone.
+    """
+
+    def __init__(self, build, params, n_features, n_outputs, bias, dtype):
+        super().__init__()
+        self.body = build(n_features, n_outputs, **params)
+        self.bias = nn.Parameter(torch.as_tensor(bias).clone())
+        self.to(dtype)
+
+    def forward(self, x):
+        if hasattr(self.body, "forward_with_offset"):
+            return self.body.forward_with_offset(x, self.bias)
+        return self.body(x) + self.bias
+
+
+class TrainingStopped(Exception):  # noqa: N818
+    """Training ends before its last epoch, as it should."""
+
+
+def copy_state(module):
+    """Return a copy of the weights and buffers of a module."""
+    return {key: value.clone() for key, value in module.state_dict().items()}
+
+
+class KeepBest(Callback):
+    """Watch each epoch: keep the best weights, stop when they get no better.
+
+    Parameters
+    ----------
+    score : callable or None
+        ``score(raw_scores) -> float`` of the validation part, higher is better. None
+        watches the validation loss, or takes the last epoch where nothing is held out.
+    patience : int or None
+        Epochs without gain after which training stops; None never stops.
+    state : dict or None
+        Weights that are good already, of a net that is trained further.
+    """
+
+    def __init__(self, score=None, patience=None, state=None):
+        self.score, self.patience, self.state = score, patience, state
+        self.best_value, self.best_epoch = -np.inf, 0
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+        epoch = len(net.history)
+        if not _is_finite(net):
+            self._diverged(net, epoch)
+            return
+        value = self._value(net)
+        if value is None or value > self.best_value or self.best_epoch == 0:
+            self.state, self.best_epoch = copy_state(net.module_), epoch
+            self.best_value = -np.inf if value is None else value
+        net.stopped_ = self.patience is not None and (
+            epoch - self.best_epoch >= self.patience
+        )
+
+    def _diverged(self, net, epoch):
+        if self.state is None:
+            raise ValueError(
+                "Training diverged in its first epoch: the loss or the weights are not "
+                "finite. Lower lr, or scale X."
+            )
+        net.stopped_ = True
+        warnings.warn(
+            f"Training diverged in epoch {epoch}: the loss or the weights are not "
+            "finite. The best weights so far were restored; lower lr, or scale X.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _value(self, net):
+        if self.score is not None:
+            value = self.score(net.valid_scores_)
+            net.history.record("valid_score", value)
+            return value
+        last = net.history[-1]
+        return -last["valid_loss"] if "valid_loss" in last else None
+
+
+def _is_finite(net):
+    if not np.isfinite(net.history[-1]["train_loss"]):
+        return False
+    return all(bool(value.isfinite().all()) for value in net.module_.parameters())
+
+
+def _overrides(callbacks, *methods):
+    return any(
+        getattr(type(callback), method) is not getattr(Callback, method)
+        for _, callback in callbacks
+        for method in methods
+    )
+
+
+def _takes_closure(optimizer):
+    """Whether the optimizer evaluates the loss itself, as L-BFGS does."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
+class Net(NeuralNet):
+    """A skorch net on `RowSet`: the same hooks, one wait for the device an epoch."""
+
+    # A callback may hold the optimizer, whose tensors must follow to another device.
+    cuda_dependent_attributes_ = ["callbacks_"]  # noqa: RUF012
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+
+    def train(self, training, validation, epochs, keeper):
+        """Train, then put the best weights back.
+
+        Parameters
+        ----------
+        training : RowSet
+        validation : RowSet or None
+        epochs : int
+        keeper : KeepBest
+        """
+        self.callbacks_.insert(1, ("keep_best", keeper))
+        self.notify("on_train_begin", X=training, y=validation)
+        try:
+            self.fit_loop(training, validation, epochs=epochs)
+        except TrainingStopped:
+            pass
+        except KeyboardInterrupt:
+            if keeper.state is None:
+                raise
+            warnings.warn(
+                f"Training was interrupted in epoch {len(self.history)}; the best "
+                "weights so far are kept.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        finally:
+            self.callbacks_.remove(("keep_best", keeper))
+            self.valid_scores_ = None
+        self.notify("on_train_end", X=training, y=validation)
+        self.module_.load_state_dict(keeper.state)
+
+    def notify(self, method_name, **cb_kwargs):
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as error:
+            # The way in which skorch's own callbacks end the training.
+            raise TrainingStopped from error
+        if method_name == "on_epoch_end" and self.stopped_:
+            raise TrainingStopped
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
+        self.stopped_ = False
+        self.watches_batches_ = _overrides(
+            self.callbacks_, "on_batch_begin", "on_batch_end"
+        )
+        self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
+        self.step_takes_closure_ = _takes_closure(self.optimizer_)
+
+    def get_split_datasets(self, X, y=None, **fit_params):  # noqa: ARG002
+        return X, y
+
+    def infer(self, x, **fit_params):  # noqa: ARG002
+        return self.module_(x)
+
+    def train_step_single(self, batch, **fit_params):  # noqa: ARG002
+        scores = self.module_(batch.x)
+        loss = self.criterion_(scores, batch.labels, batch.weight)
+        loss.backward()
+        return {"loss": loss, "y_pred": scores}
+
+    def train_step(self, batch, **fit_params):
+        if self.step_takes_closure_:
+            return super().train_step(batch, **fit_params)
+        self.optimizer_.zero_grad(set_to_none=True)
+        step = self.train_step_single(batch)
+        if self.watches_gradients_:
+            parameters = list(self.get_all_learnable_params())
+            self.notify(
+                "on_grad_computed",
+                named_parameters=parameters,
+                batch=batch,
+                training=True,
+            )
+        self.optimizer_.step()
+        return step
+
+    def validation_step(self, batch, **fit_params):  # noqa: ARG002
+        with torch.no_grad():
+            scores = self.module_(batch.x)
+            loss = self.criterion_(scores, batch.labels, batch.weight)
+        self.valid_scores_.append(scores.cpu())
+        return {"loss": loss, "y_pred": scores}
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        self._set_training(training)
+        self.valid_scores_ = []
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for batch in iterator:
+            if self.watches_batches_:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            total.add_(step["loss"].detach(), alpha=len(batch.x))
+            if self.watches_batches_:
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        # The only wait for the device in an epoch.
+        self.history.record(f"{prefix}_loss", total.item() / len(iterator.rows))
+        self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def raw_scores(self, rows, batch_size):
+        """Yield the raw scores of the rows in order, on the CPU, chunk by chunk."""
+        self._set_training(False)
+        for batch in Batches(rows, batch_size):
+            with torch.no_grad():
+                yield self.module_(batch.x).cpu()

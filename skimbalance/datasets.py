@@ -1,0 +1,212 @@
+"""Generators of imbalanced multilabel problems.
+
+`make_imbalanced_multilabel` knows its posterior, so that honesty can be measured;
+`make_overlaid_digits` has real pixels, so that something is worth learning.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit, logit
+from sklearn.datasets import load_digits
+from sklearn.utils import check_random_state
+
+from skimbalance._validation import check_interval
+
+__all__ = ["make_imbalanced_multilabel", "make_overlaid_digits"]
+
+_CHUNK_CELLS = 2**22
+
+
+def _long_tail(n_labels, total, ratio):
+    """Return falling rates of the given sum, the first `ratio` times the last."""
+    rates = np.geomspace(ratio, 1.0, n_labels)
+    return rates * (total / rates.sum())
+
+
+def _intercepts(signal, rates):
+    """Solve ``mean(sigmoid(signal + b)) == rate`` for each label, by bisection."""
+    low, high = logit(rates) - 40, logit(rates) + 40
+    for _ in range(60):
+        middle = (low + high) / 2
+        too_low = expit(signal + middle).mean(axis=0) < rates
+        low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
+    return (low + high) / 2
+
+
+def make_imbalanced_multilabel(
+    n_samples=1000,
+    n_features=20,
+    n_labels=10,
+    *,
+    cardinality=1.0,
+    imbalance_ratio=20.0,
+    signal=2.0,
+    n_factors=8,
+    sparse=False,
+    return_posterior=False,
+    random_state=None,
+):
+    """Draw a learnable multilabel problem whose posterior is known.
+
+    Inputs are standard normal. Each label's log-odds are a linear function of a few
+    nonlinear factors of the input, so labels are correlated, and independent given the
+    input. The base rates fall geometrically from label to label.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of rows.
+    n_features : int, default=20
+        Number of input columns.
+    n_labels : int, default=10
+        Number of labels.
+    cardinality : float, default=1.0
+        Expected number of positive labels a row: the sum of the base rates.
+    imbalance_ratio : float, default=20.0
+        Base rate of the most frequent label over that of the rarest; at least 1.
+    signal : float, default=2.0
+        Standard deviation of the log-odds over the rows: 0 is noise, 4 nearly certain.
+    n_factors : int, default=8
+        Number of factors that the labels share.
+    sparse : bool, default=False
+        Return the labels as a CSR array.
+    return_posterior : bool, default=False
+        Return ``P(y = 1 | x)`` of every cell, too.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same draw again.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (n_samples, n_features)
+        Inputs.
+    Y : ndarray of int8 or csr_array of int8, shape (n_samples, n_labels)
+        Labels.
+    posterior : ndarray of float32, shape (n_samples, n_labels)
+        If `return_posterior`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or the most frequent label would need a base
+        rate of 0.95 or more.
+
+    Examples
+    --------
+    >>> from skimbalance.datasets import make_imbalanced_multilabel
+    >>> X, Y = make_imbalanced_multilabel(500, n_labels=4, random_state=0)
+    >>> X.shape, Y.shape
+    ((500, 20), (500, 4))
+    """
+    for name, value in (
+        ("n_samples", n_samples),
+        ("n_features", n_features),
+        ("n_labels", n_labels),
+        ("n_factors", n_factors),
+        ("imbalance_ratio", imbalance_ratio),
+    ):
+        check_interval(name, value, 1)
+    check_interval("signal", signal, 0)
+    check_interval("cardinality", cardinality, 0, n_labels, closed="neither")
+    rates = _long_tail(n_labels, cardinality, imbalance_ratio)
+    if rates[0] >= 0.95:
+        raise ValueError(
+            f"cardinality={cardinality} and imbalance_ratio={imbalance_ratio} give the "
+            f"most frequent of {n_labels} labels a base rate of {rates[0]:.2f}. Lower "
+            "one of them."
+        )
+    rng = check_random_state(random_state)
+    X = rng.normal(size=(n_samples, n_features)).astype(np.float32)
+    mixing = rng.normal(size=(n_features, n_factors)) / np.sqrt(n_features)
+    loading = rng.normal(size=(n_factors, n_labels))
+    loading *= signal / np.sqrt((loading**2).sum(axis=0))
+
+    def log_odds(rows):
+        # sqrt(2) sin has variance 1 for arguments spread over a period.
+        return np.sqrt(2) * np.sin(1.5 * rows @ mixing) @ loading
+
+    pilot = rng.normal(size=(4000, n_features))
+    intercept = np.concatenate(
+        [
+            _intercepts(log_odds(pilot)[:, labels], rates[labels])
+            for labels in _chunks(n_labels, len(pilot))
+        ]
+    )
+    blocks, posteriors = [], []
+    for rows in _chunks(n_samples, n_labels):
+        proba = expit(log_odds(X[rows]) + intercept)
+        drawn = (rng.random(proba.shape) < proba).astype(np.int8)
+        blocks.append(sp.csr_array(drawn) if sparse else drawn)
+        if return_posterior:
+            posteriors.append(proba.astype(np.float32))
+    Y = sp.vstack(blocks, format="csr") if sparse else np.concatenate(blocks)
+    return (X, Y, np.concatenate(posteriors)) if return_posterior else (X, Y)
+
+
+def _chunks(length, width):
+    step = max(1, _CHUNK_CELLS // width)
+    return [slice(start, start + step) for start in range(0, length, step)]
+
+
+def make_overlaid_digits(
+    n_samples=2000, *, imbalance_ratio=20.0, shape=(16, 16), random_state=None
+):
+    """Draw images of two to four handwritten digits laid over each other.
+
+    The digits are scikit-learn's bundled 8 x 8 scans, placed at random and added up.
+    The label of an image is the set of its digits; the frequencies of the digits fall
+    geometrically.
+
+    Parameters
+    ----------
+    n_samples : int, default=2000
+        Number of images.
+    imbalance_ratio : float, default=20.0
+        How much more often the most frequent digit is drawn than the rarest; at least
+        1.
+    shape : tuple of two int, default=(16, 16)
+        Height and width of an image, at least 8 each.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same draw again.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (n_samples, height * width)
+        Pixels in [0, 1].
+    Y : ndarray of int8, shape (n_samples, 10)
+        Which digits are there. Column k is digit k; which digits are rare is drawn.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Notes
+    -----
+    Images share scans, as photographs share objects: a random split of the images
+    measures new arrangements, not new handwriting.
+
+    Examples
+    --------
+    >>> from skimbalance.datasets import make_overlaid_digits
+    >>> X, Y = make_overlaid_digits(100, random_state=0)
+    >>> X.shape, Y.shape
+    ((100, 256), (100, 10))
+    """
+    check_interval("n_samples", n_samples, 1)
+    check_interval("imbalance_ratio", imbalance_ratio, 1)
+    height, width = shape
+    check_interval("shape", min(shape), 8)
+    rng = check_random_state(random_state)
+    digits = load_digits()
+    scans = [digits.images[digits.target == k] / 16 for k in range(10)]
+    rates = rng.permutation(_long_tail(10, 1.0, imbalance_ratio))
+    X = np.zeros((n_samples, height, width), dtype=np.float32)
+    Y = np.zeros((n_samples, 10), dtype=np.int8)
+    for i in range(n_samples):
+        drawn = rng.choice(10, size=rng.randint(2, 5), replace=False, p=rates)
+        Y[i, drawn] = 1
+        for k in drawn:
+            top, left = rng.randint(height - 7), rng.randint(width - 7)
+            scan = scans[k][rng.randint(len(scans[k]))]
+            X[i, top : top + 8, left : left + 8] += scan
+    return np.minimum(X, 1).reshape(n_samples, -1), Y
