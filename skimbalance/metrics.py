@@ -24,6 +24,7 @@ __all__ = [
     "UndefinedLabelWarning",
     "decision_ratio",
     "get_scorer",
+    "get_scorer_names",
     "multilabel_average_precision_score",
     "probability_ratio",
 ]
@@ -320,6 +321,23 @@ _SCORERS = {
         {"response_method": _RANKED, "average": "micro"},
     ),
 }
+
+
+def get_scorer_names():
+    """Return the names that `get_scorer` knows.
+
+    Returns
+    -------
+    names : list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import get_scorer_names
+    >>> get_scorer_names()
+    ['macro_average_precision', 'micro_average_precision']
+    """
+    return sorted(_SCORERS)
 
 
 def get_scorer(name):

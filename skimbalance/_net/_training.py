@@ -238,6 +238,32 @@ class Net(NeuralNet):
         self.history.record(f"{prefix}_loss", total.item() / len(iterator.rows))
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
+    def reweigh(self, loss, params):
+        """Put a batch loss with other weights in the place of the present one.
+
+        Parameters
+        ----------
+        loss : Loss
+            A copy that this net may move to its device.
+        params : dict
+            Constructor parameters of the criterion; arrays become tensors.
+        """
+        tensors = {
+            key: torch.as_tensor(value) if isinstance(value, np.ndarray) else value
+            for key, value in params.items()
+        }
+        self.criterion_ = self.criterion(loss, **tensors).to(self.device)
+
+    def epochs(self):
+        """Return the history as a list of plain dicts, one an epoch."""
+        keys = {"dur": "seconds"}
+        keys.update((key, key) for key in ("train_loss", "valid_loss", "valid_score"))
+        return [
+            {"epoch": number}
+            | {name: float(row[key]) for key, name in keys.items() if key in row}
+            for number, row in enumerate(self.history, start=1)
+        ]
+
     def raw_scores(self, rows, batch_size):
         """Yield the raw scores of the rows in order, on the CPU, chunk by chunk."""
         self._set_training(False)

@@ -28,6 +28,8 @@ class SoftmaxLogLoss(SoftmaxLoss):
     tensor([0.4076])
     """
 
+    proper = True
+
     def forward(self, scores, targets):
         return cross_entropy(at_least_float32(scores), targets, reduction="none")
 
@@ -72,9 +74,8 @@ class SoftmaxFocalLoss(SoftmaxLoss):
         super().__init__()
         self.gamma = gamma
 
-    def setup(self, n_positive, n_negative):
+    def check_params(self):
         check_interval("gamma", self.gamma, 0)
-        return super().setup(n_positive, n_negative)
 
     def forward(self, scores, targets):
         log_p, log_rest = _log_p_and_rest(at_least_float32(scores))
