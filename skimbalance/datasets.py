@@ -12,7 +12,10 @@ from sklearn.utils import check_random_state
 
 from skimbalance._validation import check_interval
 
-__all__ = ["make_imbalanced_multilabel", "make_overlaid_digits"]
+__all__ = [
+    "make_imbalanced_multilabel",
+    "make_overlaid_digits",
+]
 
 _CHUNK_CELLS = 2**22
 
@@ -121,8 +124,8 @@ def make_imbalanced_multilabel(
     loading *= signal / np.sqrt((loading**2).sum(axis=0))
 
     def log_odds(rows):
-        # sqrt(2) sin has variance 1 for arguments spread over a period.
-        return np.sqrt(2) * np.sin(1.5 * rows @ mixing) @ loading
+        # The sine of a standard normal has variance (1 - e^-2) / 2.
+        return np.sin(rows @ mixing) @ loading / np.sqrt((1 - np.exp(-2)) / 2)
 
     pilot = rng.normal(size=(4000, n_features))
     intercept = np.concatenate(

@@ -207,11 +207,12 @@ def multilabel_average_precision_score(
     if average == "micro":
         target, score, cell_weight = _all_cells(labels, scores, weight)
         values = np.array([_average_precision(target, score, cell_weight)])
-        support, what = None, "Micro average precision"
+        support, what, average = np.ones(1), "Micro average precision", "macro"
     elif average == "samples":
         columns = _columns(labels.T, scores.T, None)
         values = np.array([_average_precision(*column) for column in columns])
-        support, what, average = weight, "Average precision", "weighted"
+        support = np.ones(len(values)) if weight is None else weight
+        what, average = "Average precision", "weighted"
     else:
         columns = _columns(labels, scores, weight)
         values = np.array([_average_precision(*column) for column in columns])

@@ -11,7 +11,9 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-__all__ = ["InputScaler"]
+__all__ = [
+    "InputScaler",
+]
 
 _CHUNK_ROWS = 8192
 

@@ -32,8 +32,8 @@ from skimbalance._validation import (
 
 __all__ = [
     "LABEL_WEIGHT_SCHEMES",
-    "WEIGHT_SCHEMES",
     "PosWeightTransformer",
+    "WEIGHT_SCHEMES",
     "compute_label_weight",
     "compute_pos_weight",
 ]

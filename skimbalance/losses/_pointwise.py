@@ -10,7 +10,11 @@ from torch.nn.functional import logsigmoid
 from skimbalance._validation import check_interval
 from skimbalance.losses._base import PointwiseLoss
 
-__all__ = ["AsymmetricLoss", "FocalLoss", "LogLoss"]
+__all__ = [
+    "AsymmetricLoss",
+    "FocalLoss",
+    "LogLoss",
+]
 
 
 def _power(base, log_base, exponent):

@@ -9,7 +9,10 @@ from torch.nn.functional import cross_entropy, logsigmoid
 from skimbalance._validation import check_interval
 from skimbalance.losses._base import SoftmaxLoss, at_least_float32
 
-__all__ = ["SoftmaxFocalLoss", "SoftmaxLogLoss"]
+__all__ = [
+    "SoftmaxFocalLoss",
+    "SoftmaxLogLoss",
+]
 
 
 class SoftmaxLogLoss(SoftmaxLoss):

@@ -10,4 +10,7 @@ from skimbalance.neural_network._estimators import (
     ImbalancedNetClassifier,
 )
 
-__all__ = ["ImbalancedMLPClassifier", "ImbalancedNetClassifier"]
+__all__ = [
+    "ImbalancedMLPClassifier",
+    "ImbalancedNetClassifier",
+]

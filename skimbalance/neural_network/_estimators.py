@@ -6,7 +6,10 @@ from skimbalance.modules import MLP
 from skimbalance.neural_network._classifier import BaseImbalancedNet
 from skimbalance.neural_network._parameters import default_dropout
 
-__all__ = ["ImbalancedMLPClassifier", "ImbalancedNetClassifier"]
+__all__ = [
+    "ImbalancedMLPClassifier",
+    "ImbalancedNetClassifier",
+]
 
 
 class ImbalancedNetClassifier(BaseImbalancedNet):
@@ -30,11 +33,13 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
         Parameters of a loss given by name, also as ``loss__name``.
-    pos_weight : None, str, float, array-like or PosWeightTransformer, default=None
+    pos_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or (n_classes,), or a transformer.
         Computed from the training part only; undone in the probabilities.
-    label_weight : None, str, float, array-like or PosWeightTransformer, default=None
+    label_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or a transformer.
     class_weight : dict, "balanced" or None, default=None
@@ -254,9 +259,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
         Parameters of a loss given by name, also as ``loss__name``.
-    pos_weight : None, str, float, array-like or PosWeightTransformer, default=None
+    pos_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
         Weight of the positives within each label; undone in the probabilities.
-    label_weight : None, str, float, array-like or PosWeightTransformer, default=None
+    label_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
         Weight of each label among the labels.
     class_weight : dict, "balanced" or None, default=None
         Sample weight by class of a 1-D `y`; defines the population, is not undone.
