@@ -45,6 +45,7 @@ from skimbalance.neural_network._parameters import (
     check_net_params,
     check_threshold,
     check_training_params,
+    is_tiny,
     optimizer_params,
     resolve_batch_size,
     resolve_device,
@@ -55,7 +56,6 @@ from skimbalance.neural_network._rows import EncodedRows, encode_rows
 from skimbalance.preprocessing import InputScaler
 from skimbalance.weights import PosWeightTransformer
 
-_EARLY_STOPPING_ROWS = 1000
 _VALIDATION_CELLS = 2**24
 _PREDICTION_CELLS = 2**22
 _CALIBRATION_CELLS = 2**21
@@ -249,7 +249,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _holds_out(self, n_rows):
         if self.early_stopping == "auto":
-            return n_rows >= _EARLY_STOPPING_ROWS
+            return not is_tiny(n_rows)
         return self.early_stopping
 
     def _split(self, rows, target, groups, rng):

@@ -198,14 +198,19 @@ def resolve_batch_size(batch_size, n_rows):
     if batch_size != "auto":
         check_interval("batch_size", batch_size, 1)
         return int(batch_size)
-    if n_rows <= _FULL_BATCH_ROWS:
+    if is_tiny(n_rows):
         return n_rows
     return int(np.clip(2 ** round(np.log2(n_rows / 20)), 32, 256))
 
 
+def is_tiny(n_rows):
+    """Whether the rows make one full batch, and bear neither dropout nor a split."""
+    return n_rows <= _FULL_BATCH_ROWS
+
+
 def default_dropout(n_rows):
-    """Return the dropout of the default module: none where the rows are one batch."""
-    return 0.0 if n_rows <= _FULL_BATCH_ROWS else _DROPOUT
+    """Return the dropout of the default module."""
+    return 0.0 if is_tiny(n_rows) else _DROPOUT
 
 
 def check_threshold(threshold, kind, n_outputs):
