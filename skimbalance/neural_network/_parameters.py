@@ -127,6 +127,7 @@ def check_module(module, module_params):
 def optimizer_params(optimizer, params, weight_decay, device):
     """Return the constructor parameters of the optimizer, but for the learning rate."""
     params = dict(params or {})
+    groups = list(params.pop("param_groups", []))
     _check_keywords("optimizer", params, optimizer, reserved=("params",))
     if "lr" in params:
         raise ValueError("lr is said twice: as lr and as optimizer__lr. Keep lr.")
@@ -144,9 +145,8 @@ def optimizer_params(optimizer, params, weight_decay, device):
         params["fused"] = device.type in ("cpu", "cuda")
     if "weight_decay" in names:
         # The starting bias is no weight: decay would pull it off the base rate.
-        groups = [("bias", {"weight_decay": 0.0})]
-        params["param_groups"] = groups + list(params.get("param_groups", []))
-    return params
+        groups.insert(0, ("bias", {"weight_decay": 0.0}))
+    return {**params, "param_groups": groups}
 
 
 def check_net_params(params):
