@@ -36,6 +36,7 @@ class ScoreModule(nn.Module):
     def __init__(self, build, params, n_features, n_outputs, bias, dtype):
         super().__init__()
         self.body = build(n_features, n_outputs, **params)
+        self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.bias = nn.Parameter(torch.as_tensor(bias).clone())
         self.to(dtype)
 
@@ -192,6 +193,11 @@ class Net(NeuralNet):
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
         self.step_takes_closure_ = _takes_closure(self.optimizer_)
+
+    @property
+    def reads_sparse(self):
+        """Whether the module takes `SparseRows`."""
+        return self.module_.accepts_sparse
 
     def get_split_datasets(self, X, y=None, **fit_params):  # noqa: ARG002
         return X, y

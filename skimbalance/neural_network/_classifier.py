@@ -177,7 +177,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_training_params(self)
         check_net_params(self.net_params)
         check_threshold(self.threshold, target.kind, target.n_outputs)
-        check_module(*self._module(0))
+        check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
         resolve_loss(self.loss, self.loss_params, target.kind).check_params()
@@ -200,7 +200,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             reset=reset,
             accept_sparse="csr",
             order="C",
-            allow_nd=self._module(0)[0] is not MLP,
+            allow_nd=self._module()[0] is not MLP,
         )
         X = sp.csr_array(X) if sp.issparse(X) else X
         if reset:
@@ -320,13 +320,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _fit_scaler(self, rows):
         standardize = self.standardize
         if standardize == "auto":
-            standardize = self._module(0)[0] is MLP
+            standardize = self._module()[0] is MLP
         if not standardize:
             return None
         return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
 
     def _make_net(self, rows):
-        build, params = self._module(len(rows))
+        build, params = self._module(len(rows), sp.issparse(rows.X))
         shape = self._input_shape
         optimizer = optimizer_params(
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
@@ -355,7 +355,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),
         ).initialize()
-        few = rows.at(rows.index[:2]).row_set(*self._as_read)
+        few = self._as_read(rows.at(rows.index[:2]), net)
         next(net.raw_scores(few, len(few)))  # a module that does not fit fails here
         self._net_shape = shape
         return net
@@ -369,15 +369,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         bias = np.asarray(self.init_bias, dtype=np.float64)
         return np.broadcast_to(bias, (self._head.n_outputs,)).copy()
 
-    @property
-    def _as_read(self):
-        return self._dtype, self.device_, self.scaler_
+    def _as_read(self, rows, net=None):
+        """Return encoded rows as the net reads them."""
+        net = net or self.net_
+        return rows.row_set(self._dtype, self.device_, self.scaler_, net.reads_sparse)
 
     def _train(self, rows, held_out, counts):
         self._reweigh(rows, counts)
         watched = score = patience = None
         if held_out is not None:
-            watched = held_out.row_set(*self._as_read)
+            watched = self._as_read(held_out)
             score = self._monitor(held_out)
             patience = self.n_iter_no_change if self.early_stopping else None
         self._run(rows, watched, int(self.max_epochs), KeepBest(score, patience))
@@ -402,7 +403,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _run(self, rows, watched, epochs, keeper):
         if self.net_.history:
             keeper.state = copy_state(self.net_.module_)
-        self.net_.train(rows.row_set(*self._as_read), watched, epochs, keeper)
+        self.net_.train(
+            rows.row_set(*self._as_read(self.net_)), watched, epochs, keeper
+        )
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
@@ -412,7 +415,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Fit what the inverse of the loss leaves over, on rows that did not train."""
         most = max(_LEAST_CALIBRATION_ROWS, _CALIBRATION_CELLS // self._head.n_outputs)
         held_out = held_out.at(held_out.index[:: -(-len(held_out) // most)])
-        raw = self.net_.raw_scores(held_out.row_set(*self._as_read), len(held_out))
+        raw = self.net_.raw_scores(self._as_read(held_out), len(held_out))
         weight = held_out.taken("weight")
         self._head.calibrate(torch.cat(list(raw)), held_out.taken("values"), weight)
 
@@ -483,7 +486,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 rows = min(size, n_rows - start)
                 yield answer(torch.zeros(rows, n_outputs, dtype=torch.float64))
             return
-        rows = EncodedRows(X, None, None, np.arange(n_rows)).row_set(*self._as_read)
+        rows = EncodedRows(X, None, None, np.arange(n_rows)).row_set(
+            *self._as_read(self.net_)
+        )
         for raw in self.net_.raw_scores(rows, size):
             yield answer(raw)
 

@@ -235,10 +235,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _module(self, n_rows):
+    def _module(self, n_rows=0, sparse_input=False):
         params = dict(self.module_params or {})
         if self.module is MLP:
             params.setdefault("dropout", default_dropout(n_rows))
+            params.setdefault("sparse_input", sparse_input)
         return self.module, params
 
 
@@ -433,10 +434,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _module(self, n_rows):
+    def _module(self, n_rows=0, sparse_input=False):
         dropout = self.dropout
         return MLP, {
             "hidden_layer_sizes": self.hidden_layer_sizes,
             "activation": self.activation,
             "dropout": default_dropout(n_rows) if dropout == "auto" else dropout,
+            "sparse_input": sparse_input,
         }
