@@ -1,17 +1,18 @@
 """The skorch net: what a step, an epoch and the end of training do."""
 
 import contextlib
-import inspect
 import warnings
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer
 from torch import nn
 
+from skimbalance._net._progress import Progress
 from skimbalance._net._rows import Batches
+from skimbalance._net._step import takes_closure
 
 
 @contextlib.contextmanager
@@ -36,12 +37,13 @@ class ScoreModule(nn.Module):
     def __init__(self, build, params, n_features, n_outputs, bias, dtype):
         super().__init__()
         self.body = build(n_features, n_outputs, **params)
+        self.takes_offset = hasattr(self.body, "forward_with_offset")
         self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.bias = nn.Parameter(torch.as_tensor(bias).clone())
         self.to(dtype)
 
     def forward(self, x):
-        if hasattr(self.body, "forward_with_offset"):
+        if self.takes_offset:
             return self.body.forward_with_offset(x, self.bias)
         scores = self.body(x)
         if scores.shape != (len(x), len(self.bias)):
@@ -130,23 +132,19 @@ def _overrides(callbacks, *methods):
     )
 
 
-def _takes_closure(optimizer):
-    """Whether the optimizer evaluates the loss itself, as L-BFGS does."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
-
-
 class Net(NeuralNet):
     """A skorch net on `RowSet`: the same hooks, one wait for the device an epoch."""
 
     # A callback may hold the optimizer, whose tensors must follow to another device.
     cuda_dependent_attributes_ = ["callbacks"]  # noqa: RUF012
 
+    compiles = False
+
     @property
     def _default_callbacks(self):
-        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+        return [("epoch_timer", EpochTimer()), ("progress", Progress())]
 
-    def train(self, training, validation, epochs, keeper):
+    def train(self, training, validation, epochs, keeper, checkpoint=None):
         """Train, then put the best weights back.
 
         Parameters
@@ -155,11 +153,45 @@ class Net(NeuralNet):
         validation : RowSet or None
         epochs : int
         keeper : KeepBest
+        checkpoint : Checkpoint or None
+            What saves each epoch, and may know where to go on.
         """
-        self.callbacks_.insert(1, ("keep_best", keeper))
-        self.notify("on_train_begin", X=training, y=validation)
+        with self._watched(keeper, checkpoint):
+            self.last_epoch_ = epochs + len(self.history)
+            if checkpoint is not None:
+                checkpoint.restore(self)
+            self.notify("on_train_begin", X=training, y=validation)
+            if checkpoint is not None:
+                checkpoint.restore_step(self)
+            with self._ending_early(keeper):
+                self._train_on(training, validation)
+        self.notify("on_train_end", X=training, y=validation)
+        self.module_.load_state_dict(keeper.state)
+
+    @contextlib.contextmanager
+    def _watched(self, keeper, checkpoint):
+        """Let our own callbacks watch for as long as training lasts."""
+        callbacks = self.callbacks_
+        own = [("keep_best", keeper)]
+        if checkpoint is not None:
+            checkpoint.keeper = keeper
+            own.append(("checkpoint", checkpoint))
+        self.callbacks_ = [*callbacks[:1], *own, *callbacks[1:]]
         try:
+            yield
+        finally:
+            self.callbacks_, self.valid_scores_ = callbacks, None
+
+    def _train_on(self, training, validation):
+        epochs = self.last_epoch_ - len(self.history)
+        if epochs > 0 and not self.stopped_:
             self.fit_loop(training, validation, epochs=epochs)
+
+    @contextlib.contextmanager
+    def _ending_early(self, keeper):
+        """Let training end before its last epoch without losing what it has."""
+        try:
+            yield
         except TrainingStopped:
             pass
         except KeyboardInterrupt:
@@ -169,13 +201,8 @@ class Net(NeuralNet):
                 f"Training was interrupted in epoch {len(self.history)}; the best "
                 "weights so far are kept.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        finally:
-            self.callbacks_.remove(("keep_best", keeper))
-            self.valid_scores_ = None
-        self.notify("on_train_end", X=training, y=validation)
-        self.module_.load_state_dict(keeper.state)
 
     def notify(self, method_name, **cb_kwargs):
         try:
@@ -192,7 +219,11 @@ class Net(NeuralNet):
             self.callbacks_, "on_batch_begin", "on_batch_end"
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
-        self.step_takes_closure_ = _takes_closure(self.optimizer_)
+        self.step_takes_closure_ = takes_closure(self.optimizer_)
+        self.step.begin(self)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
+        self.step.end()
 
     @property
     def reads_sparse(self):
@@ -205,33 +236,39 @@ class Net(NeuralNet):
     def infer(self, x, **fit_params):  # noqa: ARG002
         return self.module_(x)
 
+    def _loss(self, batch):
+        with self.step.autocast(self.device):
+            scores = self.module_(batch.x)
+            return scores, self.criterion_(scores, batch.labels, batch.weight)
+
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
-        scores = self.module_(batch.x)
-        loss = self.criterion_(scores, batch.labels, batch.weight)
-        loss.backward()
+        scores, loss = self._loss(batch)
+        self.step.backward(loss, batch.share)
         return {"loss": loss, "y_pred": scores}
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:
             return super().train_step(batch, **fit_params)
-        self.optimizer_.zero_grad(set_to_none=True)
+        if batch.first:
+            self.step.clear()
         step = self.train_step_single(batch)
-        if self.watches_gradients_:
-            parameters = list(self.get_all_learnable_params())
-            self.notify(
-                "on_grad_computed",
-                named_parameters=parameters,
-                batch=batch,
-                training=True,
-            )
-        self.optimizer_.step()
+        if batch.last:
+            self.step.finish_gradients()
+            if self.watches_gradients_:
+                self._show_gradients(batch)
+            self.step.update()
         return step
+
+    def _show_gradients(self, batch):
+        parameters = list(self.get_all_learnable_params())
+        self.notify(
+            "on_grad_computed", named_parameters=parameters, batch=batch, training=True
+        )
 
     def validation_step(self, batch, **fit_params):  # noqa: ARG002
         with torch.no_grad():
-            scores = self.module_(batch.x)
-            loss = self.criterion_(scores, batch.labels, batch.weight)
-        self.valid_scores_.append(scores.cpu())
+            scores, loss = self._loss(batch)
+        self.valid_scores_.append(scores.to(self.module_.bias.dtype).cpu())
         return {"loss": loss, "y_pred": scores}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -266,6 +303,13 @@ class Net(NeuralNet):
             for key, value in params.items()
         }
         self.criterion_ = self.criterion(loss, **tensors).to(self.device)
+        if self.compiles:
+            self.criterion_.compile()
+
+    def compile_module(self):
+        """Compile the module, and from now on every batch loss."""
+        self.compiles = True
+        self.module_.compile()
 
     def epochs(self):
         """Return the history as a list of plain dicts, one an epoch."""
@@ -280,6 +324,7 @@ class Net(NeuralNet):
     def raw_scores(self, rows, batch_size):
         """Yield the raw scores of the rows in order, on the CPU, chunk by chunk."""
         self._set_training(False)
+        dtype = self.module_.bias.dtype
         for batch in Batches(rows, batch_size):
-            with torch.no_grad():
-                yield self.module_(batch.x).cpu()
+            with torch.no_grad(), self.step.autocast(self.device):
+                yield self.module_(batch.x).to(dtype).cpu()
