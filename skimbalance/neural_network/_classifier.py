@@ -64,7 +64,7 @@ from skimbalance.weights import PosWeightTransformer
 _VALIDATION_CELLS = 2**23
 # One chunk of a prediction, of which a handful of copies are worked on.
 _PREDICTION_BYTES = 2**23
-_CALIBRATION_CELLS = 2**21
+_CALIBRATION_CELLS = 2**20
 _LEAST_CALIBRATION_ROWS = 100
 
 
