@@ -58,7 +58,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         rates.
     standardize : bool or "auto", default="auto"
         Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
-        for the default module only.
+        for the default module only, and not for a Dataset.
     optimizer : class, default=torch.optim.AdamW
         A torch optimizer.
     optimizer_params : dict, default=None
