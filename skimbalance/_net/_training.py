@@ -1,6 +1,7 @@
 """The skorch net: what a step, an epoch and the end of training do."""
 
 import contextlib
+import copy
 import inspect
 import warnings
 
@@ -51,6 +52,10 @@ class ScoreModule(nn.Module):
                 "for each output. Its second argument, n_outputs, is their number."
             )
         return scores + self.bias
+
+    def members(self):
+        """Return each net in this module, on copies of its weights."""
+        return [copy.deepcopy(self)]
 
 
 class TrainingStopped(Exception):  # noqa: N818
@@ -207,9 +212,27 @@ class Net(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
         scores = self.module_(batch.x)
-        loss = self.criterion_(scores, batch.labels, batch.weight)
-        loss.backward()
+        loss = self.batch_loss(scores, batch)
+        # Each of several members gets the gradient that it would get alone.
+        (loss if scores.ndim == 2 else loss * scores.shape[1]).backward()
         return {"loss": loss, "y_pred": scores}
+
+    def batch_loss(self, scores, batch):
+        """Return the loss of a batch, the mean over the members if there are any."""
+        if scores.ndim == 2:
+            return self.criterion_(scores, batch.labels, batch.weight)
+        if not self.criterion_.sums_rows:
+            losses = [
+                self.criterion_(member, batch.labels, batch.weight)
+                for member in scores.unbind(1)
+            ]
+            return torch.stack(losses).mean()
+        n_members = scores.shape[1]
+        labels, weight = (
+            None if part is None else torch.cat([part] * n_members)
+            for part in (batch.labels, batch.weight)
+        )
+        return self.criterion_(scores.transpose(0, 1).flatten(0, 1), labels, weight)
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:
@@ -230,7 +253,7 @@ class Net(NeuralNet):
     def validation_step(self, batch, **fit_params):  # noqa: ARG002
         with torch.no_grad():
             scores = self.module_(batch.x)
-            loss = self.criterion_(scores, batch.labels, batch.weight)
+            loss = self.batch_loss(scores, batch)
         self.valid_scores_.append(scores.cpu())
         return {"loss": loss, "y_pred": scores}
 

@@ -19,6 +19,7 @@ from skimbalance._base import (
 from skimbalance._net import (
     Batches,
     KeepBest,
+    MemberModule,
     Net,
     ScoreModule,
     copy_state,
@@ -332,13 +333,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
         )
         net = Net(
-            module=ScoreModule,
+            module=ScoreModule if self.n_members == 1 else MemberModule,
             module__build=build,
             module__params=params,
             module__n_features=shape[0] if len(shape) == 1 else shape,
             module__n_outputs=self._head.n_outputs,
             module__bias=self._initial_bias(),
             module__dtype=self._dtype,
+            **({} if self.n_members == 1 else {"module__n_members": self.n_members}),
             criterion=criterion_of(self._head.loss),
             criterion__loss=copy.deepcopy(self._head.loss),
             optimizer=self.optimizer,
@@ -469,6 +471,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """What corrects the scores after the inverse of the loss, or None."""
         check_is_fitted(self)
         return self._head.calibrator
+
+    @property
+    def members_(self):
+        """The trained nets as torch modules, one for each member."""
+        check_is_fitted(self)
+        if self.net_ is None:
+            return []
+        return self.net_.module_.members()
 
     @property
     def probabilities_honest_(self):

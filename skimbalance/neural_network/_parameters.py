@@ -246,6 +246,7 @@ def check_training_params(estimator):
     check_interval("max_epochs", estimator.max_epochs, 1)
     check_interval("n_iter_no_change", estimator.n_iter_no_change, 1)
     check_interval("num_workers", estimator.num_workers, 0)
+    check_interval("n_members", estimator.n_members, 1)
     check_interval(
         "validation_fraction", estimator.validation_fraction, 0, 1, closed="neither"
     )
