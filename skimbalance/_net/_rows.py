@@ -64,6 +64,8 @@ class _DenseSource:
         """Roughly what a gathered row takes."""
         return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
 
+    batch_row_bytes = row_bytes
+
     def move(self):
         """Put the whole array on the device, for good."""
         if sp.issparse(self.array):
@@ -164,6 +166,13 @@ class _SparseSource:
         """Roughly what a gathered row takes."""
         return 16 * self.array.nnz // max(1, self.array.shape[0])
 
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row takes as the net reads it."""
+        if self.chunk is _SparseChunk:
+            return self.row_bytes
+        return self.array.shape[1] * self.dtype.itemsize
+
     def move(self):
         """Put the whole array on the device, for good."""
         self.array = _ResidentRows(self.array, self.device)
@@ -228,6 +237,11 @@ class RowSet:
     def row_bytes(self):
         """Roughly what a gathered row takes."""
         return 8 + sum(s.row_bytes for s in self.sources if s is not None)
+
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row of inputs takes as the net reads it."""
+        return self.sources[0].batch_row_bytes
 
     def gather(self, index):
         """Return the gathered parts of some rows, to be cut into batches."""

@@ -45,6 +45,7 @@ from skimbalance.neural_network._parameters import (
     check_module,
     check_net_params,
     check_threshold,
+    check_top_k,
     check_training_params,
     is_tiny,
     optimizer_params,
@@ -57,8 +58,9 @@ from skimbalance.neural_network._rows import EncodedRows, encode_rows
 from skimbalance.preprocessing import InputScaler
 from skimbalance.weights import PosWeightTransformer
 
-_VALIDATION_CELLS = 2**24
-_PREDICTION_CELLS = 2**22
+_VALIDATION_CELLS = 2**23
+# One chunk of a prediction, of which a handful of copies are worked on.
+_PREDICTION_BYTES = 2**23
 _CALIBRATION_CELLS = 2**21
 _LEAST_CALIBRATION_ROWS = 100
 
@@ -405,9 +407,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _run(self, rows, watched, epochs, keeper):
         if self.net_.history:
             keeper.state = copy_state(self.net_.module_)
-        self.net_.train(
-            rows.row_set(*self._as_read(self.net_)), watched, epochs, keeper
-        )
+        self.net_.train(self._as_read(rows), watched, epochs, keeper)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
@@ -489,16 +489,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _blocks(self, X, answer):
         """Yield ``answer(raw_scores)`` of the rows of checked inputs, in order."""
         n_rows, n_outputs = X.shape[0], self._head.n_outputs
-        width = n_outputs + int(np.prod(X.shape[1:]))
-        size = int(np.clip(_PREDICTION_CELLS // width, 1, max(n_rows, 1)))
-        if self.net_ is None:
+        rows = None
+        if self.net_ is not None:
+            rows = self._as_read(EncodedRows(X, None, None, np.arange(n_rows)))
+        width = 8 * n_outputs + (0 if rows is None else rows.batch_row_bytes)
+        size = int(np.clip(_PREDICTION_BYTES // width, 1, max(n_rows, 1)))
+        if rows is None:
             for start in range(0, n_rows, size):
                 rows = min(size, n_rows - start)
                 yield answer(torch.zeros(rows, n_outputs, dtype=torch.float64))
             return
-        rows = EncodedRows(X, None, None, np.arange(n_rows)).row_set(
-            *self._as_read(self.net_)
-        )
         for raw in self.net_.raw_scores(rows, size):
             yield answer(raw)
 
@@ -506,14 +506,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Return the answers for all rows in one array of the inputs' precision."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
-        out, start = None, 0
-        for block in self._blocks(X, answer):
-            if out is None:
-                out = np.empty((X.shape[0], *block.shape[1:]), dtype=dtype)
-            out[start : start + len(block)] = block
-            start += len(block)
-        return out
+        return _stacked(self._blocks(X, answer), X.shape[0], _answer_dtype(X))
 
     def decision_function(self, X):
         """Return the log-odds of each label, or the log-probabilities of each class.
@@ -538,8 +531,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         scores = self._filled(X, lambda raw: self._head.scores(raw))
         return scores.ravel() if self._target.kind == BINARY else scores
 
-    def _head_probabilities(self, raw):
-        return self._head.probabilities(self._head.scores(raw))
+    def _class_probabilities(self, raw):
+        """Return a column for each class, or for each label of a label matrix."""
+        proba = self._head.probabilities(self._head.scores(raw))
+        if self._target.kind != BINARY:
+            return proba
+        if len(self.classes_) == 1:
+            return np.ones_like(proba)
+        return np.hstack([1 - proba, proba])
 
     def predict_proba(self, X):
         """Return probabilities.
@@ -560,12 +559,42 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the inputs are not of the fitted shape.
         """
-        proba = self._filled(X, self._head_probabilities)
-        if self._target.kind != BINARY:
-            return proba
-        if len(self.classes_) == 1:
-            return np.ones_like(proba)
-        return np.hstack([1 - proba, proba])
+        return self._filled(X, self._class_probabilities)
+
+    def predict_top_k(self, X, k):
+        """Return the most probable labels of each row, without the full matrix.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+        k : int
+            How many labels of each row.
+
+        Returns
+        -------
+        indices : ndarray of int64, shape (n_samples, k)
+            Columns of `predict_proba`, the most probable first.
+        probabilities : ndarray of shape (n_samples, k)
+            Their probabilities, of the dtype that `predict_proba` returns.
+
+        Raises
+        ------
+        ValueError
+            If `k` is not a whole number between 1 and the number of columns, or the
+            inputs are not of the fitted shape.
+        """
+        check_is_fitted(self)
+        check_top_k(k, len(self.classes_))
+        X = self._check_inputs(X, reset=False)
+        indices = np.empty((X.shape[0], k), dtype=np.int64)
+        proba = np.empty((X.shape[0], k), dtype=_answer_dtype(X))
+        start = 0
+        for block in self._blocks(X, self._class_probabilities):
+            rows = slice(start, start + len(block))
+            indices[rows], proba[rows] = _top_k(block, k)
+            start = rows.stop
+        return indices, proba
 
     def predict(self, X):
         """Decide, by `threshold` on the probabilities.
@@ -591,17 +620,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X = self._check_inputs(X, reset=False)
         blocks = self._blocks(X, lambda raw: self._head.decide(raw, self.threshold))
         if self._target.kind == MULTILABEL:
-            return self._label_matrix(blocks)
+            return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel().astype(int)
         if len(self.classes_) == 1:
             decided[:] = 0
         return self.classes_[decided]
 
-    def _label_matrix(self, blocks):
+    def _label_matrix(self, blocks, n_rows):
         """Stack decided blocks in the container and the dtype of the fitted `y`."""
         sparse_type, dtype = self._target.sparse_type, self._target.dtype
         if sparse_type is None:
-            labels = np.concatenate([block.astype(dtype) for block in blocks])
+            labels = _stacked(blocks, n_rows, dtype)
         else:
             labels = sp.vstack([sp.csr_array(block.astype(dtype)) for block in blocks])
             labels = sparse_type(labels)
@@ -668,6 +697,29 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if getattr(self, "net_", None) is not None:
             # A net trained on a device that is not here has moved to the CPU.
             self.device_ = torch.device(self.net_.device)
+
+
+def _answer_dtype(X):
+    return np.float32 if X.dtype == np.float32 else np.float64
+
+
+def _stacked(blocks, n_rows, dtype):
+    """Return blocks of rows as one array, holding one block beside it."""
+    out, start = None, 0
+    for block in blocks:
+        if out is None:
+            out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
+        out[start : start + len(block)] = block
+        start += len(block)
+    return out
+
+
+def _top_k(proba, k):
+    """Return the columns and the values of the k largest of each row, falling."""
+    top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
+    order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
+    top = np.take_along_axis(top, order, axis=1)
+    return top, np.take_along_axis(proba, top, axis=1)
 
 
 def _generator(random_state):

@@ -79,7 +79,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         best weights. ``"auto"`` does so for more than 200 rows.
     validation_fraction : float, default=0.1
         Share of the rows that is held out, stratified by label; at most as many rows as
-        make 16.8 million cells, or 100.
+        make 8.4 million cells, or 100.
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
