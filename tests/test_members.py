@@ -81,6 +81,7 @@ def test_members_train_as_one_alone_does(problem, optimizer, loss):
         "pos_weight": None if isinstance(loss, SetLoss) else "sqrt",
         "correct_probabilities": False,
         "precision": "64",
+        "batch_size": len(X),
         "random_state": 0,
     }
     one = ImbalancedNetClassifier(Constant, **params).fit(X, Y)
