@@ -39,8 +39,8 @@ def main():
         f"""# Many nets in one program
 
 `n_members=K` stacks the weights of K nets, so that each layer is one batched matrix
-product. 20,000 rows of 100 features, one hidden layer of 100 units, 14 labels, batches of
-128, no early stopping; `fit` from start to end.
+product. 20,000 rows of 100 features, one hidden layer of 100 units, 14 labels, batches
+of 128, no early stopping; `fit` from start to end.
 
 {table(header, rows)}
 
