@@ -29,6 +29,7 @@ def answers(name, accelerator=None):
         random_state=0,
         accelerator=accelerator,
     ).set_params(**CASES[name])
+    X = X.astype(np.float64)
     net.fit(X, Y.argmax(axis=1) if name == "multiclass" else Y)
     return net.predict_proba(X), [row["train_loss"] for row in net.history_]
 

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
 import parallel_fit
 import pytest
+import torch
 from sklearn.base import clone
 
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -70,11 +72,24 @@ def test_one_process_with_an_accelerator(problem, tmp_path):
     "accelerator, params, message",
     [
         ("yes", {}, "accelerator='yes' must be an accelerate.Accelerator"),
-        (None, {"device": "meta"}, "device"),
+        ({}, {"device": "meta"}, "device='meta', but accelerator trains on 'cpu'"),
+        ({"mixed_precision": "bf16"}, {}, "set precision of the estimator"),
+        ({"num_processes": 2}, {"random_state": None}, "random_state=None must be"),
+        ({"gradient_accumulation_steps": 2}, {}, "set gradient_accumulation"),
+        ({"num_processes": 9}, {"random_state": 0, "batch_size": 8}, "9 processes"),
     ],
 )
 def test_bad_accelerators(problem, accelerator, params, message):
-    accelerator = accelerator or accelerate.Accelerator(cpu=True)
+    if isinstance(accelerator, dict):
+        facts = {
+            "device": torch.device("cpu"),
+            "mixed_precision": "no",
+            "gradient_accumulation_steps": 1,
+            "num_processes": 1,
+            "process_index": 0,
+            "prepare_model": lambda module: module,
+        }
+        accelerator = SimpleNamespace(**facts | accelerator)
     net = ImbalancedMLPClassifier((8,), accelerator=accelerator, **params)
     with pytest.raises((TypeError, ValueError), match=message):
         net.fit(*problem)

@@ -90,6 +90,27 @@ class SetCriterion(_LabelCriterion):
         return value.sum() / (len(scores) * self.mean_weight)
 
 
+def loss_of_members(criterion, scores, labels, weight):
+    """Return the mean of the members' losses on one batch.
+
+    Parameters
+    ----------
+    criterion : ClassCriterion, PointwiseCriterion or SetCriterion
+    scores : Tensor of shape (n_samples, n_members, n_outputs)
+    labels, weight : Tensor or None
+        What each member is compared with.
+    """
+    n_members = scores.shape[1]
+    if not criterion.sums_rows:
+        members = scores.unbind(1)
+        return sum(criterion(one, labels, weight) for one in members) / n_members
+    labels, weight = (
+        None if part is None else torch.cat([part] * n_members)
+        for part in (labels, weight)
+    )
+    return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
+
+
 def criterion_of(loss):
     """Return the criterion class that weighs this kind of loss."""
     kinds = {
