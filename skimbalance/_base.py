@@ -38,8 +38,8 @@ class DictParamsMixin:
         """
         params = super().get_params(deep=deep)
         for prefix, name in self._dict_params.items() if deep else ():
-            if self._reaches_dict(prefix):
-                entries = getattr(self, name) or {}
+            entries = getattr(self, name)
+            if self._reaches_dict(prefix) and isinstance(entries, dict):
                 params.update({f"{prefix}__{key}": entries[key] for key in entries})
         return params
 

@@ -155,6 +155,12 @@ def check_label_matrix(y, name="y"):
     return labels
 
 
+def has_missing(labels):
+    """Whether a label matrix has a missing label."""
+    cells = labels.data if sp.issparse(labels) else labels
+    return bool(cells.min(initial=0) < 0)
+
+
 def _as_array(y, name):
     return check_array(
         y,
@@ -187,11 +193,7 @@ class Target:
 
     @property
     def n_outputs(self):
-        return len(self.classes) if self.kind == MULTICLASS else self.values.shape[1]
-
-    def take(self, rows):
-        """Return the label matrix or the class indices of some rows."""
-        return self.values[rows]
+        return 1 if self.kind == BINARY else len(self.classes)
 
 
 def _label_classes(n_labels):
@@ -411,6 +413,43 @@ def count_labels(labels, sample_weight=None):
     n_missing = _count_sparse(labels, MISSING, sample_weight)
     total = _total_weight(labels.shape[0], sample_weight)
     return n_positive, np.maximum(total - n_missing - n_positive, 0.0)
+
+
+def check_label_counts(label_counts, n_samples=None, n_labels=None):
+    """Return positives and negatives as two float arrays, whichever way they came.
+
+    Parameters
+    ----------
+    label_counts : array-like
+        The pair ``(n_positive, n_negative)``, or the positives alone when `n_samples`
+        says what they were counted on.
+    n_samples : int or None
+    n_labels : int or None
+        How many labels there must be.
+    """
+    if n_samples is None:
+        if not hasattr(label_counts, "__len__") or len(label_counts) != 2:
+            raise ValueError(
+                "label_counts must be the pair (n_positive, n_negative); to give the "
+                "positives alone, pass n_samples as well."
+            )
+        positive, negative = np.broadcast_arrays(*map(np.atleast_1d, label_counts))
+    else:
+        positive = np.atleast_1d(label_counts)
+        negative = n_samples - positive
+    positive, negative = positive.astype(float), negative.astype(float)
+    if positive.ndim != 1 or not np.isfinite([positive, negative]).all():
+        raise ValueError("label_counts must be finite, one count for each label.")
+    if n_labels is not None and len(positive) != n_labels:
+        raise ValueError(
+            f"label_counts is for {len(positive)} labels, but y has {n_labels}."
+        )
+    if positive.min(initial=0) < 0 or negative.min(initial=0) < 0:
+        raise ValueError(
+            "label_counts must not be negative, nor exceed n_samples when that is "
+            "given."
+        )
+    return positive, negative
 
 
 def check_same_length(**arrays):

@@ -14,7 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._validation import check_label_matrix, check_weights
 
-__all__ = ["PooledCalibrator", "TemperatureCalibrator"]
+__all__ = [
+    "PooledCalibrator",
+    "TemperatureCalibrator",
+]
 
 
 class PooledCalibrator(BaseEstimator):

@@ -24,6 +24,7 @@ __all__ = [
     "UndefinedLabelWarning",
     "decision_ratio",
     "get_scorer",
+    "get_scorer_names",
     "multilabel_average_precision_score",
     "probability_ratio",
 ]
@@ -206,11 +207,12 @@ def multilabel_average_precision_score(
     if average == "micro":
         target, score, cell_weight = _all_cells(labels, scores, weight)
         values = np.array([_average_precision(target, score, cell_weight)])
-        support, what = None, "Micro average precision"
+        support, what, average = np.ones(1), "Micro average precision", "macro"
     elif average == "samples":
         columns = _columns(labels.T, scores.T, None)
         values = np.array([_average_precision(*column) for column in columns])
-        support, what, average = weight, "Average precision", "weighted"
+        support = np.ones(len(values)) if weight is None else weight
+        what, average = "Average precision", "weighted"
     else:
         columns = _columns(labels, scores, weight)
         values = np.array([_average_precision(*column) for column in columns])
@@ -320,6 +322,23 @@ _SCORERS = {
         {"response_method": _RANKED, "average": "micro"},
     ),
 }
+
+
+def get_scorer_names():
+    """Return the names that `get_scorer` knows.
+
+    Returns
+    -------
+    names : list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import get_scorer_names
+    >>> get_scorer_names()
+    ['macro_average_precision', 'micro_average_precision']
+    """
+    return sorted(_SCORERS)
 
 
 def get_scorer(name):

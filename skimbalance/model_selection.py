@@ -18,7 +18,10 @@ from skimbalance._validation import (
     take_rows,
 )
 
-__all__ = ["MultilabelStratifiedKFold", "multilabel_train_test_split"]
+__all__ = [
+    "MultilabelStratifiedKFold",
+    "multilabel_train_test_split",
+]
 
 
 class MultilabelStratifiedKFold(BaseCrossValidator):

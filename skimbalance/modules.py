@@ -5,7 +5,9 @@ from torch.nn.functional import linear
 
 from skimbalance._validation import check_choice, check_interval
 
-__all__ = ["MLP"]
+__all__ = [
+    "MLP",
+]
 
 _ACTIVATIONS = {
     "gelu": nn.GELU,

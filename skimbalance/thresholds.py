@@ -4,7 +4,9 @@ import numpy as np
 
 from skimbalance._validation import check_interval
 
-__all__ = ["plug_in_threshold"]
+__all__ = [
+    "plug_in_threshold",
+]
 
 
 def plug_in_threshold(y_score, beta=1.0, average="macro"):

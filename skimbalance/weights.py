@@ -22,6 +22,7 @@ from skimbalance._validation import (
     MULTILABEL,
     check_choice,
     check_interval,
+    check_label_counts,
     check_same_length,
     check_target,
     check_weights,
@@ -31,8 +32,8 @@ from skimbalance._validation import (
 
 __all__ = [
     "LABEL_WEIGHT_SCHEMES",
-    "WEIGHT_SCHEMES",
     "PosWeightTransformer",
+    "WEIGHT_SCHEMES",
     "compute_label_weight",
     "compute_pos_weight",
 ]
@@ -98,29 +99,6 @@ LABEL_WEIGHT_SCHEMES = {
 }
 
 
-def _check_counts(label_counts, n_samples):
-    """Return the counts as two float arrays, whichever way they were given."""
-    if n_samples is None:
-        if not isinstance(label_counts, (tuple, list)) or len(label_counts) != 2:
-            raise ValueError(
-                "label_counts must be the pair (n_positive, n_negative); to give the "
-                "positives alone, pass n_samples as well."
-            )
-        positive, negative = np.broadcast_arrays(*map(np.atleast_1d, label_counts))
-    else:
-        positive = np.atleast_1d(label_counts)
-        negative = n_samples - positive
-    positive, negative = positive.astype(float), negative.astype(float)
-    if positive.ndim != 1 or not np.isfinite([positive, negative]).all():
-        raise ValueError("label_counts must be finite, one count for each label.")
-    if positive.min(initial=0) < 0 or negative.min(initial=0) < 0:
-        raise ValueError(
-            "label_counts must not be negative, nor exceed n_samples when that is "
-            "given."
-        )
-    return positive, negative
-
-
 def _class_counts(index, n_classes, sample_weight):
     counts = np.bincount(index, weights=sample_weight, minlength=n_classes)
     return counts.astype(float), np.full(n_classes, counts.sum() / n_classes)
@@ -147,7 +125,7 @@ def _resolve_counts(y, label_counts, n_samples, sample_weight):
         raise ValueError(
             "sample_weight goes with y; label_counts must be weighted already."
         )
-    return _check_counts(label_counts, n_samples)
+    return check_label_counts(label_counts, n_samples)
 
 
 def _normalize(weight, defined, normalize):

@@ -42,7 +42,14 @@ class ScoreModule(nn.Module):
     def forward(self, x):
         if hasattr(self.body, "forward_with_offset"):
             return self.body.forward_with_offset(x, self.bias)
-        return self.body(x) + self.bias
+        scores = self.body(x)
+        if scores.shape != (len(x), len(self.bias)):
+            raise ValueError(
+                f"module gives an output of shape {tuple(scores.shape)} for {len(x)} "
+                f"rows, but must give shape {(len(x), len(self.bias))}: one raw score "
+                "for each output. Its second argument, n_outputs, is their number."
+            )
+        return scores + self.bias
 
 
 class TrainingStopped(Exception):  # noqa: N818
@@ -132,7 +139,7 @@ class Net(NeuralNet):
     """A skorch net on `RowSet`: the same hooks, one wait for the device an epoch."""
 
     # A callback may hold the optimizer, whose tensors must follow to another device.
-    cuda_dependent_attributes_ = ["callbacks_"]  # noqa: RUF012
+    cuda_dependent_attributes_ = ["callbacks"]  # noqa: RUF012
 
     @property
     def _default_callbacks(self):
@@ -237,6 +244,32 @@ class Net(NeuralNet):
         # The only wait for the device in an epoch.
         self.history.record(f"{prefix}_loss", total.item() / len(iterator.rows))
         self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def reweigh(self, loss, params):
+        """Put a batch loss with other weights in the place of the present one.
+
+        Parameters
+        ----------
+        loss : Loss
+            A copy that this net may move to its device.
+        params : dict
+            Constructor parameters of the criterion; arrays become tensors.
+        """
+        tensors = {
+            key: torch.as_tensor(value) if isinstance(value, np.ndarray) else value
+            for key, value in params.items()
+        }
+        self.criterion_ = self.criterion(loss, **tensors).to(self.device)
+
+    def epochs(self):
+        """Return the history as a list of plain dicts, one an epoch."""
+        keys = {"dur": "seconds"}
+        keys.update((key, key) for key in ("train_loss", "valid_loss", "valid_score"))
+        return [
+            {"epoch": number}
+            | {name: float(row[key]) for key, name in keys.items() if key in row}
+            for number, row in enumerate(self.history, start=1)
+        ]
 
     def raw_scores(self, rows, batch_size):
         """Yield the raw scores of the rows in order, on the CPU, chunk by chunk."""

@@ -19,9 +19,9 @@ from skimbalance.losses._softmax import (
 )
 
 __all__ = [
-    "LOSSES",
     "AsymmetricLoss",
     "FocalLoss",
+    "LOSSES",
     "LogLoss",
     "PointwiseLoss",
     "SetLoss",

@@ -50,9 +50,17 @@ class Loss(BaseEstimator, torch.nn.Module):
 
     target_types = ()
     invertible = True
+    proper = False  # whether raw scores are log-odds as they are
+    needs_counts = False  # whether it cannot be used before `setup`
 
     def __init__(self):
         super().__init__()
+
+    def check_params(self):
+        """Raise a ValueError unless the constructor parameters make sense.
+
+        Does nothing by default; `setup` calls it.
+        """
 
     def setup(self, n_positive, n_negative):
         """Learn what the loss needs from the label counts.
@@ -68,6 +76,7 @@ class Loss(BaseEstimator, torch.nn.Module):
         self : Loss
             The same object, with its buffers set.
         """
+        self.check_params()
         self.set_state("n_positive_", n_positive)
         self.set_state("n_negative_", n_negative)
         return self

@@ -10,7 +10,11 @@ from torch.nn.functional import logsigmoid
 from skimbalance._validation import check_interval
 from skimbalance.losses._base import PointwiseLoss
 
-__all__ = ["AsymmetricLoss", "FocalLoss", "LogLoss"]
+__all__ = [
+    "AsymmetricLoss",
+    "FocalLoss",
+    "LogLoss",
+]
 
 
 def _power(base, log_base, exponent):
@@ -48,6 +52,8 @@ class LogLoss(PointwiseLoss):
     >>> LogLoss()(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.0]))
     tensor([0.6931, 2.1269])
     """
+
+    proper = True
 
     def positive(self, scores):
         return -logsigmoid(scores)
@@ -104,9 +110,8 @@ class FocalLoss(PointwiseLoss):
         self.gamma = gamma
         self.detach_modulator = detach_modulator
 
-    def setup(self, n_positive, n_negative):
+    def check_params(self):
         _check_exponents("gamma", self.gamma)
-        return super().setup(n_positive, n_negative)
 
     def _term(self, scores):
         gamma = _as_exponent(self.gamma, scores)
@@ -203,11 +208,10 @@ class AsymmetricLoss(PointwiseLoss):
         self.gamma_negative = gamma_negative
         self.margin = margin
 
-    def setup(self, n_positive, n_negative):
+    def check_params(self):
         check_interval("gamma_positive", self.gamma_positive, 0)
         check_interval("gamma_negative", self.gamma_negative, 0)
         check_interval("margin", self.margin, 0, 1, closed="left")
-        return super().setup(n_positive, n_negative)
 
     def _shifted(self, s, log_q):
         """Return ``s_m`` and ``log(1 - s_m)``."""

@@ -9,7 +9,10 @@ from torch.nn.functional import cross_entropy, logsigmoid
 from skimbalance._validation import check_interval
 from skimbalance.losses._base import SoftmaxLoss, at_least_float32
 
-__all__ = ["SoftmaxFocalLoss", "SoftmaxLogLoss"]
+__all__ = [
+    "SoftmaxFocalLoss",
+    "SoftmaxLogLoss",
+]
 
 
 class SoftmaxLogLoss(SoftmaxLoss):
@@ -27,6 +30,8 @@ class SoftmaxLogLoss(SoftmaxLoss):
     >>> SoftmaxLogLoss()(torch.tensor([[0.0, 1.0, 2.0]]), torch.tensor([2]))
     tensor([0.4076])
     """
+
+    proper = True
 
     def forward(self, scores, targets):
         return cross_entropy(at_least_float32(scores), targets, reduction="none")
@@ -72,9 +77,8 @@ class SoftmaxFocalLoss(SoftmaxLoss):
         super().__init__()
         self.gamma = gamma
 
-    def setup(self, n_positive, n_negative):
+    def check_params(self):
         check_interval("gamma", self.gamma, 0)
-        return super().setup(n_positive, n_negative)
 
     def forward(self, scores, targets):
         log_p, log_rest = _log_p_and_rest(at_least_float32(scores))

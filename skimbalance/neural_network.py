@@ -1,8 +1,0 @@
-"""Imbalanced classifiers that hold a neural net.
-
-Three stages that do not leak into each other: training decides what the net attends to,
-the inverse of the loss turns its scores into honest probabilities, thresholds turn
-these into decisions.
-"""
-
-__all__ = ["ImbalancedMLPClassifier", "ImbalancedNetClassifier"]

@@ -1,0 +1,16 @@
+"""Imbalanced classifiers that hold a neural net.
+
+Three stages that do not leak into each other: training decides what the net attends to,
+the inverse of the loss turns scores into honest probabilities, thresholds turn these
+into decisions.
+"""
+
+from skimbalance.neural_network._estimators import (
+    ImbalancedMLPClassifier,
+    ImbalancedNetClassifier,
+)
+
+__all__ = [
+    "ImbalancedMLPClassifier",
+    "ImbalancedNetClassifier",
+]

@@ -1,0 +1,442 @@
+"""The two public estimators: their parameters, and nothing else."""
+
+import torch
+
+from skimbalance.modules import MLP
+from skimbalance.neural_network._classifier import BaseImbalancedNet
+from skimbalance.neural_network._parameters import default_dropout
+
+__all__ = [
+    "ImbalancedMLPClassifier",
+    "ImbalancedNetClassifier",
+]
+
+
+class ImbalancedNetClassifier(BaseImbalancedNet):
+    """Classifier for imbalanced data around any torch module.
+
+    One class for binary, multiclass and multilabel targets. It trains the module with a
+    chosen loss and chosen weights, returns probabilities from which their distortion is
+    removed, and decides by a threshold on these.
+
+    Parameters
+    ----------
+    module : class or function, default=MLP
+        Called as ``module(n_features, n_outputs, **module_params)``, it returns a torch
+        module that maps ``(n_samples, n_features)`` to raw scores ``(n_samples,
+        n_outputs)``. `n_features` is an int for a 2-D `X`, else ``X.shape[1:]``;
+        `n_outputs` is 1 for a binary `y`, the number of classes for a multiclass one,
+        of labels for a label matrix.
+    module_params : dict, default=None
+        Parameters of the module, also as ``module__name`` in `set_params` and grids.
+    loss : str or loss object, default="log_loss"
+        A name in `skimbalance.losses.LOSSES`, or an object of your own class.
+    loss_params : dict, default=None
+        Parameters of a loss given by name, also as ``loss__name``.
+    pos_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
+        Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
+        number, an array of shape (n_labels,) or (n_classes,), or a transformer.
+        Computed from the training part only; undone in the probabilities.
+    label_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
+        Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
+        number, an array of shape (n_labels,) or a transformer.
+    class_weight : dict, "balanced" or None, default=None
+        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
+        population, and is not undone.
+    correct_probabilities : bool or "exact", default=True
+        True undoes loss and `pos_weight` by their exact inverse, then fits one slope
+        and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
+        the latter, False both.
+    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
+        A label is decided where its probability exceeds it. ``"trained"`` cuts where
+        the raw score is 0, the trade-off that the weights asked for.
+    init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
+            default="prior"
+        Where the output bias starts: ``"prior"`` is where the loss predicts the base
+        rates.
+    standardize : bool or "auto", default="auto"
+        Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
+        for the default module only.
+    optimizer : class, default=torch.optim.AdamW
+        A torch optimizer.
+    optimizer_params : dict, default=None
+        Its parameters, also as ``optimizer__name``.
+    lr : float, default=1e-3
+        Learning rate.
+    weight_decay : float, default=None
+        None is the optimizer's own default. The output bias never decays.
+    max_epochs : int, default=100
+        Most passes over the training rows.
+    batch_size : int or "auto", default="auto"
+        ``"auto"``: all rows up to 200 rows, then a 20th of them between 32 and 256.
+    precision : {"auto", "32", "64"}, default="auto"
+        Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
+        on the CPU, unless they are of 32 bits.
+    early_stopping : bool or "auto", default="auto"
+        Hold out a validation part, stop when its score does not improve, and keep the
+        best weights. ``"auto"`` does so for more than 200 rows.
+    validation_fraction : float, default=0.1
+        Share of the rows that is held out, stratified by label; at most as many rows as
+        make 16.8 million cells, or 100.
+    n_iter_no_change : int, default=10
+        Epochs without a better score after which training stops.
+    scoring : None, str or callable, default=None
+        What early stopping watches: ``"loss"``, a name known to
+        `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
+        ``scorer(estimator, X, y)``. None is the macro average precision over labels
+        with at least 3 held-out positives; the loss, if those are fewer than half of
+        the labels or have under 100 positives together, or `y` is multiclass.
+    callbacks : list, default=None
+        Callbacks of skorch; copied in every fit.
+    net_params : dict, default=None
+        Further parameters of the skorch net.
+    num_workers : int, default=0
+        Threads that gather rows ahead of the training.
+    device : str or torch.device, default=None
+        None is CUDA where there is one, else the CPU.
+    warm_start : bool, default=False
+        Go on from the weights of the last fit.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same result again. The global generators of NumPy and torch
+        are never touched; None draws fresh entropy.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,) or (n_labels, 2)
+        Classes of a 1-D target; ``[0, 1]`` for each label of a label matrix.
+    n_labels_ : int
+        Number of labels; 1 for a binary target. Not set for a multiclass one.
+    label_names_ : ndarray of str, shape (n_labels,)
+        Column names of `y`, when it was a data frame.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the features, when all are strings.
+    net_ : skorch.NeuralNet or None
+        The trained net; None when no label had two values.
+    loss_ : Loss
+        The loss, with what it learnt from the label counts.
+    pos_weight_ : ndarray of shape (n_outputs,)
+        The weights of the positives.
+    prior_ : ndarray of shape (n_outputs,)
+        Base rates of the training part.
+    scaler_ : InputScaler or None
+        The input stage.
+    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+        What was fitted on the held-out rows.
+    probabilities_honest_ : bool
+        Whether the probabilities are free of the distortion of the training.
+    history_ : list of dict
+        For each epoch its number, losses, validation score and seconds.
+    n_iter_ : int
+        Number of epochs.
+    best_score_ : float or None
+        Best validation score, or minus the best validation loss.
+    device_ : torch.device
+        Where the net is.
+
+    See Also
+    --------
+    ImbalancedMLPClassifier : The same with a multilayer perceptron.
+
+    Notes
+    -----
+    A label with one value only in `y` is left out of the training, and predicted as the
+    constant ``(n_positive + 0.5) / (n + 1)``, with one warning.
+
+    Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
+    held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from skimbalance.datasets import make_imbalanced_multilabel
+    >>> from skimbalance.neural_network import ImbalancedNetClassifier
+    >>> def module(n_features, n_outputs, width=32):
+    ...     return nn.Sequential(
+    ...         nn.Linear(n_features, width), nn.ReLU(), nn.Linear(width, n_outputs))
+    >>> X, Y = make_imbalanced_multilabel(400, n_labels=3, random_state=0)
+    >>> net = ImbalancedNetClassifier(
+    ...     module, module_params={"width": 16}, pos_weight="sqrt", random_state=0)
+    >>> net.fit(X, Y).predict_proba(X).shape
+    (400, 3)
+    """
+
+    _dict_params = {  # noqa: RUF012
+        "module": "module_params",
+        "loss": "loss_params",
+        "optimizer": "optimizer_params",
+    }
+
+    def __init__(
+        self,
+        module=MLP,
+        *,
+        module_params=None,
+        loss="log_loss",
+        loss_params=None,
+        pos_weight=None,
+        label_weight=None,
+        class_weight=None,
+        correct_probabilities=True,
+        threshold=0.5,
+        init_bias="prior",
+        standardize="auto",
+        optimizer=torch.optim.AdamW,
+        optimizer_params=None,
+        lr=1e-3,
+        weight_decay=None,
+        max_epochs=100,
+        batch_size="auto",
+        precision="auto",
+        early_stopping="auto",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        scoring=None,
+        callbacks=None,
+        net_params=None,
+        num_workers=0,
+        device=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.module = module
+        self.module_params = module_params
+        self.loss = loss
+        self.loss_params = loss_params
+        self.pos_weight = pos_weight
+        self.label_weight = label_weight
+        self.class_weight = class_weight
+        self.correct_probabilities = correct_probabilities
+        self.threshold = threshold
+        self.init_bias = init_bias
+        self.standardize = standardize
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.precision = precision
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.scoring = scoring
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.num_workers = num_workers
+        self.device = device
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _module(self, n_rows):
+        params = dict(self.module_params or {})
+        if self.module is MLP:
+            params.setdefault("dropout", default_dropout(n_rows))
+        return self.module, params
+
+
+class ImbalancedMLPClassifier(BaseImbalancedNet):
+    """Multilayer perceptron for imbalanced data, multilabel first.
+
+    `ImbalancedNetClassifier` with the default module, whose parameters are flat.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(512, 256)
+        Width of each hidden layer; empty for a linear model.
+    activation : {"relu", "gelu", "silu", "tanh"}, default="relu"
+        Between the layers.
+    dropout : float or "auto", default="auto"
+        Share of the hidden units left out in training; ``"auto"`` is 0.5, and 0 up to
+        200 rows.
+    loss : str or loss object, default="log_loss"
+        A name in `skimbalance.losses.LOSSES`, or an object of your own class.
+    loss_params : dict, default=None
+        Parameters of a loss given by name, also as ``loss__name``.
+    pos_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
+        Weight of the positives within each label; undone in the probabilities.
+    label_weight : None, str, float, PosWeightTransformer or array-like of shape \
+            (n_labels,), default=None
+        Weight of each label among the labels.
+    class_weight : dict, "balanced" or None, default=None
+        Sample weight by class of a 1-D `y`; defines the population, is not undone.
+    correct_probabilities : bool or "exact", default=True
+        Which stages undo the distortion of the training.
+    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
+        A label is decided where its probability exceeds it.
+    init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
+            default="prior"
+        Where the output bias starts.
+    standardize : bool or "auto", default="auto"
+        Scale the input; ``"auto"`` does.
+    optimizer : class, default=torch.optim.AdamW
+        A torch optimizer.
+    optimizer_params : dict, default=None
+        Its parameters, also as ``optimizer__name``.
+    lr : float, default=1e-3
+        Learning rate.
+    weight_decay : float, default=None
+        None is the optimizer's own default.
+    max_epochs : int, default=100
+        Most passes over the training rows.
+    batch_size : int or "auto", default="auto"
+        Rows of a batch.
+    precision : {"auto", "32", "64"}, default="auto"
+        Floating-point precision.
+    early_stopping : bool or "auto", default="auto"
+        Hold out rows and keep the best weights; ``"auto"`` does above 200 rows.
+    validation_fraction : float, default=0.1
+        Share of the rows that is held out.
+    n_iter_no_change : int, default=10
+        Epochs without a better score after which training stops.
+    scoring : None, str or callable, default=None
+        What early stopping watches.
+    callbacks : list, default=None
+        Callbacks of skorch.
+    net_params : dict, default=None
+        Further parameters of the skorch net.
+    num_workers : int, default=0
+        Threads that gather rows ahead of the training.
+    device : str or torch.device, default=None
+        None is CUDA where there is one, else the CPU.
+    warm_start : bool, default=False
+        Go on from the weights of the last fit.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same result again.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,) or (n_labels, 2)
+        Classes of a 1-D target; ``[0, 1]`` for each label of a label matrix.
+    n_labels_ : int
+        Number of labels; 1 for a binary target. Not set for a multiclass one.
+    label_names_ : ndarray of str, shape (n_labels,)
+        Column names of `y`, when it was a data frame.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the features, when all are strings.
+    net_ : skorch.NeuralNet or None
+        The trained net; None when no label had two values.
+    loss_ : Loss
+        The loss, with what it learnt from the label counts.
+    pos_weight_ : ndarray of shape (n_outputs,)
+        The weights of the positives.
+    prior_ : ndarray of shape (n_outputs,)
+        Base rates of the training part.
+    scaler_ : InputScaler or None
+        The input stage.
+    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+        What was fitted on the held-out rows.
+    probabilities_honest_ : bool
+        Whether the probabilities are free of the distortion of the training.
+    history_ : list of dict
+        For each epoch its number, losses, validation score and seconds.
+    n_iter_ : int
+        Number of epochs.
+    best_score_ : float or None
+        Best validation score, or minus the best validation loss.
+    device_ : torch.device
+        Where the net is.
+
+    See Also
+    --------
+    ImbalancedNetClassifier : For a module of your own; says more on each parameter.
+
+    Examples
+    --------
+    >>> from skimbalance.datasets import make_imbalanced_multilabel
+    >>> from skimbalance.neural_network import ImbalancedMLPClassifier
+    >>> X, Y = make_imbalanced_multilabel(400, n_labels=3, random_state=0)
+    >>> net = ImbalancedMLPClassifier(loss="focal", random_state=0).fit(X, Y)
+    >>> net.predict_proba(X).shape
+    (400, 3)
+    """
+
+    _dict_params = {  # noqa: RUF012
+        "loss": "loss_params",
+        "optimizer": "optimizer_params",
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(512, 256),
+        *,
+        activation="relu",
+        dropout="auto",
+        loss="log_loss",
+        loss_params=None,
+        pos_weight=None,
+        label_weight=None,
+        class_weight=None,
+        correct_probabilities=True,
+        threshold=0.5,
+        init_bias="prior",
+        standardize="auto",
+        optimizer=torch.optim.AdamW,
+        optimizer_params=None,
+        lr=1e-3,
+        weight_decay=None,
+        max_epochs=100,
+        batch_size="auto",
+        precision="auto",
+        early_stopping="auto",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        scoring=None,
+        callbacks=None,
+        net_params=None,
+        num_workers=0,
+        device=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.loss = loss
+        self.loss_params = loss_params
+        self.pos_weight = pos_weight
+        self.label_weight = label_weight
+        self.class_weight = class_weight
+        self.correct_probabilities = correct_probabilities
+        self.threshold = threshold
+        self.init_bias = init_bias
+        self.standardize = standardize
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.precision = precision
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.scoring = scoring
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.num_workers = num_workers
+        self.device = device
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _module(self, n_rows):
+        dropout = self.dropout
+        return MLP, {
+            "hidden_layer_sizes": self.hidden_layer_sizes,
+            "activation": self.activation,
+            "dropout": default_dropout(n_rows) if dropout == "auto" else dropout,
+        }

@@ -1,0 +1,295 @@
+"""What the scores of the net mean: from label counts to probabilities to decisions.
+
+A head knows the target. It weighs the loss, says where the bias starts, undoes the
+distortion of loss and weights, and decides. `LabelHead` reads each score as a label of
+its own, `ClassHead` the scores of a row together.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.special import expit, log_softmax, logit
+from sklearn.base import clone
+
+from skimbalance._validation import count_labels, has_missing
+from skimbalance.calibration import PooledCalibrator, TemperatureCalibrator
+from skimbalance.losses import SetLoss
+from skimbalance.weights import PosWeightTransformer, compute_label_weight
+
+_BIAS_LIMIT = 12.0
+
+
+def _check_weight(name, weight, n_outputs):
+    """Return a number or an array as one finite positive weight for each output."""
+    weight = np.asarray(weight, dtype=np.float64)
+    if weight.shape not in ((), (1,), (n_outputs,)):
+        raise ValueError(
+            f"{name} has shape {weight.shape}, expected a number or ({n_outputs},): "
+            "one weight for each label, or class of a multiclass target."
+        )
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise ValueError(f"{name} must be finite and greater than 0.")
+    return np.broadcast_to(weight, (n_outputs,)).copy()
+
+
+def _resolve_weight(name, weight, by_scheme, counts):
+    """Turn a scheme's name, a transformer, a number or an array into weights."""
+    if weight is None:
+        return None
+    if isinstance(weight, str):
+        return by_scheme(weight, counts)
+    if isinstance(weight, PosWeightTransformer):
+        return clone(weight).fit(label_counts=counts).pos_weight_
+    return _check_weight(name, weight, len(counts[0]))
+
+
+def _pos_weight_by_scheme(scheme, counts):
+    return PosWeightTransformer(scheme).fit(label_counts=counts).pos_weight_
+
+
+def _label_weight_by_scheme(scheme, counts):
+    return compute_label_weight(scheme=scheme, label_counts=counts)
+
+
+class _Head:
+    """Base: the loss on a clone, its weights, and the stages that undo them.
+
+    Parameters
+    ----------
+    loss : Loss
+        As the user gave it; never changed.
+    n_outputs : int
+        Number of raw scores of a row.
+    counts : pair of ndarray, or None
+        Weighted positives and negatives of each output among the training rows.
+    all_counts : pair of ndarray, or None
+        The same among all rows given to `fit`.
+    pos_weight, label_weight : object
+        As the user gave them.
+    correct : bool or "exact"
+        Which stages undo the distortion.
+    """
+
+    def __init__(
+        self, loss, n_outputs, counts, all_counts, *, pos_weight, label_weight, correct
+    ):
+        if pos_weight is not None and isinstance(loss, SetLoss):
+            raise ValueError(
+                f"pos_weight has no meaning for {type(loss).__name__}, which takes the "
+                "labels of a row together. Leave it None."
+            )
+        self.n_outputs, self.correct, self.calibrator = n_outputs, correct, None
+        self.loss = clone(loss)
+        if counts is None:
+            self.prior = self._unknown_prior(n_outputs)
+            compared = counts = (np.empty(n_outputs),) * 2
+        else:
+            self.loss.setup(*counts)
+            self.prior, compared = self._prior(counts), self._compared(counts)
+        self.pos_weight = _resolve_weight(
+            "pos_weight", pos_weight, _pos_weight_by_scheme, compared
+        )
+        self.label_weight = _resolve_weight(
+            "label_weight", label_weight, _label_weight_by_scheme, counts
+        )
+        self._see_first(all_counts)
+
+    @property
+    def _distorting_weight(self):
+        return 1.0 if self.pos_weight is None else self.pos_weight
+
+    def initial_bias(self):
+        """Return the scores at which the loss predicts the base rates."""
+        scores = self.loss.initial_scores(self.prior, self._distorting_weight)
+        return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
+
+    @property
+    def is_honest(self):
+        """Whether the probabilities are undone, or were never distorted."""
+        return bool(self.correct) or (self.loss.proper and self.pos_weight is None)
+
+    def scores(self, raw):
+        """Return the log-odds, or log-probabilities, of raw scores.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n_samples, n_outputs)
+            As the net gave them.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_outputs)
+        """
+        scores = self._undone(raw.double())
+        return scores if self.calibrator is None else self.calibrator.transform(scores)
+
+    def calibrate(self, raw, values, weight):
+        """Fit what remains to be corrected, on rows that did not train the net."""
+        if self.correct is True:
+            self.calibrator = self._fit_calibrator(
+                self._undone(raw.double()), values, weight
+            )
+
+
+class LabelHead(_Head):
+    """Binary and multilabel: each score is the log-odds of a label, once undone.
+
+    A label that has one value only among the rows seen so far is not trained, and is
+    predicted as a constant.
+    """
+
+    def _see_first(self, counts):
+        self.counts_known = counts is not None
+        zeros = np.zeros(self.n_outputs)
+        self._seen = (zeros, zeros) if counts is None else counts
+        self._find_constants()
+
+    def see(self, counts):
+        """Take further rows into account when telling which labels are constant."""
+        if not self.counts_known:
+            self._seen = tuple(a + b for a, b in zip(self._seen, counts, strict=True))
+            self._find_constants()
+
+    def _find_constants(self):
+        positive, negative = self._seen
+        observed = positive + negative
+        self.trained = (positive > 0) & (negative > 0)
+        density = positive.sum() / max(observed.sum(), 1)
+        rate = np.where(observed > 0, (positive + 0.5) / (observed + 1), density)
+        self.constant = logit(rate.clip(1e-6, 1 - 1e-6))
+
+    @staticmethod
+    def count(values, weight, n_outputs):  # noqa: ARG004
+        """Return the weighted positives and negatives of each label."""
+        return count_labels(values, weight)
+
+    @staticmethod
+    def _compared(counts):
+        return counts
+
+    @staticmethod
+    def _unknown_prior(n_outputs):
+        return np.full(n_outputs, 0.5)
+
+    @staticmethod
+    def _prior(counts):
+        positive, negative = counts
+        observed = positive + negative
+        floor = 0.5 / (observed + 1)
+        rate = np.divide(positive, observed, out=floor.copy(), where=observed > 0)
+        return rate.clip(floor, 1 - floor)
+
+    def criterion_params(self, counts, n_rows, values):
+        """Return what the batch loss needs beside the loss."""
+        label_weight = self.label_weight
+        if not self.trained.all():
+            label_weight = self.trained * (
+                1.0 if label_weight is None else label_weight
+            )
+        n_trained = max(int(self.trained.sum()), 1)
+        observed = sum(count[self.trained].sum() for count in counts)
+        return {
+            "pos_weight": self.pos_weight,
+            "label_weight": label_weight,
+            "mean_weight": observed / (n_rows * n_trained) or 1.0,
+            "n_trained": n_trained,
+            "has_missing": has_missing(values),
+        }
+
+    def _undone(self, raw):
+        if self.correct:
+            raw = self.loss.log_odds(raw, self._distorting_weight)
+        return raw.numpy()
+
+    def _fit_calibrator(self, scores, values, weight):
+        values = values.toarray() if sp.issparse(values) else values
+        if weight is not None and weight.ndim == 2:
+            weight = weight.toarray() + 1 if sp.issparse(weight) else weight
+            weight = weight[:, self.trained]
+        labels = np.where(values < 0, np.nan, values)[:, self.trained]
+        return PooledCalibrator().fit(scores[:, self.trained], labels, weight)
+
+    def scores(self, raw):
+        scores = super().scores(raw)
+        if not self.trained.all():
+            scores = np.where(self.trained, scores, self.constant)
+        return scores
+
+    def probabilities(self, scores):
+        """Return the probability of each label."""
+        return expit(scores)
+
+    def cut(self, threshold):
+        """Return the scores above which a label is decided.
+
+        Parameters
+        ----------
+        threshold : float, array-like of shape (n_labels,) or "trained"
+            On the probability; "trained" is where the raw score is 0.
+        """
+        if isinstance(threshold, str):
+            cut = self.scores(torch.zeros(1, len(self.trained)))[0]
+        else:
+            cut = logit(np.broadcast_to(threshold, self.trained.shape))
+        return np.where(self.trained, cut, 0.0)
+
+    def decide(self, raw, threshold):
+        """Return whether each label is decided."""
+        return self.scores(raw) > self.cut(threshold)
+
+
+class ClassHead(_Head):
+    """Multiclass: the scores of a row compete."""
+
+    def _see_first(self, counts):  # noqa: ARG002
+        self.trained = np.ones(self.n_outputs, dtype=bool)
+
+    def see(self, counts):
+        """Do nothing: a class without rows is a class of probability near 0."""
+
+    @staticmethod
+    def _unknown_prior(n_outputs):
+        return np.full(n_outputs, 1 / n_outputs)
+
+    @staticmethod
+    def count(values, weight, n_outputs):
+        """Return the weighted rows in each class and out of it."""
+        inside = np.bincount(values, weights=weight, minlength=n_outputs).astype(float)
+        return inside, inside.sum() - inside
+
+    @staticmethod
+    def _compared(counts):
+        inside = counts[0]
+        return inside, np.full_like(inside, inside.sum() / len(inside))
+
+    @staticmethod
+    def _prior(counts):
+        total = counts[0].sum()
+        rate = np.maximum(counts[0] / total, 0.5 / (total + 1))
+        return rate / rate.sum()
+
+    def criterion_params(self, counts, n_rows, values):  # noqa: ARG002
+        """Return what the batch loss needs beside the loss."""
+        return {
+            "pos_weight": self.pos_weight,
+            "mean_weight": counts[0].sum() / n_rows or 1.0,
+        }
+
+    def _undone(self, raw):
+        if self.correct:
+            return self.loss.log_probabilities(raw, self._distorting_weight).numpy()
+        return log_softmax(raw.numpy(), axis=1)
+
+    @staticmethod
+    def _fit_calibrator(scores, values, weight):
+        return TemperatureCalibrator().fit(scores, values, weight)
+
+    def probabilities(self, scores):
+        """Return the probability of each class."""
+        return np.exp(scores)
+
+    def decide(self, raw, threshold):
+        """Return the index of the decided class."""
+        if isinstance(threshold, str):
+            return raw.numpy().argmax(axis=1)
+        return self.scores(raw).argmax(axis=1)

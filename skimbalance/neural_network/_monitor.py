@@ -1,0 +1,123 @@
+"""What early stopping watches: a score of the held-out rows, or their loss."""
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer as sklearn_scorer
+
+from skimbalance import metrics
+from skimbalance._validation import (
+    BINARY,
+    MISSING,
+    MULTICLASS,
+    closest,
+    count_labels,
+)
+
+_LEAST_POSITIVES = 3
+_LEAST_POOLED_POSITIVES = 100
+
+
+class _ScoredRows(ClassifierMixin, BaseEstimator):
+    """A classifier that has its answer already, for scorers that want to ask one."""
+
+    def __init__(self, classes, scores, proba):
+        self.classes_, self.scores, self.proba = classes, scores, proba
+
+    def decision_function(self, X):  # noqa: ARG002
+        return self.scores
+
+    def predict_proba(self, X):  # noqa: ARG002
+        return self.proba
+
+    def predict(self, X):  # noqa: ARG002
+        if self.classes_.ndim == 2:
+            return (self.proba > 0.5).astype(int)
+        return self.classes_[self.proba.argmax(axis=1)]
+
+
+def find_scorer(scoring):
+    """Return a scorer by name, ours before scikit-learn's, or the callable itself."""
+    if callable(scoring):
+        return scoring
+    try:
+        return metrics.get_scorer(scoring)
+    except ValueError:
+        pass
+    try:
+        return sklearn_scorer(scoring)
+    except (ValueError, TypeError) as error:
+        names = [*metrics.get_scorer_names(), "loss"]
+        raise ValueError(
+            f"scoring={scoring!r} is not known.{closest(scoring, names)} Use 'loss', a "
+            "name that skimbalance.metrics.get_scorer or sklearn.metrics.get_scorer "
+            "knows, or a callable scorer(estimator, X, y)."
+        ) from error
+
+
+def _reliable_labels(values):
+    """Return which labels have enough of both values to be ranked."""
+    positive, negative = count_labels(values)
+    return (positive >= _LEAST_POSITIVES) & (negative > 0)
+
+
+def _ranks_reliably(kind, head, values):
+    """Whether held-out labels are enough to watch their macro average precision."""
+    if kind == MULTICLASS:
+        return False
+    reliable = _reliable_labels(values)
+    pooled = count_labels(values)[0][reliable].sum()
+    half = head.trained.sum() / 2
+    return reliable.sum() >= half and pooled >= _LEAST_POOLED_POSITIVES
+
+
+def _as_users_see(kind, classes, values):
+    """Return `y` as it was passed, its classes, and the columns that are scored."""
+    if kind == MULTICLASS:
+        return classes[values], classes, slice(None)
+    if kind == BINARY:
+        return values[:, 0], np.array([0, 1]), slice(None)
+    columns = _reliable_labels(values)
+    if not columns.any():
+        columns[:] = True
+    labels = values[:, columns]
+    labels = labels.toarray() if sp.issparse(labels) else labels
+    missing = labels == MISSING
+    y = np.where(missing, np.nan, labels) if missing.any() else labels
+    return y, classes[columns], columns
+
+
+def make_monitor(scoring, head, kind, classes, X, values):
+    """Return ``score(raw_scores) -> float`` of the held-out rows, or None for the loss.
+
+    Parameters
+    ----------
+    scoring : None, "loss", str or callable
+        None is macro average precision, where held-out positives are enough for it: at
+        least 3 in at least half of the trained labels, at least 100 in all. Labels with
+        fewer are never scored. Multiclass targets watch the loss.
+    head : LabelHead or ClassHead
+        Turns raw scores into probabilities.
+    kind : str
+        The kind of target.
+    classes : ndarray
+        As the estimator's `classes_`.
+    X, values : array
+        The held-out rows; `values` as `Target.values`.
+    """
+    if scoring is None and _ranks_reliably(kind, head, values):
+        scoring = "macro_average_precision"
+    if scoring in (None, "loss"):
+        return None
+    scorer = find_scorer(scoring)
+    y, classes, columns = _as_users_see(kind, classes, values)
+
+    def score(raw):
+        scores = head.scores(torch.cat(raw))[:, columns]
+        proba = head.probabilities(scores)
+        if kind == BINARY:
+            scores, proba = scores[:, 0], np.hstack([1 - proba, proba])
+        return float(scorer(_ScoredRows(classes, scores, proba), X, y))
+
+    return score

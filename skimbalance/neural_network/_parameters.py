@@ -1,0 +1,261 @@
+"""From the user's parameters to what training needs, checked beforehand."""
+
+import inspect
+import numbers
+
+import numpy as np
+import torch
+from torch import nn
+
+from skimbalance._net import Net
+from skimbalance._validation import MULTICLASS, check_choice, check_interval, closest
+from skimbalance.losses import LOSSES, PointwiseLoss, SetLoss, SoftmaxLoss
+
+_SMALL_CELLS = 10**6
+_FULL_BATCH_ROWS = 200
+_DROPOUT = 0.5
+_PRECISIONS = {"32": torch.float32, "64": torch.float64}
+_RESERVED_NET_PARAMS = {
+    "batch_size",
+    "callbacks",
+    "criterion",
+    "dataset",
+    "device",
+    "iterator_train",
+    "iterator_valid",
+    "lr",
+    "max_epochs",
+    "module",
+    "optimizer",
+    "train_split",
+    "verbose",
+    "warm_start",
+}
+
+
+def _accepted(function):
+    """Return the parameter names of a callable, and whether it takes any others."""
+    parameters = inspect.signature(function).parameters.values()
+    names = [
+        p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    return names, any(p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def _check_keywords(prefix, params, function, reserved=()):
+    """Raise a ValueError unless all `params` are parameters of `function`."""
+    names, takes_any = _accepted(function)
+    owner = getattr(function, "__name__", repr(function))
+    for key in params:
+        if key in reserved:
+            raise ValueError(
+                f"{prefix}__{key} is set by the estimator itself; leave it out of "
+                f"{prefix}_params."
+            )
+        if key not in names and not takes_any:
+            options = [name for name in names if name not in reserved]
+            raise ValueError(
+                f"{prefix}__{key} is not a parameter of {owner}."
+                f"{closest(key, options)} It takes {', '.join(options) or 'none'}."
+            )
+
+
+def resolve_loss(loss, loss_params, kind):
+    """Return a loss object for the kind of target.
+
+    Parameters
+    ----------
+    loss : str or Loss
+        A name in `LOSSES`, or an object, which is used as it is.
+    loss_params : dict or None
+        Constructor parameters that go with a name.
+    kind : str
+        The kind of target.
+    """
+    if isinstance(loss, str):
+        return _loss_by_name(loss, loss_params or {}, kind)
+    if not isinstance(loss, (PointwiseLoss, SoftmaxLoss, SetLoss)):
+        raise TypeError(
+            f"loss={loss!r} must be a name in skimbalance.losses.LOSSES or an object "
+            "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss."
+        )
+    if loss_params:
+        raise ValueError(
+            "loss_params goes with the name of a loss; set the parameters of a loss "
+            "object on the object."
+        )
+    if kind not in loss.target_types:
+        raise ValueError(
+            f"loss={loss!r} is for {' and '.join(loss.target_types)} targets, but y is "
+            f"{kind}."
+        )
+    return loss
+
+
+def _loss_by_name(name, params, kind):
+    known = sorted({loss for loss, _ in LOSSES})
+    check_choice("loss", name, known)
+    if (name, kind) not in LOSSES:
+        kinds = [other for loss, other in LOSSES if loss == name]
+        options = ", ".join(repr(loss) for loss, other in LOSSES if other == kind)
+        raise ValueError(
+            f"loss={name!r} is for {' and '.join(kinds)} targets, but y is {kind}. Use "
+            f"one of {options}."
+        )
+    loss = LOSSES[name, kind]
+    _check_keywords("loss", params, loss)
+    return loss(**params)
+
+
+def check_module(module, module_params):
+    """Raise unless the module is a class or function that takes these parameters."""
+    if isinstance(module, nn.Module):
+        raise TypeError(
+            f"module is a {type(module).__name__} instance: pass the class or a "
+            "function that builds it, module(n_features, n_outputs, **module_params), "
+            "so that every fit starts from new weights."
+        )
+    if not callable(module):
+        raise TypeError(
+            f"module={module!r} must be a class or a function that builds a torch "
+            "module: module(n_features, n_outputs, **module_params)."
+        )
+    names, _ = _accepted(module)
+    _check_keywords("module", module_params, module, reserved=names[:2])
+
+
+def optimizer_params(optimizer, params, weight_decay, device):
+    """Return the constructor parameters of the optimizer, but for the learning rate."""
+    params = dict(params or {})
+    groups = list(params.pop("param_groups", []))
+    _check_keywords("optimizer", params, optimizer, reserved=("params",))
+    if "lr" in params:
+        raise ValueError("lr is said twice: as lr and as optimizer__lr. Keep lr.")
+    names, _ = _accepted(optimizer)
+    if weight_decay is not None:
+        if "weight_decay" in params:
+            raise ValueError(
+                "weight_decay is said twice: as weight_decay and as "
+                "optimizer__weight_decay. Keep one."
+            )
+        check_interval("weight_decay", weight_decay, 0)
+        _check_keywords("optimizer", {"weight_decay": weight_decay}, optimizer)
+        params["weight_decay"] = weight_decay
+    if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
+        params["fused"] = device.type in ("cpu", "cuda")
+    if "weight_decay" in names:
+        # The starting bias is no weight: decay would pull it off the base rate.
+        groups.insert(0, ("bias", {"weight_decay": 0.0}))
+    return {**params, "param_groups": groups}
+
+
+def check_net_params(params):
+    """Raise unless the extra parameters of the skorch net are known and not ours."""
+    names, _ = _accepted(Net.__init__)
+    options = sorted(set(names) - _RESERVED_NET_PARAMS - {"self"})
+    for key in params or {}:
+        prefix = key.partition("__")[0]
+        if prefix in _RESERVED_NET_PARAMS - {"callbacks"} or key == "callbacks":
+            raise ValueError(
+                f"net_params must not hold {key!r}, which the estimator sets itself."
+            )
+        if key not in options and not key.startswith(("callbacks__", "compile__")):
+            raise ValueError(
+                f"net_params holds {key!r}, which is no parameter of a skorch net."
+                f"{closest(key, options)}"
+            )
+
+
+def resolve_device(device):
+    """Return a torch device; None is CUDA where there is one, else the CPU."""
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device={device!r} is not a torch device.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={str(device)!r}, but torch finds no CUDA device. Use device=None "
+            "or 'cpu', or install a CUDA build of torch."
+        )
+    return device
+
+
+def resolve_precision(precision, X, device):
+    """Return the dtype of weights and batches."""
+    if precision != "auto":
+        check_choice("precision", precision, {"auto", *_PRECISIONS})
+        return _PRECISIONS[precision]
+    narrow = X.dtype in (np.float32, np.float16)
+    size = X.nnz if hasattr(X, "nnz") else X.size
+    small = size < _SMALL_CELLS and device.type == "cpu"
+    return torch.float64 if small and not narrow else torch.float32
+
+
+def resolve_batch_size(batch_size, n_rows):
+    """Return the number of rows of a batch."""
+    if batch_size != "auto":
+        check_interval("batch_size", batch_size, 1)
+        return int(batch_size)
+    if is_tiny(n_rows):
+        return n_rows
+    return int(np.clip(2 ** round(np.log2(n_rows / 20)), 32, 256))
+
+
+def is_tiny(n_rows):
+    """Whether the rows make one full batch, and bear neither dropout nor a split."""
+    return n_rows <= _FULL_BATCH_ROWS
+
+
+def default_dropout(n_rows):
+    """Return the dropout of the default module."""
+    return 0.0 if is_tiny(n_rows) else _DROPOUT
+
+
+def check_threshold(threshold, kind, n_outputs):
+    """Raise a ValueError unless the threshold makes sense for the target."""
+    if isinstance(threshold, str):
+        check_choice("threshold", threshold, {"trained"})
+        return
+    if kind == MULTICLASS:
+        if threshold != 0.5:
+            raise ValueError(
+                f"threshold={threshold!r}: a multiclass target is decided by the "
+                "largest probability (leave the default, 0.5) or by 'trained'."
+            )
+        return
+    values = np.asarray(threshold)
+    numeric = values.dtype.kind in "iuf" or isinstance(threshold, numbers.Real)
+    if not numeric or values.shape not in ((), (n_outputs,)):
+        raise ValueError(
+            f"threshold must be a number, an array of shape ({n_outputs},) or "
+            f"'trained', got {threshold!r}."
+        )
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"threshold={threshold!r} must lie in [0, 1].")
+
+
+def check_training_params(estimator):
+    """Check the numbers, switches and dicts that every fit reads."""
+    for name in ("module_params", "loss_params", "optimizer_params", "net_params"):
+        value = getattr(estimator, name, None)
+        if value is not None and not isinstance(value, dict):
+            raise TypeError(f"{name}={value!r} must be a dict or None.")
+    check_interval("lr", estimator.lr, 0, closed="neither")
+    check_interval("max_epochs", estimator.max_epochs, 1)
+    check_interval("n_iter_no_change", estimator.n_iter_no_change, 1)
+    check_interval("num_workers", estimator.num_workers, 0)
+    check_interval(
+        "validation_fraction", estimator.validation_fraction, 0, 1, closed="neither"
+    )
+    if estimator.early_stopping not in ("auto", True, False):
+        raise ValueError(
+            f"early_stopping={estimator.early_stopping!r} must be 'auto', True or "
+            "False."
+        )
+    if estimator.correct_probabilities not in (True, False, "exact"):
+        raise ValueError(
+            f"correct_probabilities={estimator.correct_probabilities!r} must be True, "
+            "'exact' or False."
+        )

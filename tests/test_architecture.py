@@ -1,0 +1,123 @@
+"""The house: who may import whom, and what an import costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skimbalance
+
+ROOT = Path(skimbalance.__file__).parent
+LEVELS = {
+    "_base": 0,
+    "_validation": 0,
+    "_stratification": 1,
+    "losses": 1,
+    "weights": 1,
+    "metrics": 1,
+    "modules": 1,
+    "preprocessing": 1,
+    "datasets": 1,
+    "model_selection": 2,
+    "over_sampling": 2,
+    "under_sampling": 2,
+    "displays": 2,
+    "_net": 3,
+    "thresholds": 3,
+    "calibration": 3,
+    "neural_network": 4,
+}
+MAY_IMPORT = {
+    "torch": {"losses", "modules", "_net", "neural_network"},
+    "skorch": {"_net"},
+    "matplotlib": {"displays"},
+}
+
+
+def _room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def _imports(path, top_level_only=False):
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_downward_only(path):
+    room = _room(path)
+    assert room in LEVELS, f"{room} has no level: decide where it lives"
+    for name in _imports(path):
+        if not name.startswith("skimbalance."):
+            continue
+        other = name.split(".")[1]
+        allowed = other == room or LEVELS[other] < LEVELS[room]
+        assert allowed, f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_libraries_stay_in_their_rooms(path):
+    for name in _imports(path):
+        library = name.split(".")[0]
+        if library in MAY_IMPORT:
+            assert _room(path) in MAY_IMPORT[library], f"{path.name} imports {name}"
+    assert not any(n.startswith("matplotlib") for n in _imports(path, True))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_private_helpers_of_scikit_learn_come_through_one_door(path):
+    if _room(path) == "_validation":
+        return
+    for name in _imports(path):
+        if name.startswith("sklearn."):
+            private = any(part.startswith("_") for part in name.split("."))
+            assert not private, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_stay_readable(path):
+    assert len(path.read_text().splitlines()) <= 1000
+
+
+def _run(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = """
+import sys, numpy
+before = set(sys.modules)
+import skimbalance
+new = {name for name in set(sys.modules) - before if not name.startswith("skimbalance")}
+print(sorted(name for name in new if name.split(".")[0] not in sys.stdlib_module_names))
+"""
+    assert _run(code) == "[]"
+
+
+@pytest.mark.parametrize(
+    "room", ["model_selection", "weights", "metrics", "thresholds", "calibration"]
+)
+def test_light_rooms_never_import_torch(room):
+    code = f"import sys, skimbalance.{room}; print('torch' in sys.modules)"
+    assert _run(code) == "False"
+
+
+def test_submodules_load_on_first_use():
+    code = "import skimbalance; print(skimbalance.weights.__name__)"
+    assert _run(code) == "skimbalance.weights"
+    assert set(skimbalance.__all__) <= set(dir(skimbalance))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = skimbalance.nothing

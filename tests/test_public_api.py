@@ -1,0 +1,123 @@
+"""The public names, and what their docstrings owe the reader."""
+
+import importlib
+import inspect
+import re
+
+import pytest
+
+import skimbalance
+from skimbalance.losses import LOSSES
+
+ROOMS = [f"skimbalance.{name}" for name in skimbalance.__all__]
+
+
+def _public(room):
+    module = importlib.import_module(room)
+    return {name: getattr(module, name) for name in module.__all__}
+
+
+OBJECTS = sorted(
+    {
+        (room, name)
+        for room in ROOMS
+        for name, thing in _public(room).items()
+        if inspect.isclass(thing) or inspect.isfunction(thing)
+    }
+)
+each_object = pytest.mark.parametrize(("room", "name"), OBJECTS, ids=str)
+
+
+def _methods(cls):
+    """Public methods of a class that are written in this package."""
+    for name, member in inspect.getmembers(cls, inspect.isfunction):
+        ours = (member.__module__ or "").startswith("skimbalance")
+        if ours and not name.startswith("_"):
+            yield name, member
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_all_lists_the_public_names_sorted(room):
+    module = importlib.import_module(room)
+    defined = {
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_")
+        and not inspect.ismodule(thing)
+        and getattr(thing, "__module__", "").startswith("skimbalance")
+        and f"{getattr(thing, '__module__', '')}.".startswith(f"{room}.")
+        and not isinstance(thing, dict | str | int | float)
+    }
+    assert list(module.__all__) == sorted(module.__all__)
+    elsewhere = {"UndefinedLabelWarning"}
+    registries = {
+        name for name in module.__all__ if isinstance(vars(module)[name], dict)
+    }
+    assert set(module.__all__) - elsewhere - registries == defined
+    assert module.__doc__
+
+
+def test_top_level_lists_the_rooms_sorted():
+    assert skimbalance.__all__ == sorted(skimbalance.__all__)
+    for name in skimbalance.__all__:
+        assert f"`{name}`" in skimbalance.__doc__
+
+
+def _section(doc, title):
+    parts = re.split(r"^(\S[^\n]*)\n-{3,}\n", doc, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(title, "")
+
+
+def _documented(doc):
+    names = re.findall(
+        r"^(\*{0,2}\w+(?:, \w+)*)(?: :|$)", _section(doc, "Parameters"), re.M
+    )
+    return {part.lstrip("*") for name in names for part in name.split(", ")}
+
+
+def _parameters(function):
+    names = inspect.signature(function).parameters
+    return {name for name in names if name not in ("self", "cls")}
+
+
+def _raises(function):
+    return re.search(r"^\s+raise \w", inspect.getsource(function), re.M)
+
+
+@each_object
+def test_docstrings_tell_parameters_and_give_an_example(room, name):
+    thing = _public(room)[name]
+    doc = inspect.getdoc(thing)
+    assert doc
+    if inspect.isclass(thing) and issubclass(thing, Warning):
+        return
+    assert ">>>" in _section(doc, "Examples"), "no runnable example"
+    init = thing.__init__ if inspect.isclass(thing) else thing
+    if "__init__" in vars(thing) or inspect.isfunction(thing):
+        assert _parameters(init) <= _documented(doc)
+
+
+@each_object
+def test_functions_and_methods_tell_what_they_take_return_and_raise(room, name):
+    thing = _public(room)[name]
+    functions = [(name, thing)] if inspect.isfunction(thing) else _methods(thing)
+    for label, function in functions:
+        owner = thing if inspect.isclass(thing) else None
+        doc = inspect.getdoc(getattr(owner, label) if owner else function)
+        assert doc, label
+        assert _parameters(function) <= _documented(doc), label
+        if _raises(function):
+            assert _section(doc, "Raises"), f"{label} raises, and does not say what"
+
+
+@each_object
+def test_array_parameters_have_shapes(room, name):
+    doc = inspect.getdoc(_public(room)[name])
+    for entry in re.findall(r"^\w[\w, ]* : (.*)$", _section(doc, "Parameters"), re.M):
+        if "array-like" in entry or "ndarray" in entry:
+            assert "shape" in entry or entry.rstrip().endswith("\\"), entry
+
+
+@pytest.mark.parametrize("loss", sorted(set(LOSSES.values()), key=lambda c: c.__name__))
+def test_every_loss_says_when_to_use_it(loss):
+    assert "When to use it:" in inspect.getdoc(loss)
