@@ -48,7 +48,7 @@ def _label_counts(positive, absent):
 
 def _odds(positive, observed):
     """Return positives over negatives: 0 without positives, inf without negatives."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(positive > 0, positive / (observed - positive), 0.0)
 
 
@@ -109,7 +109,7 @@ def label_distribution_distance(y, splits):
 
 
 def _pair_counts(positive, absent, pairs):
-    """Return the rows with both of two labels, and those where both are observed."""
+    """Return the rows with both labels of pairs, and those where both are observed."""
     first, second = pairs
     n_absent = absent.sum(axis=0)
     observed = positive.shape[0] - n_absent[first] - n_absent[second]
@@ -117,6 +117,8 @@ def _pair_counts(positive, absent, pairs):
 
 
 def _shared(cells, pairs):
+    if len(pairs[0]) == 0:  # which scipy answers with a matrix
+        return np.zeros(0)
     return np.asarray((cells.T @ cells).tocsr()[pairs]).ravel()
 
 

@@ -88,7 +88,8 @@ def _check_supported(y, name):
 
 def _kind_of(y):
     try:
-        return type_of_target(y)
+        with np.errstate(invalid="ignore"):
+            return type_of_target(y)
     except (TypeError, ValueError):
         return None
 

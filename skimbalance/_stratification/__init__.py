@@ -29,6 +29,7 @@ from skimbalance._stratification._greedy import (
 )
 from skimbalance._stratification._refinement import Refinement, part_counts
 from skimbalance._stratification._shares import (
+    attainable,
     even_range,
     importance,
     wanted_counts,
@@ -87,6 +88,7 @@ def stratify(
 def _stratify_groups(columns, groups, sizes, target, rng, refine):
     wanted, even, weights = target
     items, index = group_items(columns, groups)
+    even = attainable(even, items)
     # The number of rows is one more column, as important as a label is on average.
     wanted, weights = np.vstack([wanted, sizes]), np.append(weights, weights.mean())
     part = place_groups(items, wanted, weights, rng)

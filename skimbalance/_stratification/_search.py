@@ -5,6 +5,7 @@ import numpy as np
 from skimbalance._stratification._shares import NOISE
 
 _STEPS = 300
+_STEPS_PER_ITEM = 5
 _TENURE = 4, 12
 
 
@@ -31,7 +32,8 @@ def tabu_search(costs, overlap, part, rng):
     part, tabu_until = part.copy(), np.zeros(n_items)
     squares = overlap.diagonal()
     apart = squares[:, None] + squares - 2 * overlap
-    for step, tenure in enumerate(rng.randint(*_TENURE, size=(_STEPS, 2))):
+    n_steps = min(_STEPS, _STEPS_PER_ITEM * n_items)
+    for step, tenure in enumerate(rng.randint(*_TENURE, size=(n_steps, 2))):
         swaps = _swap_costs(costs, apart, part, tabu_until > step)
         i, j = divmod(int(swaps.argmin()), n_items)
         if not swaps[i, j] < np.inf:

@@ -37,6 +37,30 @@ def even_range(wanted):
     return np.where(fits, nearest, np.floor(wanted)), np.ceil(wanted)
 
 
+def attainable(even, items):
+    """Widen an even range to what groups allow.
+
+    Some part has at least what the largest group has of a label, and some part has none
+    if fewer groups have the label than there are parts.
+
+    Parameters
+    ----------
+    even : pair of ndarray of shape (n_labels, n_parts)
+        From `even_range`.
+    items : csr_array of shape (n_groups, n_columns)
+        Counts of each group, the labels first.
+
+    Returns
+    -------
+    pair of ndarray of shape (n_labels, n_parts)
+    """
+    least, most = even
+    columns = items[:, : len(least)].tocsc()
+    widespread = np.diff(columns.indptr) >= least.shape[1]
+    largest = columns.max(axis=0).toarray().reshape(-1, 1)
+    return least * widespread[:, None], np.maximum(most, largest)
+
+
 def whole_sizes(sizes):
     """Return whole numbers of the same sum, the larger ones first."""
     whole = np.floor(sizes + NOISE).astype(np.intp)
