@@ -114,7 +114,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Column names of `y`, when it was a data frame.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Names of the features, when all are strings.
     net_ : skorch.NeuralNet or None
         The trained net; None when no label had two values.
@@ -324,7 +324,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Column names of `y`, when it was a data frame.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Names of the features, when all are strings.
     net_ : skorch.NeuralNet or None
         The trained net; None when no label had two values.
