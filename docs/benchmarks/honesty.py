@@ -3,8 +3,6 @@
 On yeast (published split) and on problems whose posterior is known; five seeds.
 """
 
-import statistics
-
 import numpy as np
 from _page import load, machine, table, write
 from sklearn.metrics import f1_score, log_loss
@@ -86,7 +84,7 @@ def honesty_of(proba, Y, base):
 
 def mean_and_spread(values):
     """Format the mean and the standard deviation over the seeds."""
-    return f"{np.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
 def honesty_table(problem):
