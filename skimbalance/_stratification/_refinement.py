@@ -128,6 +128,7 @@ class Refinement:
         return self.found
 
     def _sweep_repeatedly(self):
+        self._record()
         for _ in range(self._n_sweeps()):
             n_swaps = self._sweep()
             lacking, uneven = self._record()
