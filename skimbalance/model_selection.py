@@ -41,8 +41,7 @@ __all__ = [
 _SUPPORTED = BINARY, MULTICLASS, MULTILABEL
 
 
-# ------------------------------------------------------------------- checks of the
-# input
+# ------------------------------------------------------------------ checks of the input
 
 
 def _check_n_splits(n_splits):
@@ -108,7 +107,7 @@ def _check_enough(n_splits, n, what):
         )
 
 
-# ---------------------------------------------------------------------- what to spread
+# ----------------------------------------------------------------------- what to spread
 
 
 @dataclass(frozen=True)
@@ -273,8 +272,7 @@ class _LabelSplits:
         return labels.parted(sizes, rng, groups, self.n_splits, self.refine)
 
 
-# ------------------------------------------------------------------------- the
-# splitters
+# ------------------------------------------------------------------------ the splitters
 
 
 class _KFold(_LabelSplits, BaseCrossValidator):

@@ -65,8 +65,7 @@ def splits_of(cv, y, groups=None):
         ]
 
 
-# -------------------------------------------------------------------------- valid
-# splits
+# ------------------------------------------------------------------------- valid splits
 
 
 @each_splitter
@@ -130,8 +129,7 @@ def test_shuffle_split_holds_out_a_tenth_by_default():
     assert (len(train), len(test)) == (54, 6)
 
 
-# ---------------------------------------------------------------- seeds, dtypes,
-# formats
+# --------------------------------------------------------------- seeds, dtypes, formats
 
 
 def forms(Y):
@@ -212,7 +210,7 @@ def test_features_are_never_looked_at(cv):
         list(cv.split(Untouchable(), random_labels(0), groups))
 
 
-# ------------------------------------------------------------------- one-dimensional
+# ---------------------------------------------------------------------- one-dimensional
 # `y`
 
 
@@ -263,8 +261,7 @@ def test_strings_are_classes():
     assert table["positives"].tolist() == [20, 4]
 
 
-# ------------------------------------------------------- missing, empty and frequent
-# ones
+# ----------------------------------------------------- missing, empty and frequent ones
 
 
 def test_missing_labels_are_spread_out_too():
@@ -351,7 +348,7 @@ def test_report_counts_what_split_gives(cv):
     assert plain["label"].tolist() == list(range(6))
 
 
-# ------------------------------------------------------------- faults that others have
+# -------------------------------------------------------------- faults that others have
 
 
 @pytest.mark.parametrize("name", ["yeast", "enron"])
@@ -465,8 +462,7 @@ def test_groups_reach_the_splitter_by_metadata_routing():
         assert not set(groups[train]) & set(groups[test])
 
 
-# ----------------------------------------------------------------------- whole data
-# sets
+# ---------------------------------------------------------------------- whole data sets
 
 
 @pytest.mark.parametrize("name", ["emotions", "yeast", "water_quality", "birds"])
@@ -523,7 +519,7 @@ def test_repr_is_written_as_scikit_learn_does(cv):
     assert repr(eval(text, globals())) == text
 
 
-# --------------------------------------------------------------------------- bad input
+# ---------------------------------------------------------------------------- bad input
 
 
 def split_once(**options):

@@ -237,7 +237,7 @@ def test_real_labels_end_within_one_where_the_greedy_ones_do_not(load, name):
     assert error[True] <= 0.5 * error[False]
 
 
-# ----------------------------------------------------------------------- size and
+# ----------------------------------------------------------------------------- size and
 # memory
 
 
