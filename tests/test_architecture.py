@@ -13,6 +13,7 @@ ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
     "_base": 0,
     "_validation": 0,
+    "_split_measures": 1,
     "_stratification": 1,
     "losses": 1,
     "weights": 1,
