@@ -512,8 +512,8 @@ class PointwiseLoss(Loss):
         if self.unit_log_odds_total:
             return lambda scores: self.unit_log_odds(scores) - shift
         floor = torch.atleast_1d(torch.logit(self._floor().to(device)) + shift)
-        probe = torch.zeros((1, 1), dtype=torch.float64, device=device)
-        n_columns = max(len(floor), self.positive(probe).shape[1])
+        probe = torch.zeros((1, len(floor)), dtype=torch.float64, device=device)
+        n_columns = self.positive(probe).shape[1]
         link = continue_linearly(self.unit_log_odds, floor, n_columns)
         return lambda scores: link(scores) - shift
 

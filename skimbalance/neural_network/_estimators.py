@@ -152,9 +152,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     constant ``(n_positive + 0.5) / (n + 1)``, with one warning.
 
     A loss without an inverse is calibrated on the held-out rows: a slope and an
-    intercept for all labels, and an isotonic step for a label with 50 held-out
-    positives. Where nothing is held out, `predict_proba` and `decision_function` are
-    not there, and `predict` cuts the raw scores at 0.
+    intercept for all labels, an intercept for each, and an isotonic step for a label
+    with 50 held-out positives. Where nothing is held out, `predict_proba` and
+    `decision_function` are not there, and `predict` cuts the raw scores at 0.
 
     Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.

@@ -18,7 +18,7 @@ from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._calibration import IsotonicLabelCalibrator
+from skimbalance.neural_network._calibration import ShrunkLabelCalibrator
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
 
 _BIAS_LIMIT = 12.0
@@ -250,9 +250,7 @@ class LabelHead(_Head):
             weight = weight.toarray() + 1 if sp.issparse(weight) else weight
             weight = weight[:, self.trained]
         labels = np.where(values < 0, np.nan, values)[:, self.trained]
-        calibrator = (
-            PooledCalibrator() if self.invertible else IsotonicLabelCalibrator()
-        )
+        calibrator = PooledCalibrator() if self.invertible else ShrunkLabelCalibrator()
         return calibrator.fit(scores[:, self.trained], labels, weight)
 
     def _calibrated(self, scores):
