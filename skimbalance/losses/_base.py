@@ -13,6 +13,7 @@ the left null vector of the matrix ``d l_y / d z_k``.
 Weights and reduction stay outside: a loss maps scores and targets to unreduced values.
 """
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch.autograd.function import once_differentiable
@@ -153,13 +154,26 @@ class Loss(BaseEstimator, torch.nn.Module):
         return 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
 
 
+def _in_one_piece(scores):
+    return torch.compiler.is_compiling() or scores.device.type != "cpu"
+
+
+def blocks_of_rows(scores):
+    """Yield slices of rows whose tensors stay in the CPU's cache."""
+    rows = max(1, _BLOCK_CELLS // max(1, scores[:1].numel()))
+    if _in_one_piece(scores):
+        rows = len(scores)
+    for start in range(0, len(scores), max(1, rows)):
+        yield slice(start, start + rows)
+
+
 class _Fused(torch.autograd.Function):
     """Unreduced loss whose gradient is computed beside the value."""
 
     @staticmethod
     def forward(ctx, loss, scores, targets):
         value, gradient = torch.empty_like(scores), torch.empty_like(scores)
-        for rows in _blocks(scores):
+        for rows in blocks_of_rows(scores):
             value[rows], gradient[rows] = _mixed(loss, scores[rows], targets[rows])
         ctx.save_for_backward(gradient)
         return value
@@ -178,53 +192,54 @@ class _FusedSum(torch.autograd.Function):
     def forward(ctx, loss, scores, targets, weight, pos_weight):
         weight = None if weight is None else weight.expand_as(scores)
         gradient, total = torch.empty_like(scores), scores.new_zeros(())
-        for rows in _blocks(scores):
+        for rows in blocks_of_rows(scores):
             value, slope = _mixed(loss, scores[rows], targets[rows], pos_weight)
             if weight is not None:
                 value, slope = value.mul_(weight[rows]), slope.mul_(weight[rows])
             total += value.sum()
             gradient[rows] = slope
         ctx.save_for_backward(gradient)
+        ctx.spent = False
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_output):
         (gradient,) = ctx.saved_tensors
-        return None, gradient * grad_output, None, None, None
-
-
-def _in_one_piece(scores):
-    return torch.compiler.is_compiling() or scores.device.type != "cpu"
-
-
-def _blocks(scores):
-    """Yield slices of rows whose tensors stay in the CPU's cache."""
-    rows = max(1, _BLOCK_CELLS // max(1, scores[:1].numel()))
-    if _in_one_piece(scores):
-        rows = len(scores)
-    for start in range(0, len(scores), max(1, rows)):
-        yield slice(start, start + rows)
+        if _in_one_piece(gradient):
+            return None, gradient * grad_output, None, None, None
+        if ctx.spent:
+            raise RuntimeError("The loss of a batch can be differentiated only once.")
+        ctx.spent = True
+        return None, gradient.mul_(grad_output), None, None, None
 
 
 def _mixed(loss, scores, targets, pos_weight=None):
     """Return value and slope where the targets, soft or boolean, mix two terms."""
+    if targets.dtype != torch.bool:
+        value, slope = loss.negative_and_slope(scores)
+        up, rise = _weighed(loss.positive_and_slope(scores), pos_weight)
+        return value.lerp_(up, targets), slope.lerp_(rise, targets)
+    if _in_one_piece(scores):
+        value, slope = loss.signed_and_slope(scores, targets)
+        if pos_weight is None:
+            return value, slope
+        factor = torch.where(targets, pos_weight, 1.0)
+        return value * factor, slope * factor
+    # Positives are few: look them up instead of computing both terms everywhere.
     value, slope = loss.negative_and_slope(scores)
-    if targets.dtype == torch.bool and not _in_one_piece(scores):
-        # Positives are few: look them up instead of computing both terms everywhere.
-        cells = targets.nonzero(as_tuple=True)
-        up, rise = loss.positive_and_slope(scores[cells], cells[-1])
-        if pos_weight is not None:
-            factor = pos_weight[cells[-1]]
-            up, rise = up.mul_(factor), rise.mul_(factor)
-        value[cells], slope[cells] = up, rise
-        return value, slope
-    up, rise = loss.positive_and_slope(scores)
+    cells = torch.from_numpy(np.flatnonzero(targets.numpy()))
+    labels = cells % scores.shape[-1]
     if pos_weight is not None:
-        up, rise = up.mul_(pos_weight), rise.mul_(pos_weight)
-    if targets.dtype == torch.bool:
-        return torch.where(targets, up, value), torch.where(targets, rise, slope)
-    return value.lerp_(up, targets), slope.lerp_(rise, targets)
+        pos_weight = pos_weight[labels]
+    terms = loss.positive_and_slope(scores.reshape(-1)[cells], labels)
+    up, rise = _weighed(terms, pos_weight)
+    value.view(-1)[cells], slope.view(-1)[cells] = up, rise
+    return value, slope
+
+
+def _weighed(terms, weight):
+    return terms if weight is None else tuple(term.mul_(weight) for term in terms)
 
 
 class PointwiseLoss(Loss):
@@ -363,6 +378,26 @@ class PointwiseLoss(Loss):
         raise NotImplementedError(
             f"{type(self).__name__} leaves its gradient to autograd."
         )
+
+    def signed_and_slope(self, scores, targets):
+        """Return the loss of each cell and its derivative, without autograd.
+
+        By default both terms are computed everywhere, and chosen from.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores, at least float32.
+        targets : Tensor of bool, shape (n_samples, n_labels)
+            Which labels are positive.
+
+        Returns
+        -------
+        value, slope : Tensor of shape (n_samples, n_labels)
+            New tensors.
+        """
+        terms = self.positive_and_slope(scores), self.negative_and_slope(scores)
+        return tuple(torch.where(targets, *pair) for pair in zip(*terms, strict=True))
 
     def cell_weight(self, scores, targets, weight=None):  # noqa: ARG002
         """Return the weight of each cell, where it depends on other cells.

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import logsigmoid, softplus
 
 from skimbalance._validation import check_interval
-from skimbalance.losses._base import PointwiseLoss
+from skimbalance.losses._base import PointwiseLoss, blocks_of_rows
 
 __all__ = [
     "AsymmetricLoss",
@@ -60,12 +60,18 @@ class _SymmetricLoss(PointwiseLoss):
     def positive_and_slope(self, scores, labels=slice(None)):
         return _mirrored(*self.negative_and_slope(-scores, labels))
 
+    def signed_and_slope(self, scores, targets):
+        sign = torch.where(targets, -1.0, 1.0).to(scores.dtype)
+        value, slope = self.negative_and_slope(sign * scores)
+        return value, sign * slope
+
 
 class LogLoss(_SymmetricLoss):
     """Log loss, or binary cross-entropy: ``l+ = -LS(z)``, ``l- = -LS(-z)``.
 
-    Its inverse is the sigmoid. With a `pos_weight` w it equals torch's
-    ``BCEWithLogitsLoss(pos_weight=w)``, and the log-odds are ``z - log w``.
+    With a `pos_weight` it equals torch's ``BCEWithLogitsLoss(pos_weight=w)``.
+
+    Inverse: the sigmoid.
 
     When to use it: always first. It is the fastest, and its probabilities need the
     least correction.
@@ -94,7 +100,10 @@ class FocalLoss(_SymmetricLoss):
     """Focal loss [1]_: ``l+ = -(1 - s)^gamma LS(z)``, ``l- = -s^gamma LS(-z)``.
 
     Easy examples fade: a label predicted at 0.99 counts ``0.01^gamma`` of its log loss.
-    The scores are underconfident by a known map [2]_, which `log_odds` undoes.
+    The scores are underconfident by a known map [2]_.
+
+    Inverse: log-odds ``A(z) - A(-z)``, ``A(z) = (gamma + 1) LS(z) + log(1 - gamma e^-z
+    LS(-z))``; ``(gamma + 1) z`` with a detached modulator.
 
     When to use it: many easy negatives drown the rest. Expect a gain in ranking on
     small, sparse problems, none in probabilities.
@@ -173,8 +182,9 @@ def _log_focal_slope(scores, gamma):
 class Poly1Loss(_SymmetricLoss):
     """Poly-1 loss [1]_: ``l+ = -LS(z) + e (1 - s)``, ``l- = -LS(-z) + e s``.
 
-    Log loss with another leading coefficient of its expansion in ``1 - p``. The odds
-    are ``s (1 + e (1 - s)) : (1 - s) (1 + e s)``.
+    Log loss with another leading coefficient of its expansion in ``1 - p``.
+
+    Inverse: odds ``s (1 + e (1 - s)) : (1 - s) (1 + e s)``.
 
     When to use it: as a mild change of log loss that keeps most of its honesty.
 
@@ -221,7 +231,8 @@ class NegativeTolerantLoss(PointwiseLoss):
 
     With ``u = z - nu``: ``l+ = softplus(-u)``, ``l- = softplus(lambda u) / lambda``.
     The shift of label k is ``nu_k = kappa log(N / n_k - 1)``, N rows, n_k positives.
-    The log-odds are ``LS(lambda u) - LS(-u)``.
+
+    Inverse: log-odds ``LS(lambda u) - LS(-u)``.
 
     When to use it: negatives so many that they push scores far below zero. Its inverse
     is exact; the estimator's starting bias does much of its work already.
@@ -303,8 +314,8 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
     - mu))``: ``r_k = (1 / n_k) / sum_i y_i / n_i`` compares the scarcity of label k
     with that of the labels that its row has. r is 0 for a row without positives.
 
-    The factor depends on the other labels of the row, so no inverse label by label
-    undoes it: probabilities come from a calibration on held-out rows.
+    Inverse: none, since the factor depends on the other labels of the row; calibrated
+    on held-out rows.
 
     When to use it: long-tailed multilabel problems in which frequent labels accompany
     the rare ones, judged by their ranking.
@@ -366,9 +377,12 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
 
     def cell_weight(self, scores, targets, weight=None):
         rarity = 1 / self.state("n_positive_", scores).clamp(min=0.5)
-        of_row = targets.to(rarity.dtype) @ rarity.unsqueeze(1)
-        share = torch.where(of_row > 0, rarity / of_row, 0.0)
-        factor = share.sub_(self.mu).mul_(self.beta).sigmoid_().add_(self.alpha)
+        factor = torch.empty_like(targets, dtype=rarity.dtype)
+        for rows in blocks_of_rows(scores):
+            of_row = targets[rows].to(rarity.dtype) @ rarity.unsqueeze(1)
+            scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
+            share = (scale * rarity).sub_(self.beta * self.mu)
+            factor[rows] = share.sigmoid_().add_(self.alpha)
         return factor if weight is None else factor.mul_(weight)
 
 
@@ -378,9 +392,11 @@ class AsymmetricLoss(PointwiseLoss):
     ``l+ = -(1 - s)^g+ LS(z)``, ``l- = -s_m^g- log(1 - s_m)`` with
     ``s_m = max(s - margin, 0)``. Negatives under the margin are ignored altogether.
 
-    Its raw scores are far too high (a true 0.01 reads 0.32); `log_odds` undoes that.
-    The map is flat under the margin and goes on linearly there. With
-    ``gamma_positive=0`` and a margin of 0.05 no score stands for more than 0.9637.
+    Its raw scores are far too high: a true 0.01 reads 0.32.
+
+    Inverse: the general formula, ``l-' / (l-' - l+')``; flat under the margin, where it
+    goes on linearly. With ``gamma_positive=0`` and a margin of 0.05 no score stands for
+    more than 0.9637.
 
     When to use it: multilabel problems with many labels, judged by their ranking.
 
@@ -446,8 +462,11 @@ class AsymmetricLoss(PointwiseLoss):
             focus = focus.masked_fill_(shifted == 0, 0.0)
         s, q = scores.sigmoid(), scores.neg().sigmoid()
         # d(-log(1 - s_m)) = s q / (1 - s_m), where 1 - s_m is q + margin.
-        rest = 1.0 if self.margin == 0 else q / (q + self.margin)
-        slope = (gamma * cost).mul_(q).add_(shifted * rest).mul_(s).mul_(focus)
+        if self.margin == 0:
+            slope = (gamma * cost).mul_(q).add_(shifted)
+        else:
+            slope = (shifted / (q + self.margin)).add_(cost, alpha=gamma).mul_(q)
+        slope.mul_(s).mul_(focus)
         return cost.mul_(shifted).mul_(focus), slope
 
     def unit_log_odds(self, scores):

@@ -24,6 +24,8 @@ class ZLPRLoss(SetLoss):
     every negative, and 0 lie between them. Many labels cost little more than one, since
     only the worst cells of a row count.
 
+    Inverse: none; calibrated on held-out rows.
+
     When to use it: many labels with few positives a row, judged by the ranking within
     the row. Without probabilities the cut is at 0.
 
@@ -57,9 +59,10 @@ class SoftF1Loss(SetLoss):
     """One minus the F1 score of each label in the batch, with s in the place of 0 or 1.
 
     ``1 - 2 sum s y / sum (s + y)`` over the rows of the batch, averaged over the labels
-    that have a positive in it. Row weights count inside the sums. The optimum of a
-    label is a step at half of its best F1 score, so the scores forget everything but
-    the decision [1]_.
+    that have a positive in it. Row weights count inside the sums.
+
+    Inverse: none, the optimum of a label is a step at half of its best F1 score [1]_;
+    calibrated on held-out rows.
 
     When to use it: as a comparison. Log loss with a threshold for F1 (the plug-in cut)
     decides as well, and keeps its probabilities; where batches hold few positives of a
@@ -97,6 +100,8 @@ class TwoWayLoss(SetLoss):
     labels of each row and once over the rows of the batch for each label, both
     averaged, and added. A row or label without both values is left out. Row weights
     count; label weights have no meaning here.
+
+    Inverse: none; calibrated on held-out rows.
 
     When to use it: judged by the ranking both within rows and within labels, with
     batches large enough to hold positives of most labels.

@@ -29,8 +29,7 @@ def _cross_entropy(scores, targets):
 class SoftmaxLogLoss(SoftmaxLoss):
     """Log loss, or cross-entropy: ``-log p_y``.
 
-    Its inverse is the softmax; with weights w by true class it is ``p_k / w_k``,
-    normalised.
+    Inverse: the softmax; with weights w by true class ``p_k / w_k``, normalised.
 
     When to use it: always first.
 
@@ -59,7 +58,7 @@ class SoftmaxLogLoss(SoftmaxLoss):
 class SoftmaxFocalLoss(SoftmaxLoss):
     """Focal loss [1]_ of the true class: ``-(1 - p_y)^gamma log p_y``.
 
-    The posterior is proportional to ``h(p_k)`` with
+    Inverse: proportional to ``h(p_k)``,
     ``h(v) = v / ((1 - v)^gamma - gamma v (1 - v)^(gamma - 1) log v)`` [2]_.
 
     When to use it: many easy rows of the large classes drown the rest.
@@ -123,7 +122,7 @@ def _log_p_and_rest(scores):
 class SoftmaxPoly1Loss(SoftmaxLoss):
     """Poly-1 loss [1]_ of the true class: ``-log p_y + e (1 - p_y)``.
 
-    The posterior is proportional to ``p_k / (1 + e p_k)``.
+    Inverse: proportional to ``p_k / (1 + e p_k)``.
 
     When to use it: as a mild change of log loss that keeps most of its honesty.
 
@@ -165,9 +164,10 @@ class LogitAdjustedLoss(SoftmaxLoss):
     """Logit-adjusted loss [1]_, balanced softmax [2]_: log loss of ``z + tau log pi``.
 
     The net learns what the classes look like apart from how frequent they are: the
-    largest raw score is the decision for balanced accuracy, and the posterior is
-    ``softmax(z + tau log pi)``. With the estimator's ``threshold="trained"`` the raw
-    scores decide, with the default the posterior does.
+    largest raw score is the decision for balanced accuracy. With the estimator's
+    ``threshold="trained"`` the raw scores decide, with the default the posterior does.
+
+    Inverse: ``softmax(z + tau log pi)``.
 
     When to use it: to train towards balanced accuracy. With honest probabilities of
     plain log loss, dividing by the base rates decides likewise; see the user guide.
@@ -226,9 +226,9 @@ class LDAMLoss(SoftmaxLoss):
     The score of the true class is lowered by a margin proportional to ``n_y^(-1/4)``
     before the softmax, so rare classes are separated more widely.
 
-    On paper the posterior is ``p_k (1 - (1 - e^(-scale m_k)) p_k)``, p the softmax of
-    ``scale z``; at the usual scale that map is all but flat between the margins, so
-    probabilities come from a calibration on held-out rows.
+    Inverse: on paper ``p_k (1 - (1 - e^(-scale m_k)) p_k)``, p the softmax of ``scale
+    z``; at the usual scale that is all but flat between the margins, so calibrated on
+    held-out rows.
 
     When to use it: rare classes with few rows each, judged by accuracy or by their
     ranking.
@@ -289,7 +289,9 @@ class SoftTargetLoss(SoftmaxLoss):
     """Log loss with a weight for each pair of classes: ``-sum_k W[y, k] log p_k``.
 
     Row y of the matrix is the soft target of a true class y: how much it should look
-    like each class. The posterior is proportional to ``W^-T p``; where the softmax lies
+    like each class.
+
+    Inverse: proportional to ``W^-T p``; where the softmax lies
     outside of what the rows can mix, the negative parts count as next to nothing.
 
     When to use it: labels known to be confused with known rates, or ordered classes.

@@ -20,9 +20,10 @@ class FunctionLoss(PointwiseLoss):
     """A user's function ``f(scores, targets)`` as a loss that is a sum over the labels.
 
     The estimators make one of any function, or torch loss with ``reduction="none"``,
-    that is passed as `loss`. Its inverse and its starting bias come by autograd. If
-    the inverse is not increasing, the loss is calibrated on held-out rows instead, with
-    a warning.
+    that is passed as `loss`.
+
+    Inverse: the general formula, by autograd, as is the starting bias. If it does not
+    increase, the loss is calibrated on held-out rows instead, with a warning.
 
     When to use it: for a loss from a paper or a forum answer, as it stands there.
 
@@ -117,8 +118,8 @@ class HardNegativeMiningLoss(PointwiseLoss):
     All positives count, and for each of them the `ratio` hardest negatives, plus a
     random share of the easy ones; all with weight 1, the others with 0.
 
-    Which negatives count depends on the scores, so no inverse undoes it: probabilities
-    come from a calibration on held-out rows.
+    Inverse: none, since which negatives count depends on the scores; calibrated on
+    held-out rows.
 
     When to use it: many labels whose negatives are nearly all trivial, judged by their
     ranking. It costs more than the loss it mines: all negatives are computed first.
