@@ -189,8 +189,7 @@ def multilabel_average_precision_score(
 
     See Also
     --------
-    sklearn.metrics.average_precision_score : Refuses missing labels and sparse
-    `y_true`,
+    sklearn.metrics.average_precision_score : Refuses missing labels and sparse ones,
         and counts labels without positives as 0.
 
     Examples

@@ -32,6 +32,11 @@ class _Criterion(nn.Module):
         self.register_buffer("prior", prior)
         self.mean_weight, self.smoothing = mean_weight, smoothing
 
+    @property
+    def sums_rows(self):
+        """Whether rows count one by one, or the rows of a batch together."""
+        return not self.loss.couples_rows
+
 
 class ClassCriterion(_Criterion):
     """Multiclass: one value a row, weighted by row and by true class."""
@@ -98,6 +103,8 @@ class PointwiseCriterion(_LabelCriterion):
 
 class SetCriterion(_LabelCriterion):
     """The labels of a row together: cells have a mask, rows have weights."""
+
+    sums_rows = False
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)

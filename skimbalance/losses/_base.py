@@ -53,6 +53,7 @@ class Loss(BaseEstimator, torch.nn.Module):
     invertible = True
     proper = False  # whether raw scores are log-odds as they are
     needs_counts = False  # whether it cannot be used before `setup`
+    couples_rows = False  # whether the loss of a row depends on the others of its batch
 
     def __init__(self):
         super().__init__()
@@ -704,7 +705,6 @@ class SetLoss(Loss):
 
     target_types = (MULTILABEL,)
     invertible = False
-    couples_rows = False
 
     def forward(self, scores, targets, cell_weight):
         """Return the loss of each row.

@@ -155,6 +155,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
     """
 
     invertible = False
+    couples_rows = True
 
     def __init__(
         self, loss=None, ratio=3.0, easy_rate=0.05, min_negatives=10, per="label"

@@ -82,7 +82,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         best weights. ``"auto"`` does so for more than 200 rows.
     validation_fraction : float, default=0.1
         Share of the rows that is held out, stratified by label; at most as many rows as
-        make 16.8 million cells, or 100.
+        make 8.4 million cells, or 100.
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
@@ -95,6 +95,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Callbacks of skorch; copied in every fit.
     net_params : dict, default=None
         Further parameters of the skorch net.
+    n_members : int, default=1
+        Train this many nets of different initial weights and dropout in one batched
+        program, and average their probabilities: a deep ensemble (Lakshminarayanan,
+        Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
     num_workers : int, default=0
         Threads that gather rows ahead of the training.
     device : str or torch.device, default=None
@@ -117,7 +121,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Column names of `y`, when it was a data frame.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Names of the features, when all are strings.
     net_ : skorch.NeuralNet or None
         The trained net; None when no label had two values.
@@ -131,6 +135,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The input stage.
     calibrator_ : calibrator or None
         What was fitted on the held-out rows.
+    members_ : list of torch.nn.Module
+        The trained nets, each giving raw scores of its own.
     probabilities_honest_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
@@ -208,6 +214,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         scoring=None,
         callbacks=None,
         net_params=None,
+        n_members=1,
         num_workers=0,
         device=None,
         warm_start=False,
@@ -239,16 +246,18 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.scoring = scoring
         self.callbacks = callbacks
         self.net_params = net_params
+        self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
-    def _module(self, n_rows):
+    def _module(self, n_rows=0, sparse_input=False):
         params = dict(self.module_params or {})
         if self.module is MLP:
             params.setdefault("dropout", default_dropout(n_rows))
+            params.setdefault("sparse_input", sparse_input)
         return self.module, params
 
 
@@ -315,6 +324,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Callbacks of skorch.
     net_params : dict, default=None
         Further parameters of the skorch net.
+    n_members : int, default=1
+        Train this many nets of different initial weights and dropout in one batched
+        program, and average their probabilities: a deep ensemble (Lakshminarayanan,
+        Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
     num_workers : int, default=0
         Threads that gather rows ahead of the training.
     device : str or torch.device, default=None
@@ -336,7 +349,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Column names of `y`, when it was a data frame.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Names of the features, when all are strings.
     net_ : skorch.NeuralNet or None
         The trained net; None when no label had two values.
@@ -350,6 +363,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The input stage.
     calibrator_ : calibrator or None
         What was fitted on the held-out rows.
+    members_ : list of torch.nn.Module
+        The trained nets, each giving raw scores of its own.
     probabilities_honest_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
@@ -409,6 +424,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         scoring=None,
         callbacks=None,
         net_params=None,
+        n_members=1,
         num_workers=0,
         device=None,
         warm_start=False,
@@ -441,16 +457,18 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.scoring = scoring
         self.callbacks = callbacks
         self.net_params = net_params
+        self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
-    def _module(self, n_rows):
+    def _module(self, n_rows=0, sparse_input=False):
         dropout = self.dropout
         return MLP, {
             "hidden_layer_sizes": self.hidden_layer_sizes,
             "activation": self.activation,
             "dropout": default_dropout(n_rows) if dropout == "auto" else dropout,
+            "sparse_input": sparse_input,
         }

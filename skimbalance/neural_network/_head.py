@@ -8,7 +8,7 @@ its own, `ClassHead` the scores of a row together.
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.special import expit, log_softmax, logit
+from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
 from skimbalance._validation import count_labels, has_missing
@@ -147,13 +147,14 @@ class _Head:
         Parameters
         ----------
         raw : Tensor of shape (n_samples, n_outputs)
-            As the net gave them.
+            As the net gave them. With members, of shape (n_samples, n_members,
+            n_outputs): their probabilities are averaged.
 
         Returns
         -------
         ndarray of float64, shape (n_samples, n_outputs)
         """
-        scores = self._undone(raw.double())
+        scores = self._averaged(raw.double())
         return scores if self.calibrator is None else self._calibrated(scores)
 
     def _smoothing_params(self):
@@ -161,11 +162,16 @@ class _Head:
             return {}
         return {"smoothing": self.smoothing, "prior": self.prior}
 
+    def _averaged(self, raw):
+        if raw.ndim == 2:
+            return self._undone(raw)
+        return self._pool([self._undone(member) for member in raw.unbind(1)])
+
     def calibrate(self, raw, values, weight):
         """Fit what remains to be corrected, on rows that did not train the net."""
         if self.correct is True:
             self.calibrator = self._fit_calibrator(
-                self._undone(raw.double()), values, weight
+                self._averaged(raw.double()), values, weight
             )
 
 
@@ -264,6 +270,15 @@ class LabelHead(_Head):
             scores = np.where(self.trained, scores, self.constant)
         return scores
 
+    @staticmethod
+    def _pool(scores):
+        """Return the log-odds of the members' mean probability."""
+        positive, negative = (
+            logsumexp([log_expit(sign * score) for score in scores], axis=0)
+            for sign in (1, -1)
+        )
+        return positive - negative
+
     def probabilities(self, scores):
         """Return the probability of each label."""
         return expit(scores)
@@ -341,6 +356,11 @@ class ClassHead(_Head):
     def _calibrated(self, scores):
         return self.calibrator.transform(scores)
 
+    @staticmethod
+    def _pool(scores):
+        """Return the log of the members' mean probability."""
+        return logsumexp(scores, axis=0) - np.log(len(scores))
+
     def probabilities(self, scores):
         """Return the probability of each class."""
         return np.exp(scores)
@@ -348,5 +368,5 @@ class ClassHead(_Head):
     def decide(self, raw, threshold):
         """Return the index of the decided class."""
         if isinstance(threshold, str):
-            return raw.numpy().argmax(axis=1)
+            return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)

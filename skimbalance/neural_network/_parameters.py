@@ -262,6 +262,15 @@ def check_threshold(threshold, kind, n_outputs):
         raise ValueError(f"threshold={threshold!r} must lie in [0, 1].")
 
 
+def check_top_k(k, n_columns):
+    """Raise a ValueError unless `k` is a number of columns."""
+    if not isinstance(k, numbers.Integral) or not 1 <= k <= n_columns:
+        raise ValueError(
+            f"k={k!r} must be a whole number between 1 and {n_columns}, the number of "
+            "labels or classes."
+        )
+
+
 def check_training_params(estimator):
     """Check the numbers, switches and dicts that every fit reads."""
     for name in ("module_params", "loss_params", "optimizer_params", "net_params"):
@@ -272,6 +281,7 @@ def check_training_params(estimator):
     check_interval("max_epochs", estimator.max_epochs, 1)
     check_interval("n_iter_no_change", estimator.n_iter_no_change, 1)
     check_interval("num_workers", estimator.num_workers, 0)
+    check_interval("n_members", estimator.n_members, 1)
     check_interval(
         "validation_fraction", estimator.validation_fraction, 0, 1, closed="neither"
     )
