@@ -1,5 +1,6 @@
 """The page of losses is what its script writes from the registry."""
 
+import doctest
 import importlib.util
 from pathlib import Path
 
@@ -33,3 +34,11 @@ def test_every_entry_of_the_registry_is_on_the_page(script):
     for name, kind in LOSSES:
         part = classes if kind == "multiclass" else labels
         assert f"`{name}`" in part
+
+
+def test_sessions_on_the_page_show_what_python_answers(script):
+    failed, tried = doctest.testfile(
+        str(script.HERE / "losses.md"), module_relative=False
+    )
+    assert tried >= 7
+    assert failed == 0

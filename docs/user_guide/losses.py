@@ -64,6 +64,10 @@ taken care of: every loss below gives honest probabilities, by its inverse or by
 calibration on held-out rows. So a loss is one more entry of a search:
 
 ```python
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.neural_network import ImbalancedMLPClassifier
+
+X, Y = make_imbalanced_multilabel(1000, n_labels=5, random_state=0)
 grid = {{"loss": ["log_loss", "focal", "asymmetric"], "pos_weight": [None, "sqrt"]}}
 ```
 
@@ -99,7 +103,8 @@ decision at the prior. With honest probabilities that is a threshold: label k wh
 probability exceeds its own base rate.
 
 ```python
-net.set_params(threshold=net.prior_).predict(X)
+net = ImbalancedMLPClassifier(max_epochs=5).fit(X, Y)
+at_the_prior = net.set_params(threshold=net.prior_).predict(X)
 ```
 
 **A cost of each wrong decision** is no loss either. Train log loss and decide for the
@@ -120,7 +125,7 @@ which would make a label of 1 % one of 3 %. The probabilities are moved back.
 198, 436, 710 and 272 rows. Weights that make the classes count alike are
 `n / (4 n_k)`:
 
-```python
+```pycon
 >>> import numpy as np
 >>> from skimbalance.weights import compute_pos_weight
 >>> y = np.repeat([0, 1, 2, 3], [198, 436, 710, 272])
@@ -138,7 +143,7 @@ those of the 1,616 rows. As `class_weight` they say that the classes *are* equal
 frequent where the net will be used, and nothing is undone. `compute_class_weight` gives
 the dict, normalised to sum 1 or to the number of classes if asked:
 
-```python
+```pycon
 >>> from skimbalance.weights import compute_class_weight
 >>> weight = compute_class_weight(y, "balanced", normalize="sum")
 >>> {{k: round(w, 2) for k, w in weight.items()}}
@@ -154,7 +159,9 @@ A function of scores and targets that gives the loss of each cell is enough:
 def squared_error(scores, targets):
     return (scores.sigmoid() - targets) ** 2
 
-net = ImbalancedMLPClassifier(loss=squared_error, pos_weight="sqrt")
+
+net = ImbalancedMLPClassifier(loss=squared_error, pos_weight="sqrt", max_epochs=5)
+proba = net.fit(X, Y).predict_proba(X)
 ```
 
 So is a torch loss with `reduction="none"`. It is checked before training on a small
