@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimbalance._base import (
@@ -40,10 +41,12 @@ from skimbalance._validation import (
     check_weights,
     encode_like,
 )
+from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
+    check_loss,
     check_module,
     check_net_params,
     check_threshold,
@@ -67,6 +70,17 @@ _VALIDATION_CELLS = 2**23
 _PREDICTION_BYTES = 2**23
 _CALIBRATION_CELLS = 2**21
 _LEAST_CALIBRATION_ROWS = 100
+
+
+def _has_probabilities(estimator):
+    """Whether probabilities can be told; an AttributeError with the reason if not."""
+    if not estimator.__sklearn_is_fitted__() or estimator._head.has_probabilities:
+        return True
+    raise AttributeError(
+        f"{type(estimator._head.loss).__name__} has no inverse, and no rows were held "
+        "out to calibrate its scores on. Fit with early_stopping=True, pass X_val and "
+        "y_val, or set correct_probabilities=False for the raw scores."
+    )
 
 
 class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
@@ -187,7 +201,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
-        resolve_loss(self.loss, self.loss_params, target.kind).check_params()
+        check_loss(
+            resolve_loss(self.loss, self.loss_params, target.kind),
+            target.n_outputs,
+            self.label_smoothing,
+            self.correct_probabilities,
+        )
         optimizer_params(
             self.optimizer,
             self.optimizer_params,
@@ -325,7 +344,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _make_head(self, target, counts, all_counts):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
         head = ClassHead if target.kind == MULTICLASS else LabelHead
-        return head(
+        head = head(
             loss,
             target.n_outputs,
             counts,
@@ -333,7 +352,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             pos_weight=self.pos_weight,
             label_weight=self.label_weight,
             correct=self.correct_probabilities,
+            smoothing=self.label_smoothing,
         )
+        if isinstance(loss, FunctionLoss) and not head.invertible:
+            warnings.warn(
+                "The loss function has no increasing map from scores to probabilities; "
+                "they are calibrated on held-out rows instead.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return head
 
     def _set_head(self, head, target, rows):
         """Set the fitted attributes that are known before training."""
@@ -479,6 +507,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ]
         if resolve_loss(self.loss, self.loss_params, target.kind).needs_counts:
             counting.append(f"loss={self.loss!r}")
+        if self.label_smoothing:
+            counting.append(f"label_smoothing={self.label_smoothing!r}")
         if counting and label_counts is None:
             raise ValueError(
                 f"{' and '.join(counting)} cannot be used in partial_fit without "
@@ -555,6 +585,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X = self._check_inputs(X, reset=False)
         return _stacked(self._blocks(X, answer), X.shape[0], _answer_dtype(X))
 
+    @available_if(_has_probabilities)
     def decision_function(self, X):
         """Return the log-odds of each label, or the log-probabilities of each class.
 
@@ -587,6 +618,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             return np.ones_like(proba)
         return np.hstack([1 - proba, proba])
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X):
         """Return probabilities.
 
@@ -664,14 +696,27 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_threshold(self.threshold, self._target.kind, self._head.n_outputs)
+        threshold = self._usable_threshold()
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, self.threshold))
+        blocks = self._blocks(X, lambda raw: self._head.decide(raw, threshold))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel().astype(int)
         if len(self.classes_) == 1:
             decided[:] = 0
         return self.classes_[decided]
+
+    def _usable_threshold(self):
+        """Return the threshold; without probabilities only the trained one is left."""
+        if self._head.has_probabilities:
+            return self.threshold
+        if isinstance(self.threshold, str) or np.all(np.equal(self.threshold, 0.5)):
+            return "trained"
+        raise ValueError(
+            f"threshold={self.threshold!r} cuts probabilities, but there are none: "
+            "the loss has no inverse and no rows were held out to calibrate on. Fit "
+            "with early_stopping=True, or set threshold='trained'."
+        )
 
     def _label_matrix(self, blocks, n_rows):
         """Stack decided blocks in the container and the dtype of the fitted `y`."""

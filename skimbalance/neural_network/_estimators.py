@@ -45,6 +45,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
         population, and is not undone.
+    label_smoothing : float, default=0.0
+        Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
+        towards the base rate of its label or class. Undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
@@ -154,7 +157,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Base rates of the training part.
     scaler_ : InputScaler or None
         The input stage.
-    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+    calibrator_ : calibrator or None
         What was fitted on the held-out rows.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
@@ -177,6 +180,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     -----
     A label with one value only in `y` is left out of the training, and predicted as the
     constant ``(n_positive + 0.5) / (n + 1)``, with one warning.
+
+    A loss without an inverse is calibrated on the held-out rows: a slope and an
+    intercept for all labels, an intercept for each, and an isotonic step for a label
+    with 50 held-out positives. Where nothing is held out, `predict_proba` and
+    `decision_function` are not there, and `predict` cuts the raw scores at 0.
 
     Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
@@ -212,6 +220,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
         init_bias="prior",
@@ -250,6 +259,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
         self.init_bias = init_bias
@@ -315,6 +325,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Weight of each label among the labels.
     class_weight : dict, "balanced" or None, default=None
         Sample weight by class of a 1-D `y`; defines the population, is not undone.
+    label_smoothing : float, default=0.0
+        How far targets move towards the base rates; undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         Which stages undo the distortion of the training.
     threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
@@ -403,7 +415,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Base rates of the training part.
     scaler_ : InputScaler or None
         The input stage.
-    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+    calibrator_ : calibrator or None
         What was fitted on the held-out rows.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
@@ -448,6 +460,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
         init_bias="prior",
@@ -487,6 +500,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
         self.init_bias = init_bias

@@ -9,7 +9,13 @@ from torch import nn
 
 from skimbalance._net import Net, ParallelStep, Step, takes_closure
 from skimbalance._validation import MULTICLASS, check_choice, check_interval, closest
-from skimbalance.losses import LOSSES, PointwiseLoss, SetLoss, SoftmaxLoss
+from skimbalance.losses import (
+    LOSSES,
+    FunctionLoss,
+    PointwiseLoss,
+    SetLoss,
+    SoftmaxLoss,
+)
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200
@@ -74,8 +80,8 @@ def resolve_loss(loss, loss_params, kind):
 
     Parameters
     ----------
-    loss : str or Loss
-        A name in `LOSSES`, or an object, which is used as it is.
+    loss : str, Loss or callable
+        A name in `LOSSES`, an object, which is used as it is, or a function.
     loss_params : dict or None
         Constructor parameters that go with a name.
     kind : str
@@ -84,10 +90,13 @@ def resolve_loss(loss, loss_params, kind):
     if isinstance(loss, str):
         return _loss_by_name(loss, loss_params or {}, kind)
     if not isinstance(loss, (PointwiseLoss, SoftmaxLoss, SetLoss)):
-        raise TypeError(
-            f"loss={loss!r} must be a name in skimbalance.losses.LOSSES or an object "
-            "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss."
-        )
+        if not callable(loss) or isinstance(loss, type):
+            raise TypeError(
+                f"loss={loss!r} must be a name in skimbalance.losses.LOSSES, an object "
+                "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss, or a "
+                "function of scores and targets that gives the unreduced loss."
+            )
+        loss = FunctionLoss(loss)
     if loss_params:
         raise ValueError(
             "loss_params goes with the name of a loss; set the parameters of a loss "
@@ -114,6 +123,23 @@ def _loss_by_name(name, params, kind):
     loss = LOSSES[name, kind]
     _check_keywords("loss", params, loss)
     return loss(**params)
+
+
+def check_loss(loss, n_outputs, label_smoothing, correct):
+    """Raise a ValueError unless the loss bears what the estimator does around it."""
+    loss.check_params()
+    loss.check_outputs(n_outputs)
+    check_interval("label_smoothing", label_smoothing, 0, 1, closed="left")
+    if label_smoothing and isinstance(loss, SetLoss):
+        raise ValueError(
+            f"label_smoothing has no meaning for {type(loss).__name__}, which takes "
+            "the labels of a row together. Leave it 0."
+        )
+    if correct == "exact" and not loss.invertible:
+        raise ValueError(
+            f"correct_probabilities='exact', but {type(loss).__name__} has no exact "
+            "inverse. Leave it True: the scores are then calibrated on held-out rows."
+        )
 
 
 def check_module(module, module_params):
