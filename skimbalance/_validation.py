@@ -157,6 +157,12 @@ def check_label_matrix(y, name="y"):
     return labels
 
 
+def has_missing(labels):
+    """Whether a label matrix has a missing label."""
+    cells = labels.data if sp.issparse(labels) else labels
+    return bool(cells.min(initial=0) < 0)
+
+
 def _as_array(y, name):
     return check_array(
         y,

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 _CHUNK_CELLS = 2**22
+_PILOT_ROWS = 16_384
 
 
 def _long_tail(n_labels, total, ratio):
@@ -127,7 +128,7 @@ def make_imbalanced_multilabel(
         # The sine of a standard normal has variance (1 - e^-2) / 2.
         return np.sin(rows @ mixing) @ loading / np.sqrt((1 - np.exp(-2)) / 2)
 
-    pilot = rng.normal(size=(4000, n_features))
+    pilot = rng.normal(size=(_PILOT_ROWS, n_features))
     intercept = np.concatenate(
         [
             _intercepts(log_odds(pilot)[:, labels], rates[labels])
@@ -150,10 +151,8 @@ def _chunks(length, width):
     return [slice(start, start + step) for start in range(0, length, step)]
 
 
-def make_overlaid_digits(
-    n_samples=2000, *, imbalance_ratio=20.0, shape=(16, 16), random_state=None
-):
-    """Draw images of two to four handwritten digits laid over each other.
+def make_overlaid_digits(n_samples=2000, *, imbalance_ratio=20.0, random_state=None):
+    """Draw images of two to four handwritten digits that overlap.
 
     The digits are scikit-learn's bundled 8 x 8 scans, placed at random and added up.
     The label of an image is the set of its digits; the frequencies of the digits fall
@@ -166,15 +165,13 @@ def make_overlaid_digits(
     imbalance_ratio : float, default=20.0
         How much more often the most frequent digit is drawn than the rarest; at least
         1.
-    shape : tuple of two int, default=(16, 16)
-        Height and width of an image, at least 8 each.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same draw again.
 
     Returns
     -------
-    X : ndarray of float32, shape (n_samples, height * width)
-        Pixels in [0, 1].
+    X : ndarray of float32, shape (n_samples, 256)
+        Pixels in [0, 1], row by row.
     Y : ndarray of int8, shape (n_samples, 10)
         Which digits are there. Column k is digit k; which digits are rare is drawn.
 
@@ -197,19 +194,18 @@ def make_overlaid_digits(
     """
     check_interval("n_samples", n_samples, 1)
     check_interval("imbalance_ratio", imbalance_ratio, 1)
-    height, width = shape
-    check_interval("shape", min(shape), 8)
     rng = check_random_state(random_state)
     digits = load_digits()
     scans = [digits.images[digits.target == k] / 16 for k in range(10)]
     rates = rng.permutation(_long_tail(10, 1.0, imbalance_ratio))
-    X = np.zeros((n_samples, height, width), dtype=np.float32)
+    X = np.zeros((n_samples, 16, 16), dtype=np.float32)
     Y = np.zeros((n_samples, 10), dtype=np.int8)
     for i in range(n_samples):
         drawn = rng.choice(10, size=rng.randint(2, 5), replace=False, p=rates)
         Y[i, drawn] = 1
-        for k in drawn:
-            top, left = rng.randint(height - 7), rng.randint(width - 7)
+        for k, quarter in zip(drawn, rng.permutation(4), strict=False):
+            inward = rng.randint(3, size=2)
+            top, left = np.where(np.divmod(quarter, 2), 8 - inward, inward)
             scan = scans[k][rng.randint(len(scans[k]))]
             X[i, top : top + 8, left : left + 8] += scan
     return np.minimum(X, 1).reshape(n_samples, -1), Y

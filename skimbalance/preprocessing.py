@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skimbalance._validation import check_weights
+
 __all__ = [
     "InputScaler",
 ]
@@ -75,6 +77,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` is empty or not finite.
         """
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        sample_weight = check_weights(sample_weight, X.shape[0])
         if sp.issparse(X):
             self.center_, self.scale_ = None, _common_scale(X, sample_weight)
             return self

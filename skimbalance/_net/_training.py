@@ -42,7 +42,14 @@ class ScoreModule(nn.Module):
     def forward(self, x):
         if hasattr(self.body, "forward_with_offset"):
             return self.body.forward_with_offset(x, self.bias)
-        return self.body(x) + self.bias
+        scores = self.body(x)
+        if scores.shape != (len(x), len(self.bias)):
+            raise ValueError(
+                f"module gives an output of shape {tuple(scores.shape)} for {len(x)} "
+                f"rows, but must give shape {(len(x), len(self.bias))}: one raw score "
+                "for each output. Its second argument, n_outputs, is their number."
+            )
+        return scores + self.bias
 
 
 class TrainingStopped(Exception):  # noqa: N818
@@ -132,7 +139,7 @@ class Net(NeuralNet):
     """A skorch net on `RowSet`: the same hooks, one wait for the device an epoch."""
 
     # A callback may hold the optimizer, whose tensors must follow to another device.
-    cuda_dependent_attributes_ = ["callbacks_"]  # noqa: RUF012
+    cuda_dependent_attributes_ = ["callbacks"]  # noqa: RUF012
 
     @property
     def _default_callbacks(self):

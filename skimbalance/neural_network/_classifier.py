@@ -39,12 +39,13 @@ from skimbalance._validation import (
 )
 from skimbalance.modules import MLP
 from skimbalance.neural_network._head import ClassHead, LabelHead
-from skimbalance.neural_network._monitor import make_monitor
+from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
     check_module,
     check_net_params,
     check_threshold,
     check_training_params,
+    is_tiny,
     optimizer_params,
     resolve_batch_size,
     resolve_device,
@@ -55,7 +56,6 @@ from skimbalance.neural_network._rows import EncodedRows, encode_rows
 from skimbalance.preprocessing import InputScaler
 from skimbalance.weights import PosWeightTransformer
 
-_EARLY_STOPPING_ROWS = 1000
 _VALIDATION_CELLS = 2**24
 _PREDICTION_CELLS = 2**22
 _CALIBRATION_CELLS = 2**21
@@ -178,6 +178,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_net_params(self.net_params)
         check_threshold(self.threshold, target.kind, target.n_outputs)
         check_module(*self._module(0))
+        if self.scoring not in (None, "loss"):
+            find_scorer(self.scoring)
         resolve_loss(self.loss, self.loss_params, target.kind).check_params()
         optimizer_params(
             self.optimizer,
@@ -197,6 +199,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             X,
             reset=reset,
             accept_sparse="csr",
+            order="C",
             allow_nd=self._module(0)[0] is not MLP,
         )
         X = sp.csr_array(X) if sp.issparse(X) else X
@@ -229,6 +232,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _fit(self, rows, held_out, target, groups):
         rng = _generator(self.random_state)
         seed = rng.randint(np.iinfo(np.int32).max)
+        vars(self).pop("_rng", None)
         counts = all_counts = _count(target, rows)
         if held_out is None and self._holds_out(len(rows)):
             rows, held_out = self._split(rows, target, groups, rng)
@@ -245,7 +249,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _holds_out(self, n_rows):
         if self.early_stopping == "auto":
-            return n_rows >= _EARLY_STOPPING_ROWS
+            return not is_tiny(n_rows)
         return self.early_stopping
 
     def _split(self, rows, target, groups, rng):
@@ -273,6 +277,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             raise ValueError(
                 "warm_start=True goes on with the classes and labels of the earlier "
                 "fit, but y has others. Set warm_start=False to start anew."
+            )
+        if self.net_ is not None and self._input_shape != self._net_shape:
+            raise ValueError(
+                f"warm_start=True goes on with rows of shape {self._net_shape}, but X "
+                f"has rows of shape {self._input_shape}. Set warm_start=False to start "
+                "anew."
             )
         return self.net_
 
@@ -318,7 +328,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _make_net(self, rows):
         build, params = self._module(len(rows))
         shape = self._input_shape
-        n_outputs = self._head.n_outputs
         optimizer = optimizer_params(
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
         )
@@ -327,7 +336,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             module__build=build,
             module__params=params,
             module__n_features=shape[0] if len(shape) == 1 else shape,
-            module__n_outputs=n_outputs,
+            module__n_outputs=self._head.n_outputs,
             module__bias=self._initial_bias(),
             module__dtype=self._dtype,
             criterion=criterion_of(self._head.loss),
@@ -346,7 +355,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),
         ).initialize()
-        _check_width(net, rows.at(rows.index[:2]).row_set(*self._as_read), n_outputs)
+        few = rows.at(rows.index[:2]).row_set(*self._as_read)
+        next(net.raw_scores(few, len(few)))  # a module that does not fit fails here
+        self._net_shape = shape
         return net
 
     def _initial_bias(self):
@@ -684,14 +695,3 @@ def _warn_constant(trained):
         UndefinedLabelWarning,
         stacklevel=4,
     )
-
-
-def _check_width(net, rows, n_outputs):
-    """Try the module on a few rows before any training."""
-    shape = tuple(next(net.raw_scores(rows, len(rows))).shape)
-    if shape != (len(rows), n_outputs):
-        raise ValueError(
-            f"module gives an output of shape {shape} for {len(rows)} rows; it must be "
-            f"({len(rows)}, {n_outputs}): one raw score for each of the {n_outputs} "
-            "outputs. Its second argument, n_outputs, is this number."
-        )

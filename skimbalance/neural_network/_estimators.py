@@ -76,7 +76,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         on the CPU, unless they are of 32 bits.
     early_stopping : bool or "auto", default="auto"
         Hold out a validation part, stop when its score does not improve, and keep the
-        best weights. ``"auto"`` does so from 1,000 rows.
+        best weights. ``"auto"`` does so for more than 200 rows.
     validation_fraction : float, default=0.1
         Share of the rows that is held out, stratified by label; at most as many rows as
         make 16.8 million cells, or 100.
@@ -148,7 +148,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     A label with one value only in `y` is left out of the training, and predicted as the
     constant ``(n_positive + 0.5) / (n + 1)``, with one warning.
 
-    Up to 200 rows, training is one full batch an epoch, without dropout.
+    Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
+    held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
 
     Examples
     --------
@@ -291,7 +292,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     precision : {"auto", "32", "64"}, default="auto"
         Floating-point precision.
     early_stopping : bool or "auto", default="auto"
-        Hold out rows and keep the best weights; ``"auto"`` does from 1,000 rows.
+        Hold out rows and keep the best weights; ``"auto"`` does above 200 rows.
     validation_fraction : float, default=0.1
         Share of the rows that is held out.
     n_iter_no_change : int, default=10

@@ -11,7 +11,7 @@ import torch
 from scipy.special import expit, log_softmax, logit
 from sklearn.base import clone
 
-from skimbalance._validation import count_labels
+from skimbalance._validation import count_labels, has_missing
 from skimbalance.calibration import PooledCalibrator, TemperatureCalibrator
 from skimbalance.losses import SetLoss
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
@@ -188,13 +188,12 @@ class LabelHead(_Head):
             )
         n_trained = max(int(self.trained.sum()), 1)
         observed = sum(count[self.trained].sum() for count in counts)
-        cells = values.data if sp.issparse(values) else values
         return {
             "pos_weight": self.pos_weight,
             "label_weight": label_weight,
             "mean_weight": observed / (n_rows * n_trained) or 1.0,
             "n_trained": n_trained,
-            "has_missing": bool(cells.min(initial=0) < 0),
+            "has_missing": has_missing(values),
         }
 
     def _undone(self, raw):

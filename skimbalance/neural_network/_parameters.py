@@ -127,6 +127,7 @@ def check_module(module, module_params):
 def optimizer_params(optimizer, params, weight_decay, device):
     """Return the constructor parameters of the optimizer, but for the learning rate."""
     params = dict(params or {})
+    groups = list(params.pop("param_groups", []))
     _check_keywords("optimizer", params, optimizer, reserved=("params",))
     if "lr" in params:
         raise ValueError("lr is said twice: as lr and as optimizer__lr. Keep lr.")
@@ -144,9 +145,8 @@ def optimizer_params(optimizer, params, weight_decay, device):
         params["fused"] = device.type in ("cpu", "cuda")
     if "weight_decay" in names:
         # The starting bias is no weight: decay would pull it off the base rate.
-        groups = [("bias", {"weight_decay": 0.0})]
-        params["param_groups"] = groups + list(params.get("param_groups", []))
-    return params
+        groups.insert(0, ("bias", {"weight_decay": 0.0}))
+    return {**params, "param_groups": groups}
 
 
 def check_net_params(params):
@@ -198,14 +198,19 @@ def resolve_batch_size(batch_size, n_rows):
     if batch_size != "auto":
         check_interval("batch_size", batch_size, 1)
         return int(batch_size)
-    if n_rows <= _FULL_BATCH_ROWS:
+    if is_tiny(n_rows):
         return n_rows
     return int(np.clip(2 ** round(np.log2(n_rows / 20)), 32, 256))
 
 
+def is_tiny(n_rows):
+    """Whether the rows make one full batch, and bear neither dropout nor a split."""
+    return n_rows <= _FULL_BATCH_ROWS
+
+
 def default_dropout(n_rows):
-    """Return the dropout of the default module: none where the rows are one batch."""
-    return 0.0 if n_rows <= _FULL_BATCH_ROWS else _DROPOUT
+    """Return the dropout of the default module."""
+    return 0.0 if is_tiny(n_rows) else _DROPOUT
 
 
 def check_threshold(threshold, kind, n_outputs):

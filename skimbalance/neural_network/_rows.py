@@ -7,7 +7,13 @@ import scipy.sparse as sp
 from sklearn.utils import compute_sample_weight
 
 from skimbalance._net import RowSet, input_source, label_source, weight_source
-from skimbalance._validation import MULTICLASS, MULTILABEL, check_weights
+from skimbalance._validation import (
+    MISSING,
+    MULTICLASS,
+    MULTILABEL,
+    check_weights,
+    has_missing,
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ def encode_rows(X, target, sample_weight, class_weight, y):
     if sp.issparse(weight) and not sp.issparse(target.values):
         weight = 1 + weight.toarray()
     weight = _combine(weight, _class_weights(class_weight, target, y))
-    return EncodedRows(X, target.values, weight, _counted(weight, X.shape[0]))
+    counted = _weighted(weight, X.shape[0]) & _labelled(target.values, X.shape[0])
+    return EncodedRows(X, target.values, weight, np.flatnonzero(counted))
 
 
 def _class_weights(class_weight, target, y):
@@ -88,6 +95,8 @@ def _class_weights(class_weight, target, y):
 
 def _combine(weight, class_weights):
     """Return row weights of mean 1 where they count, cell weights as they are."""
+    if _same_in_each_row(weight):
+        weight = weight[:, 0]
     if class_weights is not None:
         if weight is not None and weight.ndim == 2:
             class_weights = class_weights.reshape(-1, 1)
@@ -99,11 +108,30 @@ def _combine(weight, class_weights):
     return weight / weight[weight > 0].mean()
 
 
-def _counted(weight, n_samples):
-    """Return the rows that have a weight."""
+def _same_in_each_row(weight):
+    dense = isinstance(weight, np.ndarray) and weight.ndim == 2
+    return dense and bool((weight == weight[:, :1]).all())
+
+
+def _stored_in_all(matrix, value):
+    """Return the rows of a CSR array that hold one value, not 0, in all their cells."""
+    stored = sp.csr_array(matrix == value)
+    return np.diff(stored.indptr) == matrix.shape[1]
+
+
+def _weighted(weight, n_samples):
+    """Return whether each row has a weight."""
     if weight is None:
-        return np.arange(n_samples)
+        return np.ones(n_samples, dtype=bool)
     if sp.issparse(weight):
-        absent = sp.csr_array(weight == -1)
-        return np.flatnonzero(np.diff(absent.indptr) < weight.shape[1])
-    return np.flatnonzero(weight if weight.ndim == 1 else weight.any(axis=1))
+        return ~_stored_in_all(weight, -1)
+    return weight != 0 if weight.ndim == 1 else weight.any(axis=1)
+
+
+def _labelled(values, n_samples):
+    """Return whether each row has a label that is not missing."""
+    if values.ndim == 1 or not has_missing(values):
+        return np.ones(n_samples, dtype=bool)
+    if sp.issparse(values):
+        return ~_stored_in_all(values, MISSING)
+    return (values != MISSING).any(axis=1)

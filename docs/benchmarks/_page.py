@@ -1,0 +1,53 @@
+"""What the benchmark scripts share: timing in turns, and writing a page."""
+
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy
+import sklearn
+import torch
+
+HERE = Path(__file__).resolve().parent
+
+
+def seconds(function):
+    """Time one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def in_turns(functions, repeats=5):
+    """Time several functions in turns, so that noise hits all; return the medians."""
+    for function in functions:
+        function()
+    rounds = [[seconds(function) for function in functions] for _ in range(repeats)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+def table(header, rows):
+    """Format a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def machine():
+    """Say where the figures were measured."""
+    return (
+        f"Measured on {os.cpu_count()} cores ({platform.machine()}), "
+        f"{torch.get_num_threads()} torch threads, Python {platform.python_version()}, "
+        f"torch {torch.__version__}, scikit-learn {sklearn.__version__}, NumPy "
+        f"{numpy.__version__}. Figures are ratios of medians measured in turns in one "
+        "run; other machines will differ."
+    )
+
+
+def write(name, text):
+    """Write the page beside its script."""
+    script = Path(sys.argv[0]).name
+    head = f"<!-- written by {script}; do not edit -->\n"
+    (HERE / f"{name}.md").write_text(head + text.strip() + "\n")

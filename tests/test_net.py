@@ -1,0 +1,174 @@
+"""The engine room: batches are the rows that were asked for, whatever they lie in."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from skimbalance._net import (
+    Batches,
+    RowSet,
+    criterion_of,
+    input_source,
+    label_source,
+    seeded,
+    weight_source,
+)
+from skimbalance.losses import FocalLoss, LogLoss, SetLoss, SoftmaxLogLoss
+
+CPU = torch.device("cpu")
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(37, 5)) * (RNG.random((37, 5)) < 0.6)
+Y = RNG.integers(-1, 2, size=(37, 4)).astype(np.int8)
+W = RNG.random((37, 4))
+ROWS = RNG.permutation(37)[:23]
+CENTER, SCALE = RNG.normal(size=5), RNG.random(5) + 0.5
+
+
+def collect(batches):
+    parts = [torch.cat(part) for part in zip(*batches, strict=True)]
+    return [part.numpy() for part in parts]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2**10, 2**23])
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_batches_hold_the_rows_in_order(monkeypatch, chunk_bytes, num_workers, sparse):
+    monkeypatch.setattr("skimbalance._net._rows._CHUNK_BYTES", chunk_bytes)
+    kind = sp.csr_array if sparse else np.asarray
+    rows = RowSet(
+        ROWS,
+        input_source(kind(X), torch.float64, CPU, None, 2.0),
+        label_source(kind(Y), CPU),
+        weight_source(kind(W - 1) if sparse else W, torch.float64, CPU),
+    )
+    batches = Batches(rows, 6, num_workers=num_workers)
+    sizes = [len(batch.x) for batch in batches]
+    assert sizes == [6, 6, 6, 5]
+    assert len(batches) == 4
+    x, y, w = collect(batches)
+    np.testing.assert_allclose(x, X[ROWS] / 2)
+    np.testing.assert_array_equal(y, Y[ROWS])
+    np.testing.assert_allclose(w, W[ROWS])
+    assert y.dtype == np.int8
+
+
+def test_a_last_batch_is_never_a_handful_of_rows():
+    rows = RowSet(np.arange(33), input_source(X, torch.float32, CPU))
+    assert [len(batch.x) for batch in Batches(rows, 16)] == [11, 11, 11]
+    assert [len(batch.x) for batch in Batches(rows, 100)] == [33]
+
+
+def test_shuffled_batches_are_a_new_permutation_each_time():
+    rows = RowSet(
+        ROWS, input_source(X, torch.float64, CPU), label_source(np.arange(37), CPU)
+    )
+    batches = Batches(rows, 4, shuffle=True)
+    with seeded(0, CPU):
+        first = np.concatenate([batch.labels for batch in batches])
+        second = np.concatenate([batch.labels for batch in batches])
+    with seeded(0, CPU):
+        again = np.concatenate([batch.labels for batch in batches])
+    assert sorted(first) == sorted(ROWS)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_dense_statistics_scale_sparse_rows_too(kind):
+    rows = RowSet(ROWS, input_source(kind(X), torch.float64, CPU, CENTER, SCALE))
+    x = torch.cat([batch.x for batch in Batches(rows, 7)])
+    np.testing.assert_allclose(x, (X[ROWS] - CENTER) / SCALE)
+
+
+def test_read_only_and_integer_inputs_are_read():
+    image = RNG.integers(0, 255, size=(37, 2, 3), dtype=np.uint8)
+    image.flags.writeable = False
+    rows = RowSet(ROWS, input_source(image, torch.float32, CPU, None, 255.0))
+    x = torch.cat([batch.x for batch in Batches(rows, 7)])
+    assert x.dtype == torch.float32
+    np.testing.assert_allclose(x, image[ROWS] / 255, rtol=1e-6)
+
+
+def test_reading_never_changes_the_arrays():
+    before = X.copy()
+    rows = RowSet(np.arange(37), input_source(X, torch.float64, CPU, CENTER, SCALE))
+    for batch in Batches(rows, 37):
+        batch.x.add_(1)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_seeded_leaves_the_generator_where_it_was():
+    state = torch.get_rng_state()
+    with seeded(3, CPU):
+        first = torch.rand(3)
+    with seeded(3, CPU):
+        assert torch.equal(first, torch.rand(3))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def weighted_mean(loss, labels, scores, cells):
+    value = np.where(labels == 1, loss.positive(scores), loss.negative(scores))
+    return (cells * value * (labels >= 0)).sum() / len(labels)
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss()], ids=repr)
+@pytest.mark.parametrize("weight", ["none", "rows", "cells"])
+def test_pointwise_criterion_is_the_formula(loss, weight):
+    scores = torch.as_tensor(RNG.normal(size=(37, 4))).requires_grad_()
+    pos_weight, label_weight = RNG.random(4) + 1, RNG.random(4)
+    criterion = criterion_of(loss)(
+        loss,
+        torch.as_tensor(pos_weight),
+        torch.as_tensor(label_weight),
+        mean_weight=1.7,
+        n_trained=3,
+        has_missing=True,
+    )
+    cells = {"none": np.ones((37, 1)), "rows": W[:, :1], "cells": W}[weight]
+    given = {"none": None, "rows": W[:, 0], "cells": W}[weight]
+    total = criterion(
+        scores, torch.as_tensor(Y), None if given is None else torch.as_tensor(given)
+    )
+    factor = cells * label_weight * np.where(Y == 1, pos_weight, 1)
+    expected = weighted_mean(loss, Y, scores.detach(), factor) / (3 * 1.7)
+    assert total.item() == pytest.approx(expected)
+    (gradient,) = torch.autograd.grad(total, scores)
+    assert (gradient.numpy()[Y == -1] == 0).all()
+
+
+def test_class_criterion_is_the_formula():
+    scores = torch.as_tensor(RNG.normal(size=(37, 3)))
+    labels = torch.as_tensor(RNG.integers(0, 3, size=37))
+    weight, pos_weight = torch.as_tensor(W[:, 0]), torch.tensor([1.0, 2.0, 5.0])
+    criterion = criterion_of(SoftmaxLogLoss())(
+        SoftmaxLogLoss(), pos_weight.double(), mean_weight=0.5
+    )
+    log_p = scores.log_softmax(dim=1)[torch.arange(37), labels]
+    expected = -(weight * pos_weight[labels] * log_p).sum() / 37 / 0.5
+    torch.testing.assert_close(criterion(scores, labels, weight), expected)
+    plain = criterion_of(SoftmaxLogLoss())(SoftmaxLogLoss())
+    torch.testing.assert_close(plain(scores, labels, None), -log_p.mean())
+
+
+class RowError(SetLoss):
+    def forward(self, scores, targets, cell_weight):
+        return (cell_weight * (scores - targets) ** 2).sum(dim=1)
+
+
+@pytest.mark.parametrize("weight", ["none", "rows", "cells"])
+def test_set_criterion_masks_cells_and_weighs_rows(weight):
+    scores = torch.as_tensor(RNG.normal(size=(37, 4)))
+    label_weight = torch.as_tensor(RNG.random(4))
+    criterion = criterion_of(RowError())(
+        RowError(), label_weight=label_weight, mean_weight=2.0, has_missing=True
+    )
+    given = {"none": None, "rows": W[:, 0], "cells": W}[weight]
+    cells = {"none": np.ones((37, 1)), "rows": W[:, :1], "cells": W}[weight]
+    expected = (
+        cells * label_weight.numpy() * (Y >= 0) * (scores.numpy() - Y) ** 2
+    ).sum()
+    found = criterion(
+        scores, torch.as_tensor(Y), None if given is None else torch.as_tensor(given)
+    )
+    assert found.item() == pytest.approx(expected / 37 / 2)
