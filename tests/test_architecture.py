@@ -12,6 +12,8 @@ import skimbalance
 ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
     "_base": 0,
+    "_columns": 0,
+    "_response": 0,
     "_validation": 0,
     "_stratification": 1,
     "losses": 1,

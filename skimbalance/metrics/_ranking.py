@@ -258,7 +258,7 @@ def label_propensity(y_train, *, a=0.55, b=1.5):
     >>> from skimbalance.metrics import label_propensity
     >>> Y = np.arange(1000).reshape(-1, 1) < [[500, 50, 5]]
     >>> label_propensity(Y).round(2)
-    array([0.76, 0.48, 0.26])
+    array([0.76, 0.47, 0.22])
     """
     check_interval("a", a, 0)
     check_interval("b", b, 0)

@@ -78,8 +78,9 @@ def label_frequency_report(
 ):
     """Compute scores over the frequent, the medium and the rare labels.
 
-    A mean over all labels hides where a model fails. The groups are those of long-tailed
-    learning: the head has more than 100 training positives, the tail fewer than 20.
+    A mean over all labels hides where a model fails. The groups are those of
+    long-tailed learning: the head has more than 100 training positives, the tail fewer
+    than 20.
 
     Parameters
     ----------
@@ -155,7 +156,12 @@ def label_frequency_report(
         "decision_ratio": said_of_labels(labels, decided, weight),
     }
     tail, head = frequency < low, frequency > high
-    groups = {"head": head, "medium": ~head & ~tail, "tail": tail, "all": frequency >= 0}
+    groups = {
+        "head": head,
+        "medium": ~head & ~tail,
+        "tail": tail,
+        "all": frequency >= 0,
+    }
     return {
         name: _summary(group, means, sums, n_positive) for name, group in groups.items()
     }
@@ -282,7 +288,9 @@ def label_report(
         "average_precision": _each(average_precision, labels, scores, None),
         "average_precision_low": intervals[:, 0],
         "average_precision_high": intervals[:, 1],
-        "probability_ratio": over_positives(_promised(labels, scores, None), n_positive),
+        "probability_ratio": over_positives(
+            _promised(labels, scores, None), n_positive
+        ),
         "decision_ratio": over_positives(decided, n_positive),
         "threshold": cuts,
     }

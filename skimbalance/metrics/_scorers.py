@@ -138,6 +138,4 @@ def get_scorer(name, **options):
     """
     score, sign, response, settings = _find(str(name))
     _check_options(name, score, options)
-    return _LabelScorer(
-        score, sign, {**settings, **options}, response_method=response
-    )
+    return _LabelScorer(score, sign, {**settings, **options}, response_method=response)

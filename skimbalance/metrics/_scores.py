@@ -506,5 +506,3 @@ def calibration_error(
         what="Calibration error",
         lacking=_NO_CELL,
     )
-
-
