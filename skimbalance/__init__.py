@@ -8,6 +8,7 @@ The rooms of the house, each a noun:
 `weights`            `compute_pos_weight`, `compute_label_weight` and a transformer
 `model_selection`    multilabel-stratified splitters
 `metrics`            scores and imbalance measures that read missing labels
+`thresholds`         from probabilities to decisions: rules, tuned cuts, costs
 `calibration`        calibrators for what has no exact inverse
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
@@ -30,6 +31,7 @@ __all__ = [
     "modules",
     "neural_network",
     "preprocessing",
+    "thresholds",
     "weights",
 ]
 

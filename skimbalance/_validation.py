@@ -18,7 +18,11 @@ from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection._split import _validate_shuffle_split
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, _num_samples
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_sample_weight,
+    _num_samples,
+)
 
 MISSING = -1
 
@@ -26,6 +30,7 @@ BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 n_samples_of = _num_samples
 take_rows = _safe_indexing
+take_params = _check_method_params
 Scorer = _Scorer
 
 
@@ -161,6 +166,14 @@ def has_missing(labels):
     """Whether a label matrix has a missing label."""
     cells = labels.data if sp.issparse(labels) else labels
     return bool(cells.min(initial=0) < 0)
+
+
+def with_missing(labels):
+    """Return a label matrix in the form that users pass: NaN for a missing label."""
+    if not has_missing(labels):
+        return labels
+    labels = labels.toarray() if sp.issparse(labels) else labels
+    return np.where(labels < 0, np.nan, labels)
 
 
 def _as_array(y, name):

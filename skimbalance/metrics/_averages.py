@@ -1,10 +1,8 @@
 """From one value for each label, or row, to one value."""
 
-import warnings
-
 import numpy as np
 
-from skimbalance._base import UndefinedLabelWarning
+from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns
 from skimbalance._validation import count_labels
 
@@ -73,11 +71,10 @@ def settled(values, undefined, what, unit, lacking):
         return values, np.ones(len(values), dtype=bool)
     if undefined != "skip":
         return np.where(left_out, undefined, values), np.ones(len(values), dtype=bool)
-    warnings.warn(
+    warn_undefined(
         f"{what} for {left_out.sum()} of {len(values)} {unit}, which have {lacking}; "
         "they are left out.",
-        UndefinedLabelWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
     return values, ~left_out
 
