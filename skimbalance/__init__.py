@@ -10,6 +10,7 @@ The rooms of the house, each a noun:
 `metrics`            scores and imbalance measures that read missing labels
 `thresholds`         from probabilities to decisions: rules, tuned cuts, costs
 `calibration`        calibrators for what has no exact inverse
+`displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
 `preprocessing`      the input stage of the default net
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "calibration",
     "datasets",
+    "displays",
     "losses",
     "metrics",
     "model_selection",

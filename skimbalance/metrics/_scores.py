@@ -101,7 +101,10 @@ def equal_mass_bins(proba, weight, n_bins):
     below = np.cumsum(mass) - mass
     ranked = proba[order]
     # Cells of one value go where the first of them goes.
-    below = below[np.searchsorted(ranked, ranked)]
+    first = np.zeros(len(ranked), dtype=np.intp)
+    rising = np.flatnonzero(ranked[1:] > ranked[:-1]) + 1
+    first[rising] = rising
+    below = below[np.maximum.accumulate(first)]
     bins = np.empty(len(proba), dtype=np.intp)
     bins[order] = np.minimum(n_bins * (below / mass.sum()), n_bins - 1)
     return bins
