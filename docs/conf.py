@@ -13,6 +13,9 @@ extensions = [
     "sphinx.ext.mathjax",
 ]
 autosummary_generate = True
+autosummary_ignore_module_all = False
+autosummary_imported_members = True
+templates_path = ["_templates"]
 numpydoc_show_class_members = False
 default_role = "literal"
 html_theme = "alabaster"

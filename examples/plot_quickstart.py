@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -144,18 +145,23 @@ def show(rows):
         print(f"{name:<22}" + "".join(f"{row[column]:>13.3f}" for column in columns))
 
 
-def draw(rows, raw, corrected, test, path):
+def draw(rows, models, test, path):
     """Draw how honest the probabilities are, and what the cut is worth."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    rate = test[1].mean(axis=0)
-    for name, model, marker in (("raw", raw, "x"), ("corrected", corrected, "o")):
-        ratio = probability_ratio(test[1], model.predict_proba(test[0]), average=None)
-        left.plot(rate, ratio, marker, label=f"pos_weight='balanced', {name}")
-    left.axhline(1, color="grey", linewidth=1)
-    left.set(xscale="log", yscale="log", xlabel="share of positives of the label")
-    left.set_ylabel("sum of probabilities / positives")
-    left.set_title("Honest probabilities, label by label")
-    left.legend()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    left.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    for name, marker in (
+        ("log loss", "s"),
+        ("pos_weight, raw", "x"),
+        ("pos_weight, corrected", "o"),
+    ):
+        proba = models[name].predict_proba(test[0])
+        observed, promised = calibration_curve(
+            test[1].ravel(), proba.ravel(), n_bins=12, strategy="quantile"
+        )
+        left.plot(promised, observed, marker + "-", label=name, linewidth=1)
+    left.set(xlabel="probability promised", ylabel="share of positives found")
+    left.set_title("Weights bend probabilities; the correction unbends them")
+    left.legend(loc="upper left")
     names, place = list(rows), np.arange(len(rows))
     for shift, key in ((-0.2, "F1 at 0.5"), (0.2, "F1 plug-in")):
         values = [rows[name][key] for name in names]
@@ -164,7 +170,7 @@ def draw(rows, raw, corrected, test, path):
     right.invert_yaxis()
     right.set(xlabel="macro F1 on test rows")
     right.set_title("Most of a better F1 is the threshold")
-    right.legend(loc="lower right")
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     figure.savefig(path, dpi=120)
 
 
@@ -200,10 +206,9 @@ def main(source=None):
     for name, model in fitted.items():
         rows[name] = measure(model, (X_train, Y_train), (X_cut, Y_cut), test)
     show(rows)
-    raw, corrected = fitted["pos_weight, raw"], fitted["pos_weight, corrected"]
-    draw(rows, raw, corrected, test, OUTPUT / "quickstart.png")
+    draw(rows, fitted, test, OUTPUT / "quickstart.png")
     print(f"\nPicture: {OUTPUT / 'quickstart.png'}")
-    persist(corrected, X_test, OUTPUT / "net.joblib")
+    persist(fitted["pos_weight, corrected"], X_test, OUTPUT / "net.joblib")
 
 
 if __name__ == "__main__":

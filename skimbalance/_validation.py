@@ -448,7 +448,12 @@ def check_label_counts(label_counts, n_samples=None, n_labels=None):
                 "label_counts must be the pair (n_positive, n_negative); to give the "
                 "positives alone, pass n_samples as well."
             )
-        positive, negative = np.broadcast_arrays(*map(np.atleast_1d, label_counts))
+        positive, negative = map(np.atleast_1d, label_counts)
+        if positive.shape != negative.shape:
+            raise ValueError(
+                f"label_counts holds {positive.size} counts of positives, but "
+                f"{negative.size} of negatives."
+            )
     else:
         positive = np.atleast_1d(label_counts)
         negative = n_samples - positive

@@ -1,12 +1,14 @@
 """The torch modules that the estimators use by default."""
 
 from torch import nn
-from torch.nn.functional import linear
+from torch.nn.functional import embedding_bag, linear
 
 from skimbalance._validation import check_choice, check_interval
 
 __all__ = [
     "MLP",
+    "SparseLinear",
+    "SparseRows",
 ]
 
 _ACTIVATIONS = {
@@ -15,6 +17,141 @@ _ACTIVATIONS = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
 }
+
+
+class SparseRows:
+    """A batch of sparse rows, as a module with ``accepts_sparse = True`` gets it.
+
+    The three arrays of a CSR matrix, as `torch.nn.functional.embedding_bag` takes them.
+
+    Parameters
+    ----------
+    indices : Tensor of int32 or int64, shape (n_stored,)
+        Columns of the stored values, row after row.
+    offsets : Tensor of the same dtype, shape (n_samples,)
+        Where each row starts.
+    values : Tensor of float, shape (n_stored,)
+        The stored values.
+    n_features : int
+        Number of columns.
+
+    See Also
+    --------
+    SparseLinear : The layer that reads them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.modules import SparseRows
+    >>> indices, offsets = torch.tensor([0, 2, 1]), torch.tensor([0, 2])
+    >>> rows = SparseRows(indices, offsets, torch.tensor([1.0, 2.0, 3.0]), n_features=3)
+    >>> rows.matmul(torch.eye(3))
+    tensor([[1., 0., 2.],
+            [0., 3., 0.]])
+    """
+
+    def __init__(self, indices, offsets, values, n_features):
+        self.indices, self.offsets, self.values = indices, offsets, values
+        self.n_features = n_features
+
+    def __len__(self):
+        return len(self.offsets)
+
+    @property
+    def shape(self):
+        """Number of rows and of columns."""
+        return len(self), self.n_features
+
+    def matmul(self, matrix):
+        """Return the product with a dense matrix.
+
+        Takes time proportional to the stored values, and so does its gradient.
+
+        Parameters
+        ----------
+        matrix : Tensor of shape (n_features, n_columns)
+            Quickest when its rows are contiguous.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_columns)
+            The product.
+        """
+        return embedding_bag(
+            self.indices,
+            matrix,
+            self.offsets,
+            mode="sum",
+            per_sample_weights=self.values.to(matrix.dtype),
+        )
+
+
+class SparseLinear(nn.Module):
+    """`torch.nn.Linear` that also takes `SparseRows`.
+
+    The first layer of a module for sparse inputs. Its weight has a row for each input
+    column, so that a stored value touches one contiguous piece of it.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input columns.
+    out_features : int
+        Number of outputs.
+    bias : bool, default=True
+        Whether a bias is added.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (in_features, out_features)
+        The transpose of that of `torch.nn.Linear`, and initialised alike.
+    bias : Parameter of shape (out_features,) or None
+        What is added.
+
+    Notes
+    -----
+    A module of your own trains on CSR inputs without a dense copy of any batch if this
+    is its first layer and its class says ``accepts_sparse = True``. The estimator hands
+    over `SparseRows` where that is quicker, and dense tensors elsewhere.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.modules import SparseLinear
+    >>> SparseLinear(4, 3)(torch.zeros(2, 4)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        plain = nn.Linear(in_features, out_features, bias)
+        self.weight = nn.Parameter(plain.weight.detach().t().contiguous())
+        self.bias = plain.bias
+
+    def forward(self, x, offset=0):
+        """Return ``x W + b``.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, in_features) or SparseRows
+            Input rows.
+        offset : Tensor of shape (out_features,), default=0
+            Added to the bias.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, out_features)
+            The outputs.
+        """
+        bias = None if self.bias is None else self.bias + offset
+        if not isinstance(x, SparseRows):
+            return linear(x, self.weight.t(), bias)
+        product = x.matmul(self.weight)
+        return product if bias is None else product + bias
+
+    def extra_repr(self):
+        n_inputs, n_outputs = self.weight.shape
+        return f"{n_inputs}, {n_outputs}, bias={self.bias is not None}"
 
 
 class MLP(nn.Module):
@@ -32,6 +169,8 @@ class MLP(nn.Module):
         Between the layers.
     dropout : float, default=0.0
         Share of the hidden units left out in training, in [0, 1).
+    sparse_input : bool, default=False
+        Make the first layer a `SparseLinear`, so that `SparseRows` are read, too.
 
     Raises
     ------
@@ -53,26 +192,29 @@ class MLP(nn.Module):
         hidden_layer_sizes=(512, 256),
         activation="relu",
         dropout=0.0,
+        sparse_input=False,
     ):
         super().__init__()
         check_choice("activation", activation, _ACTIVATIONS)
         check_interval("dropout", dropout, 0, 1, closed="left")
+        self.accepts_sparse = sparse_input
         layers, width = [], n_features
+        layer = SparseLinear if sparse_input else nn.Linear
         for size in hidden_layer_sizes:
             check_interval("hidden_layer_sizes", size, 1)
-            layers += [nn.Linear(width, size), _ACTIVATIONS[activation]()]
+            layers += [layer(width, size), _ACTIVATIONS[activation]()]
             if dropout:
                 layers.append(nn.Dropout(dropout))
-            width = size
+            width, layer = size, nn.Linear
         self.hidden = nn.Sequential(*layers)
-        self.output = nn.Linear(width, n_outputs)
+        self.output = layer(width, n_outputs)
 
     def forward(self, x):
         """Return the raw scores of a batch.
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, n_features)
+        x : Tensor of shape (n_samples, n_features) or SparseRows
             Input rows.
 
         Returns
@@ -87,7 +229,7 @@ class MLP(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, n_features)
+        x : Tensor of shape (n_samples, n_features) or SparseRows
             Input rows.
         offset : Tensor of shape (n_outputs,)
             Added to the scores.
@@ -97,4 +239,7 @@ class MLP(nn.Module):
         Tensor of shape (n_samples, n_outputs)
             Raw scores.
         """
-        return linear(self.hidden(x), self.output.weight, self.output.bias + offset)
+        hidden = self.hidden(x)
+        if isinstance(self.output, SparseLinear):
+            return self.output(hidden, offset)
+        return linear(hidden, self.output.weight, self.output.bias + offset)

@@ -170,13 +170,13 @@ def compute_pos_weight(
     With :math:`n_+` positives and :math:`n_-` negatives among the observed cells of a
     label, the weight is
 
-    ====================  =====================================================
-    ``"balanced"``        :math:`n_- / n_+`
-    ``"sqrt"``            :math:`\sqrt{n_- / n_+}`
-    ``"log"``             :math:`\log(1 + n_- / n_+)`
-    ``"power"``           :math:`(n_- / n_+)^{power}`
+    ======================  ==================================================
+    ``"balanced"``          :math:`n_- / n_+`
+    ``"sqrt"``              :math:`\sqrt{n_- / n_+}`
+    ``"log"``               :math:`\log(1 + n_- / n_+)`
+    ``"power"``             :math:`(n_- / n_+)^{power}`
     ``"effective_number"``  :math:`(1 - \beta^{n_-}) / (1 - \beta^{n_+})` [1]_
-    ====================  =====================================================
+    ======================  ==================================================
 
     Parameters
     ----------
@@ -202,9 +202,8 @@ def compute_pos_weight(
     normalize : {None, "mean", "sum"}, default=None
         ``"mean"`` scales the weights to mean 1 over the labels (their sum is
         `n_labels`), ``"sum"`` to sum 1.
-    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
-            default=None
-        Cells are counted with these weights.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Cells are counted with these weights; by default each counts 1.
 
     Returns
     -------
@@ -274,12 +273,12 @@ def compute_label_weight(
 
     With :math:`n_k` positives of label k, the weight is
 
-    ====================  =====================================================
-    ``"inverse"``         :math:`\max_j n_j / n_k`, so the smallest is 1
-    ``"sqrt_inverse"``    :math:`\sqrt{\max_j n_j / n_k}`
-    ``"log_inverse"``     :math:`\log(1 + \max_j n_j / n_k)`
+    ======================  ==============================================
+    ``"inverse"``           :math:`\max_j n_j / n_k`, so the smallest is 1
+    ``"sqrt_inverse"``      :math:`\sqrt{\max_j n_j / n_k}`
+    ``"log_inverse"``       :math:`\log(1 + \max_j n_j / n_k)`
     ``"effective_number"``  :math:`(1 - \beta) / (1 - \beta^{n_k})` [1]_
-    ====================  =====================================================
+    ======================  ==============================================
 
     Parameters
     ----------
@@ -301,9 +300,8 @@ def compute_label_weight(
     normalize : {None, "mean", "sum"}, default="mean"
         ``"mean"`` scales the weights to mean 1 over the labels with positives,
         ``"sum"`` to sum 1.
-    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
-            default=None
-        Cells are counted with these weights.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Cells are counted with these weights; by default each counts 1.
 
     Returns
     -------
@@ -424,8 +422,7 @@ class PosWeightTransformer(BaseEstimator):
         ----------
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             The targets, as in `compute_pos_weight`.
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
-                default=None
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
             Cells are counted with these weights.
         label_counts : pair of array-like of shape (n_labels,), default=None
             Instead of `y`: ``(n_positive, n_negative)``.
@@ -492,8 +489,7 @@ class PosWeightTransformer(BaseEstimator):
         ----------
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             The targets.
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
-                default=None
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
             Cells are counted with these weights.
 
         Returns

@@ -388,6 +388,77 @@ def test_metadata_routing(wrap):
 
 
 # --------------------------------------------------------------------------
+# The net's own rules
+
+
+def _net(**options):
+    from skimbalance.neural_network import ImbalancedMLPClassifier
+
+    return ImbalancedMLPClassifier((8,), max_epochs=5, random_state=0, **options)
+
+
+@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "rate"])
+def test_a_net_takes_cuts_from_its_held_out_rows(rule):
+    X, Y = _rows(400)
+    X_val, Y_val = _rows(300, seed=1)
+    net = _net(threshold=rule, threshold_params={"beta": 2})
+    net.fit(X, Y, X_val=X_val, y_val=Y_val)
+    proba = net.predict_proba(X_val)
+    wrapped = MultilabelFixedThresholdClassifier(
+        net, threshold=rule, beta=2, cv="prefit"
+    )
+    wrapped.fit(X_val, Y_val)
+    np.testing.assert_array_equal(net.predict(X_val), proba > wrapped.thresholds_)
+    split = _net(threshold=rule).fit(X, Y)
+    assert split.predict(X).mean() > 0.1
+    again = pickle.loads(pickle.dumps(split))
+    np.testing.assert_array_equal(again.predict(X), split.predict(X))
+
+
+def test_a_net_takes_rules_that_need_no_rows():
+    X, Y = _rows(400)
+    net = _net(early_stopping=False).fit(X, Y)
+    proba = net.predict_proba(X)
+    for rule, params, expected in (
+        ("accuracy", None, proba > 0.5),
+        ("prior", None, proba > Y.mean(axis=0)),
+        ("cost", {"cost_fn": 4.0}, proba > 0.2),
+    ):
+        net.set_params(threshold=rule, threshold_params=params)
+        np.testing.assert_array_equal(net.predict(X), expected)
+    net.set_params(threshold="top_k", threshold__k=2)
+    assert (net.predict(X).sum(axis=1) == 2).all()
+    net.set_params(threshold="cardinality")
+    np.testing.assert_array_equal(net.predict(X).sum(axis=1), np.rint(proba.sum(1)))
+    with pytest.raises(ValueError, match="fit again"):
+        net.set_params(threshold="f_beta").predict(X)
+
+
+def test_a_net_decides_constant_labels_by_their_constant():
+    X, Y = _rows(400)
+    Y[:, 0], Y[:, 1] = 0, 1
+    for rule in ("f_beta", "micro_f_beta", "rate", "prior"):
+        with pytest.warns(UserWarning, match="one value"):
+            decided = _net(threshold=rule).fit(X, Y).predict(X)
+        assert not decided[:, 0].any()
+        assert decided[:, 1].all()
+
+
+def test_a_net_refuses_rules_it_cannot_follow():
+    X, Y = _rows(400)
+    for options, y, message in (
+        ({"threshold": "f_beta", "early_stopping": False}, Y, "held-out rows"),
+        ({"threshold": "top_k", "threshold_params": {"k": 4}}, Y, "number of labels"),
+        ({"threshold": "f_beta", "threshold_params": {"bta": 4}}, Y, "Did you mean"),
+        ({"threshold": "cost", "threshold_params": {"cost_fp": -1}}, Y, "cost_fp"),
+        ({"threshold": "top_k"}, Y[:, 0], "label matrix"),
+        ({"threshold": "prior"}, Y.sum(axis=1), "threshold"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            _net(**options).fit(X, y)
+
+
+# --------------------------------------------------------------------------
 # What cannot be
 
 

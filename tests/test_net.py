@@ -26,7 +26,8 @@ CENTER, SCALE = RNG.normal(size=5), RNG.random(5) + 0.5
 
 
 def collect(batches):
-    parts = [torch.cat(part) for part in zip(*batches, strict=True)]
+    cuts = zip(*(batch[:3] for batch in batches), strict=True)
+    parts = [torch.cat(part) for part in cuts]
     return [part.numpy() for part in parts]
 
 

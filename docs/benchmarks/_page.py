@@ -1,5 +1,6 @@
 """What the benchmark scripts share: timing in turns, and writing a page."""
 
+import importlib.util
 import os
 import platform
 import statistics
@@ -12,6 +13,18 @@ import sklearn
 import torch
 
 HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("SKIMBALANCE_DATA", HERE.parents[2] / "shared" / "data"))
+
+
+def load(name):
+    """Read a real data set by name."""
+    script = DATA / "load.py"
+    if not script.exists():
+        sys.exit(f"No real data at {DATA}; set SKIMBALANCE_DATA to their folder.")
+    spec = importlib.util.spec_from_file_location("real_data", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load(name)
 
 
 def seconds(function):

@@ -5,6 +5,7 @@ outside the loss (`_criterion`) and an epoch waits for the device once (`_traini
 """
 
 from skimbalance._net._criterion import criterion_of
+from skimbalance._net._members import MemberModule
 from skimbalance._net._rows import (
     Batches,
     RowSet,
@@ -17,6 +18,7 @@ from skimbalance._net._training import KeepBest, Net, ScoreModule, copy_state, s
 __all__ = [
     "Batches",
     "KeepBest",
+    "MemberModule",
     "Net",
     "RowSet",
     "ScoreModule",

@@ -16,6 +16,8 @@ from skimbalance.losses import PointwiseLoss, SetLoss, SoftmaxLoss
 class _Criterion(nn.Module):
     """Base: holds the loss and the weights, all as buffers that move with the net."""
 
+    sums_rows = True  # or takes the rows of a batch together
+
     def __init__(self, loss, pos_weight=None, label_weight=None, mean_weight=1.0):
         super().__init__()
         self.loss = loss
@@ -71,6 +73,8 @@ class PointwiseCriterion(_LabelCriterion):
 
 class SetCriterion(_LabelCriterion):
     """The labels of a row together: rows have weights, cells a mask."""
+
+    sums_rows = False
 
     def forward(self, scores, labels, weight):
         targets, cell_weight = self._read(labels, scores.dtype)

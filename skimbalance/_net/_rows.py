@@ -5,6 +5,7 @@ scaled in place and handed out as slices, so that a step pays neither for a call
 nor for a scaled copy of the data.
 """
 
+import copy
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -13,15 +14,38 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skimbalance.modules import SparseRows
+
+# Rows that are gathered at once.
 _CHUNK_BYTES = 2**23
+# Below this share of stored values a sparse product is quicker than a dense one.
+_SPARSE_DENSITY = 0.04
 
 
 class Batch(NamedTuple):
-    """What a step reads; `labels` is int8 with -1 for a missing label."""
+    """What a step reads; `labels` is int8 with -1 for a missing label.
 
-    x: torch.Tensor
+    `share` is the weight of the mean loss of these rows in the loss of a step, and
+    `first` and `last` tell where in the step they stand: more than one batch makes a
+    step when gradients accumulate.
+    """
+
+    x: torch.Tensor | SparseRows
     labels: torch.Tensor | None
     weight: torch.Tensor | None
+    share: float = 1.0
+    first: bool = True
+    last: bool = True
+
+
+def _moved(array, dtype, device):
+    """Return an array as a tensor of a dtype on a device, by pinned memory to CUDA."""
+    tensor = torch.as_tensor(array)
+    if dtype.itemsize < tensor.dtype.itemsize:
+        tensor = tensor.to(dtype)
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device=device, dtype=dtype, non_blocking=True)
 
 
 class _DenseSource:
@@ -33,30 +57,76 @@ class _DenseSource:
         self.scale = None if scale is None else self._tensor(scale)
 
     def _tensor(self, array):
-        return torch.as_tensor(array).to(device=self.device, dtype=self.dtype)
+        return _moved(array, self.dtype, self.device)
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
+
+    batch_row_bytes = row_bytes
+
+    def move(self):
+        """Put the whole array on the device, for good."""
+        if sp.issparse(self.array):
+            self.array = _ResidentRows(self.array, self.device)
+        else:
+            self.array = torch.as_tensor(self.array).to(self.device)
 
     def gather(self, index):
-        if sp.issparse(self.array):
-            rows = self._tensor(self.array[index].toarray())
-        else:
-            rows = self._tensor(self.array.take(index, axis=0))
+        rows = self._tensor(self._rows(index))
         if self.center is not None:
             rows = rows.sub_(self.center)
         return rows if self.scale is None else rows.div_(self.scale)
 
+    def _rows(self, index):
+        if isinstance(self.array, torch.Tensor):
+            return self.array.index_select(0, torch.from_numpy(index).to(self.device))
+        if hasattr(self.array, "toarray"):
+            return self.array[index].toarray()
+        return self.array.take(index, axis=0)
 
-class _SparseChunk:
+
+class _ResidentRows:
+    """A CSR array on a device, from which rows are taken without waiting for it."""
+
+    def __init__(self, array, device):
+        self.shape, self.nnz, self.device = array.shape, array.nnz, device
+        self.indptr = array.indptr.astype(np.int64)
+        self.indices = torch.as_tensor(array.indices).to(device)
+        self.data = torch.as_tensor(array.data).to(device)
+
+    def __getitem__(self, index):
+        start = self.indptr[index]
+        length = self.indptr[index + 1] - start
+        indptr = np.concatenate([[0], np.cumsum(length)])
+        shift = np.stack([start - indptr[:-1], length])
+        shift = _moved(shift, torch.int64, self.device)
+        place = torch.arange(indptr[-1], device=self.device)
+        place += torch.repeat_interleave(*shift, output_size=int(indptr[-1]))
+        rows = copy.copy(self)
+        rows.shape, rows.indptr = (len(index), self.shape[1]), indptr
+        rows.indices, rows.data = self.indices[place], self.data[place]
+        return rows
+
+    def toarray(self):
+        row = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+        row = _moved(row, torch.int64, self.device)
+        dense = self.data.new_zeros(self.shape)
+        dense[row, self.indices.long()] = self.data
+        return dense
+
+
+class _DenseChunk:
     """Gathered rows of a CSR array; a slice of them is a dense tensor."""
 
     def __init__(self, rows, source):
         self.width, self.base = rows.shape[1], source.base
         self.indptr = rows.indptr.astype(np.int64)
         row = np.repeat(np.arange(rows.shape[0]), np.diff(self.indptr))
-        self.place = torch.from_numpy(row * self.width + rows.indices).to(source.device)
-        values = torch.from_numpy(rows.data)
-        self.values = values.to(device=source.device, dtype=source.dtype)
-        if source.scale is not None:
-            self.values = self.values / source.scale
+        self.place = _moved(row, torch.int64, source.device).mul_(self.width)
+        self.place += torch.as_tensor(rows.indices).to(source.device)
+        self.values = source.values(rows)
 
     def __getitem__(self, rows):
         cells = slice(self.indptr[rows.start], self.indptr[rows.stop])
@@ -68,22 +138,65 @@ class _SparseChunk:
         return block.reshape(n_rows, self.width)
 
 
-class _SparseSource:
-    """A CSR array whose rows become dense batch by batch."""
+class _SparseChunk:
+    """Gathered rows of a CSR array; a slice of them stays sparse."""
 
-    def __init__(self, array, dtype, device, scale=None, base=0):
+    def __init__(self, rows, source):
+        self.indptr, self.width = rows.indptr, rows.shape[1]
+        self.indices = torch.as_tensor(rows.indices).to(source.device)
+        offsets = torch.as_tensor(rows.indptr)
+        self.offsets = _moved(offsets, self.indices.dtype, source.device)
+        self.values = source.values(rows)
+
+    def __getitem__(self, rows):
+        cells = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        offsets = self.offsets[rows] - int(cells.start)
+        return SparseRows(self.indices[cells], offsets, self.values[cells], self.width)
+
+
+class _SparseSource:
+    """A CSR array whose rows become dense batch by batch, or stay sparse."""
+
+    def __init__(self, array, dtype, device, scale=None, base=0, chunk=_DenseChunk):
         self.array, self.dtype, self.device = array, dtype, device
-        self.scale, self.base = scale, base
+        self.scale, self.base, self.chunk = scale, base, chunk
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return 16 * self.array.nnz // max(1, self.array.shape[0])
+
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row takes as the net reads it."""
+        if self.chunk is _SparseChunk:
+            return self.row_bytes
+        return self.array.shape[1] * self.dtype.itemsize
+
+    def move(self):
+        """Put the whole array on the device, for good."""
+        self.array = _ResidentRows(self.array, self.device)
+
+    def values(self, rows):
+        """Return the stored values of gathered rows as the net reads them."""
+        values = _moved(rows.data, self.dtype, self.device)
+        return values if self.scale is None else values / self.scale
 
     def gather(self, index):
-        return _SparseChunk(self.array[index], self)
+        return self.chunk(self.array[index], self)
 
 
-def input_source(X, dtype, device, center=None, scale=None):
-    """Return the source of inputs, shifted by `center` and divided by `scale`."""
-    if sp.issparse(X) and center is None:
-        return _SparseSource(X, dtype, device, scale)
-    return _DenseSource(X, dtype, device, center, scale)
+def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
+    """Return the source of inputs, shifted by `center` and divided by `scale`.
+
+    With `keep_sparse`, batches of a CSR `X` are `SparseRows` if so few values are
+    stored that this is quicker than dense ones.
+    """
+    if not sp.issparse(X) or center is not None:
+        return _DenseSource(X, dtype, device, center, scale)
+    few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
+    chunk = _SparseChunk if keep_sparse and few else _DenseChunk
+    return _SparseSource(X, dtype, device, scale, chunk=chunk)
 
 
 def label_source(labels, device):
@@ -123,8 +236,12 @@ class RowSet:
     @property
     def row_bytes(self):
         """Roughly what a gathered row takes."""
-        widths = [np.prod(s.array.shape[1:]) for s in self.sources if s is not None]
-        return 8 * int(sum(widths)) + 8
+        return 8 + sum(s.row_bytes for s in self.sources if s is not None)
+
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row of inputs takes as the net reads it."""
+        return self.sources[0].batch_row_bytes
 
     def gather(self, index):
         """Return the gathered parts of some rows, to be cut into batches."""
@@ -147,10 +264,13 @@ class Batches:
         A new order in each pass, from torch's generator.
     num_workers : int
         Threads that gather ahead; 0 gathers in step.
+    accumulate : int
+        How many batches make a step of the optimizer.
     """
 
-    def __init__(self, rows, batch_size, shuffle=False, num_workers=0):
+    def __init__(self, rows, batch_size, shuffle=False, num_workers=0, accumulate=1):
         self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
+        self.accumulate = accumulate
         self.n_batches = -(-len(rows) // batch_size)
         self.batch_size = -(-len(rows) // self.n_batches)
 
@@ -162,10 +282,22 @@ class Batches:
         order = torch.randperm(n_rows).numpy() if self.shuffle else np.arange(n_rows)
         step = size * max(1, _CHUNK_BYTES // (size * self.rows.row_bytes))
         chunks = [order[start : start + step] for start in range(0, n_rows, step)]
+        places = self._places()
         for index, parts in zip(chunks, self._gathered(chunks), strict=True):
             for start in range(0, len(index), size):
                 cut = slice(start, min(start + size, len(index)))
-                yield Batch(*(None if part is None else part[cut] for part in parts))
+                cuts = (None if part is None else part[cut] for part in parts)
+                yield Batch(*cuts, *next(places))
+
+    def _places(self):
+        """Yield share, first and last of each batch, as in `Batch`."""
+        n_rows, size, group = len(self.rows), self.batch_size, self.accumulate
+        for number in range(self.n_batches):
+            start = number - number % group
+            stop = min(start + group, self.n_batches)
+            in_step = min(stop * size, n_rows) - start * size
+            in_batch = min((number + 1) * size, n_rows) - number * size
+            yield in_batch / in_step, number == start, number == stop - 1
 
     def _gathered(self, chunks):
         if not self.num_workers:

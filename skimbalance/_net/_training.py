@@ -1,6 +1,7 @@
 """The skorch net: what a step, an epoch and the end of training do."""
 
 import contextlib
+import copy
 import inspect
 import warnings
 
@@ -36,6 +37,7 @@ class ScoreModule(nn.Module):
     def __init__(self, build, params, n_features, n_outputs, bias, dtype):
         super().__init__()
         self.body = build(n_features, n_outputs, **params)
+        self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.bias = nn.Parameter(torch.as_tensor(bias).clone())
         self.to(dtype)
 
@@ -50,6 +52,10 @@ class ScoreModule(nn.Module):
                 "for each output. Its second argument, n_outputs, is their number."
             )
         return scores + self.bias
+
+    def members(self):
+        """Return each net in this module, on copies of its weights."""
+        return [copy.deepcopy(self)]
 
 
 class TrainingStopped(Exception):  # noqa: N818
@@ -193,6 +199,11 @@ class Net(NeuralNet):
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
         self.step_takes_closure_ = _takes_closure(self.optimizer_)
 
+    @property
+    def reads_sparse(self):
+        """Whether the module takes `SparseRows`."""
+        return self.module_.accepts_sparse
+
     def get_split_datasets(self, X, y=None, **fit_params):  # noqa: ARG002
         return X, y
 
@@ -201,9 +212,27 @@ class Net(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
         scores = self.module_(batch.x)
-        loss = self.criterion_(scores, batch.labels, batch.weight)
-        loss.backward()
+        loss = self.batch_loss(scores, batch)
+        # Each of several members gets the gradient that it would get alone.
+        (loss if scores.ndim == 2 else loss * scores.shape[1]).backward()
         return {"loss": loss, "y_pred": scores}
+
+    def batch_loss(self, scores, batch):
+        """Return the loss of a batch, the mean over the members if there are any."""
+        if scores.ndim == 2:
+            return self.criterion_(scores, batch.labels, batch.weight)
+        if not self.criterion_.sums_rows:
+            losses = [
+                self.criterion_(member, batch.labels, batch.weight)
+                for member in scores.unbind(1)
+            ]
+            return torch.stack(losses).mean()
+        n_members = scores.shape[1]
+        labels, weight = (
+            None if part is None else torch.cat([part] * n_members)
+            for part in (batch.labels, batch.weight)
+        )
+        return self.criterion_(scores.transpose(0, 1).flatten(0, 1), labels, weight)
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:
@@ -224,7 +253,7 @@ class Net(NeuralNet):
     def validation_step(self, batch, **fit_params):  # noqa: ARG002
         with torch.no_grad():
             scores = self.module_(batch.x)
-            loss = self.criterion_(scores, batch.labels, batch.weight)
+            loss = self.batch_loss(scores, batch)
         self.valid_scores_.append(scores.cpu())
         return {"loss": loss, "y_pred": scores}
 

@@ -19,6 +19,7 @@ from skimbalance._base import (
 from skimbalance._net import (
     Batches,
     KeepBest,
+    MemberModule,
     Net,
     ScoreModule,
     copy_state,
@@ -38,12 +39,14 @@ from skimbalance._validation import (
     encode_like,
 )
 from skimbalance.modules import MLP
+from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
     check_module,
     check_net_params,
     check_threshold,
+    check_top_k,
     check_training_params,
     is_tiny,
     optimizer_params,
@@ -56,8 +59,9 @@ from skimbalance.neural_network._rows import EncodedRows, encode_rows
 from skimbalance.preprocessing import InputScaler
 from skimbalance.weights import PosWeightTransformer
 
-_VALIDATION_CELLS = 2**24
-_PREDICTION_CELLS = 2**22
+_VALIDATION_CELLS = 2**23
+# One chunk of a prediction, of which a handful of copies are worked on.
+_PREDICTION_BYTES = 2**23
 _CALIBRATION_CELLS = 2**21
 _LEAST_CALIBRATION_ROWS = 100
 
@@ -176,8 +180,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _check_params(self, target):
         check_training_params(self)
         check_net_params(self.net_params)
-        check_threshold(self.threshold, target.kind, target.n_outputs)
-        check_module(*self._module(0))
+        self._check_threshold(target.kind, target.n_outputs)
+        check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
         resolve_loss(self.loss, self.loss_params, target.kind).check_params()
@@ -200,7 +204,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             reset=reset,
             accept_sparse="csr",
             order="C",
-            allow_nd=self._module(0)[0] is not MLP,
+            allow_nd=self._module()[0] is not MLP,
         )
         X = sp.csr_array(X) if sp.issparse(X) else X
         if reset:
@@ -238,6 +242,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             rows, held_out = self._split(rows, target, groups, rng)
             pairs = zip(all_counts, _count(target, held_out), strict=True)
             counts = tuple(np.maximum(total - held, 0.0) for total, held in pairs)
+        if held_out is None and reads_held_out_rows(self.threshold):
+            raise ValueError(
+                f"threshold={self.threshold!r} takes its cuts from held-out rows, and "
+                f"there are none among {len(rows)} rows: pass X_val and y_val, set "
+                "early_stopping=True, or wrap the estimator in "
+                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+            )
         previous = self._net_to_continue(target)
         self._set_head(self._make_head(target, counts, all_counts), target, rows)
         _warn_constant(self._head.trained)
@@ -246,6 +257,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 self.net_ = previous or self._make_net(rows)
                 self._train(rows, held_out, counts)
         return self
+
+    def _check_threshold(self, kind, n_outputs):
+        check_threshold(self.threshold, self.threshold_params, kind, n_outputs)
 
     def _holds_out(self, n_rows):
         if self.early_stopping == "auto":
@@ -320,25 +334,26 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _fit_scaler(self, rows):
         standardize = self.standardize
         if standardize == "auto":
-            standardize = self._module(0)[0] is MLP
+            standardize = self._module()[0] is MLP
         if not standardize:
             return None
         return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
 
     def _make_net(self, rows):
-        build, params = self._module(len(rows))
+        build, params = self._module(len(rows), sp.issparse(rows.X))
         shape = self._input_shape
         optimizer = optimizer_params(
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
         )
         net = Net(
-            module=ScoreModule,
+            module=ScoreModule if self.n_members == 1 else MemberModule,
             module__build=build,
             module__params=params,
             module__n_features=shape[0] if len(shape) == 1 else shape,
             module__n_outputs=self._head.n_outputs,
             module__bias=self._initial_bias(),
             module__dtype=self._dtype,
+            **({} if self.n_members == 1 else {"module__n_members": self.n_members}),
             criterion=criterion_of(self._head.loss),
             criterion__loss=copy.deepcopy(self._head.loss),
             optimizer=self.optimizer,
@@ -355,7 +370,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),
         ).initialize()
-        few = rows.at(rows.index[:2]).row_set(*self._as_read)
+        few = self._as_read(rows.at(rows.index[:2]), net)
         next(net.raw_scores(few, len(few)))  # a module that does not fit fails here
         self._net_shape = shape
         return net
@@ -369,15 +384,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         bias = np.asarray(self.init_bias, dtype=np.float64)
         return np.broadcast_to(bias, (self._head.n_outputs,)).copy()
 
-    @property
-    def _as_read(self):
-        return self._dtype, self.device_, self.scaler_
+    def _as_read(self, rows, net=None):
+        """Return encoded rows as the net reads them."""
+        net = net or self.net_
+        return rows.row_set(self._dtype, self.device_, self.scaler_, net.reads_sparse)
 
     def _train(self, rows, held_out, counts):
         self._reweigh(rows, counts)
         watched = score = patience = None
         if held_out is not None:
-            watched = held_out.row_set(*self._as_read)
+            watched = self._as_read(held_out)
             score = self._monitor(held_out)
             patience = self.n_iter_no_change if self.early_stopping else None
         self._run(rows, watched, int(self.max_epochs), KeepBest(score, patience))
@@ -402,7 +418,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _run(self, rows, watched, epochs, keeper):
         if self.net_.history:
             keeper.state = copy_state(self.net_.module_)
-        self.net_.train(rows.row_set(*self._as_read), watched, epochs, keeper)
+        self.net_.train(self._as_read(rows), watched, epochs, keeper)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
@@ -412,9 +428,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Fit what the inverse of the loss leaves over, on rows that did not train."""
         most = max(_LEAST_CALIBRATION_ROWS, _CALIBRATION_CELLS // self._head.n_outputs)
         held_out = held_out.at(held_out.index[:: -(-len(held_out) // most)])
-        raw = self.net_.raw_scores(held_out.row_set(*self._as_read), len(held_out))
-        weight = held_out.taken("weight")
-        self._head.calibrate(torch.cat(list(raw)), held_out.taken("values"), weight)
+        raw = self.net_.raw_scores(self._as_read(held_out), len(held_out))
+        seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
+        self._head.calibrate(*seen)
+        if reads_held_out_rows(self.threshold):
+            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
 
     def _check_first_chunk(self, target, classes, label_counts):
         if classes is None and target.kind != MULTILABEL:
@@ -468,6 +486,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return self._head.calibrator
 
     @property
+    def members_(self):
+        """The trained nets as torch modules, one for each member."""
+        check_is_fitted(self)
+        if self.net_ is None:
+            return []
+        return self.net_.module_.members()
+
+    @property
     def probabilities_honest_(self):
         """Whether the probabilities are free of the distortion of the training."""
         check_is_fitted(self)
@@ -476,14 +502,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _blocks(self, X, answer):
         """Yield ``answer(raw_scores)`` of the rows of checked inputs, in order."""
         n_rows, n_outputs = X.shape[0], self._head.n_outputs
-        width = n_outputs + int(np.prod(X.shape[1:]))
-        size = int(np.clip(_PREDICTION_CELLS // width, 1, max(n_rows, 1)))
-        if self.net_ is None:
+        rows = None
+        if self.net_ is not None:
+            rows = self._as_read(EncodedRows(X, None, None, np.arange(n_rows)))
+        width = 8 * n_outputs + (0 if rows is None else rows.batch_row_bytes)
+        size = int(np.clip(_PREDICTION_BYTES // width, 1, max(n_rows, 1)))
+        if rows is None:
             for start in range(0, n_rows, size):
                 rows = min(size, n_rows - start)
                 yield answer(torch.zeros(rows, n_outputs, dtype=torch.float64))
             return
-        rows = EncodedRows(X, None, None, np.arange(n_rows)).row_set(*self._as_read)
         for raw in self.net_.raw_scores(rows, size):
             yield answer(raw)
 
@@ -491,14 +519,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Return the answers for all rows in one array of the inputs' precision."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
-        out, start = None, 0
-        for block in self._blocks(X, answer):
-            if out is None:
-                out = np.empty((X.shape[0], *block.shape[1:]), dtype=dtype)
-            out[start : start + len(block)] = block
-            start += len(block)
-        return out
+        return _stacked(self._blocks(X, answer), X.shape[0], _answer_dtype(X))
 
     def decision_function(self, X):
         """Return the log-odds of each label, or the log-probabilities of each class.
@@ -523,8 +544,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         scores = self._filled(X, lambda raw: self._head.scores(raw))
         return scores.ravel() if self._target.kind == BINARY else scores
 
-    def _head_probabilities(self, raw):
-        return self._head.probabilities(self._head.scores(raw))
+    def _class_probabilities(self, raw):
+        """Return a column for each class, or for each label of a label matrix."""
+        proba = self._head.probabilities(self._head.scores(raw))
+        if self._target.kind != BINARY:
+            return proba
+        if len(self.classes_) == 1:
+            return np.ones_like(proba)
+        return np.hstack([1 - proba, proba])
 
     def predict_proba(self, X):
         """Return probabilities.
@@ -545,12 +572,42 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the inputs are not of the fitted shape.
         """
-        proba = self._filled(X, self._head_probabilities)
-        if self._target.kind != BINARY:
-            return proba
-        if len(self.classes_) == 1:
-            return np.ones_like(proba)
-        return np.hstack([1 - proba, proba])
+        return self._filled(X, self._class_probabilities)
+
+    def predict_top_k(self, X, k):
+        """Return the most probable labels of each row, without the full matrix.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+        k : int
+            How many labels of each row.
+
+        Returns
+        -------
+        indices : ndarray of int64, shape (n_samples, k)
+            Columns of `predict_proba`, the most probable first.
+        probabilities : ndarray of shape (n_samples, k)
+            Their probabilities, of the dtype that `predict_proba` returns.
+
+        Raises
+        ------
+        ValueError
+            If `k` is not a whole number between 1 and the number of columns, or the
+            inputs are not of the fitted shape.
+        """
+        check_is_fitted(self)
+        check_top_k(k, len(self.classes_))
+        X = self._check_inputs(X, reset=False)
+        indices = np.empty((X.shape[0], k), dtype=np.int64)
+        proba = np.empty((X.shape[0], k), dtype=_answer_dtype(X))
+        start = 0
+        for block in self._blocks(X, self._class_probabilities):
+            rows = slice(start, start + len(block))
+            indices[rows], proba[rows] = _top_k(block, k)
+            start = rows.stop
+        return indices, proba
 
     def predict(self, X):
         """Decide, by `threshold` on the probabilities.
@@ -572,21 +629,22 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_threshold(self.threshold, self._target.kind, self._head.n_outputs)
+        self._check_threshold(self._target.kind, self._head.n_outputs)
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, self.threshold))
+        rule = self.threshold, self.threshold_params
+        blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
         if self._target.kind == MULTILABEL:
-            return self._label_matrix(blocks)
+            return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel().astype(int)
         if len(self.classes_) == 1:
             decided[:] = 0
         return self.classes_[decided]
 
-    def _label_matrix(self, blocks):
+    def _label_matrix(self, blocks, n_rows):
         """Stack decided blocks in the container and the dtype of the fitted `y`."""
         sparse_type, dtype = self._target.sparse_type, self._target.dtype
         if sparse_type is None:
-            labels = np.concatenate([block.astype(dtype) for block in blocks])
+            labels = _stacked(blocks, n_rows, dtype)
         else:
             labels = sp.vstack([sp.csr_array(block.astype(dtype)) for block in blocks])
             labels = sparse_type(labels)
@@ -599,8 +657,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 f"{n_empty} of {labels.shape[0]} rows got no label: honest "
                 "probabilities of rare labels seldom pass a threshold of 0.5. Set "
-                "threshold to cuts that fit your metric, such as "
-                "skimbalance.thresholds.plug_in_threshold(held_out_probabilities).",
+                "threshold to a rule that fits your metric, such as 'f_beta', or wrap "
+                "the estimator in a classifier of skimbalance.thresholds.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -653,6 +711,29 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if getattr(self, "net_", None) is not None:
             # A net trained on a device that is not here has moved to the CPU.
             self.device_ = torch.device(self.net_.device)
+
+
+def _answer_dtype(X):
+    return np.float32 if X.dtype == np.float32 else np.float64
+
+
+def _stacked(blocks, n_rows, dtype):
+    """Return blocks of rows as one array, holding one block beside it."""
+    out, start = None, 0
+    for block in blocks:
+        if out is None:
+            out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
+        out[start : start + len(block)] = block
+        start += len(block)
+    return out
+
+
+def _top_k(proba, k):
+    """Return the columns and the values of the k largest of each row, falling."""
+    top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
+    order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
+    top = np.take_along_axis(top, order, axis=1)
+    return top, np.take_along_axis(proba, top, axis=1)
 
 
 def _generator(random_state):

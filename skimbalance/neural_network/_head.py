@@ -8,12 +8,19 @@ its own, `ClassHead` the scores of a row together.
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.special import expit, log_softmax, logit
+from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
 from skimbalance._validation import count_labels, has_missing
 from skimbalance.calibration import PooledCalibrator, TemperatureCalibrator
 from skimbalance.losses import SetLoss
+from skimbalance.neural_network._decisions import (
+    compares_labels,
+    decide_by_row,
+    learnt_cuts,
+    plain_cuts,
+    reads_held_out_rows,
+)
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
 
 _BIAS_LIMIT = 12.0
@@ -114,20 +121,26 @@ class _Head:
         Parameters
         ----------
         raw : Tensor of shape (n_samples, n_outputs)
-            As the net gave them.
+            As the net gave them. With members, of shape (n_samples, n_members,
+            n_outputs): their probabilities are averaged.
 
         Returns
         -------
         ndarray of float64, shape (n_samples, n_outputs)
         """
-        scores = self._undone(raw.double())
+        scores = self._averaged(raw.double())
         return scores if self.calibrator is None else self.calibrator.transform(scores)
+
+    def _averaged(self, raw):
+        if raw.ndim == 2:
+            return self._undone(raw)
+        return self._pool([self._undone(member) for member in raw.unbind(1)])
 
     def calibrate(self, raw, values, weight):
         """Fit what remains to be corrected, on rows that did not train the net."""
         if self.correct is True:
             self.calibrator = self._fit_calibrator(
-                self._undone(raw.double()), values, weight
+                self._averaged(raw.double()), values, weight
             )
 
 
@@ -139,7 +152,7 @@ class LabelHead(_Head):
     """
 
     def _see_first(self, counts):
-        self.counts_known = counts is not None
+        self.counts_known, self.learnt = counts is not None, {}
         zeros = np.zeros(self.n_outputs)
         self._seen = (zeros, zeros) if counts is None else counts
         self._find_constants()
@@ -215,27 +228,60 @@ class LabelHead(_Head):
             scores = np.where(self.trained, scores, self.constant)
         return scores
 
+    @staticmethod
+    def _pool(scores):
+        """Return the log-odds of the members' mean probability."""
+        positive, negative = (
+            logsumexp([log_expit(sign * score) for score in scores], axis=0)
+            for sign in (1, -1)
+        )
+        return positive - negative
+
     def probabilities(self, scores):
         """Return the probability of each label."""
         return expit(scores)
 
-    def cut(self, threshold):
+    def learn_cuts(self, rule, params, raw, values, weight):
+        """Find the cuts of a rule on rows that did not train the net."""
+        proba = self.probabilities(self.scores(raw))
+        self.learnt = {rule: learnt_cuts(rule, params, values, proba, weight)}
+
+    def cut(self, threshold, params=None):
         """Return the scores above which a label is decided.
 
         Parameters
         ----------
-        threshold : float, array-like of shape (n_labels,) or "trained"
-            On the probability; "trained" is where the raw score is 0.
+        threshold : float, array-like of shape (n_labels,) or str
+            On the probability, or a rule; "trained" is where the raw score is 0.
+        params : dict or None
+            Of the rule.
         """
-        if isinstance(threshold, str):
-            cut = self.scores(torch.zeros(1, len(self.trained)))[0]
-        else:
+        if not isinstance(threshold, str):
             cut = logit(np.broadcast_to(threshold, self.trained.shape))
+        elif threshold == "trained":
+            cut = self.scores(torch.zeros(1, len(self.trained)))[0]
+        elif reads_held_out_rows(threshold):
+            cut = logit(self._cuts_of(threshold))
+        else:
+            cut = logit(plain_cuts(threshold, params, self.prior))
         return np.where(self.trained, cut, 0.0)
 
-    def decide(self, raw, threshold):
+    def _cuts_of(self, rule):
+        if not self.trained.any():
+            return np.full(self.n_outputs, 0.5)
+        if rule not in self.learnt:
+            raise ValueError(
+                f"threshold={rule!r} takes its cuts from held-out rows in fit: fit "
+                "again after it was set."
+            )
+        return self.learnt[rule]
+
+    def decide(self, raw, threshold, params=None):
         """Return whether each label is decided."""
-        return self.scores(raw) > self.cut(threshold)
+        scores = self.scores(raw)
+        if compares_labels(threshold):
+            return decide_by_row(threshold, params, self.probabilities(scores))
+        return scores > self.cut(threshold, params)
 
 
 class ClassHead(_Head):
@@ -284,12 +330,17 @@ class ClassHead(_Head):
     def _fit_calibrator(scores, values, weight):
         return TemperatureCalibrator().fit(scores, values, weight)
 
+    @staticmethod
+    def _pool(scores):
+        """Return the log of the members' mean probability."""
+        return logsumexp(scores, axis=0) - np.log(len(scores))
+
     def probabilities(self, scores):
         """Return the probability of each class."""
         return np.exp(scores)
 
-    def decide(self, raw, threshold):
+    def decide(self, raw, threshold, params=None):  # noqa: ARG002
         """Return the index of the decided class."""
         if isinstance(threshold, str):
-            return raw.numpy().argmax(axis=1)
+            return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)

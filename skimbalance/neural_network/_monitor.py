@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 import torch
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer as sklearn_scorer
 
@@ -22,19 +23,21 @@ _LEAST_POOLED_POSITIVES = 100
 class _ScoredRows(ClassifierMixin, BaseEstimator):
     """A classifier that has its answer already, for scorers that want to ask one."""
 
-    def __init__(self, classes, scores, proba):
-        self.classes_, self.scores, self.proba = classes, scores, proba
+    def __init__(self, classes, scores, probabilities):
+        self.classes_, self.scores = classes, scores
+        self.probabilities = probabilities
 
     def decision_function(self, X):  # noqa: ARG002
         return self.scores
 
     def predict_proba(self, X):  # noqa: ARG002
-        return self.proba
+        return self.probabilities(self.scores)
 
-    def predict(self, X):  # noqa: ARG002
+    def predict(self, X):
+        proba = self.predict_proba(X)
         if self.classes_.ndim == 2:
-            return (self.proba > 0.5).astype(int)
-        return self.classes_[self.proba.argmax(axis=1)]
+            return (proba > 0.5).astype(int)
+        return self.classes_[proba.argmax(axis=1)]
 
 
 def find_scorer(scoring):
@@ -114,10 +117,23 @@ def make_monitor(scoring, head, kind, classes, X, values):
     y, classes, columns = _as_users_see(kind, classes, values)
 
     def score(raw):
-        scores = head.scores(torch.cat(raw))[:, columns]
-        proba = head.probabilities(scores)
+        scores = _scores_of(raw, head, columns)
+        probabilities = head.probabilities
         if kind == BINARY:
-            scores, proba = scores[:, 0], np.hstack([1 - proba, proba])
-        return float(scorer(_ScoredRows(classes, scores, proba), X, y))
+            scores, probabilities = scores[:, 0], _of_both_classes
+        return float(scorer(_ScoredRows(classes, scores, probabilities), X, y))
 
     return score
+
+
+def _scores_of(raw, head, columns):
+    """Return the scores of some columns in the precision of the net, block by block."""
+    dtype = torch.zeros((), dtype=raw[0].dtype).numpy().dtype
+    return np.concatenate(
+        [head.scores(block)[:, columns].astype(dtype) for block in raw]
+    )
+
+
+def _of_both_classes(scores):
+    proba = expit(scores).reshape(-1, 1)
+    return np.hstack([1 - proba, proba])

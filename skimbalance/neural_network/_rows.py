@@ -46,12 +46,12 @@ class EncodedRows:
         weight[self.index] = self.weight[self.index] if by_row else 1.0
         return weight
 
-    def row_set(self, dtype, device, scaler):
+    def row_set(self, dtype, device, scaler, keep_sparse):
         """Return the rows as the net reads them."""
         center, scale = (
             (None, None) if scaler is None else (scaler.center_, scaler.scale_)
         )
-        x = input_source(self.X, dtype, device, center, scale)
+        x = input_source(self.X, dtype, device, center, scale, keep_sparse)
         labels = None if self.values is None else label_source(self.values, device)
         return RowSet(self.index, x, labels, weight_source(self.weight, dtype, device))
 

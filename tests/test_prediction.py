@@ -1,0 +1,122 @@
+"""Predicting at scale: chunks, sparse decisions, and the top labels alone."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.neural_network import ImbalancedMLPClassifier
+
+
+def small(**params):
+    defaults = {"hidden_layer_sizes": (8,), "max_epochs": 2, "early_stopping": False}
+    return ImbalancedMLPClassifier(**{**defaults, "random_state": 0, **params})
+
+
+@pytest.fixture(scope="module")
+def problem():
+    X, Y = make_imbalanced_multilabel(
+        400, 6, 30, cardinality=3, imbalance_ratio=4, random_state=0
+    )
+    return X, Y
+
+
+def _sorted_columns(proba, k):
+    order = np.argsort(-proba, axis=1)[:, :k]
+    return order, np.take_along_axis(proba, order, axis=1)
+
+
+@pytest.mark.parametrize("k", [1, 5, 30])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_top_k_is_the_sorted_matrix(problem, k, dtype):
+    X, Y = problem[0].astype(dtype), problem[1]
+    net = small().fit(X, Y)
+    indices, proba = net.predict_top_k(X, k)
+    expected, values = _sorted_columns(net.predict_proba(X), k)
+    np.testing.assert_array_equal(proba, values)
+    assert proba.dtype == dtype
+    assert indices.dtype == np.int64
+    np.testing.assert_array_equal(
+        np.take_along_axis(net.predict_proba(X), indices, axis=1), values
+    )
+    if k == 1:
+        np.testing.assert_array_equal(indices, expected)
+    assert all(len(set(row)) == k for row in indices)
+
+
+def test_top_k_of_classes(problem):
+    X, Y = problem
+    for y in (Y.argmax(axis=1) % 5, Y[:, 0]):
+        net = small().fit(X, y)
+        indices, proba = net.predict_top_k(X, 2)
+        np.testing.assert_allclose(
+            proba, -np.sort(-net.predict_proba(X), axis=1)[:, :2]
+        )
+        np.testing.assert_array_equal(
+            net.classes_[indices[:, 0]],
+            net.classes_[net.predict_proba(X).argmax(axis=1)],
+        )
+
+
+@pytest.mark.parametrize("k", [0, 31, 2.5, "all", None])
+def test_top_k_refuses_what_is_no_number_of_labels(problem, k):
+    net = small().fit(*problem)
+    with pytest.raises(ValueError, match=r"k=.* between 1 and 30"):
+        net.predict_top_k(problem[0], k)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2000, 2**23])
+def test_answers_do_not_depend_on_the_chunks(monkeypatch, problem, chunk_bytes):
+    X, Y = problem
+    net = small(threshold=0.1).fit(X, sp.csr_array(Y))
+    methods = net.predict_proba, net.decision_function, net.predict
+    expected = [method(X) for method in methods]
+    monkeypatch.setattr(
+        "skimbalance.neural_network._classifier._PREDICTION_BYTES", chunk_bytes
+    )
+    for method, whole in zip(methods, expected):
+        found = method(X)
+        if sp.issparse(whole):
+            found, whole = found.toarray(), whole.toarray()
+        np.testing.assert_allclose(found, whole, rtol=1e-6)
+    indices, _ = net.predict_top_k(X, 3)
+    np.testing.assert_array_equal(indices[:, 0], net.predict_proba(X).argmax(axis=1))
+
+
+def _peak(function):
+    tracemalloc.start()
+    try:
+        answer = function()
+        return answer, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_predicting_holds_the_answer_and_a_chunk():
+    """NumPy's arrays are traced; torch's own tensors are one chunk, too."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 4)).astype(np.float32)
+    Y = sp.random_array((300, 2000), density=0.05, format="csr", rng=0) != 0
+    net = small(threshold=0.99).fit(X[:300], sp.csr_array(Y))
+    proba, peak = _peak(lambda: net.predict_proba(X))
+    chunk = 2**23
+    assert peak < proba.nbytes + 8 * chunk
+    _, peak = _peak(lambda: net.predict_top_k(X, 5))
+    assert peak < 8 * chunk < proba.nbytes
+    with pytest.warns(UserWarning, match="got no label"):
+        decided, peak = _peak(lambda: net.predict(X))
+    assert isinstance(decided, sp.csr_array)
+    assert peak < 8 * chunk
+
+
+def test_wide_sparse_inputs_are_predicted_in_large_chunks():
+    X = sp.random_array((500, 40_000), density=0.001, format="csr", rng=0)
+    Y = (np.arange(500)[:, None] % np.array([2, 3])) == 0
+    net = small().fit(X, Y)
+    sizes = []
+    module = net.net_.module_
+    module.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    net.predict_proba(X)
+    assert sizes == [500]
