@@ -1,6 +1,7 @@
 """What the benchmark scripts on real data share: where the data lie, and a cache."""
 
 import argparse
+import functools
 import importlib.util
 import os
 import tempfile
@@ -40,11 +41,11 @@ def loader(folder):
     return module.load
 
 
-def cached(folder, name, compute, *, cached_only=False):
+def cached(options, name, compute):
     """Return the arrays that a function computes, from the cache if they are there."""
-    path = Path(folder) / f"{name}.npz"
+    path = Path(options.cache) / f"{name}.npz"
     if not path.exists():
-        if cached_only:
+        if options.cached_only:
             return None
         arrays = compute()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,3 +55,26 @@ def cached(folder, name, compute, *, cached_only=False):
         print(name, flush=True)
     with np.load(path) as file:
         return dict(file)
+
+
+def over_seeds(options, topic, sets, variants, predict, measure):
+    """Yield each set and variant with the mean of its figures over the seeds.
+
+    `predict(data, variant, seed)` gives the arrays that are kept, `measure(data,
+    arrays)` the figures. What lacks a seed in the cache is left out.
+    """
+    load = loader(options.data)
+    for name in sets:
+        data = load(name)
+        for k, variant in enumerate(variants):
+            found = [
+                cached(
+                    options,
+                    f"{topic}_{name}_{k}_{seed}",
+                    functools.partial(predict, data, variant, seed),
+                )
+                for seed in range(options.seeds)
+            ]
+            if all(arrays is not None for arrays in found):
+                figures = [measure(data, arrays) for arrays in found]
+                yield name, variant, np.mean(figures, axis=0)

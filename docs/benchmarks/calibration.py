@@ -1,11 +1,10 @@
 """Probabilities of nets before and after `MultilabelCalibratedClassifierCV`."""
 
-import functools
 import warnings
 
 import numpy as np
 from _page import machine, table, write
-from _predictions import arguments, cached, loader
+from _predictions import arguments, over_seeds
 
 from skimbalance.calibration import MultilabelCalibratedClassifierCV
 from skimbalance.losses import SetLoss
@@ -88,19 +87,19 @@ def page(rows, means):
     )
     return f"""# Calibration
 
-A net of one hidden layer (64 units, at most 20 epochs), trained on the published training
-part, asked about the test part, which no choice has seen. *Before* are its own
+A net of one hidden layer (64 units, at most 20 epochs), trained on the published
+training part, asked about the test part, which no choice has seen. *Before* are its own
 probabilities: for losses with an inverse these are undone exactly and shifted on its
 held-out rows; soft F1 has no inverse, its raw scores are read as log-odds. *After* is
-`MultilabelCalibratedClassifierCV(net)` with its defaults: a sigmoid for each label, drawn
-towards the common one, on out-of-fold scores, and the mean of the five nets.
+`MultilabelCalibratedClassifierCV(net)` with its defaults: a sigmoid for each label,
+drawn towards the common one, on out-of-fold scores, and the mean of the five nets.
 
 {overall}
 
 Skill is one minus the log-loss over that of the constant base rates: a constant is well
-calibrated and has the skill 0, so the calibration error alone proves nothing. It is taken
-over bins of equal mass, of all cells together. Each figure is the mean over the seeds of
-the net.
+calibrated and has the skill 0, so the calibration error alone proves nothing. It is
+taken over bins of equal mass, of all cells together. Each figure is the mean over the
+seeds of the net.
 
 {table(header, rows)}
 
@@ -111,30 +110,17 @@ the net.
 def main():
     """Measure every set, loss and seed and write the page."""
     options = arguments()
-    load = loader(options.data)
     rows, means = [], {loss: [] for loss in LOSSES}
-    for name in SETS:
-        data = load(name)
-        for loss in LOSSES:
-            figures = []
-            for seed in range(options.seeds):
-                key = f"calibration_{name}_{list(LOSSES).index(loss)}_{seed}"
-                compute = functools.partial(predictions, data, loss, seed)
-                found = cached(
-                    options.cache, key, compute, cached_only=options.cached_only
-                )
-                if found is not None:
-                    figures.append(measured(data, found))
-            if len(figures) < options.seeds:
-                continue
-            mean = np.mean(figures, axis=0)
-            change = mean[1] / mean[0] - 1
-            means[loss].append(change)
-            cells = [f"{mean[0]:.4f}", f"{mean[1]:.4f}", f"{change:+.1%}"]
-            cells += [f"{value:.3f}" for value in mean[2:4]]
-            cells += [f"{value:.4f}" for value in mean[4:]]
-            rows.append([name, loss, *cells])
-    write("calibration", page(rows, means))
+    for name, loss, mean in over_seeds(
+        options, "calibration", SETS, LOSSES, predictions, measured
+    ):
+        change = mean[1] / mean[0] - 1
+        means[loss].append(change)
+        cells = [f"{mean[0]:.4f}", f"{mean[1]:.4f}", f"{change:+.1%}"]
+        cells += [f"{value:.3f}" for value in mean[2:4]]
+        cells += [f"{value:.4f}" for value in mean[4:]]
+        rows.append([name, loss, *cells])
+    write("calibration", page(rows, {k: v for k, v in means.items() if v}))
 
 
 if __name__ == "__main__":

@@ -72,11 +72,11 @@ def _indifference(metric, hits, decided, n_positive, mass):
     return (now - wrong) / (right - wrong) if right > wrong else np.inf
 
 
-def plug_in_cut(metric, proba, weight=None):
+def plug_in_cut(metric, proba, weight=None, start=0.0):
     """Return the cut of the best expected metric.
 
-    From everything decided on, the cut rises to where one more decision is worth
-    nothing, until it stays. For ratios of linear functions of the confusion counts,
+    From a first cut on, the next one is where one more decision is worth nothing, until
+    it rises no more. For ratios of linear functions of the confusion counts,
     F-beta, Jaccard, accuracy and balanced accuracy among them, this is Dinkelbach's
     iteration, which ends at the best of all cuts.
 
@@ -86,20 +86,30 @@ def plug_in_cut(metric, proba, weight=None):
         ``metric(tp, fp, fn, tn)``, of expected counts.
     proba : ndarray of shape (n_observed,)
     weight : ndarray of shape (n_observed,) or None
+    start : float
+        The first cut; nearer to the best it saves rounds.
     """
     gain = proba if weight is None else weight * proba
     n_positive = gain.sum(dtype=np.float64)
     mass = len(proba) if weight is None else weight.sum()
-    cut, decided, hits = 0.0, mass, n_positive
+    first = proba > start
+    hits, decided = _sums(gain, weight, first)
+    cut = -1.0
     while True:
         higher = _indifference(metric, hits, decided, n_positive, mass)
         if not higher > cut * (1 + 1e-7):
-            return cut
+            return max(cut, 0.0)
         if higher >= proba.max(initial=0.0):
             return min(higher, 1.0)
         cut = higher
         kept = proba > cut
         proba, gain = proba[kept], gain[kept]
         weight = None if weight is None else weight[kept]
-        hits = gain.sum(dtype=np.float64)
-        decided = len(proba) if weight is None else weight.sum()
+        hits, decided = _sums(gain, weight)
+
+
+def _sums(gain, weight, chosen=slice(None)):
+    """Return the expected positives among chosen cells, and their mass."""
+    gain = gain[chosen]
+    decided = len(gain) if weight is None else weight[chosen].sum()
+    return gain.sum(dtype=np.float64), decided

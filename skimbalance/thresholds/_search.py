@@ -223,7 +223,10 @@ def _search_macro(metric, labels, scores, weight, *, shrinkage, default):
             curves.append(curve)
             if shrinkage:
                 expected = plug_in_cut(
-                    of_counts or METRICS["f1"], link.probability(score), w
+                    of_counts or METRICS["f1"],
+                    link.probability(score),
+                    w,
+                    float(link.probability(cuts[k])),
                 )
                 plain, n_positive = link.score(expected), total(w, target)
                 cuts[k] = _shrunk(cuts[k], plain, n_positive, shrinkage)
