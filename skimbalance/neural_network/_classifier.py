@@ -43,6 +43,7 @@ from skimbalance._validation import (
 )
 from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
+from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
@@ -197,7 +198,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _check_params(self, target):
         check_training_params(self)
         check_net_params(self.net_params)
-        check_threshold(self.threshold, target.kind, target.n_outputs)
+        self._check_threshold(target.kind, target.n_outputs)
         check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
@@ -267,6 +268,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             rows, held_out = self._split(rows, target, groups, rng)
             pairs = zip(all_counts, _count(target, held_out), strict=True)
             counts = tuple(np.maximum(total - held, 0.0) for total, held in pairs)
+        if held_out is None and reads_held_out_rows(self.threshold):
+            raise ValueError(
+                f"threshold={self.threshold!r} takes its cuts from held-out rows, and "
+                f"there are none among {len(rows)} rows: pass X_val and y_val, set "
+                "early_stopping=True, or wrap the estimator in "
+                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+            )
         previous = self._net_to_continue(target)
         self._set_head(self._make_head(target, counts, all_counts), target, rows)
         _warn_constant(self._head.trained)
@@ -301,6 +309,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "fingerprint of X": fingerprint(rows.X),
             "fingerprint of the label counts": fingerprint(self.prior_),
         }
+
+    def _check_threshold(self, kind, n_outputs):
+        check_threshold(self.threshold, self.threshold_params, kind, n_outputs)
 
     def _holds_out(self, n_rows):
         if self.early_stopping == "auto":
@@ -493,8 +504,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         held_out = held_out.at(held_out.index[:: -(-len(held_out) // most)])
         read = self._as_trained_on(held_out)
         raw = self.net_.raw_scores(read, len(held_out))
-        weight = held_out.taken("weight")
-        self._head.calibrate(torch.cat(list(raw)), held_out.taken("values"), weight)
+        seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
+        self._head.calibrate(*seen)
+        if reads_held_out_rows(self.threshold):
+            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
 
     def _check_first_chunk(self, target, classes, label_counts):
         if classes is None and target.kind != MULTILABEL:
@@ -695,10 +708,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_threshold(self.threshold, self._target.kind, self._head.n_outputs)
-        threshold = self._usable_threshold()
+        self._check_threshold(self._target.kind, self._head.n_outputs)
+        rule = self._usable_threshold(), self.threshold_params
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, threshold))
+        blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel().astype(int)
@@ -735,8 +748,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 f"{n_empty} of {labels.shape[0]} rows got no label: honest "
                 "probabilities of rare labels seldom pass a threshold of 0.5. Set "
-                "threshold to cuts that fit your metric, such as "
-                "skimbalance.thresholds.plug_in_threshold(held_out_probabilities).",
+                "threshold to a rule that fits your metric, such as 'f_beta', or wrap "
+                "the estimator in a classifier of skimbalance.thresholds.",
                 UserWarning,
                 stacklevel=3,
             )

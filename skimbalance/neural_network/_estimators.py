@@ -52,9 +52,17 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
-    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
+    threshold : float, array-like of shape (n_labels,) or str, default=0.5
         A label is decided where its probability exceeds it. ``"trained"`` cuts where
-        the raw score is 0, the trade-off that the weights asked for.
+        the raw score is 0, the trade-off that the weights asked for. The rules of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier`, ``"accuracy"``,
+        ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``, ``"rate"``,
+        ``"top_k"`` and ``"cardinality"``, read the held-out rows where they need rows.
+        These are few: out-of-fold cuts of the wrapper are steadier. A label that was
+        constant in training is decided by its constant, at 0.5.
+    threshold_params : dict, default=None
+        Parameters of the rule, also as ``threshold__name``: `beta`, `cost_fp`,
+        `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -207,6 +215,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
+        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -223,6 +232,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
+        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -262,6 +272,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
+        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer
@@ -329,8 +340,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         How far targets move towards the base rates; undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         Which stages undo the distortion of the training.
-    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
-        A label is decided where its probability exceeds it.
+    threshold : float, array-like of shape (n_labels,) or str, default=0.5
+        A label is decided where its probability exceeds it; or the name of a rule.
+    threshold_params : dict, default=None
+        Parameters of the rule, also as ``threshold__name``.
     init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts.
@@ -446,6 +459,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
 
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
+        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -463,6 +477,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
+        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -503,6 +518,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
+        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer

@@ -16,6 +16,7 @@ from skimbalance.losses import (
     SetLoss,
     SoftmaxLoss,
 )
+from skimbalance.neural_network._decisions import check_rule
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200
@@ -286,13 +287,15 @@ def default_dropout(n_rows):
     return 0.0 if is_tiny(n_rows) else _DROPOUT
 
 
-def check_threshold(threshold, kind, n_outputs):
+def check_threshold(threshold, params, kind, n_outputs):
     """Raise a ValueError unless the threshold makes sense for the target."""
-    if isinstance(threshold, str):
-        check_choice("threshold", threshold, {"trained"})
+    if kind != MULTICLASS and isinstance(threshold, str):
+        check_rule(threshold, params, kind, n_outputs)
         return
     if kind == MULTICLASS:
-        if threshold != 0.5:
+        if isinstance(threshold, str):
+            check_choice("threshold", threshold, {"trained"})
+        elif threshold != 0.5:
             raise ValueError(
                 f"threshold={threshold!r}: a multiclass target is decided by the "
                 "largest probability (leave the default, 0.5) or by 'trained'."
@@ -302,8 +305,8 @@ def check_threshold(threshold, kind, n_outputs):
     numeric = values.dtype.kind in "iuf" or isinstance(threshold, numbers.Real)
     if not numeric or values.shape not in ((), (n_outputs,)):
         raise ValueError(
-            f"threshold must be a number, an array of shape ({n_outputs},) or "
-            f"'trained', got {threshold!r}."
+            f"threshold must be a number, an array of shape ({n_outputs},) or the "
+            f"name of a rule, got {threshold!r}."
         )
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"threshold={threshold!r} must lie in [0, 1].")
@@ -383,7 +386,13 @@ def _check_checkpoint(estimator):
 
 def check_training_params(estimator):
     """Check the numbers, switches and dicts that every fit reads."""
-    for name in ("module_params", "loss_params", "optimizer_params", "net_params"):
+    for name in (
+        "module_params",
+        "loss_params",
+        "threshold_params",
+        "optimizer_params",
+        "net_params",
+    ):
         value = getattr(estimator, name, None)
         if value is not None and not isinstance(value, dict):
             raise TypeError(f"{name}={value!r} must be a dict or None.")
