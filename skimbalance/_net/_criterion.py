@@ -104,8 +104,6 @@ class PointwiseCriterion(_LabelCriterion):
 class SetCriterion(_LabelCriterion):
     """The labels of a row together: cells have a mask, rows have weights."""
 
-    sums_rows = False
-
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
         outside, divisor = None, len(scores) * self.mean_weight
