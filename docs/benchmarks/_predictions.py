@@ -16,7 +16,6 @@ def arguments():
     parser.add_argument(
         "--data",
         default=os.environ.get("SKIMBALANCE_DATA"),
-        required="SKIMBALANCE_DATA" not in os.environ,
         help="folder with load.py and the data sets; default: SKIMBALANCE_DATA",
     )
     parser.add_argument(
@@ -30,7 +29,10 @@ def arguments():
         action="store_true",
         help="write the page from what the cache holds, computing nothing",
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.data is None:
+        parser.exit(message="No real data: set SKIMBALANCE_DATA or pass --data.\n")
+    return options
 
 
 def loader(folder):
