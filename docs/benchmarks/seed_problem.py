@@ -365,8 +365,8 @@ def main():
 0.3 % to 4.8 %, drawn with a known posterior; 16,000 rows are held out for the table and
 2,000 for choosing the epoch and the cuts. Everybody trains the same multilayer
 perceptron ({" and ".join(map(str, HIDDEN))} hidden units, dropout {DROPOUT}) with fused
-AdamW on batches of {BATCH}, for {given.epochs} epochs, and keeps the epoch with the best
-macro average precision on the validation rows. The plain loop is
+AdamW on batches of {BATCH}, for {given.epochs} epochs, and keeps the epoch with the
+best macro average precision on the validation rows. The plain loop is
 `BCEWithLogitsLoss(pos_weight=neg / pos)` at three learning rates; ours keep the
 default, 1e-3. "Decided at the rate" cuts each label where as many validation rows lie
 above as the base rate says.
