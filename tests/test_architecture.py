@@ -16,7 +16,6 @@ LEVELS = {
     "_response": 0,
     "_sigmoid": 0,
     "_validation": 0,
-    "_split_measures": 1,
     "_stratification": 1,
     "losses": 1,
     "weights": 1,
