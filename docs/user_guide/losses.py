@@ -111,8 +111,9 @@ at_the_prior = net.set_params(threshold=net.prior_).predict(X)
 class of least expected cost; `SoftTargetLoss` is for labels that are confused when they
 are written down.
 
-**Random negatives** for very many labels: a loss for it would have to leave out the
-columns it does not draw, and is not here yet.
+**Random negatives** for very many labels: a loss for it has to leave out the columns
+it does not draw, or it saves nothing. It is not here yet; [what it would
+save](../benchmarks/loss_cost.md#random-negatives) is measured.
 
 ## Label smoothing
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import logsigmoid, softplus
 
 from skimbalance._validation import check_interval
-from skimbalance.losses._base import PointwiseLoss, blocks_of_rows
+from skimbalance.losses._base import PointwiseLoss
 
 __all__ = [
     "AsymmetricLoss",
@@ -377,12 +377,10 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
 
     def cell_weight(self, scores, targets, weight=None):
         rarity = 1 / self.state("n_positive_", scores).clamp(min=0.5)
-        factor = torch.empty_like(targets, dtype=rarity.dtype)
-        for rows in blocks_of_rows(scores):
-            of_row = targets[rows].to(rarity.dtype) @ rarity.unsqueeze(1)
-            scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
-            share = (scale * rarity).sub_(self.beta * self.mu)
-            factor[rows] = share.sigmoid_().add_(self.alpha)
+        of_row = targets.to(rarity.dtype) @ rarity.unsqueeze(1)
+        scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
+        share = (scale * rarity).sub_(self.beta * self.mu)
+        factor = share.sigmoid_().add_(self.alpha)
         return factor if weight is None else factor.mul_(weight)
 
 
