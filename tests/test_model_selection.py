@@ -21,14 +21,14 @@ from sklearn.model_selection import (
 )
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from skimbalance._split_measures import (
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.metrics import (
+    UndefinedLabelWarning,
     empty_label_fold_count,
     example_distribution_distance,
     label_distribution_distance,
     label_pair_distribution_distance,
 )
-from skimbalance.datasets import make_imbalanced_multilabel
-from skimbalance.metrics import UndefinedLabelWarning
 from skimbalance.model_selection import (
     MultilabelStratifiedGroupKFold,
     MultilabelStratifiedKFold,

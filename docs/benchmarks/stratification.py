@@ -26,7 +26,7 @@ from _page import HERE, in_turns, machine, seconds, table, write
 from sklearn.model_selection import GroupKFold
 
 from skimbalance._base import UndefinedLabelWarning
-from skimbalance._split_measures import (
+from skimbalance.metrics import (
     empty_label_fold_count,
     label_distribution_distance,
     label_pair_distribution_distance,

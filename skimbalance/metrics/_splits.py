@@ -5,13 +5,6 @@ import scipy.sparse as sp
 
 from skimbalance._validation import MISSING, cells_with, check_label_matrix
 
-__all__ = [
-    "empty_label_fold_count",
-    "example_distribution_distance",
-    "label_distribution_distance",
-    "label_pair_distribution_distance",
-]
-
 
 def _test_parts(splits, n_samples=None):
     """Return the test rows of splits, after a look at what they are."""
@@ -95,7 +88,7 @@ def label_distribution_distance(y, splits):
 
     Examples
     --------
-    >>> from skimbalance._split_measures import label_distribution_distance
+    >>> from skimbalance.metrics import label_distribution_distance
     >>> Y = [[1, 0], [1, 1], [0, 1], [0, 0]]
     >>> label_distribution_distance(Y, [([0, 2], [1, 3]), ([1, 3], [0, 2])])
     0.0
@@ -151,7 +144,7 @@ def label_pair_distribution_distance(y, splits):
 
     Examples
     --------
-    >>> from skimbalance._split_measures import label_pair_distribution_distance
+    >>> from skimbalance.metrics import label_pair_distribution_distance
     >>> Y = [[1, 1], [1, 1], [0, 1], [0, 0]]
     >>> label_pair_distribution_distance(Y, [([0, 2], [1, 3]), ([1, 3], [0, 2])])
     0.0
@@ -192,7 +185,7 @@ def example_distribution_distance(splits):
 
     Examples
     --------
-    >>> from skimbalance._split_measures import example_distribution_distance
+    >>> from skimbalance.metrics import example_distribution_distance
     >>> example_distribution_distance([([0], [1, 2, 3]), ([1, 2, 3], [0])])
     1.0
     """
@@ -227,7 +220,7 @@ def empty_label_fold_count(y, splits):
 
     Examples
     --------
-    >>> from skimbalance._split_measures import empty_label_fold_count
+    >>> from skimbalance.metrics import empty_label_fold_count
     >>> Y = [[1, 0], [1, 1], [0, 1], [0, 0]]
     >>> empty_label_fold_count(Y, [([2, 3], [0, 1]), ([0, 1], [2, 3])])
     1
