@@ -175,9 +175,9 @@ or `SetLoss` gives parameters to search over.
 
 Mined, distribution-balanced and set-level losses are calibrated on the held-out rows: a
 slope and an intercept for each label, drawn towards those of all labels where it has
-few positives (`LabelCalibrator`). If nothing was held out (up to 200 rows, `early_stopping=False`, `partial_fit`), `predict_proba` and
-`decision_function` are not there, the error says why, and `predict` cuts the raw scores
-at 0.
+few positives (`LabelCalibrator`). If nothing was held out (up to 200 rows,
+`early_stopping=False`, `partial_fit`), `predict_proba` and `decision_function` are not
+there, the error says why, and `predict` cuts the raw scores at 0.
 
 ## Where copied code differs
 
