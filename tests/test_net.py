@@ -173,3 +173,34 @@ def test_set_criterion_masks_cells_and_weighs_rows(weight):
         scores, torch.as_tensor(Y), None if given is None else torch.as_tensor(given)
     )
     assert found.item() == pytest.approx(expected / 37 / 2)
+
+
+@pytest.mark.parametrize("n_rows, batch_size", [(7, 3), (21, 4), (10_001, 16), (5, 9)])
+def test_batches_are_even_within_a_row(n_rows, batch_size):
+    rows = RowSet(
+        np.arange(n_rows), input_source(np.zeros((n_rows, 1)), torch.float64, CPU)
+    )
+    sizes = [len(batch.x) for batch in Batches(rows, batch_size)]
+    assert sum(sizes) == n_rows
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3])
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_shares_add_up_to_the_mean_over_a_step(accumulate, world):
+    values = np.random.default_rng(0).normal(size=(41, 1))
+    rows = RowSet(np.arange(41), input_source(values, torch.float64, CPU))
+    steps, seen = {}, []
+    for rank in range(world):
+        batches = Batches(rows, 8, accumulate=accumulate, part=(rank, world))
+        step = 0
+        for batch in batches:
+            steps.setdefault(step, [])
+            steps[step].append((batch.share / world * batch.x.mean(), batch.x))
+            seen.extend(batch.x.ravel().tolist())
+            step += batch.last
+    np.testing.assert_allclose(np.sort(seen), np.sort(values.ravel()))
+    for parts in steps.values():
+        mean = torch.cat([x for _, x in parts]).mean()
+        torch.testing.assert_close(sum(part for part, _ in parts), mean)

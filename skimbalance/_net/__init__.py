@@ -7,6 +7,8 @@ outside the loss (`_criterion`) and an epoch waits for the device once (`_traini
 from skimbalance._net._checkpoint import Checkpoint, fingerprint
 from skimbalance._net._criterion import criterion_of
 from skimbalance._net._dataset import DatasetRows
+from skimbalance._net._members import MemberModule
+from skimbalance._net._parallel import ParallelStep
 from skimbalance._net._rows import (
     Batches,
     RowSet,
@@ -22,7 +24,9 @@ __all__ = [
     "Checkpoint",
     "DatasetRows",
     "KeepBest",
+    "MemberModule",
     "Net",
+    "ParallelStep",
     "RowSet",
     "ScoreModule",
     "Step",

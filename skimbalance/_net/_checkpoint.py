@@ -89,6 +89,8 @@ class Checkpoint(Callback):
             )
 
     def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+        if net.step.part[0] != 0:  # one of several processes writes
+            return
         on_cuda = net.device.type == "cuda"
         keeper = self.keeper
         _write(

@@ -8,6 +8,7 @@ nor for a scaled copy of the data.
 import copy
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -267,38 +268,62 @@ class Batches:
         Threads that gather ahead; 0 gathers in step.
     accumulate : int
         How many batches make a step of the optimizer.
+    part : pair of int
+        Rank of this process and number of processes: each takes its share of the rows
+        of every batch.
     """
 
-    def __init__(self, rows, batch_size, shuffle=False, num_workers=0, accumulate=1):
+    def __init__(
+        self,
+        rows,
+        batch_size,
+        shuffle=False,
+        num_workers=0,
+        accumulate=1,
+        part=(0, 1),
+    ):
         self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
-        self.accumulate = accumulate
-        self.n_batches = -(-len(rows) // batch_size)
-        self.batch_size = -(-len(rows) // self.n_batches)
+        self.accumulate, self.part = accumulate, part
+        n_batches = -(-len(rows) // batch_size)
+        if len(rows) // n_batches < part[1]:
+            raise ValueError(
+                f"batch_size={batch_size} is too small: each of {part[1]} processes "
+                "needs a row of every batch."
+            )
+        self.bounds = -(-np.arange(n_batches + 1) * len(rows) // n_batches)
 
     def __len__(self):
-        return self.n_batches
+        return len(self.bounds) - 1
 
     def __iter__(self):
-        n_rows, size = len(self.rows), self.batch_size
+        n_rows, (rank, world) = len(self.rows), self.part
         order = torch.randperm(n_rows).numpy() if self.shuffle else np.arange(n_rows)
-        step = size * max(1, _CHUNK_BYTES // (size * self.rows.row_bytes))
-        chunks = [order[start : start + step] for start in range(0, n_rows, step)]
-        places = self._places()
-        for index, parts in zip(chunks, self._gathered(chunks), strict=True):
-            for start in range(0, len(index), size):
-                cut = slice(start, min(start + size, len(index)))
-                cuts = (None if part is None else part[cut] for part in parts)
+        batches = [order[start:stop][rank::world] for start, stop in self._spans(1)]
+        at_once = max(1, _CHUNK_BYTES // (batches[-1].size * self.rows.row_bytes))
+        chunks = [
+            batches[start : start + at_once] for start in range(0, len(self), at_once)
+        ]
+        places, indices = self._places(), map(np.concatenate, chunks)
+        for chunk, parts in zip(chunks, self._gathered(indices), strict=True):
+            ends = np.cumsum([0, *map(len, chunk)])
+            for start, stop in pairwise(ends):
+                cuts = (None if part is None else part[start:stop] for part in parts)
                 yield Batch(*cuts, *next(places))
+
+    def _spans(self, n_batches):
+        """Return where runs of so many batches start and stop."""
+        return pairwise([*self.bounds[:-1:n_batches], self.bounds[-1]])
 
     def _places(self):
         """Yield share, first and last of each batch, as in `Batch`."""
-        n_rows, size, group = len(self.rows), self.batch_size, self.accumulate
-        for number in range(self.n_batches):
-            start = number - number % group
-            stop = min(start + group, self.n_batches)
-            in_step = min(stop * size, n_rows) - start * size
-            in_batch = min((number + 1) * size, n_rows) - number * size
-            yield in_batch / in_step, number == start, number == stop - 1
+        group, (rank, world) = self.accumulate, self.part
+        steps = [stop - start for start, stop in self._spans(group)]
+        for number, (start, stop) in enumerate(self._spans(1)):
+            own = len(range(start + rank, stop, world))
+            # Processes are averaged as if their shares were equal.
+            share = own * world / steps[number // group]
+            first = number % group == 0
+            yield share, first, number % group == group - 1 or stop == len(self.rows)
 
     def _gathered(self, chunks):
         if not self.num_workers:

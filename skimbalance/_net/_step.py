@@ -27,17 +27,25 @@ class Step:
 
     def __init__(self, half=None, max_grad_norm=None):
         self.half, self.max_grad_norm = half, max_grad_norm
+        self.part = 0, 1
 
     def begin(self, net):
         """Find out about a net that is about to train."""
-        self.optimizer = net.optimizer_
+        self.module, self.optimizer = net.module_, net.optimizer_
         self.parameters = [p for _, p in net.get_all_learnable_params()]
         scales = self.half is torch.float16
         self.scaler = torch.amp.GradScaler(net.device.type) if scales else None
 
     def end(self):
         """Let go of the optimizer and its tensors."""
-        self.optimizer = self.scaler = self.parameters = None
+        self.module = self.optimizer = self.scaler = self.parameters = None
+
+    def begin_epoch(self):
+        """Agree with other processes on what is random."""
+
+    def summed(self, total):
+        """Return the sum over all processes."""
+        return total
 
     def autocast(self, device):
         """Return the context in which scores and losses are computed."""

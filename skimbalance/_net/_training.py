@@ -1,6 +1,7 @@
 """The skorch net: what a step, an epoch and the end of training do."""
 
 import contextlib
+import copy
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 from torch import nn
 
+from skimbalance._net._criterion import loss_of_members
 from skimbalance._net._progress import Progress
 from skimbalance._net._rows import Batches
 from skimbalance._net._step import takes_closure
@@ -53,6 +55,10 @@ class ScoreModule(nn.Module):
                 "for each output. Its second argument, n_outputs, is their number."
             )
         return scores + self.bias
+
+    def members(self):
+        """Return each net in this module, on copies of its weights."""
+        return [copy.deepcopy(self)]
 
 
 class TrainingStopped(Exception):  # noqa: N818
@@ -238,12 +244,16 @@ class Net(NeuralNet):
 
     def _loss(self, batch):
         with self.step.autocast(self.device):
-            scores = self.module_(batch.x)
-            return scores, self.criterion_(scores, batch.labels, batch.weight)
+            scores, targets = self.step.module(batch.x), (batch.labels, batch.weight)
+            if scores.ndim == 3:
+                return scores, loss_of_members(self.criterion_, scores, *targets)
+            return scores, self.criterion_(scores, *targets)
 
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
         scores, loss = self._loss(batch)
-        self.step.backward(loss, batch.share)
+        # Each of several members gets the gradient that it would get alone.
+        n_members = 1 if scores.ndim == 2 else scores.shape[1]
+        self.step.backward(loss, batch.share * n_members)
         return {"loss": loss, "y_pred": scores}
 
     def train_step(self, batch, **fit_params):
@@ -277,6 +287,8 @@ class Net(NeuralNet):
         self._set_training(training)
         self.valid_scores_ = []
         total = torch.zeros((), dtype=torch.float64, device=self.device)
+        if training:
+            self.step.begin_epoch()
         for batch in iterator:
             if self.watches_batches_:
                 self.notify("on_batch_begin", batch=batch, training=training)
@@ -284,6 +296,8 @@ class Net(NeuralNet):
             total.add_(step["loss"].detach(), alpha=len(batch.x))
             if self.watches_batches_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
+        if training:
+            total = self.step.summed(total)
         # The only wait for the device in an epoch.
         self.history.record(f"{prefix}_loss", total.item() / len(iterator.rows))
         self.history.record(f"{prefix}_batch_count", len(iterator))

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimbalance._base import (
@@ -21,6 +22,7 @@ from skimbalance._net import (
     Checkpoint,
     DatasetRows,
     KeepBest,
+    MemberModule,
     Net,
     ScoreModule,
     copy_state,
@@ -40,21 +42,24 @@ from skimbalance._validation import (
     check_weights,
     encode_like,
 )
+from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
+from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
+    check_loss,
     check_module,
     check_net_params,
     check_threshold,
     check_top_k,
     check_training_params,
+    find_device,
     is_tiny,
     make_step,
     moves_data,
     optimizer_params,
     resolve_batch_size,
-    resolve_device,
     resolve_loss,
     resolve_precision,
 )
@@ -67,6 +72,17 @@ _VALIDATION_CELLS = 2**23
 _PREDICTION_BYTES = 2**23
 _CALIBRATION_CELLS = 2**20
 _LEAST_CALIBRATION_ROWS = 100
+
+
+def _has_probabilities(estimator):
+    """Whether probabilities can be told; an AttributeError with the reason if not."""
+    if not estimator.__sklearn_is_fitted__() or estimator._head.has_probabilities:
+        return True
+    raise AttributeError(
+        f"{type(estimator._head.loss).__name__} has no inverse, and no rows were held "
+        "out to calibrate its scores on. Fit with early_stopping=True, pass X_val and "
+        "y_val, or set correct_probabilities=False for the raw scores."
+    )
 
 
 class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
@@ -186,16 +202,21 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _check_params(self, target):
         check_training_params(self)
         check_net_params(self.net_params)
-        check_threshold(self.threshold, target.kind, target.n_outputs)
+        self._check_threshold(target.kind, target.n_outputs)
         check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
-        resolve_loss(self.loss, self.loss_params, target.kind).check_params()
+        check_loss(
+            resolve_loss(self.loss, self.loss_params, target.kind),
+            target.n_outputs,
+            self.label_smoothing,
+            self.correct_probabilities,
+        )
         optimizer_params(
             self.optimizer,
             self.optimizer_params,
             self.weight_decay,
-            resolve_device(self.device),
+            find_device(self),
         )
         if target.kind == MULTICLASS and self.label_weight is not None:
             raise ValueError(
@@ -258,6 +279,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             rows, held_out = self._split(rows, target, groups, rng)
             pairs = zip(all_counts, _count(target, held_out), strict=True)
             counts = tuple(np.maximum(total - held, 0.0) for total, held in pairs)
+        if held_out is None and reads_held_out_rows(self.threshold):
+            raise ValueError(
+                f"threshold={self.threshold!r} takes its cuts from held-out rows, and "
+                f"there are none among {len(rows)} rows: pass X_val and y_val, set "
+                "early_stopping=True, or wrap the estimator in "
+                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+            )
         previous = self._net_to_continue(target)
         self._set_head(self._make_head(target, counts, all_counts), target, rows)
         _warn_constant(self._head.trained)
@@ -292,6 +320,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "fingerprint of X": fingerprint(rows.X),
             "fingerprint of the label counts": fingerprint(self.prior_),
         }
+
+    def _check_threshold(self, kind, n_outputs):
+        check_threshold(self.threshold, self.threshold_params, kind, n_outputs)
 
     def _holds_out(self, n_rows):
         if self.early_stopping == "auto":
@@ -335,7 +366,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _make_head(self, target, counts, all_counts):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
         head = ClassHead if target.kind == MULTICLASS else LabelHead
-        return head(
+        head = head(
             loss,
             target.n_outputs,
             counts,
@@ -343,7 +374,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             pos_weight=self.pos_weight,
             label_weight=self.label_weight,
             correct=self.correct_probabilities,
+            smoothing=self.label_smoothing,
         )
+        if isinstance(loss, FunctionLoss) and not head.invertible:
+            warnings.warn(
+                "The loss function has no increasing map from scores to probabilities; "
+                "they are calibrated on held-out rows instead.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return head
 
     def _set_head(self, head, target, rows):
         """Set the fitted attributes that are known before training."""
@@ -358,7 +398,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if target.kind != MULTICLASS:
             self.n_labels_ = target.n_outputs
             self._share_without_label = _share_without_label(rows)
-        self.device_ = resolve_device(self.device)
+        self.device_ = find_device(self)
         self._dtype = resolve_precision(self.precision, rows.X, self.device_)
         self.scaler_ = self._fit_scaler(rows)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
@@ -381,14 +421,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         optimizer = optimizer_params(
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
         )
+        step = make_step(self)
         net = Net(
-            module=ScoreModule,
+            module=ScoreModule if self.n_members == 1 else MemberModule,
             module__build=build,
             module__params=params,
             module__n_features=shape[0] if len(shape) == 1 else shape,
             module__n_outputs=self._head.n_outputs,
             module__bias=self._initial_bias(),
             module__dtype=self._dtype,
+            **({} if self.n_members == 1 else {"module__n_members": self.n_members}),
             criterion=criterion_of(self._head.loss),
             criterion__loss=copy.deepcopy(self._head.loss),
             optimizer=self.optimizer,
@@ -398,6 +440,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             iterator_train__shuffle=True,
             iterator_train__num_workers=self.num_workers,
             iterator_train__accumulate=self.gradient_accumulation,
+            iterator_train__part=step.part,
             iterator_valid=Batches,
             train_split=None,
             callbacks=copy.deepcopy(self.callbacks),
@@ -406,7 +449,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),
         ).initialize()
-        net.step = make_step(self)
+        net.step = step
         few = self._as_read(rows.at(rows.index[:2]), net)
         next(net.raw_scores(few, len(few)))  # a module that does not fit fails here
         self._net_shape = shape
@@ -476,8 +519,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         held_out = held_out.at(held_out.index[:: -(-len(held_out) // most)])
         read = self._as_trained_on(held_out)
         raw = self.net_.raw_scores(read, len(held_out))
-        weight = held_out.taken("weight")
-        self._head.calibrate(torch.cat(list(raw)), held_out.taken("values"), weight)
+        seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
+        self._head.calibrate(*seen)
+        if reads_held_out_rows(self.threshold):
+            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
 
     def _check_first_chunk(self, target, classes, label_counts):
         if classes is None and target.kind != MULTILABEL:
@@ -490,6 +535,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ]
         if resolve_loss(self.loss, self.loss_params, target.kind).needs_counts:
             counting.append(f"loss={self.loss!r}")
+        if self.label_smoothing:
+            counting.append(f"label_smoothing={self.label_smoothing!r}")
         if counting and label_counts is None:
             raise ValueError(
                 f"{' and '.join(counting)} cannot be used in partial_fit without "
@@ -531,6 +578,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return self._head.calibrator
 
     @property
+    def members_(self):
+        """The trained nets as torch modules, one for each member."""
+        check_is_fitted(self)
+        if self.net_ is None:
+            return []
+        return self.net_.module_.members()
+
+    @property
     def probabilities_honest_(self):
         """Whether the probabilities are free of the distortion of the training."""
         check_is_fitted(self)
@@ -558,6 +613,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X = self._check_inputs(X, reset=False)
         return _stacked(self._blocks(X, answer), X.shape[0], _answer_dtype(X))
 
+    @available_if(_has_probabilities)
     def decision_function(self, X):
         """Return the log-odds of each label, or the log-probabilities of each class.
 
@@ -590,6 +646,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             return np.ones_like(proba)
         return np.hstack([1 - proba, proba])
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X):
         """Return probabilities.
 
@@ -666,15 +723,28 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_threshold(self.threshold, self._target.kind, self._head.n_outputs)
+        self._check_threshold(self._target.kind, self._head.n_outputs)
+        rule = self._usable_threshold(), self.threshold_params
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, self.threshold))
+        blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel().astype(int)
         if len(self.classes_) == 1:
             decided[:] = 0
         return self.classes_[decided]
+
+    def _usable_threshold(self):
+        """Return the threshold; without probabilities only the trained one is left."""
+        if self._head.has_probabilities:
+            return self.threshold
+        if isinstance(self.threshold, str) or np.all(np.equal(self.threshold, 0.5)):
+            return "trained"
+        raise ValueError(
+            f"threshold={self.threshold!r} cuts probabilities, but there are none: "
+            "the loss has no inverse and no rows were held out to calibrate on. Fit "
+            "with early_stopping=True, or set threshold='trained'."
+        )
 
     def _label_matrix(self, blocks, n_rows):
         """Stack decided blocks in the container and the dtype of the fitted `y`."""
@@ -693,8 +763,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 f"{n_empty} of {labels.shape[0]} rows got no label: honest "
                 "probabilities of rare labels seldom pass a threshold of 0.5. Set "
-                "threshold to cuts that fit your metric, such as "
-                "skimbalance.thresholds.plug_in_threshold(held_out_probabilities).",
+                "threshold to a rule that fits your metric, such as 'f_beta', or wrap "
+                "the estimator in a classifier of skimbalance.thresholds.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -741,6 +811,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
+
+    def __getstate__(self):
+        # Processes and their connections cannot be stored.
+        return super().__getstate__() | {"accelerator": None}
 
     def __setstate__(self, state):
         super().__setstate__(state)

@@ -45,13 +45,24 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
         population, and is not undone.
+    label_smoothing : float, default=0.0
+        Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
+        towards the base rate of its label or class. Undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
-    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
+    threshold : float, array-like of shape (n_labels,) or str, default=0.5
         A label is decided where its probability exceeds it. ``"trained"`` cuts where
-        the raw score is 0, the trade-off that the weights asked for.
+        the raw score is 0, the trade-off that the weights asked for. The rules of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier`, ``"accuracy"``,
+        ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``, ``"rate"``,
+        ``"top_k"`` and ``"cardinality"``, read the held-out rows where they need rows.
+        These are few: out-of-fold cuts of the wrapper are steadier. A label that was
+        constant in training is decided by its constant, at 0.5.
+    threshold_params : dict, default=None
+        Parameters of the rule, also as ``threshold__name``: `beta`, `cost_fp`,
+        `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -102,6 +113,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Callbacks of skorch; copied in every fit.
     net_params : dict, default=None
         Further parameters of the skorch net.
+    n_members : int, default=1
+        Train this many nets of different initial weights and dropout in one batched
+        program, and average their probabilities: a deep ensemble (Lakshminarayanan,
+        Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
     num_workers : int, default=0
         Threads that gather rows ahead of the training. Rows on their way to a CUDA
         device go through pinned memory.
@@ -112,6 +127,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         take at most half of its free memory; ``"cpu"`` leaves them where they are.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
+    accelerator : accelerate.Accelerator, default=None
+        One of several processes that train together, each on its share of every batch,
+        as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
+        is stored.
     checkpoint : str or path, default=None
         A folder in which `fit` saves its state after every epoch.
     resume : bool, default=False
@@ -146,8 +165,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Base rates of the training part.
     scaler_ : InputScaler or None
         The input stage.
-    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+    calibrator_ : calibrator or None
         What was fitted on the held-out rows.
+    members_ : list of torch.nn.Module
+        The trained nets, each giving raw scores of its own.
     probabilities_honest_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
@@ -167,6 +188,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     -----
     A label with one value only in `y` is left out of the training, and predicted as the
     constant ``(n_positive + 0.5) / (n + 1)``, with one warning.
+
+    A loss without an inverse is calibrated on the held-out rows, by a slope and an
+    intercept for each label that are drawn towards those of all labels. Where nothing
+    is held out, `predict_proba` and `decision_function` are not there, and `predict`
+    cuts the raw scores at 0.
 
     Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
@@ -189,6 +215,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
+        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -202,8 +229,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
+        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -222,10 +251,12 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         scoring=None,
         callbacks=None,
         net_params=None,
+        n_members=1,
         num_workers=0,
         device=None,
         data_device="auto",
         warm_start=False,
+        accelerator=None,
         checkpoint=None,
         resume=False,
         random_state=None,
@@ -238,8 +269,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
+        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer
@@ -258,10 +291,12 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.scoring = scoring
         self.callbacks = callbacks
         self.net_params = net_params
+        self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
         self.data_device = data_device
         self.warm_start = warm_start
+        self.accelerator = accelerator
         self.checkpoint = checkpoint
         self.resume = resume
         self.random_state = random_state
@@ -301,10 +336,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Weight of each label among the labels.
     class_weight : dict, "balanced" or None, default=None
         Sample weight by class of a 1-D `y`; defines the population, is not undone.
+    label_smoothing : float, default=0.0
+        How far targets move towards the base rates; undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         Which stages undo the distortion of the training.
-    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
-        A label is decided where its probability exceeds it.
+    threshold : float, array-like of shape (n_labels,) or str, default=0.5
+        A label is decided where its probability exceeds it; or the name of a rule.
+    threshold_params : dict, default=None
+        Parameters of the rule, also as ``threshold__name``.
     init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts.
@@ -342,6 +381,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Callbacks of skorch.
     net_params : dict, default=None
         Further parameters of the skorch net.
+    n_members : int, default=1
+        Train this many nets of different initial weights and dropout in one batched
+        program, and average their probabilities: a deep ensemble (Lakshminarayanan,
+        Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
     num_workers : int, default=0
         Threads that gather rows ahead of the training.
     device : str or torch.device, default=None
@@ -350,6 +393,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Where the training data lie.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
+    accelerator : accelerate.Accelerator, default=None
+        One of several processes that train together, each on its share of every batch,
+        as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
+        is stored.
     checkpoint : str or path, default=None
         A folder in which `fit` saves its state after every epoch.
     resume : bool, default=False
@@ -381,8 +428,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Base rates of the training part.
     scaler_ : InputScaler or None
         The input stage.
-    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+    calibrator_ : calibrator or None
         What was fitted on the held-out rows.
+    members_ : list of torch.nn.Module
+        The trained nets, each giving raw scores of its own.
     probabilities_honest_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
@@ -410,6 +459,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
 
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
+        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -424,8 +474,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
+        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -444,10 +496,12 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         scoring=None,
         callbacks=None,
         net_params=None,
+        n_members=1,
         num_workers=0,
         device=None,
         data_device="auto",
         warm_start=False,
+        accelerator=None,
         checkpoint=None,
         resume=False,
         random_state=None,
@@ -461,8 +515,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
+        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer
@@ -481,10 +537,12 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.scoring = scoring
         self.callbacks = callbacks
         self.net_params = net_params
+        self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
         self.data_device = data_device
         self.warm_start = warm_start
+        self.accelerator = accelerator
         self.checkpoint = checkpoint
         self.resume = resume
         self.random_state = random_state

@@ -7,9 +7,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from skimbalance._net import Net, Step, takes_closure
+from skimbalance._net import Net, ParallelStep, Step, takes_closure
 from skimbalance._validation import MULTICLASS, check_choice, check_interval, closest
-from skimbalance.losses import LOSSES, PointwiseLoss, SetLoss, SoftmaxLoss
+from skimbalance.losses import (
+    LOSSES,
+    FunctionLoss,
+    PointwiseLoss,
+    SetLoss,
+    SoftmaxLoss,
+)
+from skimbalance.neural_network._decisions import check_rule
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200
@@ -74,8 +81,8 @@ def resolve_loss(loss, loss_params, kind):
 
     Parameters
     ----------
-    loss : str or Loss
-        A name in `LOSSES`, or an object, which is used as it is.
+    loss : str, Loss or callable
+        A name in `LOSSES`, an object, which is used as it is, or a function.
     loss_params : dict or None
         Constructor parameters that go with a name.
     kind : str
@@ -84,10 +91,13 @@ def resolve_loss(loss, loss_params, kind):
     if isinstance(loss, str):
         return _loss_by_name(loss, loss_params or {}, kind)
     if not isinstance(loss, (PointwiseLoss, SoftmaxLoss, SetLoss)):
-        raise TypeError(
-            f"loss={loss!r} must be a name in skimbalance.losses.LOSSES or an object "
-            "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss."
-        )
+        if not callable(loss) or isinstance(loss, type):
+            raise TypeError(
+                f"loss={loss!r} must be a name in skimbalance.losses.LOSSES, an object "
+                "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss, or a "
+                "function of scores and targets that gives the unreduced loss."
+            )
+        loss = FunctionLoss(loss)
     if loss_params:
         raise ValueError(
             "loss_params goes with the name of a loss; set the parameters of a loss "
@@ -114,6 +124,23 @@ def _loss_by_name(name, params, kind):
     loss = LOSSES[name, kind]
     _check_keywords("loss", params, loss)
     return loss(**params)
+
+
+def check_loss(loss, n_outputs, label_smoothing, correct):
+    """Raise a ValueError unless the loss bears what the estimator does around it."""
+    loss.check_params()
+    loss.check_outputs(n_outputs)
+    check_interval("label_smoothing", label_smoothing, 0, 1, closed="left")
+    if label_smoothing and isinstance(loss, SetLoss):
+        raise ValueError(
+            f"label_smoothing has no meaning for {type(loss).__name__}, which takes "
+            "the labels of a row together. Leave it 0."
+        )
+    if correct == "exact" and not loss.invertible:
+        raise ValueError(
+            f"correct_probabilities='exact', but {type(loss).__name__} has no exact "
+            "inverse. Leave it True: the scores are then calibrated on held-out rows."
+        )
 
 
 def check_module(module, module_params):
@@ -191,6 +218,13 @@ def resolve_device(device):
     return device
 
 
+def find_device(estimator):
+    """Return the torch device on which an estimator trains."""
+    if estimator.accelerator is None:
+        return resolve_device(estimator.device)
+    return estimator.accelerator.device
+
+
 def resolve_precision(precision, X, device):
     """Return the dtype of the weights and of the rows that the net reads."""
     if precision != "auto":
@@ -204,7 +238,10 @@ def resolve_precision(precision, X, device):
 
 def make_step(estimator):
     """Return what a step of the training does beside the plain one."""
-    return Step(_HALF.get(estimator.precision), estimator.max_grad_norm)
+    half, accelerator = _HALF.get(estimator.precision), estimator.accelerator
+    if accelerator is None:
+        return Step(half, estimator.max_grad_norm)
+    return ParallelStep(accelerator, half, estimator.max_grad_norm)
 
 
 def moves_data(data_device, device, n_bytes):
@@ -250,13 +287,15 @@ def default_dropout(n_rows):
     return 0.0 if is_tiny(n_rows) else _DROPOUT
 
 
-def check_threshold(threshold, kind, n_outputs):
+def check_threshold(threshold, params, kind, n_outputs):
     """Raise a ValueError unless the threshold makes sense for the target."""
-    if isinstance(threshold, str):
-        check_choice("threshold", threshold, {"trained"})
+    if kind != MULTICLASS and isinstance(threshold, str):
+        check_rule(threshold, params, kind, n_outputs)
         return
     if kind == MULTICLASS:
-        if threshold != 0.5:
+        if isinstance(threshold, str):
+            check_choice("threshold", threshold, {"trained"})
+        elif threshold != 0.5:
             raise ValueError(
                 f"threshold={threshold!r}: a multiclass target is decided by the "
                 "largest probability (leave the default, 0.5) or by 'trained'."
@@ -266,8 +305,8 @@ def check_threshold(threshold, kind, n_outputs):
     numeric = values.dtype.kind in "iuf" or isinstance(threshold, numbers.Real)
     if not numeric or values.shape not in ((), (n_outputs,)):
         raise ValueError(
-            f"threshold must be a number, an array of shape ({n_outputs},) or "
-            f"'trained', got {threshold!r}."
+            f"threshold must be a number, an array of shape ({n_outputs},) or the "
+            f"name of a rule, got {threshold!r}."
         )
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"threshold={threshold!r} must lie in [0, 1].")
@@ -300,6 +339,41 @@ def _check_step(estimator):
         )
 
 
+def _check_accelerator(estimator):
+    accelerator = estimator.accelerator
+    if accelerator is None:
+        return
+    if not hasattr(accelerator, "prepare_model"):
+        raise TypeError(
+            f"accelerator={accelerator!r} must be an accelerate.Accelerator or None."
+        )
+    if accelerator.mixed_precision != "no":
+        raise ValueError(
+            f"accelerator has mixed_precision={accelerator.mixed_precision!r}. Leave "
+            "it 'no', and set precision of the estimator to 'bf16' or '16'."
+        )
+    if accelerator.gradient_accumulation_steps != 1:
+        raise ValueError(
+            "accelerator has gradient_accumulation_steps="
+            f"{accelerator.gradient_accumulation_steps}. Leave it 1, and set "
+            "gradient_accumulation of the estimator."
+        )
+    if estimator.device is not None and (
+        resolve_device(estimator.device).type != accelerator.device.type
+    ):
+        raise ValueError(
+            f"device={estimator.device!r}, but accelerator trains on "
+            f"{str(accelerator.device)!r}. Leave device None."
+        )
+    if accelerator.num_processes > 1 and not isinstance(
+        estimator.random_state, numbers.Integral
+    ):
+        raise ValueError(
+            f"random_state={estimator.random_state!r} must be an int with several "
+            "processes, which all have to draw the same."
+        )
+
+
 def _check_checkpoint(estimator):
     if estimator.resume and estimator.checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the folder to resume from.")
@@ -312,7 +386,13 @@ def _check_checkpoint(estimator):
 
 def check_training_params(estimator):
     """Check the numbers, switches and dicts that every fit reads."""
-    for name in ("module_params", "loss_params", "optimizer_params", "net_params"):
+    for name in (
+        "module_params",
+        "loss_params",
+        "threshold_params",
+        "optimizer_params",
+        "net_params",
+    ):
         value = getattr(estimator, name, None)
         if value is not None and not isinstance(value, dict):
             raise TypeError(f"{name}={value!r} must be a dict or None.")
@@ -320,6 +400,8 @@ def check_training_params(estimator):
     check_interval("max_epochs", estimator.max_epochs, 1)
     check_interval("n_iter_no_change", estimator.n_iter_no_change, 1)
     check_interval("num_workers", estimator.num_workers, 0)
+    check_interval("n_members", estimator.n_members, 1)
+    _check_accelerator(estimator)
     _check_step(estimator)
     _check_data_device(estimator.data_device, estimator.device)
     _check_checkpoint(estimator)

@@ -1,0 +1,131 @@
+"""Several nets trained as one: the same as each alone."""
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.losses import SetLoss
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return make_imbalanced_multilabel(400, 6, 4, imbalance_ratio=3, random_state=0)
+
+
+def net(**params):
+    params = {"early_stopping": False, "max_epochs": 3, "random_state": 0} | params
+    return ImbalancedMLPClassifier((8,), **params)
+
+
+def member_proba(member, scaler, X):
+    member.eval()
+    x = torch.as_tensor(scaler.transform(X)).to(next(member.parameters()).dtype)
+    with torch.no_grad():
+        return member(x).sigmoid().double().numpy()
+
+
+def test_probabilities_are_the_mean_of_the_members(problem):
+    X, Y = problem
+    fitted = net(n_members=5).fit(X, Y)
+    assert len(fitted.members_) == 5
+    each = [member_proba(member, fitted.scaler_, X) for member in fitted.members_]
+    np.testing.assert_allclose(fitted.predict_proba(X), np.mean(each, axis=0), 1e-5)
+    assert np.std(each, axis=0).min() > 0
+
+
+def test_multiclass_probabilities_are_the_mean_of_the_members(problem):
+    X, Y = problem
+    fitted = net(n_members=3).fit(X, Y.argmax(axis=1))
+    x = torch.as_tensor(fitted.scaler_.transform(X))
+    with torch.no_grad():
+        each = [m.eval()(x.to(m.bias.dtype)).softmax(1) for m in fitted.members_]
+    expected = torch.stack(each).mean(0).double().numpy()
+    np.testing.assert_allclose(fitted.predict_proba(X), expected, rtol=1e-5)
+
+
+class Constant(nn.Module):
+    """Starts the same in every member and has no dropout."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(n_features, n_outputs)
+        nn.init.constant_(self.layer.weight, 0.1)
+        nn.init.zeros_(self.layer.bias)
+
+    def forward(self, x):
+        return torch.tanh(self.layer(x))
+
+
+class Product(SetLoss):
+    """A loss that takes a whole batch together."""
+
+    def forward(self, scores, targets, cell_weight):
+        overlap = (scores.sigmoid() * targets * cell_weight).sum()
+        return -overlap.expand(len(scores)) / len(scores)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.SGD])
+@pytest.mark.parametrize("loss", ["log_loss", "asymmetric", Product()])
+def test_members_train_as_one_alone_does(problem, optimizer, loss):
+    X, Y = problem
+    params = {
+        "loss": loss,
+        "optimizer": optimizer,
+        "lr": 0.01,
+        "max_epochs": 3,
+        "early_stopping": False,
+        "pos_weight": None if isinstance(loss, SetLoss) else "sqrt",
+        "correct_probabilities": False,
+        "precision": "64",
+        "batch_size": len(X),
+        "random_state": 0,
+    }
+    one = ImbalancedNetClassifier(Constant, **params).fit(X, Y)
+    some = ImbalancedNetClassifier(Constant, **params, n_members=3).fit(X, Y)
+    (alone,) = one.members_
+    for member in some.members_:
+        for name, value in alone.state_dict().items():
+            torch.testing.assert_close(member.state_dict()[name], value)
+    for ours, theirs in zip(some.history_, one.history_):
+        assert ours["train_loss"] == pytest.approx(theirs["train_loss"])
+
+
+def test_members_with_early_stopping_and_calibration_persist(problem, tmp_path):
+    X, Y = problem
+    fitted = net(n_members=3, early_stopping=True, pos_weight="balanced").fit(X, Y)
+    assert fitted.calibrator_ is not None
+    joblib.dump(fitted, tmp_path / "net.joblib")
+    again = joblib.load(tmp_path / "net.joblib")
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    again.partial_fit(X, Y)
+    assert again.n_iter_ == fitted.n_iter_ + 1
+
+
+def test_batch_norm_keeps_statistics_of_each_member(problem):
+    X, Y = problem
+
+    def build(n_features, n_outputs):
+        return nn.Sequential(
+            nn.BatchNorm1d(n_features), nn.Linear(n_features, n_outputs)
+        )
+
+    params = {"standardize": False, "early_stopping": False, "max_epochs": 2}
+    fitted = ImbalancedNetClassifier(build, n_members=2, **params).fit(X + 3, Y)
+    for member in fitted.members_:
+        mean = member.body[0].running_mean
+        assert (mean > 1).all()
+
+
+def test_one_member_is_the_plain_net(problem):
+    X, Y = problem
+    (member,) = net().fit(X, Y).members_
+    assert member.bias.shape == (4,)
+
+
+def test_number_of_members_is_checked(problem):
+    with pytest.raises(ValueError, match="n_members=0"):
+        net(n_members=0).fit(*problem)
