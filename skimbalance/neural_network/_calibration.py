@@ -1,11 +1,12 @@
 """Calibration of scores that no inverse leads back to probabilities.
 
-A loss without an inverse bends each label's scores in its own way, so the slope and
-intercept that all labels share are only the start.
+A loss without an inverse bends the scores of each label or class in its own way, so
+what they all share is only the start.
 """
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax, logit
 from sklearn.isotonic import IsotonicRegression
 
 from skimbalance.calibration import PooledCalibrator
@@ -73,3 +74,39 @@ def _shrunk_intercepts(log_odds, positive, weight, steps=30):
         curvature = (weight * proba * (1 - proba)).sum(axis=0) + 1
         intercept = intercept - np.clip(slope / curvature, -1, 1)
     return intercept
+
+
+class ShrunkClassCalibrator:
+    """One temperature for all classes and an intercept for each, drawn to none.
+
+    Attributes
+    ----------
+    slope_ : float
+        The inverse temperature, positive.
+    intercept_ : ndarray of shape (n_classes,)
+        Added to the log-probabilities after it.
+    """
+
+    def fit(self, log_proba, y, sample_weight=None):
+        """Learn from held-out rows; `y` are indices of classes."""
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        rows, total = np.arange(len(y)), weight.sum()
+        seen = np.bincount(y, weights=weight, minlength=log_proba.shape[1])
+
+        def risk(theta):
+            scaled = np.exp(theta[0]) * log_proba
+            log_p = log_softmax(scaled + theta[1:], axis=1)
+            p = np.exp(log_p)
+            rise = weight @ ((p * scaled).sum(axis=1) - scaled[rows, y])
+            gradient = theta + np.append(rise, weight @ p - seen)
+            value = 0.5 * theta @ theta - weight @ log_p[rows, y]
+            return value / total, gradient / total
+
+        start = np.zeros(log_proba.shape[1] + 1)
+        theta = minimize(risk, start, jac=True, method="BFGS").x
+        self.slope_, self.intercept_ = float(np.exp(theta[0])), theta[1:]
+        return self
+
+    def transform(self, log_proba):
+        """Return calibrated log-probabilities."""
+        return log_softmax(self.slope_ * log_proba + self.intercept_, axis=1)

@@ -159,8 +159,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
 
     A loss without an inverse is calibrated on the held-out rows: a slope and an
     intercept for all labels, an intercept for each, and an isotonic step for a label
-    with 50 held-out positives. Where nothing is held out, `predict_proba` and
-    `decision_function` are not there, and `predict` cuts the raw scores at 0.
+    with 50 held-out positives; for classes, a temperature and an intercept each. Where
+    nothing is held out, `predict_proba` and `decision_function` are not there, and
+    `predict` cuts the raw scores at 0.
 
     Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
