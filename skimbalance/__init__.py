@@ -8,8 +8,9 @@ The rooms of the house, each a noun:
 `weights`            `compute_pos_weight`, `compute_label_weight` and a transformer
 `model_selection`    multilabel-stratified splitters
 `metrics`            scores and imbalance measures that read missing labels
-`thresholds`         from honest probabilities to decisions
+`thresholds`         from probabilities to decisions: rules, tuned cuts, costs
 `calibration`        calibrators for what has no exact inverse
+`displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
 `preprocessing`      the input stage of the default net
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "calibration",
     "datasets",
+    "displays",
     "losses",
     "metrics",
     "model_selection",

@@ -1,10 +1,16 @@
 """Tiny bases that more than one room shares. Think twice before adding here."""
 
 import contextlib
+import warnings
 
 
 class UndefinedLabelWarning(UserWarning):
     """Some labels lack a value that the computation needs, and were left out."""
+
+
+def warn_undefined(message, stacklevel=4):
+    """Warn of labels that a computation had to treat apart."""
+    warnings.warn(message, UndefinedLabelWarning, stacklevel=stacklevel)
 
 
 class DictParamsMixin:

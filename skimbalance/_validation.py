@@ -14,10 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
+from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection._split import _validate_shuffle_split
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, _num_samples
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_sample_weight,
+    _num_samples,
+)
 
 MISSING = -1
 
@@ -25,13 +30,13 @@ BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 n_samples_of = _num_samples
 take_rows = _safe_indexing
+take_params = _check_method_params
+Scorer = _Scorer
 
 
-def split_sizes(n_samples, test_size, train_size):
+def split_sizes(n_samples, test_size, train_size, default_test_size=0.25):
     """Return the numbers of training and test rows, in scikit-learn's sense."""
-    return _validate_shuffle_split(
-        n_samples, test_size, train_size, default_test_size=0.25
-    )
+    return _validate_shuffle_split(n_samples, test_size, train_size, default_test_size)
 
 
 def closest(name, options):
@@ -159,6 +164,14 @@ def has_missing(labels):
     """Whether a label matrix has a missing label."""
     cells = labels.data if sp.issparse(labels) else labels
     return bool(cells.min(initial=0) < 0)
+
+
+def with_missing(labels):
+    """Return a label matrix in the form that users pass: NaN for a missing label."""
+    if not has_missing(labels):
+        return labels
+    labels = labels.toarray() if sp.issparse(labels) else labels
+    return np.where(labels < 0, np.nan, labels)
 
 
 def _as_array(y, name):
@@ -358,7 +371,7 @@ def _count_dense(labels, value, weight):
     return counts
 
 
-def _cells_with(labels, value):
+def cells_with(labels, value):
     """Return the indicator of the stored cells that hold `value`."""
     hit = labels.data == value
     if hit.all():
@@ -372,7 +385,7 @@ def _cells_with(labels, value):
 
 
 def _count_sparse(labels, value, weight):
-    cells = _cells_with(labels, value)
+    cells = cells_with(labels, value)
     counts = np.bincount(cells.indices, minlength=labels.shape[1]).astype(np.float64)
     if weight is None:
         return counts
@@ -455,6 +468,57 @@ def check_label_counts(label_counts, n_samples=None, n_labels=None):
             "given."
         )
     return positive, negative
+
+
+def check_scores(y_score, shape, name="y_score"):
+    """Return scores as a finite array of the shape of the labels."""
+    scores = np.asarray(y_score)
+    if scores.ndim == 1:
+        scores = scores.reshape(-1, 1)
+    if scores.shape != shape:
+        raise ValueError(
+            f"{name} has shape {scores.shape}, but y_true has shape {shape}."
+        )
+    if scores.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, got {scores.dtype}.")
+    if scores.dtype.kind == "f" and not np.isfinite(scores).all():
+        raise ValueError(f"{name} must be finite.")
+    return scores
+
+
+def check_probabilities(y_proba, name="y_proba"):
+    """Return probabilities as a float array (n_samples, n_labels)."""
+    proba = np.asarray(y_proba)
+    if proba.dtype.kind != "f":
+        proba = proba.astype(np.float64)
+    if proba.ndim not in (1, 2) or proba.size == 0:
+        raise ValueError(
+            f"{name} has shape {proba.shape}, expected (n_samples, n_labels) or "
+            "(n_samples,)."
+        )
+    if not (proba.min() >= 0 and proba.max() <= 1):
+        raise ValueError(f"{name} must hold probabilities, between 0 and 1.")
+    return proba.reshape(len(proba), -1)
+
+
+def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
+    """Return labels, what is said of each cell, and weights, which go together.
+
+    Returns
+    -------
+    labels : ndarray or csr_array of int8, shape (n_samples, n_labels)
+        From `check_label_matrix`.
+    scores : ndarray of shape (n_samples, n_labels)
+        Finite.
+    weight : None, ndarray or csr_array
+        From `check_weights`.
+    """
+    check_same_length(
+        **{"y_true": y_true, name: y_score, "sample_weight": sample_weight}
+    )
+    labels = check_label_matrix(y_true, "y_true")
+    scores = check_scores(y_score, labels.shape, name)
+    return labels, scores, check_weights(sample_weight, *labels.shape)
 
 
 def check_same_length(**arrays):

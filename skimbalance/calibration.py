@@ -6,18 +6,55 @@ together.
 """
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_softmax, logit
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._validation import check_label_matrix, check_weights
+from skimbalance._columns import all_cells, iter_columns, total
+from skimbalance._meta import LabelMetaClassifier
+from skimbalance._response import DECISION, PROBA, find_response, label_scores
+from skimbalance._sigmoid import fit_sigmoid, fit_slopes
+from skimbalance._validation import (
+    BINARY,
+    check_choice,
+    check_interval,
+    check_label_matrix,
+    check_probabilities,
+    check_weights,
+    with_missing,
+)
 
 __all__ = [
+    "LabelCalibrator",
+    "MultilabelCalibratedClassifierCV",
     "PooledCalibrator",
     "TemperatureCalibrator",
+    "estimate_prior",
+    "prior_shift",
 ]
+
+_MOST_CELLS = 2**20
+_FAR = 40.0
+_INTERCEPT_SHARE = 1 / 20
+
+
+def _checked(log_odds, y, sample_weight):
+    """Return labels, log-odds of each cell, and weights, which go together."""
+    labels = check_label_matrix(y)
+    log_odds = np.asarray(log_odds, dtype=np.float64).reshape(labels.shape[0], -1)
+    if log_odds.shape != labels.shape:
+        raise ValueError(
+            f"log_odds has shape {log_odds.shape}, but y has shape {labels.shape}."
+        )
+    return labels, log_odds, check_weights(sample_weight, *labels.shape)
+
+
+def _with_weight(target, score, weight):
+    """Return scores, targets and weights of cells, each of weight 1 by default."""
+    return score, target, np.ones(len(score)) if weight is None else weight
 
 
 class PooledCalibrator(BaseEstimator):
@@ -74,22 +111,8 @@ class PooledCalibrator(BaseEstimator):
         ValueError
             If the shapes differ.
         """
-        labels = check_label_matrix(y)
-        labels = labels.toarray() if sp.issparse(labels) else labels
-        log_odds = np.asarray(log_odds, dtype=np.float64).reshape(len(labels), -1)
-        weight = check_weights(sample_weight, *labels.shape)
-        if sp.issparse(weight):
-            weight = 1 + weight.toarray()
-        if log_odds.shape != labels.shape:
-            raise ValueError(
-                f"log_odds has shape {log_odds.shape}, but y has shape {labels.shape}."
-            )
-        weight = np.ones(1) if weight is None else weight
-        weight = weight.reshape(-1, 1) if weight.ndim == 1 else weight
-        cell_weight = np.where(labels >= 0, weight, 0.0)
-        self.slope_, self.intercept_ = _fit_sigmoid(
-            log_odds.ravel(), (labels == 1).ravel(), cell_weight.ravel()
-        )
+        cells = all_cells(*_checked(log_odds, y, sample_weight))
+        self.slope_, self.intercept_ = fit_sigmoid(*_with_weight(*cells))
         return self
 
     def transform(self, log_odds):
@@ -107,28 +130,6 @@ class PooledCalibrator(BaseEstimator):
         """
         check_is_fitted(self)
         return self.slope_ * np.asarray(log_odds) + self.intercept_
-
-
-def _fit_sigmoid(log_odds, positive, weight):
-    """Minimise the log-loss over the slope, in log form, and the intercept."""
-
-    def risk(theta):
-        slope, intercept = np.exp(theta[0]), theta[1]
-        scores = slope * log_odds + intercept
-        value = weight @ (np.logaddexp(0, scores) - positive * scores)
-        error = weight * (expit(scores) - positive)
-        gradient = np.array([slope * (error @ log_odds), error.sum()])
-        return value + 0.5 * theta @ theta, gradient + theta
-
-    # The risk grows with the rows; scaled to a mean, its tolerance means something.
-    total = max(weight.sum(), 1.0)
-
-    def scaled(theta):
-        value, gradient = risk(theta)
-        return value / total, gradient / total
-
-    theta = minimize(scaled, np.zeros(2), jac=True, method="BFGS").x
-    return float(np.exp(theta[0])), float(theta[1])
 
 
 class TemperatureCalibrator(BaseEstimator):
@@ -207,3 +208,535 @@ class TemperatureCalibrator(BaseEstimator):
         """
         check_is_fitted(self)
         return log_softmax(self.slope_ * np.asarray(log_proba), axis=1)
+
+
+# --------------------------------------------------------------------------
+# A calibrator for each label
+
+
+def _identity(log_odds):
+    return log_odds[None]
+
+
+def _logs_of_both(log_odds):
+    """Return log p and -log(1 - p), the features of beta calibration."""
+    return np.array([-np.logaddexp(0, -log_odds), np.logaddexp(0, log_odds)])
+
+
+_FEATURES = {
+    "sigmoid": (_identity, True),
+    "temperature": (_identity, False),
+    "beta": (_logs_of_both, True),
+}
+_METHODS = (*_FEATURES, "isotonic")
+
+
+class LabelCalibrator(BaseEstimator):
+    """One calibrator for each label, drawn towards one for all labels.
+
+    A label with many positives gets its own map of the log-odds; a rare one gets nearly
+    the common one, fitted on the cells of all labels.
+
+    Parameters
+    ----------
+    method : {"sigmoid", "isotonic", "temperature", "beta"}, default="sigmoid"
+        ``"sigmoid"`` is a slope and an intercept on the log-odds, ``"temperature"`` the
+        slope alone, ``"beta"`` two slopes, for probabilities near 0 and near 1, and an
+        intercept, ``"isotonic"`` a step function that never falls.
+
+    shrinkage : float, default=20.0
+        Positives that weigh as much as the common map: the strength of a Gaussian prior
+        on the logarithms of the slopes. The intercept, which a few positives tell, is
+        drawn with a twentieth of it. Under ``"isotonic"`` the probability is
+        ``(1 - s) * own + s * common`` with ``s = shrinkage / (shrinkage + n_positive)``
+        and the sigmoid as the common map. 0 for none.
+
+    Attributes
+    ----------
+    pooled_ : ndarray of float64
+        Parameters of the common map: logarithms of slopes, intercept.
+
+    parameters_ : ndarray of float64 of shape (n_labels, n_parameters), or list
+        The same of each label; under ``"isotonic"`` the fitted regressions and their
+        weights, None for a label of one value.
+
+    See Also
+    --------
+    PooledCalibrator : One map for all labels.
+    MultilabelCalibratedClassifierCV : For any classifier, out of fold.
+
+    References
+    ----------
+    .. [1] Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
+    .. [2] Zadrozny, Elkan, "Transforming Classifier Scores into Accurate Multiclass
+       Probability Estimates", KDD 2002: isotonic regression.
+    .. [3] Kull, Silva Filho, Flach, "Beta Calibration", AISTATS 2017.
+    .. [4] Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks",
+       ICML 2017: temperature.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.calibration import LabelCalibrator
+    >>> rng = np.random.default_rng(0)
+    >>> log_odds = rng.normal(size=(5000, 2))
+    >>> labels = rng.random((5000, 2)) < 1 / (1 + np.exp(-log_odds))
+    >>> calibrator = LabelCalibrator().fit([3, 0.5] * log_odds, labels)
+    >>> np.exp(calibrator.parameters_[:, 0]).round(1)
+    array([0.3, 1.9])
+    """
+
+    def __init__(self, method="sigmoid", *, shrinkage=20.0):
+        self.method = method
+        self.shrinkage = shrinkage
+
+    def fit(self, log_odds, y, sample_weight=None):
+        """Learn the maps.
+
+        Parameters
+        ----------
+        log_odds : array-like of shape (n_samples, n_labels)
+            Or any scores that rise with them, of rows that did not train what gave
+            them.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels)
+            0, 1 and NaN for a missing label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or cells.
+
+        Returns
+        -------
+        self : LabelCalibrator
+            The fitted calibrator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ or an option is not known.
+        """
+        check_choice("method", self.method, _METHODS)
+        check_interval("shrinkage", self.shrinkage, 0)
+        labels, scores, weight = _checked(log_odds, y, sample_weight)
+        self._features, intercept = _FEATURES.get(self.method, (_identity, True))
+        self.pooled_ = self._fit_pooled(labels, scores, weight, intercept)
+        columns = iter_columns(labels, scores, weight)
+        if self.method == "isotonic":
+            self.parameters_ = [self._fit_steps(*column) for column in columns]
+        else:
+            self.parameters_ = np.array(
+                [self._fit_label(*column, intercept) for column in columns]
+            )
+        return self
+
+    def _fit_pooled(self, labels, scores, weight, intercept):
+        step = -(-scores.size // _MOST_CELLS)
+        weight = None if weight is None else weight[::step]
+        cells = all_cells(labels[::step], scores[::step], weight)
+        score, target, weight = _with_weight(*cells)
+        features = self._features(score)
+        centre = np.zeros(len(features) + 1)
+        return fit_slopes(features, target, weight, centre, intercept=intercept)
+
+    def _fit_label(self, target, score, weight, intercept):
+        score, target, weight = _with_weight(target, score, weight)
+        # Without any prior, a label of one value would run off to infinity.
+        strength = np.full(len(self.pooled_), max(self.shrinkage, 1e-3))
+        strength[-1] *= _INTERCEPT_SHARE
+        return fit_slopes(
+            self._features(score),
+            target,
+            weight,
+            self.pooled_,
+            strength,
+            intercept=intercept,
+        )
+
+    def _fit_steps(self, target, score, weight):
+        n_positive = total(weight, target)
+        if not 0 < n_positive < (len(target) if weight is None else weight.sum()):
+            return None
+        steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+        steps.fit(score, target, sample_weight=weight)
+        return steps, n_positive / (n_positive + self.shrinkage)
+
+    def transform(self, log_odds):
+        """Return calibrated log-odds.
+
+        Parameters
+        ----------
+        log_odds : array-like of shape (n_samples, n_labels)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_labels)
+            Log-odds of honest probabilities.
+        """
+        check_is_fitted(self)
+        log_odds = np.asarray(log_odds, dtype=np.float64)
+        if self.method == "isotonic":
+            return self._by_steps(log_odds)
+        slopes, intercept = np.exp(self.parameters_[:, :-1]), self.parameters_[:, -1]
+        return np.einsum("kf,fnk->nk", slopes, self._features(log_odds)) + intercept
+
+    def _by_steps(self, log_odds):
+        proba = expit(np.exp(self.pooled_[0]) * log_odds + self.pooled_[1])
+        for k, found in enumerate(self.parameters_):
+            if found is not None:
+                steps, share = found
+                own = steps.predict(log_odds[:, k])
+                proba[:, k] = share * own + (1 - share) * proba[:, k]
+        with np.errstate(divide="ignore"):
+            return np.clip(logit(proba), -_FAR, _FAR)
+
+
+class _LogOdds:
+    """Turn the answers of a classifier into log-odds; 0 and 1 become finite.
+
+    A probability of 0 or 1 counts as half of the smallest, or nearest to 1, that was
+    seen in `fit`.
+    """
+
+    def __init__(self, method, scores):
+        self.method = method
+        if method == PROBA:
+            self.low = scores.min(initial=1.0, where=scores > 0) / 2
+            self.high = 1 - (1 - scores.max(initial=0.0, where=scores < 1)) / 2
+
+    def of(self, scores):
+        """Return the log-odds."""
+        scores = scores.astype(np.float64, copy=False)
+        if self.method == PROBA:
+            return logit(np.clip(scores, min(self.low, 0.5), max(self.high, 0.5)))
+        return scores
+
+
+class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
+    """Calibrate the probabilities of each label, out of fold.
+
+    For classifiers of a label matrix whose scores are no honest probabilities: forests,
+    margins, nets trained with a loss that has no inverse, weighted training.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Of a label matrix or of two classes, with `decision_function` or
+        `predict_proba`.
+
+    method : {"sigmoid", "isotonic", "temperature", "beta"}, default="sigmoid"
+        The map of the log-odds of a label, see `LabelCalibrator`.
+
+    cv : int, float, splitter, iterable or "prefit", default=None
+        The folds of the out-of-fold scores; None stands for 5, which are stratified by
+        label. A share holds out one part; ``"prefit"`` takes the estimator as it is,
+        and the rows passed to `fit`, which must not be those that trained it.
+
+    ensemble : bool or "auto", default="auto"
+        True keeps the classifiers of all folds and averages their calibrated
+        probabilities; False fits one on all rows. The calibrators are the same: of the
+        scores of all folds. ``"auto"`` is True, but for an estimator that is fitted.
+
+    shrinkage : float, default=20.0
+        Positives that weigh as much as the map common to all labels; 0 for none.
+
+    n_jobs : int, default=None
+        Folds fitted at the same time.
+
+    random_state : int, RandomState instance or None, default=None
+        Of the held-out share.
+
+    Attributes
+    ----------
+    estimators_ : list of classifier
+        Those that predict: one, or one for each fold.
+
+    calibrator_ : LabelCalibrator
+        Fitted on out-of-fold scores.
+
+    classes_ : ndarray of shape (2,) or (n_labels, 2)
+        The classes, or ``[0, 1]`` for each label.
+
+    n_features_in_ : int
+        Number of features, if the estimator tells.
+
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Their names, if the estimator tells.
+
+    See Also
+    --------
+    LabelCalibrator : The calibrators.
+    sklearn.calibration.CalibratedClassifierCV : For classes that exclude each other.
+
+    References
+    ----------
+    .. [1] Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
+    .. [2] Niculescu-Mizil, Caruana, "Predicting Good Probabilities with Supervised
+       Learning", ICML 2005.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from skimbalance.calibration import MultilabelCalibratedClassifierCV
+    >>> X, Y = make_multilabel_classification(random_state=0)
+    >>> model = MultilabelCalibratedClassifierCV(RandomForestClassifier(20), cv=3)
+    >>> model.fit(X, Y).predict_proba(X).shape
+    (100, 5)
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        method="sigmoid",
+        cv=None,
+        ensemble="auto",
+        shrinkage=20.0,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.method = method
+        self.cv = cv
+        self.ensemble = ensemble
+        self.shrinkage = shrinkage
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, **params):
+        """Fit the classifier and the calibrators.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Two classes, or a label matrix.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for the classifier and for the calibrators.
+        **params : dict
+            For `fit` of the classifier, or routed by scikit-learn's metadata routing.
+
+        Returns
+        -------
+        self : MultilabelCalibratedClassifierCV
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If an option is not known, or the classifier has no scores.
+        TypeError
+            If `estimator` is not a classifier.
+        """
+        X, y, target, weight = self._check_input(X, y, sample_weight)
+        check_choice("method", self.method, _METHODS)
+        check_choice("ensemble", str(self.ensemble), {"auto", "True", "False"})
+        method = find_response(self.estimator, (DECISION, PROBA))
+        routed = self._route(sample_weight, params)
+        calibrator = LabelCalibrator(self.method, shrinkage=self.shrinkage)
+        if self._keeps_folds():
+            folds, scores, fitted = self._fit_folds(
+                X, y, target, method, routed, self.random_state
+            )
+            rows, scores = np.concatenate(folds), np.concatenate(scores)
+            self.estimators_ = fitted
+            self._keep(target, fitted[0])
+        else:
+            rows, scores = self._held_out_scores(
+                X, y, target, method, routed, self.random_state
+            )
+            self._fit_estimator(X, y, target, routed)
+            self.estimators_ = [self.__dict__.pop("estimator_")]
+        self._log_odds = _LogOdds(method, scores)
+        self.calibrator_ = calibrator.fit(
+            self._log_odds.of(scores),
+            with_missing(target.values[rows]),
+            None if weight is None else weight[rows],
+        )
+        return self
+
+    def _keeps_folds(self):
+        if self._is_prefit():
+            return False
+        if self.ensemble == "auto":
+            return not isinstance(self.estimator, FrozenEstimator)
+        return bool(self.ensemble)
+
+    def _label_probabilities(self, X):
+        """Return the mean calibrated probability of each label."""
+        check_is_fitted(self)
+        total_proba = 0.0
+        for estimator in self.estimators_:
+            scores = label_scores(estimator, X, self._log_odds.method, self._n_labels)
+            log_odds = self._log_odds.of(scores)
+            total_proba = total_proba + expit(self.calibrator_.transform(log_odds))
+        return total_proba / len(self.estimators_)
+
+    def predict_proba(self, X):
+        """Return calibrated probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        proba : ndarray of float64, shape (n_samples, n_labels) or (n_samples, 2)
+            That each label is 1, or of each class of a 1-D target.
+        """
+        proba = self._label_probabilities(X)
+        return np.hstack([1 - proba, proba]) if self._target.kind == BINARY else proba
+
+    def predict(self, X):
+        """Decide where the calibrated probability is above 0.5.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        y : ndarray or sparse matrix of shape (n_samples,) or (n_samples, n_labels)
+            In the form of the fitted `y`.
+        """
+        return self._as_target(self._label_probabilities(X) > 0.5)
+
+
+# --------------------------------------------------------------------------
+# Other base rates
+
+
+def _check_prior(name, prior, n_columns, *, exclusive):
+    prior = np.asarray(prior, dtype=np.float64)
+    if prior.shape not in ((), (n_columns,)):
+        raise ValueError(
+            f"{name} has shape {prior.shape}, expected a number or ({n_columns},)."
+        )
+    if not ((prior > 0) & (prior < 1)).all():
+        raise ValueError(f"{name} must lie in (0, 1).")
+    if exclusive and not np.isclose(prior.sum(), 1):
+        raise ValueError(f"{name} must sum to 1: the classes exclude each other.")
+    return np.broadcast_to(prior, (n_columns,))
+
+
+def _shifted(proba, prior, new_prior, exclusive):
+    there = proba * (new_prior / prior)
+    if exclusive:
+        return there / there.sum(axis=1, keepdims=True)
+    return there / (there + (1 - proba) * ((1 - new_prior) / (1 - prior)))
+
+
+def prior_shift(y_proba, prior, new_prior, *, exclusive=False):
+    """Move probabilities to other base rates.
+
+    Where only the base rates differ between training and deployment, not what the
+    positives and the negatives look like, Bayes' rule tells the new probabilities.
+
+    Parameters
+    ----------
+    y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
+        Honest probabilities at the old base rates.
+    prior : float or array-like of shape (n_labels,)
+        The old base rates, of the rows that trained the model.
+    new_prior : float or array-like of shape (n_labels,)
+        The new ones.
+    exclusive : bool, default=False
+        Whether the columns are classes of which one is true, and sum to 1.
+
+    Returns
+    -------
+    proba : ndarray of float64, of the shape of `y_proba`
+        Probabilities at the new base rates.
+
+    Raises
+    ------
+    ValueError
+        If a probability is outside [0, 1], or a base rate outside (0, 1).
+
+    See Also
+    --------
+    estimate_prior : Base rates that nobody knows.
+
+    References
+    ----------
+    .. [1] Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001.
+    .. [2] Saerens, Latinne, Decaestecker, "Adjusting the Outputs of a Classifier to New
+       a Priori Probabilities", Neural Computation 2002.
+
+    Examples
+    --------
+    >>> from skimbalance.calibration import prior_shift
+    >>> prior_shift([0.5], prior=0.5, new_prior=0.1).round(3)
+    array([0.1])
+    """
+    proba = check_probabilities(y_proba).astype(np.float64)
+    old, new = (
+        _check_prior(name, value, proba.shape[1], exclusive=exclusive)
+        for name, value in (("prior", prior), ("new_prior", new_prior))
+    )
+    return _shifted(proba, old, new, exclusive).reshape(np.shape(y_proba))
+
+
+def estimate_prior(y_proba, prior, *, exclusive=False, max_iter=1000, tol=1e-8):
+    """Estimate the base rates of unlabelled rows from their probabilities.
+
+    Expectation maximisation: the mean probability at the present base rates gives the
+    next ones. The mean of `y_proba` itself would be drawn towards the old base rates.
+
+    Parameters
+    ----------
+    y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
+        Honest probabilities at the old base rates, of rows of the new population.
+    prior : float or array-like of shape (n_labels,)
+        The old base rates, of the rows that trained the model.
+    exclusive : bool, default=False
+        Whether the columns are classes of which one is true, and sum to 1.
+    max_iter : int, default=1000
+        Most iterations.
+    tol : float, default=1e-8
+        Ends when no base rate moves by more.
+
+    Returns
+    -------
+    new_prior : ndarray of float64, shape (n_labels,)
+        Between 0 and 1. From a few rows it is rough: its standard error is that of the
+        share of positives at best.
+
+    Raises
+    ------
+    ValueError
+        If a probability is outside [0, 1], or a base rate outside (0, 1).
+
+    See Also
+    --------
+    prior_shift : Probabilities at these base rates.
+
+    References
+    ----------
+    .. [1] Saerens, Latinne, Decaestecker, "Adjusting the Outputs of a Classifier to New
+       a Priori Probabilities", Neural Computation 2002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.calibration import estimate_prior
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.random(5000) < 0.1
+    >>> x = rng.normal(size=5000) + 2 * y
+    >>> proba_at_one_half = 1 / (1 + np.exp(2 - 2 * x))
+    >>> estimate_prior(proba_at_one_half, prior=0.5).round(1)
+    array([0.1])
+    """
+    check_interval("max_iter", max_iter, 1)
+    check_interval("tol", tol, 0)
+    proba = check_probabilities(y_proba).astype(np.float64)
+    old = _check_prior("prior", prior, proba.shape[1], exclusive=exclusive)
+    new = old
+    for _ in range(int(max_iter)):
+        before, new = new, _shifted(proba, old, new, exclusive).mean(axis=0)
+        if np.abs(new - before).max() <= tol:
+            break
+    return new

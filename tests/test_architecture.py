@@ -12,6 +12,9 @@ import skimbalance
 ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
     "_base": 0,
+    "_columns": 0,
+    "_response": 0,
+    "_sigmoid": 0,
     "_validation": 0,
     "_stratification": 1,
     "losses": 1,
@@ -24,10 +27,11 @@ LEVELS = {
     "over_sampling": 2,
     "under_sampling": 2,
     "displays": 2,
-    "_net": 3,
-    "thresholds": 3,
-    "calibration": 3,
-    "neural_network": 4,
+    "_meta": 3,
+    "_net": 4,
+    "thresholds": 4,
+    "calibration": 4,
+    "neural_network": 5,
 }
 MAY_IMPORT = {
     "torch": {"losses", "modules", "_net", "neural_network"},

@@ -5,6 +5,8 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics as reference
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -12,11 +14,25 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from skimbalance.metrics import (
     UndefinedLabelWarning,
+    calibration_error,
+    coverage_error,
     decision_ratio,
     get_scorer,
     get_scorer_names,
+    label_frequency_report,
+    label_propensity,
+    label_ranking_average_precision_score,
+    label_report,
     multilabel_average_precision_score,
+    multilabel_brier_score_loss,
+    multilabel_fbeta_score,
+    multilabel_log_loss,
+    multilabel_roc_auc_score,
+    ndcg_at_k,
+    precision_at_k,
     probability_ratio,
+    propensity_scored_precision_at_k,
+    recall_at_k,
 )
 
 
@@ -31,7 +47,7 @@ def scored_labels(draw):
     return Y, rng.integers(0, draw(st.integers(1, 30)), size=(n, k)).astype(float), rng
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(scored_labels())
 def test_average_precision_equals_scikit_learn(case):
     Y, S, rng = case
@@ -122,14 +138,16 @@ def test_ratios_by_hand():
     assert np.isnan(probability_ratio(np.zeros((2, 1)), np.ones((2, 1))))
 
 
+@pytest.mark.filterwarnings("ignore::skimbalance.metrics.UndefinedLabelWarning")
 def test_scorers_take_what_scikit_learn_refuses():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(150, 4))
-    Y = (X[:, :3] + rng.normal(size=(150, 3)) > 0.5).astype(int)
+    X = rng.normal(size=(150, 6))
+    Y = (X + rng.normal(size=(150, 6)) > 0.5).astype(int)
     model = OneVsRestClassifier(LogisticRegression())
     for name in get_scorer_names():
         scores = cross_val_score(model, X, Y, scoring=get_scorer(name), cv=3)
-        assert (scores > 0.5).all()
+        low, high = (-6, 0) if name.startswith("neg_") else (0.3, 1)
+        assert ((scores > low) & (scores <= high)).all(), name
     macro = get_scorer("macro_average_precision")
     model.fit(X, Y)
     expected = average_precision_score(Y, model.predict_proba(X))
@@ -140,6 +158,353 @@ def test_scorers_take_what_scikit_learn_refuses():
     assert macro(model, X, holes) != pytest.approx(expected)
     search = GridSearchCV(model, {"estimator__C": [0.1, 1]}, scoring=macro, cv=3)
     assert search.fit(X, sp.csr_array(Y)).best_score_ > 0.5
+
+
+AVERAGES = ("macro", "micro", "samples", "weighted", None)
+
+
+def _same(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(scored_labels())
+def test_roc_auc_equals_scikit_learn(case):
+    Y, S, rng = case
+    # A second row and column of zeros give each of both values.
+    Y, S = np.vstack([Y, np.zeros_like(Y[:1])]), np.vstack([S, S[:1]])
+    Y, S = np.hstack([Y, np.zeros_like(Y[:, :1])]), np.hstack([S, S[:, :1]])
+    Y[0, -1] = 1
+    inner = slice(0, -1)
+    for weight in (None, rng.random(len(Y)) + 0.01):
+        for average in ("macro", "micro", "weighted", None):
+            expected = reference.roc_auc_score(
+                Y, S, average=average, sample_weight=weight
+            )
+            for y in (Y, sp.csr_array(Y)):
+                found = multilabel_roc_auc_score(
+                    y, S, average=average, sample_weight=weight
+                )
+                _same(found, expected)
+    rows = Y[inner].sum(axis=1) < Y.shape[1]
+    rows = np.flatnonzero(rows)
+    if len(rows):
+        expected = reference.roc_auc_score(Y[rows], S[rows], average="samples")
+        _same(multilabel_roc_auc_score(Y[rows], S[rows], average="samples"), expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(scored_labels(), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
+def test_f_beta_equals_scikit_learn(case, beta):
+    Y, S, rng = case
+    D = (np.median(S) < S).astype(int)
+    for weight in (None, rng.random(len(Y)) + 0.01):
+        for average in AVERAGES:
+            expected = reference.fbeta_score(
+                Y,
+                D,
+                beta=beta,
+                average=average,
+                sample_weight=weight,
+                zero_division=0.0,
+            )
+            for y, d in ((Y, D), (sp.csr_array(Y), sp.csr_array(D))):
+                found = multilabel_fbeta_score(
+                    y,
+                    d,
+                    beta=beta,
+                    average=average,
+                    sample_weight=weight,
+                    undefined=0.0,
+                )
+                _same(found, expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(scored_labels())
+def test_losses_of_probabilities_equal_scikit_learn(case):
+    Y, S, rng = case
+    P = S / 30
+    for weight in (None, rng.random(len(Y)) + 0.01):
+        columns = [
+            [
+                reference.log_loss(y, p, sample_weight=weight, labels=[0, 1]),
+                np.average((y - p) ** 2, weights=weight),
+            ]
+            for y, p in zip(Y.T, P.T, strict=True)
+        ]
+        for score, each in zip(
+            (multilabel_log_loss, multilabel_brier_score_loss),
+            np.transpose(columns),
+            strict=True,
+        ):
+            for y in (Y, sp.csr_array(Y)):
+                _same(score(y, P, average=None, sample_weight=weight), each)
+                for average in ("macro", "micro", "samples"):
+                    found = score(y, P, average=average, sample_weight=weight)
+                    _same(found, each.mean())
+
+
+def test_log_loss_of_certain_float32_probabilities_is_finite():
+    Y, P = np.array([[1], [0]]), np.array([[0], [1]], dtype=np.float32)
+    expected = reference.log_loss(Y[:, 0], P[:, 0])
+    assert multilabel_log_loss(Y, P) == pytest.approx(expected)
+
+
+PER_LABEL = {
+    "average precision": multilabel_average_precision_score,
+    "ROC AUC": multilabel_roc_auc_score,
+    "F1": lambda y, s, **o: multilabel_fbeta_score(y, s > 0.5, **o),
+    "log-loss": multilabel_log_loss,
+    "Brier": multilabel_brier_score_loss,
+    "calibration": calibration_error,
+}
+each_score = pytest.mark.parametrize("score", PER_LABEL.values(), ids=PER_LABEL)
+
+
+@each_score
+@pytest.mark.filterwarnings("ignore::skimbalance.metrics.UndefinedLabelWarning")
+def test_a_missing_label_is_a_cell_that_is_not_there(score):
+    rng = np.random.default_rng(0)
+    Y = (rng.random((80, 3)) < 0.4).astype(float)
+    P, W = rng.random(Y.shape), rng.random(len(Y))
+    missing = rng.random(Y.shape) < 0.3
+    holes = np.where(missing, np.nan, Y)
+    for weight in (None, W):
+        kept = [~missing[:, k] for k in range(3)]
+        each = [
+            score(
+                Y[rows, k],
+                P[rows, k],
+                sample_weight=None if weight is None else weight[rows],
+            )
+            for k, rows in enumerate(kept)
+        ]
+        for y in (holes, sp.csr_array(holes)):
+            _same(score(y, P, average=None, sample_weight=weight), each)
+            _same(score(y, P, sample_weight=weight), np.mean(each))
+    cells = np.where(missing, 0.0, np.repeat(W[:, None], 3, axis=1))
+    for average in ("macro", "micro", "samples", "weighted", None):
+        by_cell = score(Y, P, average=average, sample_weight=cells)
+        by_hole = score(holes, P, average=average, sample_weight=cells)
+        _same(by_cell, by_hole)
+    excess = sp.csr_array(cells - 1)
+    _same(score(Y, P, sample_weight=excess), score(Y, P, sample_weight=cells))
+
+
+@each_score
+def test_undefined_labels_are_counted_once(score):
+    Y = np.full((6, 3), np.nan)
+    Y[:, 0] = [0, 1, 0, 1, 1, 0]
+    P = np.full(Y.shape, 0.25)
+    P[:, 0] = [0.1, 0.8, 0.3, 0.9, 0.4, 0.6]
+    alone = score(Y[:, 0], P[:, 0])
+    with pytest.warns(UndefinedLabelWarning, match="2 of 3 labels") as caught:
+        _same(score(Y, P), alone)
+    assert len(caught) == 1
+    assert np.isnan(score(Y, P, undefined="nan"))
+    _same(score(Y, P, undefined=0.0), alone / 3)
+
+
+def _error_by_hand(y, p, n_bins):
+    """Calibration error of bins of equal size, where no value is tied."""
+    parts = np.array_split(np.argsort(p), n_bins)
+    gaps = [abs(y[part].mean() - p[part].mean()) for part in parts]
+    return np.array(gaps)
+
+
+def test_calibration_error_by_hand():
+    rng = np.random.default_rng(0)
+    Y, P = (rng.random((100, 2)) < 0.3).astype(int), rng.random((100, 2))
+    gaps = [_error_by_hand(Y[:, k], P[:, k], 10) for k in range(2)]
+    _same(calibration_error(Y, P, average=None), [g.mean() for g in gaps])
+    squared = [np.sqrt((g**2).mean()) for g in gaps]
+    _same(calibration_error(Y, P, norm="l2"), np.mean(squared))
+    _same(calibration_error(Y, P, norm="max"), np.mean([g.max() for g in gaps]))
+    pooled = _error_by_hand(Y.ravel(), P.ravel(), 10).mean()
+    _same(calibration_error(Y, P, average="micro"), pooled)
+    by_width = 0.0
+    bins = np.minimum((P[:, 0] * 5).astype(int), 4)
+    for b in range(5):
+        rows = bins == b
+        by_width += rows.mean() * abs(Y[rows, 0].mean() - P[rows, 0].mean())
+    found = calibration_error(Y[:, 0], P[:, 0], n_bins=5, strategy="uniform")
+    _same(found, by_width)
+
+
+def test_equal_probabilities_share_a_bin():
+    """Else the order of the rows would tell: 0 below, 1 above."""
+    Y = np.repeat([0, 1], 50)
+    assert calibration_error(Y, np.full(100, 0.5)) == 0
+    assert calibration_error(Y[::-1], np.full(100, 0.5)) == 0
+
+
+@st.composite
+def ranked_rows(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, k = draw(st.integers(1, 8)), draw(st.integers(2, 7))
+    Y = (rng.random((n, k)) < 0.5).astype(int)
+    return Y, rng.integers(0, draw(st.integers(1, 12)), (n, k)) / 10, rng
+
+
+@settings(max_examples=60, deadline=None)
+@given(ranked_rows(), st.data())
+def test_ndcg_and_depth_equal_scikit_learn(case, data):
+    Y, S, rng = case
+    k = data.draw(st.integers(1, Y.shape[1]))
+    weight = rng.random(len(Y)) + 0.1
+    for y in (Y, sp.csr_array(Y)):
+        found = ndcg_at_k(y, S, k, undefined=0.0, sample_weight=weight)
+        _same(found, reference.ndcg_score(Y, S, k=k, sample_weight=weight))
+        found = coverage_error(y, S, undefined=0.0, sample_weight=weight)
+        _same(found, reference.coverage_error(Y, S, sample_weight=weight))
+    rows = Y.any(axis=1)
+    if rows.any():
+        expected = reference.label_ranking_average_precision_score(Y[rows], S[rows])
+        _same(label_ranking_average_precision_score(Y[rows], S[rows]), expected)
+
+
+def _mean_over_orders(y, s, k, rng, count):
+    """Average of a count in the top k over random orders of tied scores."""
+    total = 0.0
+    for _ in range(3000):
+        order = np.lexsort((rng.random(len(s)), -s))
+        total += count(y[order[:k]])
+    return total / 3000
+
+
+def test_precision_and_recall_at_k_are_means_over_the_orders_of_ties():
+    rng = np.random.default_rng(0)
+    Y, S = np.array([[1, 0, 1, 0, 1]]), np.array([[0.9, 0.5, 0.5, 0.5, 0.1]])
+    for k in range(1, 6):
+        hits = _mean_over_orders(Y[0], S[0], k, rng, np.sum)
+        assert precision_at_k(Y, S, k) == pytest.approx(hits / k, abs=0.03)
+        assert recall_at_k(Y, S, k) == pytest.approx(hits / 3, abs=0.03)
+
+
+def test_a_missing_label_is_not_in_the_ranking():
+    Y = np.array([[1, np.nan, 0], [np.nan, np.nan, 1]])
+    S = np.array([[0.5, 0.9, 0.1], [0.9, 0.8, 0.1]])
+    for y in (Y, sp.csr_array(Y)):
+        assert precision_at_k(y, S, 1) == 1.0
+        assert precision_at_k(y, S, 2) == 0.75
+        assert recall_at_k(y, S, 1) == ndcg_at_k(y, S, 1) == 1.0
+        assert coverage_error(y, S) == 1.0
+
+
+def test_rows_without_true_labels_are_left_out():
+    Y, S = [[0, 0], [0, 1]], [[0.1, 0.2], [0.1, 0.2]]
+    for score in (recall_at_k, ndcg_at_k):
+        with pytest.warns(UndefinedLabelWarning, match="1 of 2 rows"):
+            assert score(Y, S, 1) == 1.0
+        assert score(Y, S, 1, undefined=0.0) == 0.5
+    assert precision_at_k(Y, S, 1) == 0.5
+
+
+def test_propensity_scored_precision_by_hand():
+    """Jain et al.: (1 / k) sum y / p over the best that any ranking reaches."""
+    Y = np.array([[1, 0, 1], [0, 1, 1]])
+    S = np.array([[0.9, 0.8, 0.1], [0.1, 0.2, 0.7]])
+    p = np.array([1, 0.5, 0.25])
+    # First row: the top one is label 0, worth 1 of 4; second: label 2, worth 4 of 4.
+    found = propensity_scored_precision_at_k(Y, S, 1, propensity=p)
+    assert found == pytest.approx((1 + 4) / (4 + 4))
+    # Two places: 0 and 1 (1 of 5), 2 and 1 (6 of 6); weights 3 and 1.
+    found = propensity_scored_precision_at_k(
+        Y, S, 2, propensity=p, sample_weight=[3, 1]
+    )
+    assert found == pytest.approx((3 * 1 + 6) / (3 * 5 + 6))
+    same = propensity_scored_precision_at_k(Y, S, 1, propensity=np.ones(3))
+    assert same == pytest.approx(precision_at_k(Y, S, 1))
+    assert np.isnan(propensity_scored_precision_at_k(np.zeros((2, 3)), S, 1))
+
+
+def test_propensity_by_the_formula():
+    Y = (np.arange(1000)[:, None] < [500, 5]).astype(int)
+    scale = (np.log(1000) - 1) * 2.5**0.55
+    expected = [1 / (1 + scale * np.exp(-0.55 * np.log(n + 1.5))) for n in (500, 5)]
+    _same(label_propensity(Y), expected)
+
+
+def test_frequency_report_by_hand():
+    rng = np.random.default_rng(0)
+    Y_train = np.arange(500)[:, None] < [200, 50, 40, 5]
+    Y = (rng.random((300, 4)) < [0.4, 0.1, 0.1, 0.0]).astype(int)
+    P = rng.random(Y.shape)
+    report = label_frequency_report(Y, P, y_train=Y_train, threshold=[0.5, 0.9, 0.9, 1])
+    assert [report[g]["n_labels"] for g in ("head", "medium", "tail")] == [1, 2, 1]
+    each = reference.average_precision_score(Y[:, :3], P[:, :3], average=None)
+    assert report["medium"]["average_precision"] == pytest.approx(each[1:].mean())
+    assert report["all"]["average_precision"] == pytest.approx(each.mean())
+    assert report["all"]["n_undefined"] == report["tail"]["n_undefined"] == 1
+    assert np.isnan(report["tail"]["f1"])
+    decided = P[:, 1:3] > 0.9
+    f1 = reference.f1_score(Y[:, 1:3], decided, average="macro")
+    assert report["medium"]["f1"] == pytest.approx(f1)
+    ratio = decided.sum() / Y[:, 1:3].sum()
+    assert report["medium"]["decision_ratio"] == pytest.approx(ratio)
+    assert report["head"]["probability_ratio"] == pytest.approx(
+        P[:, 0].sum() / Y[:, 0].sum()
+    )
+    assert np.isnan(label_frequency_report(Y, 2 * P)["all"]["probability_ratio"])
+
+
+def test_label_report_names_labels_and_bounds_the_precision():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    Y = (rng.random((400, 2)) < [0.5, 0.02]).astype(int)
+    P = np.clip(0.4 * Y + 0.6 * rng.random(Y.shape), 0, 1)
+    frame = pd.DataFrame(Y, columns=["often", "rare"])
+    report = label_report(frame, P, random_state=0, n_bootstraps=300)
+    assert list(report["label"]) == ["often", "rare"]
+    low, high = report["average_precision_low"], report["average_precision_high"]
+    assert (low < report["average_precision"]).all()
+    assert (report["average_precision"] < high).all()
+    assert high[1] - low[1] > 2 * (high[0] - low[0])
+    again = label_report(sp.csr_array(Y), P, random_state=0, n_bootstraps=300)
+    _same(again["average_precision_low"], low)
+    assert pd.DataFrame(report).shape == (2, 9)
+
+
+def test_bootstrap_interval_agrees_with_resampled_rows():
+    rng = np.random.default_rng(0)
+    y = (rng.random(300) < 0.2).astype(int)
+    s = np.round(y + rng.normal(size=300), 1)
+    report = label_report(y, s, n_bootstraps=4000, random_state=0)
+    values = []
+    for _ in range(2000):
+        rows = rng.integers(0, 300, 300)
+        values.append(average_precision_score(y[rows], s[rows]))
+    expected = np.quantile(values, [0.025, 0.975])
+    found = [report["average_precision_low"][0], report["average_precision_high"][0]]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_scorers_read_the_list_of_arrays_of_a_forest():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    Y = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5, np.zeros(80)]).astype(int)
+    model = RandomForestClassifier(10, random_state=0).fit(X[:40], Y[:40])
+    with pytest.warns(UndefinedLabelWarning, match="1 of 3"):
+        found = get_scorer("macro_average_precision")(model, X[40:], Y[40:])
+    proba = np.column_stack([p[:, 1] for p in model.predict_proba(X[40:])[:2]])
+    assert found == pytest.approx(average_precision_score(Y[40:, :2], proba))
+
+
+def test_scorers_take_options_and_any_k():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    Y = (X > 0.3).astype(int)
+    model = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    found = get_scorer("precision_at_2")(model, X, Y)
+    assert found == pytest.approx(precision_at_k(Y, model.decision_function(X), 2))
+    found = get_scorer("macro_f1", beta=2)(model, X, Y)
+    assert found == pytest.approx(multilabel_fbeta_score(Y, model.predict(X), beta=2))
+    with pytest.raises(ValueError, match="not an option"):
+        get_scorer("macro_f1", betta=2)
+    binary = LogisticRegression().fit(X, Y[:, 0])
+    found = get_scorer("macro_average_precision")(binary, X, Y[:, 0])
+    assert found == pytest.approx(average_precision_score(Y[:, 0], X[:, 0]), abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +521,25 @@ def test_scorers_take_what_scikit_learn_refuses():
         (lambda: multilabel_average_precision_score([[2]], [[1]]), "the value 2"),
         (lambda: probability_ratio([[1]], [[1]], average="macro"), "macro"),
         (lambda: get_scorer("macro_average_precisoin"), "Did you mean"),
+        (lambda: precision_at_k([[1, 0]], [[1, 0]], 3), "number of labels, 2"),
+        (lambda: precision_at_k([[1, 0]], [[1, 0]], 0), "k=0"),
+        (lambda: multilabel_log_loss([[1]], [[1.5]]), "between 0 and 1"),
+        (lambda: multilabel_fbeta_score([[1]], [[0.5]]), "0.5"),
+        (lambda: multilabel_fbeta_score([[1]], [[np.nan]]), "missing"),
+        (lambda: multilabel_fbeta_score([[1]], [[1]], beta=-1), "beta"),
+        (lambda: calibration_error([[1]], [[1]], n_bins=0), "n_bins"),
+        (lambda: calibration_error([[1]], [[1]], strategy="mass"), "strategy"),
+        (lambda: calibration_error([[1]], [[1]], norm="l3"), "norm"),
+        (lambda: label_propensity([[1]], a=-1), "a=-1"),
+        (
+            lambda: propensity_scored_precision_at_k([[1]], [[1]], 1, propensity=[2]),
+            "propensity",
+        ),
+        (lambda: label_frequency_report([[1]], [[1]], bounds=(9, 1)), "bounds"),
+        (lambda: label_frequency_report([[1]], [[1]], y_train=[[1, 1]]), "y_train"),
+        (lambda: label_report([[1]], [[1]], threshold=[0.5, 0.5]), "threshold"),
+        (lambda: label_report([[1]], [[1]], label_names=["a", "b"]), "label_names"),
+        (lambda: label_report([[1]], [[1]], n_bootstraps=0), "n_bootstraps"),
     ],
 )
 def test_bad_input(call, message):

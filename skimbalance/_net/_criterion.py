@@ -105,8 +105,6 @@ class PointwiseCriterion(_LabelCriterion):
 class SetCriterion(_LabelCriterion):
     """The labels of a row together: cells have a mask, rows have weights."""
 
-    sums_rows = False
-
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
         outside, divisor = None, len(scores) * self.mean_weight
@@ -122,6 +120,27 @@ class SetCriterion(_LabelCriterion):
         if outside is not None:
             value = value * outside
         return value.sum() / divisor
+
+
+def loss_of_members(criterion, scores, labels, weight):
+    """Return the mean of the members' losses on one batch.
+
+    Parameters
+    ----------
+    criterion : ClassCriterion, PointwiseCriterion or SetCriterion
+    scores : Tensor of shape (n_samples, n_members, n_outputs)
+    labels, weight : Tensor or None
+        What each member is compared with.
+    """
+    n_members = scores.shape[1]
+    if not criterion.sums_rows:
+        members = scores.unbind(1)
+        return sum(criterion(one, labels, weight) for one in members) / n_members
+    labels, weight = (
+        None if part is None else torch.cat([part] * n_members)
+        for part in (labels, weight)
+    )
+    return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
 
 
 def criterion_of(loss):

@@ -284,6 +284,11 @@ class Batches:
         self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
         self.accumulate, self.part = accumulate, part
         n_batches = -(-len(rows) // batch_size)
+        if len(rows) // n_batches < part[1]:
+            raise ValueError(
+                f"batch_size={batch_size} is too small: each of {part[1]} processes "
+                "needs a row of every batch."
+            )
         self.bounds = -(-np.arange(n_batches + 1) * len(rows) // n_batches)
 
     def __len__(self):

@@ -19,12 +19,14 @@ from skimbalance._base import (
 )
 from skimbalance._net import (
     Batches,
+    Checkpoint,
     KeepBest,
     MemberModule,
     Net,
     ScoreModule,
     copy_state,
     criterion_of,
+    fingerprint,
     seeded,
 )
 from skimbalance._stratification import positives, stratify
@@ -41,6 +43,7 @@ from skimbalance._validation import (
 )
 from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
+from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
@@ -50,10 +53,12 @@ from skimbalance.neural_network._parameters import (
     check_threshold,
     check_top_k,
     check_training_params,
+    find_device,
     is_tiny,
+    make_step,
+    moves_data,
     optimizer_params,
     resolve_batch_size,
-    resolve_device,
     resolve_loss,
     resolve_precision,
 )
@@ -193,7 +198,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _check_params(self, target):
         check_training_params(self)
         check_net_params(self.net_params)
-        check_threshold(self.threshold, target.kind, target.n_outputs)
+        self._check_threshold(target.kind, target.n_outputs)
         check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
@@ -207,7 +212,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self.optimizer,
             self.optimizer_params,
             self.weight_decay,
-            resolve_device(self.device),
+            find_device(self),
         )
         if target.kind == MULTICLASS and self.label_weight is not None:
             raise ValueError(
@@ -252,22 +257,61 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return self._encode(X_val, target, sample_weight_val, y_val, reset=False)
 
     def _fit(self, rows, held_out, target, groups):
-        rng = _generator(self.random_state)
-        seed = rng.randint(np.iinfo(np.int32).max)
+        checkpoint = self._open_checkpoint()
+        seed = None if checkpoint is None else checkpoint.seed
+        if seed is None:
+            seed = _draw_seed(_generator(self.random_state))
+        rng = np.random.RandomState(seed)
         vars(self).pop("_rng", None)
         counts = all_counts = _count(target, rows)
         if held_out is None and self._holds_out(len(rows)):
             rows, held_out = self._split(rows, target, groups, rng)
             pairs = zip(all_counts, _count(target, held_out), strict=True)
             counts = tuple(np.maximum(total - held, 0.0) for total, held in pairs)
+        if held_out is None and reads_held_out_rows(self.threshold):
+            raise ValueError(
+                f"threshold={self.threshold!r} takes its cuts from held-out rows, and "
+                f"there are none among {len(rows)} rows: pass X_val and y_val, set "
+                "early_stopping=True, or wrap the estimator in "
+                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+            )
         previous = self._net_to_continue(target)
         self._set_head(self._make_head(target, counts, all_counts), target, rows)
         _warn_constant(self._head.trained)
         if self._head.trained.any():
             with seeded(seed, self.device_):
                 self.net_ = previous or self._make_net(rows)
-                self._train(rows, held_out, counts)
+                if checkpoint is not None:
+                    checkpoint.seed = seed
+                    checkpoint.about = self._identity(rows, held_out)
+                self._train(rows, held_out, counts, checkpoint)
         return self
+
+    def _open_checkpoint(self):
+        """Return what saves the epochs, with what an earlier run has saved, or None."""
+        if self.checkpoint is None:
+            return None
+        return Checkpoint(self.checkpoint, self.resume)
+
+    def _identity(self, rows, held_out):
+        """Return what a run has in common with one that may resume it."""
+        sizes = [
+            tuple(value.shape) for value in self.net_.module_.state_dict().values()
+        ]
+        return {
+            "loss": repr(self._head.loss),
+            "optimizer": self.optimizer.__name__,
+            "batch_size": self.net_.batch_size,
+            "precision": self.precision,
+            "sizes of the weights": sizes,
+            "number of training rows": len(rows),
+            "number of held-out rows": 0 if held_out is None else len(held_out),
+            "fingerprint of X": fingerprint(rows.X),
+            "fingerprint of the label counts": fingerprint(self.prior_),
+        }
+
+    def _check_threshold(self, kind, n_outputs):
+        check_threshold(self.threshold, self.threshold_params, kind, n_outputs)
 
     def _holds_out(self, n_rows):
         if self.early_stopping == "auto":
@@ -343,7 +387,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if target.kind != MULTICLASS:
             self.n_labels_ = target.n_outputs
             self._share_without_label = _share_without_label(rows)
-        self.device_ = resolve_device(self.device)
+        self.device_ = find_device(self)
         self._dtype = resolve_precision(self.precision, rows.X, self.device_)
         self.scaler_ = self._fit_scaler(rows)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
@@ -362,6 +406,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         optimizer = optimizer_params(
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
         )
+        step = make_step(self)
         net = Net(
             module=ScoreModule if self.n_members == 1 else MemberModule,
             module__build=build,
@@ -379,6 +424,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             iterator_train=Batches,
             iterator_train__shuffle=True,
             iterator_train__num_workers=self.num_workers,
+            iterator_train__accumulate=self.gradient_accumulation,
+            iterator_train__part=step.part,
             iterator_valid=Batches,
             train_split=None,
             callbacks=copy.deepcopy(self.callbacks),
@@ -387,9 +434,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),
         ).initialize()
+        net.step = step
         few = self._as_read(rows.at(rows.index[:2]), net)
         next(net.raw_scores(few, len(few)))  # a module that does not fit fails here
         self._net_shape = shape
+        if self.compile:
+            net.compile_module()
         return net
 
     def _initial_bias(self):
@@ -401,19 +451,25 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         bias = np.asarray(self.init_bias, dtype=np.float64)
         return np.broadcast_to(bias, (self._head.n_outputs,)).copy()
 
-    def _as_read(self, rows, net=None):
+    def _as_read(self, rows, net=None, moves=False):
         """Return encoded rows as the net reads them."""
-        net = net or self.net_
-        return rows.row_set(self._dtype, self.device_, self.scaler_, net.reads_sparse)
+        keep_sparse = (net or self.net_).reads_sparse
+        return rows.row_set(self._dtype, self.device_, self.scaler_, keep_sparse, moves)
 
-    def _train(self, rows, held_out, counts):
+    def _as_trained_on(self, rows):
+        """Return encoded rows as the net reads them, moved to it if that pays."""
+        moves = moves_data(self.data_device, self.device_, rows.n_bytes)
+        return self._as_read(rows, moves=moves)
+
+    def _train(self, rows, held_out, counts, checkpoint):
         self._reweigh(rows, counts)
         watched = score = patience = None
         if held_out is not None:
-            watched = self._as_read(held_out)
+            watched = self._as_trained_on(held_out)
             score = self._monitor(held_out)
             patience = self.n_iter_no_change if self.early_stopping else None
-        self._run(rows, watched, int(self.max_epochs), KeepBest(score, patience))
+        keeper = KeepBest(score, patience)
+        self._run(rows, watched, int(self.max_epochs), keeper, checkpoint)
         if held_out is not None:
             self._calibrate(held_out)
 
@@ -432,10 +488,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         params = self._head.criterion_params(counts, len(rows), rows.values)
         self.net_.reweigh(copy.deepcopy(self._head.loss), params)
 
-    def _run(self, rows, watched, epochs, keeper):
+    def _run(self, rows, watched, epochs, keeper, checkpoint=None):
         if self.net_.history:
             keeper.state = copy_state(self.net_.module_)
-        self.net_.train(self._as_read(rows), watched, epochs, keeper)
+        rows = self._as_trained_on(rows)
+        self.net_.train(rows, watched, epochs, keeper, checkpoint)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
@@ -445,9 +502,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Fit what the inverse of the loss leaves over, on rows that did not train."""
         most = max(_LEAST_CALIBRATION_ROWS, _CALIBRATION_CELLS // self._head.n_outputs)
         held_out = held_out.at(held_out.index[:: -(-len(held_out) // most)])
-        raw = self.net_.raw_scores(self._as_read(held_out), len(held_out))
-        weight = held_out.taken("weight")
-        self._head.calibrate(torch.cat(list(raw)), held_out.taken("values"), weight)
+        read = self._as_trained_on(held_out)
+        raw = self.net_.raw_scores(read, len(held_out))
+        seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
+        self._head.calibrate(*seen)
+        if reads_held_out_rows(self.threshold):
+            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
 
     def _check_first_chunk(self, target, classes, label_counts):
         if classes is None and target.kind != MULTILABEL:
@@ -482,7 +542,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Return a seed for one more chunk, from a generator that goes on."""
         if not hasattr(self, "_rng"):
             self._rng = _generator(self.random_state)
-        return self._rng.randint(np.iinfo(np.int32).max)
+        return _draw_seed(self._rng)
 
     def _train_chunk(self, rows, target):
         counts = _count(target, rows)
@@ -649,10 +709,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_threshold(self.threshold, self._target.kind, self._head.n_outputs)
-        threshold = self._usable_threshold()
+        self._check_threshold(self._target.kind, self._head.n_outputs)
+        rule = self._usable_threshold(), self.threshold_params
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, threshold))
+        blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel().astype(int)
@@ -689,8 +749,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 f"{n_empty} of {labels.shape[0]} rows got no label: honest "
                 "probabilities of rare labels seldom pass a threshold of 0.5. Set "
-                "threshold to cuts that fit your metric, such as "
-                "skimbalance.thresholds.plug_in_threshold(held_out_probabilities).",
+                "threshold to a rule that fits your metric, such as 'f_beta', or wrap "
+                "the estimator in a classifier of skimbalance.thresholds.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -738,6 +798,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def __getstate__(self):
+        # Processes and their connections cannot be stored.
+        return super().__getstate__() | {"accelerator": None}
+
     def __setstate__(self, state):
         super().__setstate__(state)
         if getattr(self, "net_", None) is not None:
@@ -773,6 +837,10 @@ def _generator(random_state):
     if random_state is None:
         return np.random.RandomState()
     return check_random_state(random_state)
+
+
+def _draw_seed(rng):
+    return int(rng.randint(np.iinfo(np.int32).max))
 
 
 def _count(target, rows):

@@ -52,9 +52,17 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
-    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
+    threshold : float, array-like of shape (n_labels,) or str, default=0.5
         A label is decided where its probability exceeds it. ``"trained"`` cuts where
-        the raw score is 0, the trade-off that the weights asked for.
+        the raw score is 0, the trade-off that the weights asked for. The rules of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier`, ``"accuracy"``,
+        ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``, ``"rate"``,
+        ``"top_k"`` and ``"cardinality"``, read the held-out rows where they need rows.
+        These are few: out-of-fold cuts of the wrapper are steadier. A label that was
+        constant in training is decided by its constant, at 0.5.
+    threshold_params : dict, default=None
+        Parameters of the rule, also as ``threshold__name``: `beta`, `cost_fp`,
+        `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -74,9 +82,19 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Most passes over the training rows.
     batch_size : int or "auto", default="auto"
         ``"auto"``: all rows up to 200 rows, then a 20th of them between 32 and 256.
-    precision : {"auto", "32", "64"}, default="auto"
+    gradient_accumulation : int, default=1
+        How many batches make a step: the gradient of all their rows, in the memory of
+        one batch.
+    max_grad_norm : float, default=None
+        Cut a longer gradient, over all weights, down to this norm.
+    precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
-        on the CPU, unless they are of 32 bits.
+        on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
+        in half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
+        scales the loss.
+    compile : bool, default=False
+        Compile the module and the batch loss by `torch.compile`. Pays on large nets
+        that train for long.
     early_stopping : bool or "auto", default="auto"
         Hold out a validation part, stop when its score does not improve, and keep the
         best weights. ``"auto"`` does so for more than 200 rows.
@@ -100,16 +118,30 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         program, and average their probabilities: a deep ensemble (Lakshminarayanan,
         Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
     num_workers : int, default=0
-        Threads that gather rows ahead of the training.
+        Threads that gather rows ahead of the training. Rows on their way to a CUDA
+        device go through pinned memory.
     device : str or torch.device, default=None
         None is CUDA where there is one, else the CPU.
+    data_device : "auto", str or torch.device, default="auto"
+        Where the training data lie. ``"auto"`` moves them to a CUDA device once if they
+        take at most half of its free memory; ``"cpu"`` leaves them where they are.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
+    accelerator : accelerate.Accelerator, default=None
+        One of several processes that train together, each on its share of every batch,
+        as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
+        is stored.
+    checkpoint : str or path, default=None
+        A folder in which `fit` saves its state after every epoch.
+    resume : bool, default=False
+        Go on from the checkpoint, if there is one, with the same data and parameters: a
+        killed run ends at the same weights as an unbroken one.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same result again. The global generators of NumPy and torch
         are never touched; None draws fresh entropy.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 shows loss, score and time left: a bar on a terminal, elsewhere a line an
+        epoch.
 
     Attributes
     ----------
@@ -184,6 +216,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
+        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -200,6 +233,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
+        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -208,7 +242,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         weight_decay=None,
         max_epochs=100,
         batch_size="auto",
+        gradient_accumulation=1,
+        max_grad_norm=None,
         precision="auto",
+        compile=False,  # noqa: A002
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -218,7 +255,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         n_members=1,
         num_workers=0,
         device=None,
+        data_device="auto",
         warm_start=False,
+        accelerator=None,
+        checkpoint=None,
+        resume=False,
         random_state=None,
         verbose=0,
     ):
@@ -232,6 +273,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
+        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer
@@ -240,7 +282,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.gradient_accumulation = gradient_accumulation
+        self.max_grad_norm = max_grad_norm
         self.precision = precision
+        self.compile = compile
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -250,7 +295,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
+        self.data_device = data_device
         self.warm_start = warm_start
+        self.accelerator = accelerator
+        self.checkpoint = checkpoint
+        self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
 
@@ -292,8 +341,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         How far targets move towards the base rates; undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         Which stages undo the distortion of the training.
-    threshold : float, array-like of shape (n_labels,) or "trained", default=0.5
-        A label is decided where its probability exceeds it.
+    threshold : float, array-like of shape (n_labels,) or str, default=0.5
+        A label is decided where its probability exceeds it; or the name of a rule.
+    threshold_params : dict, default=None
+        Parameters of the rule, also as ``threshold__name``.
     init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts.
@@ -311,8 +362,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Most passes over the training rows.
     batch_size : int or "auto", default="auto"
         Rows of a batch.
-    precision : {"auto", "32", "64"}, default="auto"
+    gradient_accumulation : int, default=1
+        How many batches make a step.
+    max_grad_norm : float, default=None
+        Norm that longer gradients are cut down to.
+    precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision.
+    compile : bool, default=False
+        Compile the module and the batch loss.
     early_stopping : bool or "auto", default="auto"
         Hold out rows and keep the best weights; ``"auto"`` does above 200 rows.
     validation_fraction : float, default=0.1
@@ -333,12 +390,22 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Threads that gather rows ahead of the training.
     device : str or torch.device, default=None
         None is CUDA where there is one, else the CPU.
+    data_device : "auto", str or torch.device, default="auto"
+        Where the training data lie.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
+    accelerator : accelerate.Accelerator, default=None
+        One of several processes that train together, each on its share of every batch,
+        as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
+        is stored.
+    checkpoint : str or path, default=None
+        A folder in which `fit` saves its state after every epoch.
+    resume : bool, default=False
+        Go on from the checkpoint, if there is one.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same result again.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 shows the progress.
 
     Attributes
     ----------
@@ -393,6 +460,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
 
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
+        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -410,6 +478,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
+        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -418,7 +487,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         weight_decay=None,
         max_epochs=100,
         batch_size="auto",
+        gradient_accumulation=1,
+        max_grad_norm=None,
         precision="auto",
+        compile=False,  # noqa: A002
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -428,7 +500,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         n_members=1,
         num_workers=0,
         device=None,
+        data_device="auto",
         warm_start=False,
+        accelerator=None,
+        checkpoint=None,
+        resume=False,
         random_state=None,
         verbose=0,
     ):
@@ -443,6 +519,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
+        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer
@@ -451,7 +528,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.gradient_accumulation = gradient_accumulation
+        self.max_grad_norm = max_grad_norm
         self.precision = precision
+        self.compile = compile
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -461,7 +541,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
+        self.data_device = data_device
         self.warm_start = warm_start
+        self.accelerator = accelerator
+        self.checkpoint = checkpoint
+        self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
 

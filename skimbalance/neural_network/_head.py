@@ -22,6 +22,13 @@ from skimbalance.neural_network._calibration import (
     ShrunkClassCalibrator,
     ShrunkLabelCalibrator,
 )
+from skimbalance.neural_network._decisions import (
+    compares_labels,
+    decide_by_row,
+    learnt_cuts,
+    plain_cuts,
+    reads_held_out_rows,
+)
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
 
 _BIAS_LIMIT = 12.0
@@ -186,7 +193,7 @@ class LabelHead(_Head):
     """
 
     def _see_first(self, counts):
-        self.counts_known = counts is not None
+        self.counts_known, self.learnt = counts is not None, {}
         zeros = np.zeros(self.n_outputs)
         self._seen = (zeros, zeros) if counts is None else counts
         self._find_constants()
@@ -286,23 +293,47 @@ class LabelHead(_Head):
         """Return the probability of each label."""
         return expit(scores)
 
-    def cut(self, threshold):
+    def learn_cuts(self, rule, params, raw, values, weight):
+        """Find the cuts of a rule on rows that did not train the net."""
+        proba = self.probabilities(self.scores(raw))
+        self.learnt = {rule: learnt_cuts(rule, params, values, proba, weight)}
+
+    def cut(self, threshold, params=None):
         """Return the scores above which a label is decided.
 
         Parameters
         ----------
-        threshold : float, array-like of shape (n_labels,) or "trained"
-            On the probability; "trained" is where the raw score is 0.
+        threshold : float, array-like of shape (n_labels,) or str
+            On the probability, or a rule; "trained" is where the raw score is 0.
+        params : dict or None
+            Of the rule.
         """
-        if isinstance(threshold, str):
-            cut = self.scores(torch.zeros(1, len(self.trained)))[0]
-        else:
+        if not isinstance(threshold, str):
             cut = logit(np.broadcast_to(threshold, self.trained.shape))
+        elif threshold == "trained":
+            cut = self.scores(torch.zeros(1, len(self.trained)))[0]
+        elif reads_held_out_rows(threshold):
+            cut = logit(self._cuts_of(threshold))
+        else:
+            cut = logit(plain_cuts(threshold, params, self.prior))
         return np.where(self.trained, cut, 0.0)
 
-    def decide(self, raw, threshold):
+    def _cuts_of(self, rule):
+        if not self.trained.any():
+            return np.full(self.n_outputs, 0.5)
+        if rule not in self.learnt:
+            raise ValueError(
+                f"threshold={rule!r} takes its cuts from held-out rows in fit: fit "
+                "again after it was set."
+            )
+        return self.learnt[rule]
+
+    def decide(self, raw, threshold, params=None):
         """Return whether each label is decided."""
-        return self.scores(raw) > self.cut(threshold)
+        scores = self.scores(raw)
+        if compares_labels(threshold):
+            return decide_by_row(threshold, params, self.probabilities(scores))
+        return scores > self.cut(threshold, params)
 
 
 class ClassHead(_Head):
@@ -370,7 +401,7 @@ class ClassHead(_Head):
         """Return the probability of each class."""
         return np.exp(scores)
 
-    def decide(self, raw, threshold):
+    def decide(self, raw, threshold, params=None):  # noqa: ARG002
         """Return the index of the decided class."""
         if isinstance(threshold, str):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)

@@ -1,0 +1,920 @@
+"""Pictures of scores, probabilities, thresholds and training.
+
+scikit-learn's pattern: `from_estimator` or `from_predictions` computes the data and
+draws, `plot` draws again. Up to ten labels are drawn one by one; beyond, a band shows
+where nine of ten labels lie, and only the labels that were asked for have a line.
+"""
+
+import numpy as np
+
+from skimbalance._base import warn_undefined
+from skimbalance._columns import all_cells, iter_columns, mass_at_least, tally
+from skimbalance._response import DECISION, PROBA, find_response, label_scores
+from skimbalance._validation import (
+    MULTILABEL,
+    check_interval,
+    check_scored_labels,
+    check_target,
+    column_names,
+)
+from skimbalance.metrics._averages import averaged
+from skimbalance.metrics._scores import (
+    BINNINGS,
+    average_precision,
+    check_probable_labels,
+    reliability,
+)
+
+__all__ = [
+    "MultilabelCalibrationDisplay",
+    "MultilabelPrecisionRecallDisplay",
+    "ThresholdCurveDisplay",
+    "TrainingHistoryDisplay",
+]
+
+_FEW = 10
+_MOST_CELLS = 2**22
+_GRID = np.linspace(0, 1, 101)
+_BAND = (0.05, 0.95)
+
+
+def _check_matplotlib(name):
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            f"{name} needs matplotlib: pip install 'skimbalance[plot]'."
+        ) from error
+    return plt
+
+
+class _Display:
+    """Base: where to draw."""
+
+    def _set_axes(self, ax):
+        plt = _check_matplotlib(type(self).__name__)
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
+
+
+def _answers(estimator, X, y, methods):
+    """Return what the classifier says of each label of the rows."""
+    kind = check_target(y).kind
+    n_labels = check_target(y).n_outputs if kind == MULTILABEL else None
+    method = find_response(estimator, methods)
+    return label_scores(estimator, X, method, n_labels)
+
+
+def _binary_labels(y):
+    """Return a label matrix as it is, two classes as 0 and 1."""
+    target = check_target(y)
+    return y if target.kind == MULTILABEL else target.values
+
+
+def _names_of(y, label_names, n_labels):
+    """Return a name for each label."""
+    if label_names is None:
+        label_names = column_names(y)
+    if label_names is None:
+        label_names = [f"label {k}" for k in range(n_labels)]
+    if len(label_names) != n_labels:
+        raise ValueError(
+            f"label_names has {len(label_names)} names for {n_labels} labels."
+        )
+    return [str(name) for name in label_names]
+
+
+def _drawn_labels(labels, n_labels):
+    """Return the indices of the labels that get a line of their own."""
+    if labels is None:
+        return range(n_labels) if 1 < n_labels <= _FEW else range(0)
+    labels = [int(k) for k in labels]
+    if not all(0 <= k < n_labels for k in labels):
+        raise ValueError(
+            f"labels={labels!r} must be column numbers below {n_labels}, the number of "
+            "labels."
+        )
+    return labels
+
+
+def _spread(curves):
+    """Return the mean of the curves, and the two that hold nine of ten."""
+    mean = np.nanmean(curves, axis=0)
+    return mean, *np.nanquantile(curves, _BAND, axis=0)
+
+
+def _without_positives(n_left_out, n_labels):
+    if n_left_out == n_labels:
+        raise ValueError("y_true has no positive label: there is nothing to draw.")
+    if n_left_out:
+        warn_undefined(
+            f"{n_left_out} of {n_labels} labels have no observed positive; they are "
+            "left out.",
+            stacklevel=5,
+        )
+
+
+def _precision_at(recall, target, score, weight):
+    """Return the precision where each recall is first reached."""
+    _, hits, decided = tally(target, score, weight)
+    # From the highest score downwards, as the recall grows.
+    hits, decided = hits[::-1], decided[::-1]
+    place = np.searchsorted(hits, recall * hits[-1] * (1 - 1e-12))
+    return (hits / np.maximum(decided, np.finfo(float).tiny))[place]
+
+
+class MultilabelPrecisionRecallDisplay(_Display):
+    """Precision against recall: mean over labels, all cells together, chosen labels.
+
+    Use `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    recall : ndarray of shape (n_points,)
+        Where the curves are evaluated.
+
+    macro : ndarray of shape (n_points,)
+        Mean precision of the labels.
+
+    low, high : ndarray of shape (n_points,)
+        Between them lie nine of ten labels.
+
+    micro : ndarray of shape (n_points,)
+        Precision over all cells.
+
+    label_curves : dict of str to ndarray of shape (n_points,)
+        Precision of single labels.
+
+    average_precision : dict of str to float
+        Of ``"macro"``, ``"micro"`` and the single labels.
+
+    n_labels : int
+        Number of labels behind the mean.
+
+    Attributes
+    ----------
+    line_ : matplotlib Artist
+        The macro curve.
+
+    ax_ : matplotlib Axes
+        Axes with the curves.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    sklearn.metrics.PrecisionRecallDisplay : Of one label.
+
+    References
+    ----------
+    .. [1] Saito, Rehmsmeier, "The Precision-Recall Plot Is More Informative than the
+       ROC Plot When Evaluating Binary Classifiers on Imbalanced Datasets", PLOS ONE
+       2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.displays import MultilabelPrecisionRecallDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> Y = (rng.random((500, 3)) < [0.3, 0.1, 0.02]).astype(int)
+    >>> display = MultilabelPrecisionRecallDisplay.from_predictions(
+    ...     Y, Y + rng.normal(size=Y.shape))
+    >>> display.ax_.get_xlabel()
+    'Recall'
+    """
+
+    def __init__(
+        self,
+        *,
+        recall,
+        macro,
+        low,
+        high,
+        micro,
+        label_curves,
+        average_precision,
+        n_labels,
+    ):
+        self.recall = recall
+        self.macro = macro
+        self.low = low
+        self.high = high
+        self.micro = micro
+        self.label_curves = label_curves
+        self.average_precision = average_precision
+        self.n_labels = n_labels
+
+    def plot(self, ax=None):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : MultilabelPrecisionRecallDisplay
+            This object, with its artists.
+        """
+        ax, of = self._set_axes(ax), self.average_precision
+        for name, precision in self.label_curves.items():
+            label = f"{name} (AP {of[name]:.2f})"
+            ax.plot(self.recall, precision, lw=1, alpha=0.7, label=label)
+        if self.n_labels > len(self.label_curves):
+            label = f"90 % of {self.n_labels:,} labels"
+            ax.fill_between(
+                self.recall, self.low, self.high, color="0.85", lw=0, label=label
+            )
+        (self.line_,) = ax.plot(
+            self.recall, self.macro, "k", lw=2.5, label=f"macro (AP {of['macro']:.2f})"
+        )
+        label = f"micro (AP {of['micro']:.2f})"
+        ax.plot(self.recall, self.micro, "k--", lw=1.5, label=label)
+        ax.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1), ylim=(0, 1.02))
+        ax.legend(fontsize="small", loc="best")
+        return self
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true,
+        y_score,
+        *,
+        labels=None,
+        label_names=None,
+        sample_weight=None,
+        ax=None,
+    ):
+        """Draw the curves of scores.
+
+        Parameters
+        ----------
+        y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or \
+                (n_samples,)
+            0, 1 and NaN for a missing label, which is left out.
+        y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
+            Probabilities or any scores that rank.
+        labels : array-like of int, shape (n_chosen,), default=None
+            Columns that get a line of their own. None draws all up to ten, else none.
+        label_names : array-like of str, shape (n_labels,), default=None
+            None takes the columns of a data frame, or numbers.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or cells.
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : MultilabelPrecisionRecallDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ, scores are not finite, or nothing is positive.
+        """
+        y = _binary_labels(y_true)
+        values, scores, weight = check_scored_labels(y, y_score, sample_weight)
+        n_labels = values.shape[1]
+        names = _names_of(y_true, label_names, n_labels)
+        drawn = _drawn_labels(labels, n_labels)
+        options = {"average": None, "undefined": "nan", "what": "", "lacking": ""}
+        each = averaged(average_precision, values, scores, weight, **options)
+        known = ~np.isnan(each)
+        _without_positives((~known).sum(), n_labels)
+        curves = np.full((n_labels, len(_GRID)), np.nan)
+        for k, column in enumerate(iter_columns(values, scores, weight)):
+            if known[k]:
+                curves[k] = _precision_at(_GRID, *column)
+        pooled = all_cells(values, scores, weight)
+        macro, low, high = _spread(curves)
+        precision = {"macro": np.nanmean(each), "micro": average_precision(*pooled)}
+        shown = [k for k in drawn if known[k]]
+        display = cls(
+            recall=_GRID,
+            macro=macro,
+            low=low,
+            high=high,
+            micro=_precision_at(_GRID, *pooled),
+            label_curves={names[k]: curves[k] for k in shown},
+            average_precision=precision | {names[k]: each[k] for k in shown},
+            n_labels=int(known.sum()),
+        )
+        return display.plot(ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, **options):
+        """Draw the curves of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that did not train it.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+        **options : dict
+            Further parameters of `from_predictions`.
+
+        Returns
+        -------
+        display : MultilabelPrecisionRecallDisplay
+            Drawn.
+        """
+        scores = _answers(estimator, X, y, (DECISION, PROBA))
+        return cls.from_predictions(y, scores, **options)
+
+
+class MultilabelCalibrationDisplay(_Display):
+    """Observed frequencies against probabilities, of one or two sets of probabilities.
+
+    A line joins the bins of the cells of all labels; a dot is a label, its base rate
+    against its mean probability. On the diagonal both are right. Where most bins are
+    rare the axes are logarithmic.
+
+    Use `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    curves : dict of str to two ndarray of shape (n_bins,)
+        For each set of probabilities the mean probability and the observed frequency of
+        its bins.
+
+    label_means : dict of str to two ndarray of shape (n_labels,)
+        The same of its labels.
+
+    Attributes
+    ----------
+    line_ : matplotlib Artist
+        The first line.
+
+    ax_ : matplotlib Axes
+        Axes with the lines.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    sklearn.calibration.CalibrationDisplay : Of one label.
+
+    References
+    ----------
+    .. [1] Niculescu-Mizil, Caruana, "Predicting Good Probabilities with Supervised
+       Learning", ICML 2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.displays import MultilabelCalibrationDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> proba = rng.random((500, 3)) ** 2
+    >>> Y = (rng.random(proba.shape) < proba).astype(int)
+    >>> display = MultilabelCalibrationDisplay.from_predictions(
+    ...     Y, proba, beside=np.sqrt(proba))
+    >>> sorted(display.curves)
+    ['corrected', 'raw']
+    """
+
+    def __init__(self, *, curves, label_means):
+        self.curves = curves
+        self.label_means = label_means
+
+    def plot(self, ax=None):
+        """Draw the lines.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : MultilabelCalibrationDisplay
+            This object, with its artists.
+        """
+        ax = self._set_axes(ax)
+        lines = []
+        for k, (name, (said, seen)) in enumerate(self.curves.items()):
+            (line,) = ax.plot(said, seen, "o-", ms=4, label=name, zorder=3 - k)
+            lines.append(line)
+            means = self.label_means[name]
+            size = float(np.clip(2000 / len(means[0]), 2, 25))
+            ax.scatter(*means, s=size, color=line.get_color(), alpha=0.3, lw=0)
+        self.line_ = lines[0]
+        self._set_scale(ax)
+        ax.set(xlabel="Mean probability", ylabel="Observed frequency")
+        ax.legend(fontsize="small", loc="upper left")
+        return self
+
+    def _set_scale(self, ax):
+        """Draw the diagonal; take logarithms where most bins are rare."""
+        points = np.concatenate([np.ravel(curve) for curve in self.curves.values()])
+        low = 0.0
+        if np.median(points) < 0.05:
+            low = max(points[points > 0].min() / 2, 1e-5)
+            ax.set(xscale="log", yscale="log")
+        high = min(1.0, max(np.max(points) * (1.5 if low else 1.1), 2 * low))
+        ax.plot([low, high], [low, high], ":", color="0.5", label="right", zorder=0)
+        ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true,
+        y_proba,
+        *,
+        beside=None,
+        n_bins=10,
+        strategy="quantile",
+        sample_weight=None,
+        ax=None,
+    ):
+        """Draw the lines of probabilities.
+
+        Parameters
+        ----------
+        y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or \
+                (n_samples,)
+            0, 1 and NaN for a missing label, which is left out.
+        y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
+            Probabilities.
+        beside : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
+            Those before correction, drawn beside.
+        n_bins : int, default=10
+            Number of bins.
+        strategy : {"quantile", "uniform"}, default="quantile"
+            Bins of equal mass, or of equal width.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or cells.
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : MultilabelCalibrationDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ, or a probability is outside [0, 1].
+        """
+        check_interval("n_bins", n_bins, 1)
+        if strategy not in BINNINGS:
+            raise ValueError(
+                f"strategy={strategy!r} is not known. Use one of {sorted(BINNINGS)}."
+            )
+        sets = {"corrected" if beside is not None else "probabilities": y_proba}
+        if beside is not None:
+            sets["raw"] = beside
+        y = _binary_labels(y_true)
+        curves, label_means = {}, {}
+        for name, proba in sets.items():
+            cells = check_probable_labels(y, proba, sample_weight)
+            _, *curve = reliability(
+                *all_cells(*_thinned(*cells)), n_bins=int(n_bins), strategy=strategy
+            )
+            curves[name] = tuple(curve)
+            label_means[name] = _means_of_labels(*cells)
+        return cls(curves=curves, label_means=label_means).plot(ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, beside=None, **options):
+        """Draw the lines of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted, with `predict_proba`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that did not train it.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+        beside : classifier, default=None
+            A second one, drawn beside: that before calibration.
+        **options : dict
+            Further parameters of `from_predictions`.
+
+        Returns
+        -------
+        display : MultilabelCalibrationDisplay
+            Drawn.
+        """
+        proba = _answers(estimator, X, y, (PROBA,))
+        if beside is not None:
+            options["beside"] = _answers(beside, X, y, (PROBA,))
+        return cls.from_predictions(y, proba, **options)
+
+
+def _thinned(labels, scores, weight):
+    """Return every so many rows: ten bins need no more than millions of cells."""
+    step = -(-scores.size // _MOST_CELLS)
+    return labels[::step], scores[::step], None if weight is None else weight[::step]
+
+
+def _means_of_labels(labels, proba, weight):
+    """Return the mean probability and the base rate of each label."""
+    means = [
+        (np.average(score, weights=w), np.average(target, weights=w))
+        for target, score, w in iter_columns(labels, proba, weight)
+        if len(target) and (w is None or w.any())
+    ]
+    return tuple(np.transpose(means))
+
+
+def _rates_at(cuts, target, score, weight):
+    """Return precision, recall and F1 when the cut is each of some values."""
+    positive = score[target]
+    hits = mass_at_least(positive, cuts, None if weight is None else weight[target])
+    decided = mass_at_least(score, cuts, weight)
+    n_positive = len(positive) if weight is None else weight[target].sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = np.where(decided > 0, hits / decided, np.nan)
+    recall = hits / n_positive
+    return precision, recall, 2 * hits / (decided + n_positive)
+
+
+class ThresholdCurveDisplay(_Display):
+    """Precision, recall and F1 against the cut, and where the labels have their best.
+
+    The three lines are means over labels. Below lies, for up to ten labels, a tick for
+    each at its cut, beyond ten a histogram of the cuts.
+
+    Use `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n_points,)
+        The cuts.
+
+    precision, recall, f1 : ndarray of shape (n_points,)
+        Means over the labels; labels of which nothing is decided have no precision.
+
+    low, high : ndarray of shape (n_points,)
+        Between them lies the F1 of nine of ten labels.
+
+    cuts : dict of str to float
+        The cut of each label: that of the classifier, else the best of `thresholds`.
+
+    Attributes
+    ----------
+    line_ : matplotlib Artist
+        The F1 curve.
+
+    ax_ : matplotlib Axes
+        Axes with the curves.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    skimbalance.thresholds.tune_thresholds : Finds the cuts.
+
+    References
+    ----------
+    .. [1] Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize
+       F1 Measure", ECML PKDD 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.displays import ThresholdCurveDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> proba = rng.random((500, 3)) ** 2
+    >>> Y = (rng.random(proba.shape) < proba).astype(int)
+    >>> display = ThresholdCurveDisplay.from_predictions(Y, proba)
+    >>> list(display.cuts)
+    ['label 0', 'label 1', 'label 2']
+    """
+
+    def __init__(self, *, thresholds, precision, recall, f1, low, high, cuts):
+        self.thresholds = thresholds
+        self.precision = precision
+        self.recall = recall
+        self.f1 = f1
+        self.low = low
+        self.high = high
+        self.cuts = cuts
+
+    def plot(self, ax=None):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : ThresholdCurveDisplay
+            This object, with its artists.
+        """
+        ax, at = self._set_axes(ax), self.thresholds
+        if len(self.cuts) > 1:
+            label = f"F1 of 90 % of {len(self.cuts):,} labels"
+            ax.fill_between(at, self.low, self.high, color="0.9", lw=0, label=label)
+        ax.plot(at, self.precision, lw=1.5, label="precision")
+        ax.plot(at, self.recall, lw=1.5, label="recall")
+        (self.line_,) = ax.plot(at, self.f1, "k", lw=2.5, label="F1")
+        self._mark_cuts(ax)
+        if at.min() > 0 and np.median(list(self.cuts.values())) < 0.1:
+            ax.set_xscale("log")
+        ax.set(
+            xlabel="Threshold",
+            ylabel="Mean over labels",
+            xlim=(at.min(), at.max()),
+            ylim=(-0.2, 1.02),
+            yticks=np.linspace(0, 1, 6),
+        )
+        ax.axhline(0, color="0.7", lw=0.8)
+        ax.legend(fontsize="small", loc="center right")
+        return self
+
+    def _mark_cuts(self, ax):
+        """Show where the cuts of the labels are, below the curves."""
+        cuts = np.clip(list(self.cuts.values()), self.thresholds[0], None)
+        if len(cuts) > _FEW:
+            counts, edges = np.histogram(cuts, self.thresholds[::5])
+            height = 0.15 * counts / max(counts.max(), 1)
+            label = "thresholds of the labels"
+            ax.stairs(
+                height - 0.18, edges, baseline=-0.18, fill=True, color="C2", label=label
+            )
+            return
+        rows = np.linspace(-0.04, -0.17, len(cuts))
+        for row, name, cut in zip(rows, self.cuts, cuts, strict=True):
+            ax.plot(cut, row, "|", ms=9, mew=2.5, label=name)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true,
+        y_score,
+        *,
+        thresholds=None,
+        label_names=None,
+        sample_weight=None,
+        ax=None,
+    ):
+        """Draw the curves of scores.
+
+        Parameters
+        ----------
+        y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or \
+                (n_samples,)
+            0, 1 and NaN for a missing label, which is left out.
+        y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
+            Probabilities or decision scores.
+        thresholds : array-like of shape (n_labels,), default=None
+            The cuts to mark. None marks the best of the drawn ones.
+        label_names : array-like of str, shape (n_labels,), default=None
+            None takes the columns of a data frame, or numbers.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or cells.
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : ThresholdCurveDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ, scores are not finite, or nothing is positive.
+        """
+        y = _binary_labels(y_true)
+        values, scores, weight = check_scored_labels(y, y_score, sample_weight)
+        names = _names_of(y_true, label_names, values.shape[1])
+        grid = _cut_grid(scores)
+        rates, known = [], []
+        for k, (target, score, w) in enumerate(iter_columns(values, scores, weight)):
+            if (target if w is None else w[target]).any():
+                rates.append(_rates_at(grid, target, score, w))
+                known.append(k)
+        _without_positives(len(names) - len(known), len(names))
+        precision, recall, f1 = np.array(rates).transpose(1, 0, 2)
+        cuts = grid[f1.argmax(axis=1)]
+        if thresholds is not None:
+            cuts = np.broadcast_to(np.asarray(thresholds, float), len(names))[known]
+        mean, low, high = _spread(f1)
+        display = cls(
+            thresholds=grid,
+            precision=_mean_where_known(precision),
+            recall=recall.mean(axis=0),
+            f1=mean,
+            low=low,
+            high=high,
+            cuts={names[k]: float(cut) for k, cut in zip(known, cuts, strict=True)},
+        )
+        return display.plot(ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, **options):
+        """Draw the curves of a fitted classifier, and mark its thresholds if it tells.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted. `thresholds_` are read as cuts on its probabilities, if it has any.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that did not train it.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+        **options : dict
+            Further parameters of `from_predictions`.
+
+        Returns
+        -------
+        display : ThresholdCurveDisplay
+            Drawn.
+        """
+        scores = _answers(estimator, X, y, (PROBA, DECISION))
+        options.setdefault("thresholds", getattr(estimator, "thresholds_", None))
+        return cls.from_predictions(y, scores, **options)
+
+
+def _cut_grid(scores):
+    """Return a hundred cuts: where rare probabilities are, more of them."""
+    low, high = float(scores.min()), float(scores.max())
+    if low >= 0 and high <= 1:
+        typical = np.quantile(scores[scores > 0], 0.5) if (scores > 0).any() else 0.5
+        low = max(low, min(typical, 0.05) / 10, 1e-4)
+        return np.geomspace(low, 1, 101) if low < 0.02 else np.linspace(0, 1, 101)
+    return np.linspace(low, high, 101)
+
+
+def _mean_where_known(curves):
+    """Return the mean of the values that are defined, NaN where none is."""
+    known = ~np.isnan(curves)
+    sums = np.where(known, curves, 0.0).sum(axis=0)
+    out = np.full(sums.shape, np.nan)
+    return np.divide(sums, known.sum(axis=0), out=out, where=known.any(axis=0))
+
+
+class TrainingHistoryDisplay(_Display):
+    """Losses, and the watched score, against the epoch.
+
+    Use `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    epoch : ndarray of shape (n_epochs,)
+        Numbers of the epochs.
+
+    train_loss : ndarray of shape (n_epochs,)
+        Mean loss of the training rows.
+
+    valid_loss : ndarray of shape (n_epochs,), default=None
+        That of the held-out rows.
+
+    valid_score : ndarray of shape (n_epochs,), default=None
+        Their score, on an axis of its own.
+
+    Attributes
+    ----------
+    line_ : matplotlib Artist
+        The training loss.
+
+    ax_ : matplotlib Axes
+        Axes with the losses.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    skimbalance.neural_network.ImbalancedMLPClassifier : Keeps a history.
+
+    Examples
+    --------
+    >>> from skimbalance.displays import TrainingHistoryDisplay
+    >>> history = [{"epoch": 1, "train_loss": 0.7, "valid_loss": 0.6},
+    ...            {"epoch": 2, "train_loss": 0.5, "valid_loss": 0.5}]
+    >>> TrainingHistoryDisplay.from_predictions(history).ax_.get_xlabel()
+    'Epoch'
+    """
+
+    def __init__(self, *, epoch, train_loss, valid_loss=None, valid_score=None):
+        self.epoch = epoch
+        self.train_loss = train_loss
+        self.valid_loss = valid_loss
+        self.valid_score = valid_score
+
+    def plot(self, ax=None):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : TrainingHistoryDisplay
+            This object, with its artists.
+        """
+        ax = self._set_axes(ax)
+        mark = "o-" if len(self.epoch) < 3 else "-"
+        (self.line_,) = ax.plot(
+            self.epoch, self.train_loss, mark, label="training loss"
+        )
+        lines = [self.line_]
+        if self.valid_loss is not None:
+            lines += ax.plot(self.epoch, self.valid_loss, mark, label="validation loss")
+        ax.set(xlabel="Epoch", ylabel="Loss")
+        if self.valid_score is not None:
+            lines += self._plot_score(ax, mark)
+        best = self._best()
+        if best is not None:
+            label = f"best epoch, {best}"
+            lines.append(ax.axvline(best, color="0.6", ls=":", label=label))
+        ax.legend(handles=lines, fontsize="small", loc="center right")
+        return self
+
+    def _plot_score(self, ax, mark):
+        twin = ax.twinx()
+        twin.set_ylabel("Validation score")
+        return twin.plot(
+            self.epoch, self.valid_score, mark, color="C2", label="validation score"
+        )
+
+    def _best(self):
+        if self.valid_score is not None:
+            return self.epoch[np.nanargmax(self.valid_score)]
+        if self.valid_loss is not None:
+            return self.epoch[np.nanargmin(self.valid_loss)]
+        return None
+
+    @classmethod
+    def from_predictions(cls, history, *, ax=None):
+        """Draw a history.
+
+        Parameters
+        ----------
+        history : list of dict
+            For each epoch ``"train_loss"`` and, where rows were held out,
+            ``"valid_loss"`` and ``"valid_score"``, as in `history_` of the nets.
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : TrainingHistoryDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no epoch, or one without a training loss.
+        """
+        if not history or not all("train_loss" in epoch for epoch in history):
+            raise ValueError(
+                "history must be a list of dicts with 'train_loss', one for each epoch."
+            )
+        known = {
+            name: np.array([epoch.get(name, np.nan) for epoch in history], dtype=float)
+            for name in ("train_loss", "valid_loss", "valid_score")
+            if any(epoch.get(name) is not None for epoch in history)
+        }
+        numbers = [epoch.get("epoch", k) for k, epoch in enumerate(history, 1)]
+        return cls(epoch=np.array(numbers), **known).plot(ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the history of a fitted net.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with `history_`.
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : TrainingHistoryDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no history.
+        """
+        if not getattr(estimator, "history_", None):
+            raise ValueError(
+                f"{type(estimator).__name__} has no history_: fit a net of "
+                "skimbalance.neural_network first."
+            )
+        return cls.from_predictions(estimator.history_, ax=ax)

@@ -1,0 +1,64 @@
+"""Scores of label matrices: rare, sparse and missing labels are read as they are.
+
+Two ratios, never mixed: `probability_ratio` compares the sum of the probabilities with
+the number of true positives, `decision_ratio` the number of decisions. One is about
+honesty, the other about thresholds.
+
+A label for which a score is not defined, such as one without positives, is left out of
+the mean with one warning that counts such labels (``undefined="skip"``).
+"""
+
+from skimbalance._base import UndefinedLabelWarning
+from skimbalance.metrics._ranking import (
+    coverage_error,
+    label_propensity,
+    label_ranking_average_precision_score,
+    ndcg_at_k,
+    precision_at_k,
+    propensity_scored_precision_at_k,
+    recall_at_k,
+)
+from skimbalance.metrics._ratios import decision_ratio, probability_ratio
+from skimbalance.metrics._reports import label_frequency_report, label_report
+from skimbalance.metrics._scorers import get_scorer, get_scorer_names
+from skimbalance.metrics._scores import (
+    calibration_error,
+    multilabel_average_precision_score,
+    multilabel_brier_score_loss,
+    multilabel_fbeta_score,
+    multilabel_log_loss,
+    multilabel_roc_auc_score,
+)
+from skimbalance.metrics._splits import (
+    empty_label_fold_count,
+    example_distribution_distance,
+    label_distribution_distance,
+    label_pair_distribution_distance,
+)
+
+__all__ = [
+    "UndefinedLabelWarning",
+    "calibration_error",
+    "coverage_error",
+    "decision_ratio",
+    "empty_label_fold_count",
+    "example_distribution_distance",
+    "get_scorer",
+    "get_scorer_names",
+    "label_distribution_distance",
+    "label_frequency_report",
+    "label_pair_distribution_distance",
+    "label_propensity",
+    "label_ranking_average_precision_score",
+    "label_report",
+    "multilabel_average_precision_score",
+    "multilabel_brier_score_loss",
+    "multilabel_fbeta_score",
+    "multilabel_log_loss",
+    "multilabel_roc_auc_score",
+    "ndcg_at_k",
+    "precision_at_k",
+    "probability_ratio",
+    "propensity_scored_precision_at_k",
+    "recall_at_k",
+]

@@ -1,0 +1,89 @@
+"""From one value for each label, or row, to one value."""
+
+import numpy as np
+
+from skimbalance._base import warn_undefined
+from skimbalance._columns import all_cells, iter_columns
+from skimbalance._validation import count_labels
+
+_AVERAGES = ("macro", "micro", "samples", "weighted", None)
+
+
+def check_average(average, options=_AVERAGES):
+    """Raise a ValueError unless the average is one of the options."""
+    if average not in options:
+        known = ", ".join(repr(option) for option in options)
+        raise ValueError(f"average={average!r} is not known. Use one of {known}.")
+
+
+def check_undefined(undefined):
+    """Raise a ValueError unless this is a rule for undefined values."""
+    if not (undefined in ("skip", "nan") or undefined == 0.0):
+        raise ValueError(f"undefined={undefined!r} must be 'skip', 'nan' or 0.0.")
+
+
+def averaged(score, labels, scores, weight, *, average, undefined, what, lacking):
+    """Evaluate a score over labels, rows or all cells, and average its values.
+
+    Parameters
+    ----------
+    score : callable
+        ``score(target, score, weight) -> float``, NaN where it is undefined.
+    labels, scores, weight : ndarray
+        From `check_scored_labels`.
+    average : {"macro", "micro", "samples", "weighted", None}
+    undefined : {"skip", "nan", 0.0}
+    what, lacking : str
+        For the warning: what is undefined, and what the labels lack.
+
+    Returns
+    -------
+    float, or ndarray of float64 of shape (n_labels,)
+    """
+    check_average(average)
+    check_undefined(undefined)
+    support = None
+    if average == "micro":
+        columns, average = [all_cells(labels, scores, weight)], "macro"
+        unit = "the one pool of all cells"
+    elif average == "samples":
+        by_row = weight is not None and weight.ndim == 1
+        support = weight if by_row else None
+        cell_weight = None if by_row or weight is None else weight.T
+        columns = iter_columns(labels.T, scores.T, cell_weight)
+        unit = "rows"
+    else:
+        columns = iter_columns(labels, scores, weight)
+        if average == "weighted":
+            support = count_labels(labels, weight)[0]
+        unit = "labels"
+    values = np.array([score(*column) for column in columns], dtype=np.float64)
+    values, kept = settled(values, undefined, f"{what} is undefined", unit, lacking)
+    if average is None:
+        return values
+    return mean_of(values, support, kept)
+
+
+def settled(values, undefined, what, unit, lacking):
+    """Apply the rule for undefined values; return the values and which ones count."""
+    left_out = np.isnan(values)
+    if undefined == "nan" or not left_out.any():
+        return values, np.ones(len(values), dtype=bool)
+    if undefined != "skip":
+        return np.where(left_out, undefined, values), np.ones(len(values), dtype=bool)
+    warn_undefined(
+        f"{what} for {left_out.sum()} of {len(values)} {unit}, which have {lacking}; "
+        "they are left out.",
+        stacklevel=5,
+    )
+    return values, ~left_out
+
+
+def mean_of(values, support, kept):
+    """Return the mean of the values that count, NaN where there are none."""
+    if support is not None:
+        support = support[kept]
+        if not support.any():
+            return np.nan
+    values = values[kept]
+    return float(np.average(values, weights=support)) if len(values) else np.nan

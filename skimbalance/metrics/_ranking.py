@@ -1,0 +1,451 @@
+"""Scores of the ranking of the labels of a row.
+
+Labels of equal score share the places that they fill, so no result depends on the order
+of the columns. A missing label is not in the ranking.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+from skimbalance._validation import (
+    check_interval,
+    check_label_matrix,
+    check_same_length,
+    check_scored_labels,
+    check_weights,
+    count_labels,
+)
+from skimbalance.metrics._averages import averaged, check_undefined, mean_of, settled
+from skimbalance.metrics._scores import average_precision
+
+_BLOCK_CELLS = 2**22
+
+
+def _check_rows(y_true, y_score, k, sample_weight):
+    """Return labels, scores and row weights, and the checked k."""
+    check_same_length(y_true=y_true, sample_weight=sample_weight)
+    labels, scores, _ = check_scored_labels(y_true, y_score)
+    weight = check_weights(sample_weight, labels.shape[0])
+    check_interval("k", k, 1)
+    if k > labels.shape[1] or k != int(k):
+        raise ValueError(
+            f"k={k} must be an integer of at most the number of labels, "
+            f"{labels.shape[1]}."
+        )
+    return labels, scores, weight, int(k)
+
+
+def _blocks(labels, scores):
+    """Yield relevance, scores and number of labels of a few rows at a time."""
+    n_rows, n_labels = labels.shape
+    step = max(1, _BLOCK_CELLS // n_labels)
+    for start in range(0, n_rows, step):
+        rows = labels[start : start + step]
+        rows = rows.toarray() if sp.issparse(rows) else rows
+        ranked = scores[start : start + step].astype(np.float64)
+        ranked[rows < 0] = -np.inf
+        yield rows == 1, ranked, (rows >= 0).sum(axis=1)
+
+
+def _gain_of_top(gain, scores, k):
+    """Return the gain of the k best scores of each row, ties sharing their places."""
+    last = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    above, tied = scores > last, scores == last
+    places = k - above.sum(axis=1)
+    shared = (gain * tied).sum(axis=1) / tied.sum(axis=1)
+    return (gain * above).sum(axis=1) + places * shared
+
+
+def _divide(numerator, denominator):
+    out = np.full(len(numerator), np.nan)
+    return np.divide(numerator, denominator, out=out, where=denominator > 0)
+
+
+def _over_rows(values, weight, undefined, what, lacking):
+    check_undefined(undefined)
+    values, kept = settled(
+        np.concatenate(values), undefined, f"{what} is undefined", "rows", lacking
+    )
+    return mean_of(values, weight, kept)
+
+
+def precision_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
+    """Compute the share of true labels among the k best scored ones of a row.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out of the ranking.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities or any scores that rank the labels of a row; finite.
+    k : int
+        At most the number of labels. A row with fewer observed labels counts these.
+    undefined : {"skip", "nan", 0.0}, default="skip"
+        What a row without observed labels counts as: left out with one
+        `UndefinedLabelWarning` that says how many, NaN, or 0.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    score : float
+        Mean over the rows.
+
+    Raises
+    ------
+    ValueError
+        If `k` is above the number of labels, the shapes differ, or scores are not
+        finite.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import precision_at_k
+    >>> Y, scores = [[1, 0, 1], [0, 0, 1]], [[0.9, 0.8, 0.1], [0.1, 0.2, 0.7]]
+    >>> precision_at_k(Y, scores, 1), precision_at_k(Y, scores, 2)
+    (1.0, 0.5)
+    """
+    labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
+    values = [
+        _divide(_gain_of_top(relevant, ranked, k), np.minimum(n_observed, k))
+        for relevant, ranked, n_observed in _blocks(labels, scores)
+    ]
+    return _over_rows(values, weight, undefined, "Precision at k", "no observed label")
+
+
+def recall_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
+    """Compute the share of the true labels of a row that are among its k best scored.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out of the ranking.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities or any scores that rank the labels of a row; finite.
+    k : int
+        At most the number of labels.
+    undefined : {"skip", "nan", 0.0}, default="skip"
+        What a row without true labels counts as: left out with one
+        `UndefinedLabelWarning` that says how many, NaN, or 0.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    score : float
+        Mean over the rows.
+
+    Raises
+    ------
+    ValueError
+        If `k` is above the number of labels, the shapes differ, or scores are not
+        finite.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import recall_at_k
+    >>> Y, scores = [[1, 0, 1], [0, 0, 1]], [[0.9, 0.8, 0.1], [0.1, 0.2, 0.7]]
+    >>> recall_at_k(Y, scores, 1)
+    0.75
+    """
+    labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
+    values = [
+        _divide(_gain_of_top(relevant, ranked, k), relevant.sum(axis=1))
+        for relevant, ranked, _ in _blocks(labels, scores)
+    ]
+    return _over_rows(values, weight, undefined, "Recall at k", "no true label")
+
+
+def _shared_discounts(ranked, discounts):
+    """Return the discount of each place, averaged over the places of equal scores."""
+    n_rows, n_places = ranked.shape
+    places = np.arange(n_places)
+    new = np.ones((n_rows, n_places), dtype=bool)
+    np.not_equal(ranked[:, 1:], ranked[:, :-1], out=new[:, 1:])
+    first = np.maximum.accumulate(np.where(new, places, 0), axis=1)
+    ends = np.where(np.roll(new, -1, axis=1), places + 1, n_places)
+    ends[:, -1] = n_places
+    end = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+    summed = np.append(0, np.cumsum(discounts))
+    return (summed[end] - summed[first]) / (end - first)
+
+
+def ndcg_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
+    """Compute the normalized discounted cumulative gain of the k best scored labels.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out of the ranking.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities or any scores that rank the labels of a row; finite.
+    k : int
+        At most the number of labels.
+    undefined : {"skip", "nan", 0.0}, default="skip"
+        What a row without true labels counts as: left out with one
+        `UndefinedLabelWarning` that says how many, NaN, or 0 as in scikit-learn.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    score : float
+        Mean over the rows.
+
+    Raises
+    ------
+    ValueError
+        If `k` is above the number of labels, the shapes differ, or scores are not
+        finite.
+
+    See Also
+    --------
+    sklearn.metrics.ndcg_score : Of graded relevance.
+
+    References
+    ----------
+    .. [1] Jarvelin, Kekalainen, "Cumulated Gain-Based Evaluation of IR Techniques", ACM
+       TOIS 2002.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import ndcg_at_k
+    >>> Y, scores = [[1, 0, 1], [0, 0, 1]], [[0.9, 0.8, 0.1], [0.1, 0.2, 0.7]]
+    >>> round(ndcg_at_k(Y, scores, 2), 3)
+    0.807
+    """
+    labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
+    places = np.arange(labels.shape[1])
+    discounts = np.where(places < k, 1 / np.log2(places + 2), 0.0)
+    ideal = np.append(0, np.cumsum(discounts))
+    values = []
+    for relevant, ranked, _ in _blocks(labels, scores):
+        order = np.argsort(-ranked, axis=1)
+        shared = _shared_discounts(np.take_along_axis(ranked, order, axis=1), discounts)
+        gain = (shared * np.take_along_axis(relevant, order, axis=1)).sum(axis=1)
+        values.append(_divide(gain, ideal[relevant.sum(axis=1)]))
+    return _over_rows(values, weight, undefined, "nDCG at k", "no true label")
+
+
+def label_propensity(y_train, *, a=0.55, b=1.5):
+    """Compute how likely a true label is to be recorded, from its frequency.
+
+    Parameters
+    ----------
+    y_train : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        The training labels: 0, 1 and NaN for a missing label.
+    a, b : float, default=0.55, 1.5
+        Constants of the model; Jain et al. use 0.55 and 1.5 for most sets, 0.5 and 0.4
+        for Wikipedia, 0.6 and 2.6 for Amazon.
+
+    Returns
+    -------
+    propensity : ndarray of float64, shape (n_labels,)
+        In (0, 1]: the smaller, the rarer the label.
+
+    Raises
+    ------
+    ValueError
+        If a constant is negative.
+
+    References
+    ----------
+    .. [1] Jain, Prabhu, Varma, "Extreme Multi-label Loss Functions for Recommendation,
+       Tagging, Ranking & Other Missing Label Applications", KDD 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.metrics import label_propensity
+    >>> Y = np.arange(1000).reshape(-1, 1) < [[500, 50, 5]]
+    >>> label_propensity(Y).round(2)
+    array([0.76, 0.47, 0.22])
+    """
+    check_interval("a", a, 0)
+    check_interval("b", b, 0)
+    return _propensity(check_label_matrix(y_train, "y_train"), a, b)
+
+
+def _propensity(labels, a=0.55, b=1.5):
+    scale = max(np.log(labels.shape[0]) - 1, 0) * (b + 1) ** a
+    return 1 / (1 + scale * (count_labels(labels)[0] + b) ** -a)
+
+
+def _check_propensity(propensity, labels):
+    if propensity is None:
+        return _propensity(labels)
+    propensity = np.asarray(propensity, dtype=np.float64)
+    if propensity.shape != labels.shape[1:]:
+        raise ValueError(
+            f"propensity has shape {propensity.shape}, expected ({labels.shape[1]},): "
+            "one for each label."
+        )
+    if not ((propensity > 0) & (propensity <= 1)).all():
+        raise ValueError("propensity must lie in (0, 1].")
+    return propensity
+
+
+def propensity_scored_precision_at_k(
+    y_true, y_score, k, *, propensity=None, sample_weight=None
+):
+    """Compute the precision at k in which a rare label counts for more.
+
+    Each true label counts ``1 / propensity``; the sum is divided by the largest that
+    any ranking reaches, as the papers report it.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out of the ranking.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities or any scores that rank the labels of a row; finite.
+    k : int
+        At most the number of labels.
+    propensity : array-like of shape (n_labels,), default=None
+        From `label_propensity` of the training labels. None takes `y_true` itself.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1; NaN without any true label.
+
+    Raises
+    ------
+    ValueError
+        If `k` is above the number of labels, the shapes differ, scores are not finite,
+        or a propensity is outside (0, 1].
+
+    See Also
+    --------
+    label_propensity : The propensities.
+
+    References
+    ----------
+    .. [1] Jain, Prabhu, Varma, "Extreme Multi-label Loss Functions for Recommendation,
+       Tagging, Ranking & Other Missing Label Applications", KDD 2016.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import propensity_scored_precision_at_k
+    >>> Y, scores = [[1, 0, 1], [0, 0, 1]], [[0.9, 0.8, 0.1], [0.1, 0.2, 0.7]]
+    >>> propensity_scored_precision_at_k(Y, scores, 1, propensity=[1, 0.5, 0.25])
+    0.625
+    """
+    labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
+    worth = 1 / _check_propensity(propensity, labels)
+    reached, best = [], []
+    for relevant, ranked, _ in _blocks(labels, scores):
+        gain = relevant * worth
+        reached.append(_gain_of_top(gain, ranked, k))
+        best.append(-np.partition(-gain, k - 1, axis=1)[:, :k].sum(axis=1))
+    weight = np.ones(len(scores)) if weight is None else weight
+    most = weight @ np.concatenate(best)
+    return float(weight @ np.concatenate(reached) / most) if most > 0 else np.nan
+
+
+def _depth(target, score, weight):
+    """Return how many labels it takes to cover the true ones of a row."""
+    if not target.any():
+        return np.nan
+    reached = score >= score[target].min()
+    return np.count_nonzero(reached) if weight is None else weight @ reached
+
+
+def coverage_error(y_true, y_score, *, undefined="skip", sample_weight=None):
+    """Compute how far down the ranking of a row its last true label is.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out of the ranking.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities or any scores that rank the labels of a row; finite.
+    undefined : {"skip", "nan", 0.0}, default="skip"
+        What a row without true labels counts as: left out with one
+        `UndefinedLabelWarning` that says how many, NaN, or 0 as in scikit-learn.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    error : float
+        Mean number of labels down to the last true one; lower is better.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or scores are not finite.
+
+    See Also
+    --------
+    sklearn.metrics.coverage_error : Counts rows without true labels as 0.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import coverage_error
+    >>> coverage_error([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1], [1, 0.2, 0.1]])
+    2.5
+    """
+    labels, scores, weight, _ = _check_rows(y_true, y_score, 1, sample_weight)
+    return averaged(
+        _depth,
+        labels,
+        scores,
+        weight,
+        average="samples",
+        undefined=undefined,
+        what="The coverage error",
+        lacking="no true label",
+    )
+
+
+def label_ranking_average_precision_score(
+    y_true, y_score, *, undefined="skip", sample_weight=None
+):
+    """Compute the mean average precision of the ranking of the labels of a row.
+
+    Equal to `multilabel_average_precision_score` with ``average="samples"``.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out of the ranking.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities or any scores that rank the labels of a row; finite.
+    undefined : {"skip", "nan", 0.0}, default="skip"
+        What a row without true labels counts as: left out with one
+        `UndefinedLabelWarning` that says how many, NaN, or 0.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    score : float
+        Mean over the rows.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or scores are not finite.
+
+    See Also
+    --------
+    sklearn.metrics.label_ranking_average_precision_score : Counts rows without true \
+        labels as 1.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import label_ranking_average_precision_score
+    >>> Y, scores = [[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1], [1, 0.2, 0.1]]
+    >>> round(label_ranking_average_precision_score(Y, scores), 3)
+    0.417
+    """
+    return averaged(
+        average_precision,
+        *_check_rows(y_true, y_score, 1, sample_weight)[:3],
+        average="samples",
+        undefined=undefined,
+        what="Average precision",
+        lacking="no true label",
+    )

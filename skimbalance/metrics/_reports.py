@@ -1,0 +1,296 @@
+"""Tables over groups of labels and over single labels."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skimbalance._columns import iter_columns, tally
+from skimbalance._validation import (
+    check_interval,
+    check_label_matrix,
+    check_scored_labels,
+    column_names,
+    count_labels,
+)
+from skimbalance.metrics._averages import averaged
+from skimbalance.metrics._ratios import over_positives, said_of_labels
+from skimbalance.metrics._scores import average_precision, f_beta, roc_auc
+
+
+def _each(score, labels, scores, weight):
+    """Return the score of each label, NaN where it is undefined."""
+    return averaged(
+        score,
+        labels,
+        scores,
+        weight,
+        average=None,
+        undefined="nan",
+        what="",
+        lacking="",
+    )
+
+
+def _check_cuts(threshold, n_labels):
+    cuts = np.asarray(threshold, dtype=np.float64)
+    if cuts.shape not in ((), (n_labels,)):
+        raise ValueError(
+            f"threshold has shape {cuts.shape}, expected a number or ({n_labels},): "
+            "one cut for each label."
+        )
+    return np.broadcast_to(cuts, (n_labels,)).copy()
+
+
+def _promised(labels, scores, weight):
+    """Return the sum of the probabilities of each label, NaN for other scores."""
+    if scores.min() < 0 or scores.max() > 1:
+        return np.full(labels.shape[1], np.nan)
+    return said_of_labels(labels, scores, weight)
+
+
+def _defined_mean(values):
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else np.nan
+
+
+def _summary(group, means, sums, n_positive):
+    """Return one line of the report by frequency."""
+    line = {
+        "n_labels": int(group.sum()),
+        "n_positive": float(n_positive[group].sum()),
+        "n_undefined": int(np.isnan(means["average_precision"][group]).sum()),
+    }
+    line |= {name: _defined_mean(values[group]) for name, values in means.items()}
+    positive = n_positive[group].sum(keepdims=True)
+    for name, values in sums.items():
+        said = values[group].sum(keepdims=True)
+        line[name] = float(over_positives(said, positive)[0])
+    return line
+
+
+def label_frequency_report(
+    y_true,
+    y_score,
+    *,
+    y_train=None,
+    threshold=0.5,
+    bounds=(20, 100),
+    sample_weight=None,
+):
+    """Compute scores over the frequent, the medium and the rare labels.
+
+    A mean over all labels hides where a model fails. The groups are those of
+    long-tailed learning: the head has more than 100 training positives, the tail fewer
+    than 20.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities, or any scores that rank; finite.
+    y_train : {array-like, sparse matrix} of shape (n_train, n_labels), default=None
+        The training labels, whose positives make the groups. None takes `y_true`.
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        The cuts behind F1 and decision ratio.
+    bounds : tuple of two int, default=(20, 100)
+        The tail has fewer positives than the first, the head more than the second.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+            default=None
+        Weights of the rows or cells.
+
+    Returns
+    -------
+    report : dict of dict
+        For ``"head"``, ``"medium"``, ``"tail"`` and ``"all"``: the number of labels and
+        of positives in `y_true`; `n_undefined`, the labels without observed positives,
+        which no mean counts; the means of ``average_precision``, ``roc_auc`` and ``f1``
+        over labels; ``probability_ratio`` (NaN for scores that are no probabilities)
+        and ``decision_ratio`` over cells. A group without labels holds NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or `bounds` are not in order.
+
+    See Also
+    --------
+    label_report : The same label by label.
+
+    References
+    ----------
+    .. [1] Wu, Huang, Liu, Wang, Lin, "Distribution-Balanced Loss for Multi-Label
+       Classification in Long-Tailed Datasets", ECCV 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.metrics import label_frequency_report
+    >>> rng = np.random.default_rng(0)
+    >>> Y = rng.random((1000, 3)) < [0.3, 0.05, 0.01]
+    >>> report = label_frequency_report(Y, 0.5 * Y + 0.4 * rng.random(Y.shape))
+    >>> {name: line["n_labels"] for name, line in report.items()}
+    {'head': 1, 'medium': 1, 'tail': 1, 'all': 3}
+    """
+    labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
+    low, high = bounds
+    if not 0 <= low <= high:
+        raise ValueError(f"bounds={bounds!r} must be two numbers, the smaller first.")
+    frequency, _ = count_labels(labels)
+    if y_train is not None:
+        frequency, _ = count_labels(check_label_matrix(y_train, "y_train"))
+        if len(frequency) != labels.shape[1]:
+            raise ValueError(
+                f"y_train has {len(frequency)} labels, but y_true has "
+                f"{labels.shape[1]}."
+            )
+    decided = scores > _check_cuts(threshold, labels.shape[1])
+    n_positive, _ = count_labels(labels, weight)
+    means = {
+        "average_precision": _each(average_precision, labels, scores, weight),
+        "roc_auc": _each(roc_auc, labels, scores, weight),
+        "f1": _each(f_beta(1), labels, decided, weight),
+    }
+    means["f1"][np.isnan(means["average_precision"])] = np.nan
+    sums = {
+        "probability_ratio": _promised(labels, scores, weight),
+        "decision_ratio": said_of_labels(labels, decided, weight),
+    }
+    tail, head = frequency < low, frequency > high
+    groups = {
+        "head": head,
+        "medium": ~head & ~tail,
+        "tail": tail,
+        "all": frequency >= 0,
+    }
+    return {
+        name: _summary(group, means, sums, n_positive) for name, group in groups.items()
+    }
+
+
+def _resampled_precision(target, score, n_bootstraps, rng):
+    """Return the average precision of resampled cells of one label.
+
+    Only how many cells fall between two positives matters, so these counts are drawn
+    instead of the cells.
+    """
+    levels, hits, decided = tally(target, score)
+    positive = hits - np.append(hits[1:], 0)
+    negative = decided - np.append(decided[1:], 0) - positive
+    cells = np.concatenate([positive, negative, [len(score) - decided[0]]])
+    drawn = rng.multinomial(len(score), cells / len(score), size=n_bootstraps)
+    positive, negative, _ = np.split(drawn, [len(levels), 2 * len(levels)], axis=1)
+    hits = positive[:, ::-1].cumsum(axis=1)[:, ::-1]
+    decided = hits + negative[:, ::-1].cumsum(axis=1)[:, ::-1]
+    precision = hits / np.maximum(decided, 1)
+    drawn_positive = hits[:, 0] > 0
+    sums = (positive * precision).sum(axis=1)
+    return sums[drawn_positive] / hits[drawn_positive, 0]
+
+
+def _interval(target, score, n_bootstraps, confidence_level, rng):
+    if not target.any():
+        return np.nan, np.nan
+    values = _resampled_precision(target, score, n_bootstraps, rng)
+    if len(values) == 0:
+        return np.nan, np.nan
+    margin = (1 - confidence_level) / 2
+    return tuple(np.quantile(values, [margin, 1 - margin]))
+
+
+def label_report(
+    y_true,
+    y_score,
+    *,
+    threshold=0.5,
+    label_names=None,
+    n_bootstraps=200,
+    confidence_level=0.95,
+    random_state=None,
+):
+    """Tell of each label its positives, its average precision, its ratios, its cut.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+        0, 1 and NaN for a missing label, which is left out.
+    y_score : array-like of shape (n_samples, n_labels)
+        Probabilities, or any scores that rank; finite.
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        The cuts behind the decision ratio.
+    label_names : array-like of str, shape (n_labels,), default=None
+        None takes the columns of a data frame, or numbers.
+    n_bootstraps : int, default=200
+        Resamples behind the interval of the average precision.
+    confidence_level : float, default=0.95
+        Of the interval, from the quantiles of the resampled values. A label with a
+        handful of positives has a wide one, and it is still too narrow.
+    random_state : int, RandomState instance or None, default=None
+        Of the resamples.
+
+    Returns
+    -------
+    report : dict of ndarray, each of shape (n_labels,)
+        ``label``, ``n_observed``, ``n_positive``, ``average_precision``,
+        ``average_precision_low``, ``average_precision_high``, ``probability_ratio``,
+        ``decision_ratio`` and ``threshold``; ``pandas.DataFrame(report)`` is a table.
+        NaN where a label has no observed positive.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a parameter is out of its range.
+
+    See Also
+    --------
+    label_frequency_report : The same over groups of labels.
+
+    References
+    ----------
+    .. [1] Efron, Tibshirani, "An Introduction to the Bootstrap", 1993.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import label_report
+    >>> Y, scores = [[1, 0], [0, 0], [1, 1]], [[0.9, 0.2], [0.3, 0.1], [0.6, 0.1]]
+    >>> report = label_report(Y, scores, label_names=["cat", "dog"], random_state=0)
+    >>> for name in ("label", "n_positive", "average_precision"):
+    ...     print(name, report[name])
+    label ['cat' 'dog']
+    n_positive [2. 1.]
+    average_precision [1.         0.33333333]
+    """
+    check_interval("n_bootstraps", n_bootstraps, 1)
+    check_interval("confidence_level", confidence_level, 0, 1, closed="neither")
+    if label_names is None:
+        label_names = column_names(y_true)
+    labels, scores, _ = check_scored_labels(y_true, y_score)
+    n_labels = labels.shape[1]
+    if label_names is None:
+        label_names = np.arange(n_labels)
+    if len(label_names) != n_labels:
+        raise ValueError(
+            f"label_names has {len(label_names)} names for {n_labels} labels."
+        )
+    rng = check_random_state(random_state)
+    intervals = np.array(
+        [
+            _interval(target, score, int(n_bootstraps), confidence_level, rng)
+            for target, score, _ in iter_columns(labels, scores)
+        ]
+    )
+    cuts = _check_cuts(threshold, n_labels)
+    n_positive, n_negative = count_labels(labels)
+    decided = said_of_labels(labels, scores > cuts, None)
+    return {
+        "label": np.asarray(label_names),
+        "n_observed": n_positive + n_negative,
+        "n_positive": n_positive,
+        "average_precision": _each(average_precision, labels, scores, None),
+        "average_precision_low": intervals[:, 0],
+        "average_precision_high": intervals[:, 1],
+        "probability_ratio": over_positives(
+            _promised(labels, scores, None), n_positive
+        ),
+        "decision_ratio": over_positives(decided, n_positive),
+        "threshold": cuts,
+    }

@@ -1,0 +1,327 @@
+"""Calibrators against the truth that made the labels, and against scikit-learn."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import expit, logit
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.svm import LinearSVC
+
+from skimbalance.calibration import (
+    LabelCalibrator,
+    MultilabelCalibratedClassifierCV,
+    PooledCalibrator,
+    TemperatureCalibrator,
+    estimate_prior,
+    prior_shift,
+)
+from skimbalance.metrics import (
+    calibration_error,
+    multilabel_average_precision_score,
+    multilabel_log_loss,
+)
+from skimbalance.model_selection import MultilabelStratifiedKFold
+
+METHODS = ("sigmoid", "isotonic", "temperature", "beta")
+each_method = pytest.mark.parametrize("method", METHODS)
+
+
+def _drawn(rng, n, shift=(0.0, -1.0, -3.0)):
+    """Log-odds, and labels drawn from them."""
+    true = rng.normal(size=(n, len(shift))) + shift
+    return true, (rng.random(true.shape) < expit(true)).astype(int)
+
+
+DISTORTIONS = {
+    "sigmoid": lambda z: 0.5 * z + 2,
+    "temperature": lambda z: 3 * z,
+    "isotonic": lambda z: z**3 + z,
+    # Inverse of a beta map with slopes 2 and 0.5: found on a grid.
+    "beta": lambda z: np.interp(z, _beta_map(_GRID), _GRID),
+}
+_GRID = np.linspace(-30, 30, 60001)
+
+
+def _beta_map(x):
+    return -2 * np.logaddexp(0, -x) + 0.5 * np.logaddexp(0, x) + 0.3
+
+
+@each_method
+def test_each_method_undoes_its_own_distortion(method):
+    rng = np.random.default_rng(0)
+    distort = DISTORTIONS[method]
+    true, Y = _drawn(rng, 20_000)
+    fresh, Y_fresh = _drawn(rng, 20_000)
+    calibrator = LabelCalibrator(method).fit(distort(true), Y)
+    found = expit(calibrator.transform(distort(fresh)))
+    best = multilabel_log_loss(Y_fresh, expit(fresh))
+    assert multilabel_log_loss(Y_fresh, found) < 1.01 * best
+    raw = multilabel_log_loss(Y_fresh, expit(distort(fresh)))
+    assert multilabel_log_loss(Y_fresh, found) < 0.95 * raw
+
+
+@each_method
+def test_maps_never_fall(method):
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 500)
+    calibrator = LabelCalibrator(method).fit(true, Y)
+    grid = np.linspace(-50, 50, 1001)[:, None] + np.zeros(3)
+    steps = np.diff(calibrator.transform(grid), axis=0)
+    assert np.isfinite(steps).all()
+    assert (steps >= 0).all() if method == "isotonic" else (steps > 0).all()
+
+
+def test_sigmoid_without_shrinkage_is_logistic_regression():
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 2000)
+    weight = rng.random(2000)
+    for w in (None, weight):
+        calibrator = LabelCalibrator(shrinkage=0).fit(2 * true, Y, w)
+        for k in range(3):
+            plain = LogisticRegression(C=np.inf, tol=1e-8)
+            plain.fit(2 * true[:, [k]], Y[:, k], sample_weight=w)
+            slope = np.exp(calibrator.parameters_[k, 0])
+            assert slope == pytest.approx(plain.coef_[0, 0], abs=2e-3)
+            intercept = calibrator.parameters_[k, 1]
+            assert intercept == pytest.approx(plain.intercept_[0], abs=2e-3)
+
+
+def test_isotonic_without_shrinkage_is_isotonic_regression():
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 300)
+    found = expit(LabelCalibrator("isotonic", shrinkage=0).fit(true, Y).transform(true))
+    for k in range(3):
+        plain = IsotonicRegression().fit_transform(true[:, k], Y[:, k])
+        np.testing.assert_allclose(found[:, k], plain, atol=1e-12)
+
+
+@each_method
+def test_rare_labels_follow_the_common_map(method):
+    """Three positives cannot say what ten thousand can."""
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 4000, shift=(0, 0, 0, -8))
+    Y[:, 3] = 0
+    Y[[5, 50, 500], 3] = 1
+    calibrator = LabelCalibrator(method).fit(true, Y)
+    own = calibrator.transform(true)
+    if method != "isotonic":
+        slope = np.exp(calibrator.parameters_[:, 0])
+        assert abs(slope[3] - np.exp(calibrator.pooled_[0])) < 0.5
+    alone = LabelCalibrator(method, shrinkage=0).fit(true, Y)
+    assert np.ptp(own[:, 3]) > 0.1
+    strong = LabelCalibrator(method, shrinkage=1e9).fit(true, Y)
+    several = [c.transform(true)[:, 3] for c in (strong, calibrator, alone)]
+    gap = [np.abs(s - several[0]).mean() for s in several]
+    assert gap[0] <= gap[1] <= gap[2] + 1e-9
+
+
+@each_method
+def test_missing_sparse_and_weighted_cells(method):
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 400)
+    missing = rng.random(Y.shape) < 0.3
+    holes = np.where(missing, np.nan, Y)
+    cells = np.where(missing, 0.0, 1.0)
+    found = [
+        LabelCalibrator(method).fit(true, y, w).transform(true)
+        for y, w in (
+            (holes, None),
+            (sp.csr_array(holes), None),
+            (Y, cells),
+            (Y, sp.csr_array(cells - 1)),
+        )
+    ]
+    for other in found[1:]:
+        np.testing.assert_allclose(found[0], other, rtol=1e-3, atol=1e-3)
+
+
+def test_labels_of_one_value_stay_finite():
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 200)
+    Y[:, 0], Y[:, 1] = 0, 1
+    for method in METHODS:
+        proba = expit(LabelCalibrator(method).fit(true, Y).transform(true))
+        assert ((proba > 0) & (proba < 1)).all()
+        if method not in ("temperature", "isotonic"):
+            assert proba[:, 0].mean() < 0.05 < 0.95 < proba[:, 1].mean()
+
+
+def test_pooled_calibrator_finds_slope_and_intercept():
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 20_000)
+    calibrator = PooledCalibrator().fit((true - 1) / 2, Y)
+    assert calibrator.slope_ == pytest.approx(2, rel=0.05)
+    assert calibrator.intercept_ == pytest.approx(1, abs=0.1)
+    with pytest.raises(ValueError, match="shape"):
+        calibrator.fit(true[:, :2], Y)
+
+
+def test_temperature_calibrator_finds_the_temperature():
+    rng = np.random.default_rng(0)
+    log_p = rng.normal(size=(20_000, 4))
+    log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    y = (rng.random((len(log_p), 1)) > np.exp(log_p).cumsum(axis=1)).sum(axis=1)
+    calibrator = TemperatureCalibrator().fit(4 * log_p, y.clip(max=3))
+    assert calibrator.slope_ == pytest.approx(0.25, rel=0.03)
+    with pytest.raises(ValueError, match="shape"):
+        TemperatureCalibrator().fit(log_p, y[:5])
+
+
+# --------------------------------------------------------------------------
+# The classifier
+
+
+def _rows(rng, n=600):
+    X = rng.normal(size=(n, 5))
+    Y = (X[:, :3] + rng.normal(size=(n, 3)) > [0, 0.5, 1.5]).astype(int)
+    return X, Y
+
+
+def test_calibrators_see_out_of_fold_scores_only():
+    """By hand: folds, log-odds, one calibrator; then one fit, or the mean of folds."""
+    X, Y = _rows(np.random.default_rng(0))
+    inner = OneVsRestClassifier(LogisticRegression())
+    out = cross_val_predict(
+        inner, X, Y, cv=MultilabelStratifiedKFold(5), method="decision_function"
+    )
+    calibrator = LabelCalibrator().fit(out, Y)
+    alone = MultilabelCalibratedClassifierCV(inner, ensemble=False).fit(X, Y)
+    whole = inner.fit(X, Y)
+    expected = expit(calibrator.transform(whole.decision_function(X)))
+    np.testing.assert_allclose(alone.predict_proba(X), expected, rtol=1e-6)
+    np.testing.assert_array_equal(alone.predict(X), expected > 0.5)
+    several = MultilabelCalibratedClassifierCV(inner).fit(X, Y)
+    assert len(several.estimators_) == 5
+    each = [
+        expit(calibrator.transform(m.decision_function(X))) for m in several.estimators_
+    ]
+    np.testing.assert_allclose(several.predict_proba(X), np.mean(each, 0), rtol=1e-6)
+
+
+def test_forests_answer_with_lists_and_zeros():
+    X, Y = _rows(np.random.default_rng(0))
+    forest = RandomForestClassifier(30, random_state=0)
+    model = MultilabelCalibratedClassifierCV(forest, cv=3).fit(X[:400], Y[:400])
+    proba = model.predict_proba(X[400:])
+    raw = np.column_stack(
+        [p[:, 1] for p in forest.fit(X[:400], Y[:400]).predict_proba(X[400:])]
+    )
+    assert (raw == 0).any()
+    assert ((proba > 0) & (proba < 1)).all()
+    assert multilabel_log_loss(Y[400:], proba) < multilabel_log_loss(Y[400:], raw)
+
+
+def test_fitted_estimators_stay_as_they_are():
+    X, Y = _rows(np.random.default_rng(0))
+    fitted = OneVsRestClassifier(LogisticRegression()).fit(X[:300], Y[:300])
+    by_name = MultilabelCalibratedClassifierCV(fitted, cv="prefit").fit(
+        X[300:], Y[300:]
+    )
+    assert by_name.estimators_ == [fitted]
+    frozen = MultilabelCalibratedClassifierCV(FrozenEstimator(fitted))
+    frozen.fit(X[300:], Y[300:])
+    assert len(frozen.estimators_) == 1
+    np.testing.assert_allclose(frozen.predict_proba(X), by_name.predict_proba(X))
+    expected = LabelCalibrator().fit(fitted.decision_function(X[300:]), Y[300:])
+    np.testing.assert_allclose(
+        by_name.predict_proba(X), expit(expected.transform(fitted.decision_function(X)))
+    )
+
+
+def test_one_binary_label_agrees_with_scikit_learn():
+    X, Y = _rows(np.random.default_rng(0), 3000)
+    y = np.array(["no", "yes"])[Y[:, 1]]
+    ours = MultilabelCalibratedClassifierCV(LinearSVC(), ensemble=False).fit(X, y)
+    theirs = CalibratedClassifierCV(LinearSVC(), ensemble=False, cv=5).fit(X, y)
+    np.testing.assert_allclose(
+        ours.predict_proba(X), theirs.predict_proba(X), atol=0.02
+    )
+    assert set(ours.predict(X)) == {"no", "yes"}
+    np.testing.assert_array_equal(ours.classes_, theirs.classes_)
+
+
+def test_forests_on_real_data_become_honest(load):
+    data = load("yeast")
+    X, Y = data["X"], data["Y"].toarray()
+    train, test = data["train_idx"], data["test_idx"]
+    forest = RandomForestClassifier(40, class_weight="balanced", random_state=0)
+    model = MultilabelCalibratedClassifierCV(forest, cv=3, ensemble=False)
+    proba = model.fit(X[train], Y[train]).predict_proba(X[test])
+    raw = [p[:, 1] for p in forest.fit(X[train], Y[train]).predict_proba(X[test])]
+    raw = np.column_stack(raw)
+    assert multilabel_log_loss(Y[test], proba) < multilabel_log_loss(Y[test], raw)
+    pooled = [calibration_error(Y[test], p, average="micro") for p in (proba, raw)]
+    assert pooled[0] < pooled[1]
+    precision = [multilabel_average_precision_score(Y[test], p) for p in (proba, raw)]
+    assert precision[0] == pytest.approx(precision[1], abs=0.03)
+
+
+# --------------------------------------------------------------------------
+# Other base rates
+
+
+def _two_populations(rng, n, prior):
+    """One normal feature; honest probabilities at a base rate of 0.3 whatever holds."""
+    y = rng.random(n) < prior
+    x = rng.normal(size=n) + 2 * y
+    return y, expit(2 * x - 2 + logit(0.3))
+
+
+def test_prior_shift_and_estimate_by_drawing():
+    rng = np.random.default_rng(0)
+    for new in (0.05, 0.3, 0.8):
+        y, at_old = _two_populations(rng, 100_000, new)
+        shifted = prior_shift(at_old, 0.3, new)
+        assert shifted.mean() == pytest.approx(new, abs=0.01)
+        assert calibration_error(y.astype(int), shifted) < 0.01
+        assert estimate_prior(at_old, 0.3)[0] == pytest.approx(new, abs=0.01)
+
+
+def test_prior_shift_is_bayes_rule():
+    np.testing.assert_allclose(prior_shift([0.2, 0.9], 0.4, 0.4), [0.2, 0.9])
+    odds = (0.2 / 0.8) * (0.1 / 0.9) / (0.4 / 0.6)
+    np.testing.assert_allclose(prior_shift([[0.2]], 0.4, 0.1), [[odds / (1 + odds)]])
+    P = np.array([[0.2, 0.3, 0.5]])
+    old, new = np.array([0.1, 0.4, 0.5]), np.array([0.3, 0.3, 0.4])
+    expected = P * new / old
+    found = prior_shift(P, old, new, exclusive=True)
+    np.testing.assert_allclose(found, expected / expected.sum())
+    back = prior_shift(found, new, old, exclusive=True)
+    np.testing.assert_allclose(back, P)
+
+
+def test_estimate_prior_of_classes_sums_to_one():
+    rng = np.random.default_rng(0)
+    old, new = np.full(3, 1 / 3), np.array([0.1, 0.2, 0.7])
+    y = rng.choice(3, 50_000, p=new)
+    x = rng.normal(size=(len(y), 3)) + 2 * np.eye(3)[y]
+    odds = np.exp(2 * x)
+    proba = odds / odds.sum(axis=1, keepdims=True)
+    found = estimate_prior(proba, old, exclusive=True)
+    assert found.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found, new, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: LabelCalibrator("platt").fit([[0.0]], [[1]]), "method"),
+        (lambda: LabelCalibrator(shrinkage=-1).fit([[0.0]], [[1]]), "shrinkage"),
+        (lambda: LabelCalibrator().fit([[0.0, 1.0]], [[1]]), "shape"),
+        (lambda: prior_shift([1.5], 0.5, 0.5), "between 0 and 1"),
+        (lambda: prior_shift([0.5], 0.0, 0.5), "prior must lie"),
+        (lambda: prior_shift([0.5], 0.5, [0.5, 0.5]), "new_prior has shape"),
+        (lambda: prior_shift([[0.5, 0.5]], 0.4, 0.5, exclusive=True), "sum to 1"),
+        (lambda: estimate_prior([0.5], 1.0), "prior"),
+        (lambda: estimate_prior([0.5], 0.5, max_iter=0), "max_iter"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,278 @@
+"""Pictures: the data behind them by hand, and that they stay readable."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, f1_score, precision_score
+from sklearn.multiclass import OneVsRestClassifier
+
+from skimbalance._base import UndefinedLabelWarning
+from skimbalance.displays import (
+    MultilabelCalibrationDisplay,
+    MultilabelPrecisionRecallDisplay,
+    ThresholdCurveDisplay,
+    TrainingHistoryDisplay,
+)
+from skimbalance.neural_network import ImbalancedMLPClassifier
+from skimbalance.thresholds import MultilabelTunedThresholdClassifierCV
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def _drawn(n=400, k=3, shift=-1.0, seed=0):
+    rng = np.random.default_rng(seed)
+    proba = expit(rng.normal(size=(n, k)) * 1.5 + shift)
+    return (rng.random((n, k)) < proba).astype(int), proba
+
+
+FROM_SCORES = [
+    MultilabelPrecisionRecallDisplay,
+    MultilabelCalibrationDisplay,
+    ThresholdCurveDisplay,
+]
+each_display = pytest.mark.parametrize("display", FROM_SCORES)
+
+
+def test_precision_recall_by_hand():
+    Y, S = np.array([1, 0, 1, 0, 0, 1]), np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    shown = MultilabelPrecisionRecallDisplay.from_predictions(Y, S)
+    # A third of the positives at the top, two thirds after three, all after six.
+    for recall, precision in ((0.0, 1.0), (0.33, 1.0), (0.34, 2 / 3), (1.0, 0.5)):
+        place = np.abs(shown.recall - recall).argmin()
+        assert shown.macro[place] == pytest.approx(precision)
+    assert shown.average_precision["macro"] == average_precision_score(Y, S)
+
+
+def test_precision_recall_of_many_labels():
+    Y, P = _drawn(k=4)
+    shown = MultilabelPrecisionRecallDisplay.from_predictions(Y, P)
+    curves = np.array(list(shown.label_curves.values()))
+    np.testing.assert_allclose(shown.macro, curves.mean(axis=0))
+    assert (shown.low <= shown.macro).all()
+    assert (shown.macro <= shown.high).all()
+    whole = MultilabelPrecisionRecallDisplay.from_predictions(Y.ravel(), P.ravel())
+    np.testing.assert_allclose(shown.micro, whole.macro)
+    assert shown.average_precision["micro"] == pytest.approx(
+        average_precision_score(Y, P, average="micro")
+    )
+    assert shown.average_precision["label 2"] == pytest.approx(
+        average_precision_score(Y[:, 2], P[:, 2])
+    )
+
+
+@each_display
+def test_missing_and_sparse_labels_are_read(display):
+    Y, P = _drawn()
+    holes = np.where(np.random.default_rng(1).random(Y.shape) < 0.2, np.nan, Y)
+    dense, sparse = (
+        display.from_predictions(y, P) for y in (holes, sp.csr_array(holes))
+    )
+    for key, value in vars(dense).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, getattr(sparse, key))
+    complete = display.from_predictions(Y, P)
+    lines = complete.line_.get_ydata(), dense.line_.get_ydata()
+    assert not np.array_equal(*lines)
+
+
+@each_display
+def test_weights_are_repeated_rows(display):
+    Y, P = _drawn(60)
+    times = np.random.default_rng(0).integers(1, 4, len(Y))
+    options = {"strategy": "uniform"} if "Calibration" in display.__name__ else {}
+    weighted = display.from_predictions(Y, P, sample_weight=times, **options)
+    repeated = display.from_predictions(
+        np.repeat(Y, times, axis=0), np.repeat(P, times, axis=0), **options
+    )
+    np.testing.assert_allclose(
+        weighted.line_.get_ydata(), repeated.line_.get_ydata(), atol=1e-12
+    )
+
+
+def test_calibration_by_hand():
+    P = np.repeat([[0.1], [0.3], [0.8]], 10, axis=0)
+    Y = (np.arange(30)[:, None] % 10 < np.repeat([2, 3, 9], 10)[:, None]).astype(int)
+    shown = MultilabelCalibrationDisplay.from_predictions(Y, P, n_bins=3)
+    said, seen = shown.curves["probabilities"]
+    np.testing.assert_allclose(said, [0.1, 0.3, 0.8])
+    np.testing.assert_allclose(seen, [0.2, 0.3, 0.9])
+    means = shown.label_means["probabilities"]
+    np.testing.assert_allclose(np.ravel(means), [0.4, 14 / 30])
+
+
+def test_raw_beside_corrected():
+    Y, P = _drawn()
+    shown = MultilabelCalibrationDisplay.from_predictions(Y, P, beside=np.sqrt(P))
+    texts = [t.get_text() for t in shown.ax_.get_legend().get_texts()]
+    assert texts == ["corrected", "raw", "right"]
+    gaps = [np.abs(np.subtract(*curve)).mean() for curve in shown.curves.values()]
+    assert gaps[0] < gaps[1] / 3
+    assert shown.ax_.get_xscale() == "linear"
+    rare = MultilabelCalibrationDisplay.from_predictions(*_drawn(2000, shift=-6.0))
+    assert rare.ax_.get_xscale() == "log"
+
+
+def test_threshold_curves_by_hand():
+    Y, P = _drawn()
+    shown = ThresholdCurveDisplay.from_predictions(Y, P)
+    for place in (10, 40, 70):
+        decided = shown.thresholds[place] <= P
+        expected = f1_score(Y, decided, average="macro")
+        assert shown.f1[place] == pytest.approx(expected)
+        expected = precision_score(Y, decided, average="macro", zero_division=np.nan)
+        assert shown.precision[place] == pytest.approx(expected)
+        recall = [(d & (y == 1)).sum() / y.sum() for y, d in zip(Y.T, decided.T)]
+        assert shown.recall[place] == pytest.approx(np.mean(recall))
+    for k, cut in enumerate(shown.cuts.values()):
+        each = [f1_score(Y[:, k], P[:, k] >= c) for c in shown.thresholds]
+        assert cut == shown.thresholds[np.argmax(each)]
+
+
+def test_thresholds_of_a_classifier_are_marked():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    Y = (X[:, :3] + rng.normal(size=(200, 3)) > 0.7).astype(int)
+    inner = OneVsRestClassifier(LogisticRegression())
+    model = MultilabelTunedThresholdClassifierCV(inner).fit(X, Y)
+    shown = ThresholdCurveDisplay.from_estimator(model, X, Y)
+    np.testing.assert_allclose(list(shown.cuts.values()), model.thresholds_)
+    scores = ThresholdCurveDisplay.from_predictions(Y, model.decision_function(X))
+    assert scores.thresholds[0] < 0
+
+
+@each_display
+def test_from_estimator_reads_any_classifier(display):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    Y = (X[:, :3] + rng.normal(size=(150, 3)) > 0.5).astype(int)
+    model = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    from_model = display.from_estimator(model, X, Y)
+    from_proba = display.from_predictions(Y, model.predict_proba(X))
+    np.testing.assert_allclose(
+        from_model.line_.get_ydata(), from_proba.line_.get_ydata()
+    )
+    binary = LogisticRegression().fit(X, np.array(["a", "b"])[Y[:, 0]])
+    shown = display.from_estimator(binary, X, np.array(["a", "b"])[Y[:, 0]])
+    assert shown.figure_ is shown.ax_.figure
+    _, ax = plt.subplots()
+    assert display.from_estimator(model, X, Y, ax=ax).ax_ is ax
+
+
+def test_calibration_beside_an_estimator():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    Y = (X[:, :3] > 0.5).astype(int)
+    model = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    weak = OneVsRestClassifier(LogisticRegression(C=1e-4)).fit(X, Y)
+    shown = MultilabelCalibrationDisplay.from_estimator(model, X, Y, beside=weak)
+    assert set(shown.curves) == {"corrected", "raw"}
+
+
+@each_display
+@pytest.mark.parametrize("n_labels", [5, 300])
+def test_pictures_do_not_grow_with_the_labels(display, n_labels):
+    """Few artists and a legend that fits, whatever the number of labels."""
+    Y, P = _drawn(300, n_labels)
+    shown = display.from_predictions(Y, P)
+    shown.figure_.canvas.draw()
+    assert len(shown.ax_.get_lines()) <= 12
+    texts = [t.get_text() for t in shown.ax_.get_legend().get_texts()]
+    assert len(texts) <= 10
+    if n_labels > 10 and "Calibration" not in display.__name__:
+        assert any("300 labels" in text for text in texts)
+
+
+def test_chosen_labels_and_names():
+    pd = pytest.importorskip("pandas")
+    Y, P = _drawn(k=12)
+    frame = pd.DataFrame(Y, columns=[f"name {k}" for k in range(12)])
+    shown = MultilabelPrecisionRecallDisplay.from_predictions(frame, P, labels=[3, 7])
+    assert list(shown.label_curves) == ["name 3", "name 7"]
+    assert not MultilabelPrecisionRecallDisplay.from_predictions(Y, P).label_curves
+
+
+@pytest.mark.parametrize(
+    "display", [MultilabelPrecisionRecallDisplay, ThresholdCurveDisplay]
+)
+def test_labels_without_positives_are_left_out(display):
+    Y, P = _drawn()
+    Y[:, 1] = 0
+    with pytest.warns(UndefinedLabelWarning, match="1 of 3 labels") as caught:
+        shown = display.from_predictions(Y, P)
+    assert len(caught) == 1
+    assert np.isfinite(shown.line_.get_ydata()).all()
+    with pytest.raises(ValueError, match="no positive label"):
+        display.from_predictions(np.zeros_like(Y), P)
+
+
+def test_training_history():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    Y = (X[:, :3] + rng.normal(size=(300, 3)) > 0.5).astype(int)
+    net = ImbalancedMLPClassifier((8,), max_epochs=5, random_state=0).fit(X, Y)
+    shown = TrainingHistoryDisplay.from_estimator(net)
+    losses = [epoch["train_loss"] for epoch in net.history_]
+    np.testing.assert_allclose(shown.line_.get_ydata(), losses)
+    history = [
+        {"epoch": k, "train_loss": 1 / k, "valid_loss": 1 / k, "valid_score": s}
+        for k, s in enumerate([0.1, 0.5, 0.3], 1)
+    ]
+    shown = TrainingHistoryDisplay.from_predictions(history)
+    texts = [t.get_text() for t in shown.ax_.get_legend().get_texts()]
+    assert texts[-1] == "best epoch, 2"
+    alone = TrainingHistoryDisplay.from_predictions([{"train_loss": 1.0}])
+    assert alone.valid_loss is None
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: TrainingHistoryDisplay.from_predictions([]), "history"),
+        (lambda: TrainingHistoryDisplay.from_predictions([{"loss": 1}]), "train_loss"),
+        (
+            lambda: TrainingHistoryDisplay.from_estimator(LogisticRegression()),
+            "no history_",
+        ),
+        (
+            lambda: MultilabelPrecisionRecallDisplay.from_predictions(
+                [[1, 0], [0, 1]], np.eye(2), labels=[2]
+            ),
+            "column numbers below 2",
+        ),
+        (
+            lambda: ThresholdCurveDisplay.from_predictions(
+                [[1, 0], [0, 1]], np.eye(2), label_names=["a"]
+            ),
+            "label_names",
+        ),
+        (
+            lambda: MultilabelCalibrationDisplay.from_predictions([1, 0], [0.5, 2]),
+            "between 0 and 1",
+        ),
+        (
+            lambda: MultilabelCalibrationDisplay.from_predictions(
+                [1, 0], [0.5, 0.2], strategy="mass"
+            ),
+            "strategy",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"skimbalance\[plot\]"):
+        TrainingHistoryDisplay.from_predictions([{"train_loss": 1.0}])

@@ -1,0 +1,578 @@
+"""The classifiers that wrap a classifier, as scikit-learn and its users meet them."""
+
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    TunedThresholdClassifierCV,
+    cross_val_predict,
+    cross_val_score,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.utils.estimator_checks import check_estimator
+
+from skimbalance._base import UndefinedLabelWarning
+from skimbalance.calibration import MultilabelCalibratedClassifierCV
+from skimbalance.metrics import get_scorer
+from skimbalance.model_selection import MultilabelStratifiedKFold
+from skimbalance.thresholds import (
+    MinimumExpectedCostClassifier,
+    MultilabelFixedThresholdClassifier,
+    MultilabelTunedThresholdClassifierCV,
+    plug_in_threshold,
+    tune_thresholds,
+)
+
+WRAPPERS = {
+    "fixed": lambda inner, **o: MultilabelFixedThresholdClassifier(
+        inner, threshold="f_beta", **o
+    ),
+    "tuned": lambda inner, **o: MultilabelTunedThresholdClassifierCV(
+        inner, refit=o.get("cv") != "prefit", **o
+    ),
+    "calibrated": MultilabelCalibratedClassifierCV,
+}
+each_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+INNER = {
+    "one against rest": lambda: OneVsRestClassifier(LogisticRegression()),
+    "forest": lambda: RandomForestClassifier(15, min_samples_leaf=3, random_state=0),
+    "chain": lambda: ClassifierChain(LogisticRegression()),
+    "outputs": lambda: MultiOutputClassifier(LogisticRegression()),
+    "neighbours": KNeighborsClassifier,
+    "pipeline": lambda: make_pipeline(
+        StandardScaler(), OneVsRestClassifier(LogisticRegression())
+    ),
+}
+
+
+def _rows(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 5))
+    Y = (X[:, :3] + rng.normal(size=(n, 3)) > [0, 0.7, 1.5]).astype(int)
+    return X, Y
+
+
+# What scikit-learn expects of FixedThresholdClassifier: the first only for cuts that
+# were searched.
+SEARCHED = {"check_classifiers_train"}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (MultilabelFixedThresholdClassifier(LogisticRegression()), set()),
+        (
+            MultilabelFixedThresholdClassifier(
+                LogisticRegression(), threshold="f_beta", cv=3
+            ),
+            SEARCHED,
+        ),
+        (MultilabelTunedThresholdClassifierCV(LogisticRegression(), cv=3), set()),
+        (MinimumExpectedCostClassifier(LogisticRegression()), set()),
+        (MultilabelCalibratedClassifierCV(LogisticRegression(), cv=3), set()),
+        (
+            MultilabelCalibratedClassifierCV(
+                LogisticRegression(), cv=3, ensemble=False, method="isotonic"
+            ),
+            SEARCHED,
+        ),
+    ],
+    ids=["fixed", "plug-in", "tuned", "cost", "calibrated", "isotonic"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_scikit_learn_checks(model, expected):
+    """At most what scikit-learn lists for its own twins, and no other."""
+    results = check_estimator(model, on_fail=None, on_skip=None)
+    failed = {r["check_name"] for r in results if r["status"] == "failed"}
+    assert failed <= expected
+    assert len(results) > 50
+
+
+@each_wrapper
+@pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
+def test_any_multilabel_classifier(wrap, inner):
+    X, Y = _rows()
+    model = wrap(inner(), cv=3).fit(X, Y)
+    proba = model.predict_proba(X)
+    assert proba.shape == Y.shape
+    assert ((proba >= 0) & (proba <= 1)).all()
+    assert model.predict(X).shape == Y.shape
+    assert set(np.unique(model.predict(X))) == {0, 1}
+    np.testing.assert_array_equal(model.classes_, np.tile([0, 1], (3, 1)))
+    assert model.n_features_in_ == 5
+
+
+@each_wrapper
+def test_a_net(wrap):
+    from skimbalance.neural_network import ImbalancedMLPClassifier
+
+    X, Y = _rows()
+    holes = Y.astype(float)
+    holes[:40, 0] = np.nan
+    net = ImbalancedMLPClassifier((8,), max_epochs=2, random_state=0)
+    for y in (holes, sp.csr_array(holes)):
+        model = wrap(net, cv=3).fit(X, y)
+        predicted = model.predict(X)
+        assert sp.issparse(predicted) == sp.issparse(y)
+        assert predicted.shape == Y.shape
+        assert predicted.dtype == y.dtype
+
+
+@each_wrapper
+def test_binary_classes(wrap):
+    X, Y = _rows()
+    y = np.array(["no", "yes"])[Y[:, 1]]
+    model = wrap(LogisticRegression()).fit(X, y)
+    assert set(model.predict(X)) == {"no", "yes"}
+    np.testing.assert_array_equal(model.classes_, ["no", "yes"])
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+    with pytest.raises(ValueError, match="Unknown label type: multiclass"):
+        wrap(LogisticRegression()).fit(*load_iris(return_X_y=True))
+
+
+@each_wrapper
+def test_cross_validation_grids_clones_and_pickles(wrap):
+    X, Y = _rows()
+    model = wrap(OneVsRestClassifier(LogisticRegression()), cv=3)
+    for scoring in ("average_precision", "roc_auc", "f1_macro"):
+        assert (cross_val_score(model, X, Y, scoring=scoring, cv=3) > 0.3).all()
+    ours = get_scorer("macro_average_precision")
+    assert (cross_val_score(model, X, Y, scoring=ours, cv=3) > 0.3).all()
+    assert cross_val_predict(model, X, Y, cv=3, method="predict_proba").shape == Y.shape
+    search = GridSearchCV(model, {"estimator__estimator__C": [0.1, 1.0]}, cv=3)
+    assert search.fit(X, Y).best_params_["estimator__estimator__C"] in (0.1, 1.0)
+    copy = clone(model)
+    assert copy.get_params()["cv"] == 3
+    fitted = model.fit(X, Y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+
+
+@each_wrapper
+def test_folds_in_parallel_are_the_same(wrap):
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression())
+    alone = wrap(inner).fit(X, Y).predict_proba(X)
+    with joblib.parallel_backend("threading"):
+        together = wrap(inner, n_jobs=2).fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(alone, together)
+
+
+@each_wrapper
+def test_cuts_and_maps_never_see_rows_that_trained(wrap):
+    """A model that remembers its rows would look perfect on them."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(300, 4)), (rng.random((300, 2)) < 0.2).astype(int)
+    model = wrap(KNeighborsClassifier(1)).fit(X, Y)
+    if hasattr(model, "thresholds_"):
+        # Noise: out of fold the best cut decides everything, or nearly.
+        assert (model.predict(rng.normal(size=(300, 4))).mean(axis=0) > 0.15).all()
+    else:
+        proba = model.predict_proba(rng.normal(size=(300, 4)))
+        assert abs(proba.mean() - Y.mean()) < 0.05
+        assert np.ptp(proba) < 0.4
+
+
+def test_tuned_cuts_by_hand():
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression())
+    folds = MultilabelStratifiedKFold(5)
+    out = cross_val_predict(inner, X, Y, cv=folds, method="predict_proba")
+    for options in ({}, {"average": "micro"}, {"scoring": "f2", "shrinkage": 0}):
+        model = MultilabelTunedThresholdClassifierCV(inner, **options).fit(X, Y)
+        expected = tune_thresholds(Y, out, **options)
+        np.testing.assert_allclose(model.thresholds_, expected)
+        proba = inner.fit(X, Y).predict_proba(X)
+        np.testing.assert_array_equal(model.predict(X), proba > expected)
+    model = MultilabelTunedThresholdClassifierCV(inner, shrinkage=0).fit(X, Y)
+    best = f1_score(Y, out > model.thresholds_, average=None)
+    np.testing.assert_allclose(model.best_scores_, best)
+    rule = MultilabelFixedThresholdClassifier(inner, threshold="f_beta").fit(X, Y)
+    np.testing.assert_allclose(rule.thresholds_, plug_in_threshold(out))
+
+
+def test_rules_by_hand():
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression())
+    proba = inner.fit(X, Y).predict_proba(X)
+
+    def decided(threshold, **options):
+        model = MultilabelFixedThresholdClassifier(
+            inner, threshold=threshold, **options
+        )
+        return model.fit(X, Y).predict(X)
+
+    np.testing.assert_array_equal(decided(0.3), proba > 0.3)
+    cuts = [0.2, 0.3, 0.4]
+    np.testing.assert_array_equal(decided(cuts), proba > np.array(cuts))
+    np.testing.assert_array_equal(decided("accuracy"), proba > 0.5)
+    np.testing.assert_array_equal(decided("prior"), proba > Y.mean(axis=0))
+    found = decided("cost", cost_fp=1, cost_fn=[1, 3, 9])
+    np.testing.assert_array_equal(found, proba > [0.5, 0.25, 0.1])
+    assert (decided("top_k", k=2).sum(axis=1) == 2).all()
+    expected = np.rint(proba.sum(axis=1))
+    np.testing.assert_array_equal(decided("cardinality").sum(axis=1), expected)
+    assert decided("rate").sum() == pytest.approx(Y.sum(), rel=0.15)
+
+
+def test_micro_rule_and_guard():
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression())
+    micro = MultilabelFixedThresholdClassifier(inner, threshold="micro_f_beta", beta=2)
+    assert np.ptp(micro.fit(X, Y).thresholds_) == 0
+    noise = np.random.default_rng(1).normal(size=X.shape)
+    plain, guarded = (
+        MultilabelFixedThresholdClassifier(inner, threshold="f_beta", guard=guard)
+        .fit(noise, Y)
+        .predict(noise)
+        .mean()
+        for guard in (False, True)
+    )
+    assert guarded < plain
+
+
+def test_decision_scores():
+    X, Y = _rows()
+    margins = OneVsRestClassifier(LinearSVC())
+    model = MultilabelTunedThresholdClassifierCV(margins).fit(X, Y)
+    scores = model.decision_function(X)
+    np.testing.assert_array_equal(model.predict(X), scores > model.thresholds_)
+    assert not hasattr(model, "predict_proba")
+    with pytest.raises(ValueError, match="predict_proba"):
+        MultilabelFixedThresholdClassifier(margins).fit(X, Y)
+    both = MultilabelTunedThresholdClassifierCV(
+        OneVsRestClassifier(LogisticRegression()), response_method="decision_function"
+    )
+    assert (both.fit(X, Y).thresholds_ < 0).any()
+
+
+def test_prefit_reads_the_rows_it_is_given():
+    X, Y = _rows(400)
+    fitted = OneVsRestClassifier(LogisticRegression()).fit(X[:200], Y[:200])
+    held = fitted.predict_proba(X[200:])
+    tuned = MultilabelTunedThresholdClassifierCV(fitted, cv="prefit", refit=False)
+    tuned.fit(X[200:], Y[200:])
+    assert tuned.estimator_ is fitted
+    np.testing.assert_allclose(tuned.thresholds_, tune_thresholds(Y[200:], held))
+    rule = MultilabelFixedThresholdClassifier(fitted, threshold="f_beta", cv="prefit")
+    cuts = rule.fit(X[200:], Y[200:]).thresholds_
+    np.testing.assert_allclose(cuts, plug_in_threshold(held))
+    frozen = MultilabelTunedThresholdClassifierCV(FrozenEstimator(fitted))
+    np.testing.assert_allclose(
+        frozen.fit(X[200:], Y[200:]).thresholds_, tuned.thresholds_
+    )
+    binary = LogisticRegression().fit(X[:200], Y[:200, 0])
+    one = MultilabelTunedThresholdClassifierCV(binary, cv="prefit", refit=False)
+    assert one.fit(X[200:], Y[200:, 0]).thresholds_.shape == (1,)
+    with pytest.raises(ValueError, match="refit cannot be True"):
+        MultilabelTunedThresholdClassifierCV(fitted, cv="prefit").fit(X, Y)
+
+
+def test_one_split_may_keep_its_classifier():
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression())
+    model = MultilabelTunedThresholdClassifierCV(
+        inner, cv=0.3, refit=False, random_state=0
+    ).fit(X, Y)
+    again = clone(model).fit(X, Y)
+    np.testing.assert_array_equal(model.thresholds_, again.thresholds_)
+    whole = inner.fit(X, Y)
+    assert not np.allclose(model.predict_proba(X), whole.predict_proba(X))
+    with pytest.raises(ValueError, match="several folds"):
+        MultilabelTunedThresholdClassifierCV(inner, refit=False).fit(X, Y)
+    with pytest.raises(ValueError, match="share"):
+        MultilabelTunedThresholdClassifierCV(inner, cv=1.5).fit(X, Y)
+    binary = MultilabelTunedThresholdClassifierCV(
+        LogisticRegression(), cv=0.3, refit=False, random_state=0
+    )
+    assert binary.fit(X, Y[:, 0]).thresholds_.shape == (1,)
+
+
+def test_stored_curves_hold_the_best_score():
+    X, Y = _rows()
+    model = MultilabelTunedThresholdClassifierCV(
+        OneVsRestClassifier(LogisticRegression()), shrinkage=0, store_cv_results=True
+    ).fit(X, Y)
+    best = [scores.max() for scores in model.cv_results_["scores"]]
+    np.testing.assert_allclose(best, model.best_scores_)
+    shapes = [t.shape == s.shape for t, s in zip(*model.cv_results_.values())]
+    assert all(shapes)
+    assert not hasattr(clone(model).set_params(store_cv_results=False), "cv_results_")
+
+
+def test_one_label_agrees_with_scikit_learn():
+    X, Y = _rows(600)
+    y = Y[:, 1]
+    theirs = TunedThresholdClassifierCV(LogisticRegression(), scoring="f1")
+    ours = MultilabelTunedThresholdClassifierCV(LogisticRegression())
+    cuts = theirs.fit(X, y).best_threshold_, ours.fit(X, y).thresholds_[0]
+    assert cuts[0] == pytest.approx(cuts[1], abs=0.1)
+    scores = [f1_score(y, m.predict(X)) for m in (theirs, ours)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.03)
+
+
+def test_expected_cost_by_hand():
+    X, y = load_iris(return_X_y=True)
+    rng = np.random.default_rng(0)
+    X = X + rng.normal(size=X.shape)
+    C = rng.random((3, 3))
+    model = MinimumExpectedCostClassifier(LogisticRegression(max_iter=1000), C)
+    names = np.array(["a", "b", "c"])
+    proba = model.fit(X, names[y]).predict_proba(X)
+    costs = [[sum(p[t] * C[t, j] for t in range(3)) for j in range(3)] for p in proba]
+    np.testing.assert_array_equal(model.predict(X), names[np.argmin(costs, axis=1)])
+    default = MinimumExpectedCostClassifier(LogisticRegression(max_iter=1000))
+    inner = default.fit(X, y).estimator_
+    np.testing.assert_array_equal(default.predict(X), inner.predict(X))
+    two = MinimumExpectedCostClassifier(LogisticRegression(), [[0, 1], [9, 0]])
+    proba = two.fit(X, y > 1).predict_proba(X)[:, 1]
+    np.testing.assert_array_equal(two.predict(X), proba > 0.1)
+
+
+# --------------------------------------------------------------------------
+# Weights and metadata
+
+
+@each_wrapper
+def test_weights_reach_the_classifier_and_the_cuts(wrap):
+    X, Y = _rows()
+    weight = np.where(X[:, 0] > 0, 5.0, 1.0)
+    forest = RandomForestClassifier(15, min_samples_leaf=5, random_state=0)
+    plain, weighted = (
+        wrap(forest, cv=3).fit(X, Y, sample_weight=w) for w in (None, weight)
+    )
+    assert not np.allclose(plain.predict_proba(X), weighted.predict_proba(X))
+    with pytest.raises(ValueError, match="takes no sample_weight"):
+        wrap(OneVsRestClassifier(LogisticRegression())).fit(X, Y, sample_weight=weight)
+    fitted = forest.fit(X[:100], Y[:100])
+    cuts = [
+        wrap(fitted, cv="prefit").fit(X[100:], Y[100:], sample_weight=w)
+        for w in (None, weight[100:])
+    ]
+    if hasattr(cuts[0], "thresholds_"):
+        assert not np.allclose(cuts[0].thresholds_, cuts[1].thresholds_)
+
+
+@each_wrapper
+def test_metadata_routing(wrap):
+    X, Y = _rows()
+    weight, groups = np.linspace(0.1, 1, len(X)), np.arange(len(X)) // 10
+    with sklearn.config_context(enable_metadata_routing=True):
+        inner = RandomForestClassifier(5, random_state=0)
+        inner.set_fit_request(sample_weight=True)
+        model = wrap(inner, cv=GroupKFold(3))
+        model.set_fit_request(sample_weight=True)
+        model.fit(X, Y, sample_weight=weight, groups=groups)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, inner)
+        inside = wrap(pipeline, cv=3).set_fit_request(sample_weight=True)
+        assert inside.fit(X, Y, sample_weight=weight).predict(X).shape == Y.shape
+
+
+# --------------------------------------------------------------------------
+# The net's own rules
+
+
+def _net(**options):
+    from skimbalance.neural_network import ImbalancedMLPClassifier
+
+    return ImbalancedMLPClassifier((8,), max_epochs=5, random_state=0, **options)
+
+
+@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "rate"])
+def test_a_net_takes_cuts_from_its_held_out_rows(rule):
+    X, Y = _rows(400)
+    X_val, Y_val = _rows(300, seed=1)
+    net = _net(threshold=rule, threshold_params={"beta": 2})
+    net.fit(X, Y, X_val=X_val, y_val=Y_val)
+    proba = net.predict_proba(X_val)
+    wrapped = MultilabelFixedThresholdClassifier(
+        net, threshold=rule, beta=2, cv="prefit"
+    )
+    wrapped.fit(X_val, Y_val)
+    np.testing.assert_array_equal(net.predict(X_val), proba > wrapped.thresholds_)
+    split = _net(threshold=rule).fit(X, Y)
+    assert split.predict(X).mean() > 0.1
+    again = pickle.loads(pickle.dumps(split))
+    np.testing.assert_array_equal(again.predict(X), split.predict(X))
+
+
+def test_a_net_takes_rules_that_need_no_rows():
+    X, Y = _rows(400)
+    net = _net(early_stopping=False).fit(X, Y)
+    proba = net.predict_proba(X)
+    for rule, params, expected in (
+        ("accuracy", None, proba > 0.5),
+        ("prior", None, proba > Y.mean(axis=0)),
+        ("cost", {"cost_fn": 4.0}, proba > 0.2),
+    ):
+        net.set_params(threshold=rule, threshold_params=params)
+        np.testing.assert_array_equal(net.predict(X), expected)
+    net.set_params(threshold="top_k", threshold__k=2)
+    assert (net.predict(X).sum(axis=1) == 2).all()
+    net.set_params(threshold="cardinality")
+    np.testing.assert_array_equal(net.predict(X).sum(axis=1), np.rint(proba.sum(1)))
+    with pytest.raises(ValueError, match="fit again"):
+        net.set_params(threshold="f_beta").predict(X)
+
+
+def test_a_net_decides_constant_labels_by_their_constant():
+    X, Y = _rows(400)
+    Y[:, 0], Y[:, 1] = 0, 1
+    for rule in ("f_beta", "micro_f_beta", "rate", "prior"):
+        with pytest.warns(UserWarning, match="one value"):
+            decided = _net(threshold=rule).fit(X, Y).predict(X)
+        assert not decided[:, 0].any()
+        assert decided[:, 1].all()
+
+
+def test_a_net_refuses_rules_it_cannot_follow():
+    X, Y = _rows(400)
+    for options, y, message in (
+        ({"threshold": "f_beta", "early_stopping": False}, Y, "held-out rows"),
+        ({"threshold": "top_k", "threshold_params": {"k": 4}}, Y, "number of labels"),
+        ({"threshold": "f_beta", "threshold_params": {"bta": 4}}, Y, "Did you mean"),
+        ({"threshold": "cost", "threshold_params": {"cost_fp": -1}}, Y, "cost_fp"),
+        ({"threshold": "top_k"}, Y[:, 0], "label matrix"),
+        ({"threshold": "prior"}, Y.sum(axis=1), "threshold"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            _net(**options).fit(X, y)
+
+
+# --------------------------------------------------------------------------
+# What cannot be
+
+
+def test_a_label_of_one_value_is_decided_by_its_constant():
+    X, Y = _rows()
+    Y = np.column_stack([Y, np.zeros(len(Y), int), np.ones(len(Y), int)])
+    forest = RandomForestClassifier(10, random_state=0)
+    for name in ("fixed", "tuned"):
+        with pytest.warns(UndefinedLabelWarning, match="2 of 5 labels") as caught:
+            model = WRAPPERS[name](forest, cv=3).fit(X, Y)
+        ours = [w for w in caught if w.category is UndefinedLabelWarning]
+        assert len(ours) == 1
+        np.testing.assert_array_equal(model.thresholds_[3:], 0.5)
+        assert (model.predict(X)[:, 3] == 0).all()
+        assert (model.predict(X)[:, 4] == 1).all()
+
+
+@each_wrapper
+def test_a_label_of_one_value_in_a_fold_is_told_once(wrap):
+    X, Y = _rows()
+    Y[:, 2] = 0
+    Y[7, 2] = 1
+    forest = RandomForestClassifier(10, random_state=0)
+    with pytest.warns(UndefinedLabelWarning, match="1 of 3 labels have one") as caught:
+        wrap(forest, cv=3).fit(X, Y)
+    assert len([w for w in caught if w.category is UndefinedLabelWarning]) == 1
+
+
+@each_wrapper
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"estimator": LinearRegression()}, TypeError, "not a classifier"),
+        ({"estimator": LogisticRegression}, TypeError, "not an estimator"),
+        ({"cv": "prefit", "estimator": LogisticRegression()}, Exception, "fitted"),
+        ({"cv": "five"}, ValueError, "cv"),
+    ],
+)
+def test_bad_estimators_and_folds(wrap, change, error, message):
+    X, Y = _rows()
+    options = {"estimator": OneVsRestClassifier(LogisticRegression()), **change}
+    with pytest.raises(error, match=message):
+        wrap(options.pop("estimator"), **options).fit(X, Y[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold": 1.5}, "must lie in"),
+        ({"threshold": [0.5, 0.5]}, "shape"),
+        ({"threshold": "f1"}, "Did you mean|not known"),
+        ({"threshold": "f_beta", "beta": -1}, "beta"),
+        ({"threshold": "cost", "cost_fp": 0, "cost_fn": 0}, "both"),
+        ({"threshold": "cost", "cost_fp": -1}, "cost_fp"),
+        ({"threshold": "cost", "cost_fn": [1, 2]}, "cost_fn has shape"),
+        ({"threshold": "top_k", "k": 4}, "number of labels, 3"),
+        ({"threshold": "top_k", "k": 1.5}, "k=1.5"),
+    ],
+)
+def test_bad_rules(options, message):
+    X, Y = _rows()
+    model = MultilabelFixedThresholdClassifier(
+        OneVsRestClassifier(LogisticRegression()), **options
+    )
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, Y)
+
+
+def test_bad_options_elsewhere():
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression())
+    for options, message in (
+        ({"response_method": "predict"}, "response_method"),
+        ({"scoring": "roc_auc"}, "does not depend"),
+        ({"average": "none"}, "average"),
+        ({"shrinkage": None}, "shrinkage"),
+        ({"constraint": ("recall", 2)}, "constraint"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            MultilabelTunedThresholdClassifierCV(inner, **options).fit(X, Y)
+    for rule in ("top_k", "cardinality"):
+        with pytest.raises(ValueError, match="label matrix"):
+            MultilabelFixedThresholdClassifier(
+                LogisticRegression(), threshold=rule
+            ).fit(X, Y[:, 0])
+    for costs in ([[0, 1]], np.full((2, 2), np.nan), np.eye(3)):
+        with pytest.raises(ValueError, match="cost_matrix"):
+            MinimumExpectedCostClassifier(LogisticRegression(), costs).fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="label matrix"):
+        MinimumExpectedCostClassifier(inner).fit(X, Y)
+    for options in ({"method": "platt"}, {"ensemble": "no"}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            MultilabelCalibratedClassifierCV(inner, **options).fit(X, Y)
+
+
+class _Broken(OneVsRestClassifier):
+    """A classifier whose scores are not finite."""
+
+    def predict_proba(self, X):
+        return np.full((len(X), 3), np.nan)
+
+    decision_function = predict_proba
+
+
+@each_wrapper
+def test_scores_that_are_not_finite(wrap):
+    X, Y = _rows()
+    with pytest.raises(ValueError, match="not finite"):
+        wrap(_Broken(LogisticRegression())).fit(X, Y)
+
+
+@each_wrapper
+def test_no_warning_on_good_rows(wrap):
+    X, Y = _rows()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wrap(OneVsRestClassifier(LogisticRegression())).fit(X, Y).predict(X)
