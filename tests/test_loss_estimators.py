@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit, log_softmax
+from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
@@ -24,10 +24,7 @@ from skimbalance.losses import (
 from skimbalance.metrics import probability_ratio
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._calibration import (
-    ShrunkClassCalibrator,
-    ShrunkLabelCalibrator,
-)
+from skimbalance.neural_network._calibration import ShrunkClassCalibrator
 from skimbalance.weights import compute_pos_weight
 
 
@@ -418,41 +415,6 @@ def test_every_default_stays_silent(problem):
 
 
 # -------------------------------------------------------------------------- calibrators
-
-
-def test_calibrator_of_labels_finds_what_each_label_was_shifted_by():
-    rng = np.random.default_rng(0)
-    log_odds = rng.normal(size=(4000, 3)) * 1.5 + [-1, -2, -6]
-    labels = (rng.random(log_odds.shape) < expit(log_odds)).astype(float)
-    assert labels[:, 2].sum() < 50 < labels[:, 1].sum()
-    shift = np.array([1.0, -1.0, 2.0])
-    calibrator = ShrunkLabelCalibrator().fit(2 * (log_odds + shift), labels)
-    found = calibrator.transform(2 * (log_odds + shift))
-    assert set(calibrator.steps_) == {0, 1}
-    eta, proba = expit(log_odds), expit(found)
-    np.testing.assert_allclose(proba.mean(axis=0), labels.mean(axis=0), rtol=0.1)
-    oracle = expected_log_loss(eta, eta)
-    assert expected_log_loss(eta, proba) < 1.03 * oracle
-    pooled = expit(calibrator.pooled_.transform(2 * (log_odds + shift)))
-    assert expected_log_loss(eta, pooled) > 1.1 * oracle
-    order = np.argsort(log_odds, axis=0)
-    assert (np.diff(np.take_along_axis(found, order, axis=0), axis=0) > 0).all()
-
-
-def test_calibrator_of_labels_reads_weights_and_missing_labels():
-    rng = np.random.default_rng(0)
-    log_odds = rng.normal(size=(500, 2))
-    labels = (rng.random(log_odds.shape) < expit(log_odds)).astype(float)
-    twice = np.repeat(np.arange(500), rng.integers(1, 3, size=500))
-    weight = np.bincount(twice).astype(float)
-    holes = np.vstack([labels, np.full((50, 2), np.nan)])
-    padded = np.vstack([log_odds, rng.normal(size=(50, 2))])
-    weighted = ShrunkLabelCalibrator().fit(padded, holes, np.append(weight, [1.0] * 50))
-    repeated = ShrunkLabelCalibrator().fit(log_odds[twice], labels[twice])
-    np.testing.assert_allclose(weighted.intercept_, repeated.intercept_, atol=1e-6)
-    np.testing.assert_allclose(
-        weighted.pooled_.slope_, repeated.pooled_.slope_, rtol=1e-4
-    )
 
 
 def test_calibrator_of_classes_finds_what_each_class_was_shifted_by():

@@ -405,9 +405,8 @@ def test_no_group_is_on_both_sides_in_200_random_cases():
         n_groups = len(np.unique(groups))
         Y = random_labels(seed, len(groups), 4)
         k = rng.randint(2, n_groups + 1) if n_groups > 2 else 2
-        cv = MultilabelStratifiedGroupKFold(
-            k, shuffle=bool(seed % 3), random_state=seed if seed % 3 else None
-        )
+        shuffled = {"shuffle": True, "random_state": seed} if seed % 3 else {}
+        cv = MultilabelStratifiedGroupKFold(k, refine=seed % 4 < 2, **shuffled)
         tests = []
         for train, test in splits_of(cv, Y, groups):
             assert test
@@ -415,7 +414,12 @@ def test_no_group_is_on_both_sides_in_200_random_cases():
             tests += test
         assert sorted(tests) == list(range(len(Y)))
         train, test = multilabel_train_test_split(
-            groups, stratify=Y, groups=groups, test_size=0.3, random_state=seed
+            groups,
+            stratify=Y,
+            groups=groups,
+            test_size=0.3,
+            random_state=seed,
+            refine=seed % 4 < 2,
         )
         assert len(train)
         assert len(test)

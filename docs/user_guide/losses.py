@@ -178,12 +178,11 @@ or `SetLoss` gives parameters to search over.
 ## Losses without an inverse
 
 Mined, distribution-balanced and set-level losses are calibrated on the held-out rows: a
-slope and an intercept for all labels, an intercept for each label (drawn to 0 where it
-has few positives), and an isotonic step from 50 held-out positives on; LDAM by a
-temperature and an intercept for each class. If nothing was
-held out (up to 200 rows, `early_stopping=False`, `partial_fit`), `predict_proba` and
-`decision_function` are not there, the error says why, and `predict` cuts the raw scores
-at 0.
+slope and an intercept for each label, drawn towards those of all labels where it has
+few positives (`LabelCalibrator`); LDAM by a temperature and an intercept for each
+class. If nothing was held out (up to 200 rows, `early_stopping=False`, `partial_fit`),
+`predict_proba` and `decision_function` are not there, the error says why, and `predict`
+cuts the raw scores at 0.
 
 ## Where copied code differs
 

@@ -128,14 +128,15 @@ class Refinement:
         return self.found
 
     def _sweep_repeatedly(self):
-        self._record()
-        for _ in range(self._n_sweeps()):
+        lacking, uneven = self._record()
+        for turn in range(self._n_sweeps()):
+            if turn:
+                self._boost(uneven if self.settled else lacking)
             n_swaps = self._sweep()
             lacking, uneven = self._record()
             self.settled |= n_swaps == 0
             if n_swaps == 0 and (self.small or not uneven.any()):
                 break
-            self._boost(uneven if self.settled else lacking)
 
     def _search_repeatedly(self):
         self.weights = self.fair_weights.copy()
