@@ -34,11 +34,9 @@ take_params = _check_method_params
 Scorer = _Scorer
 
 
-def split_sizes(n_samples, test_size, train_size):
+def split_sizes(n_samples, test_size, train_size, default_test_size=0.25):
     """Return the numbers of training and test rows, in scikit-learn's sense."""
-    return _validate_shuffle_split(
-        n_samples, test_size, train_size, default_test_size=0.25
-    )
+    return _validate_shuffle_split(n_samples, test_size, train_size, default_test_size)
 
 
 def closest(name, options):
@@ -373,7 +371,7 @@ def _count_dense(labels, value, weight):
     return counts
 
 
-def _cells_with(labels, value):
+def cells_with(labels, value):
     """Return the indicator of the stored cells that hold `value`."""
     hit = labels.data == value
     if hit.all():
@@ -387,7 +385,7 @@ def _cells_with(labels, value):
 
 
 def _count_sparse(labels, value, weight):
-    cells = _cells_with(labels, value)
+    cells = cells_with(labels, value)
     counts = np.bincount(cells.indices, minlength=labels.shape[1]).astype(np.float64)
     if weight is None:
         return counts

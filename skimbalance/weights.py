@@ -34,6 +34,7 @@ __all__ = [
     "LABEL_WEIGHT_SCHEMES",
     "PosWeightTransformer",
     "WEIGHT_SCHEMES",
+    "compute_class_weight",
     "compute_label_weight",
     "compute_pos_weight",
 ]
@@ -255,6 +256,78 @@ def compute_pos_weight(
         power=power,
         beta=beta,
     )
+
+
+def compute_class_weight(y, class_weight="balanced", *, normalize=None):
+    """Compute the `class_weight` of a 1-D target as a dict.
+
+    A class weight defines the population: it is a sample weight by class, and no
+    probability is undone for it. To weigh the training only, pass `pos_weight`.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Classes.
+    class_weight : str or dict, default="balanced"
+        A name in `WEIGHT_SCHEMES`, or the weight of each class; a class that is not in
+        the dict has weight 1, as in scikit-learn.
+    normalize : {None, "mean", "sum"}, default=None
+        ``"mean"`` scales the weights to mean 1 over the classes (their sum is
+        `n_classes`), ``"sum"`` to sum 1.
+
+    Returns
+    -------
+    class_weight : dict
+        The weight of each class of `y`, as the estimators and scikit-learn take it.
+
+    Raises
+    ------
+    ValueError
+        If the scheme is unknown, a weight is not a finite number of at least 0, or the
+        dict names a class that is not in `y`.
+
+    See Also
+    --------
+    compute_pos_weight : The same weights as an array, to be undone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.weights import compute_class_weight
+    >>> y = np.repeat([0, 1, 2, 3], [198, 436, 710, 272])
+    >>> weight = compute_class_weight(y, normalize="mean")
+    >>> {k: round(w, 2) for k, w in weight.items()}
+    {0: 1.63, 1: 0.74, 2: 0.45, 3: 1.18}
+    """
+    target = check_target(y)
+    if target.kind == MULTILABEL:
+        raise ValueError(
+            "class_weight goes with a 1-D y. For a label matrix use compute_pos_weight "
+            "or compute_label_weight."
+        )
+    classes = target.classes.tolist()
+    if isinstance(class_weight, str):
+        check_choice("class_weight", class_weight, WEIGHT_SCHEMES)
+        counts = _class_counts(target.values.ravel(), len(classes), None)
+        weight = compute_pos_weight(label_counts=counts, scheme=class_weight)
+    else:
+        weight = _given_weights(class_weight, classes)
+    if normalize is not None:
+        weight = _normalize(weight, np.ones(len(weight), dtype=bool), normalize)
+    return dict(zip(classes, weight.tolist(), strict=True))
+
+
+def _given_weights(class_weight, classes):
+    """Return the weights of a dict in the order of the classes."""
+    unknown = [key for key in class_weight if key not in classes]
+    if unknown:
+        raise ValueError(
+            f"class_weight has the key {unknown[0]!r}, which is not a class of y "
+            f"({', '.join(map(repr, classes[:5]))})."
+        )
+    for key, value in class_weight.items():
+        check_interval(f"class_weight[{key!r}]", value, 0, closed="left")
+    return np.array([float(class_weight.get(key, 1.0)) for key in classes])
 
 
 def compute_label_weight(

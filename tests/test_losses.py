@@ -1,7 +1,6 @@
-"""One conformance harness for every loss, then the values of each one.
+"""One conformance harness for every loss: what is listed in `LOSSES` is tested.
 
-Reference values are formulas written out in NumPy float64, or numerical minimisers of
-the expected loss; never the code's own output.
+References are autograd in float64 and numerical minimisers of the expected loss.
 """
 
 import copy
@@ -9,24 +8,45 @@ import copy
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import brentq, minimize
-from scipy.special import expit, log_softmax, logit, softmax
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.base import clone
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, softplus
+from torch.nn.functional import logsigmoid, softplus
 
+from skimbalance._net._criterion import SetCriterion
 from skimbalance.losses import (
     LOSSES,
     AsymmetricLoss,
+    DistributionBalancedLoss,
     FocalLoss,
+    FunctionLoss,
+    HardNegativeMiningLoss,
+    LDAMLoss,
+    LogitAdjustedLoss,
     LogLoss,
+    NegativeTolerantLoss,
     PointwiseLoss,
+    Poly1Loss,
+    SetLoss,
     SoftmaxFocalLoss,
-    SoftmaxLogLoss,
     SoftmaxLoss,
+    SoftmaxPoly1Loss,
+    SoftTargetLoss,
+    TwoWayLoss,
+)
+from skimbalance.losses._smoothing import (
+    unsmoothed_log_odds,
+    unsmoothed_log_probabilities,
 )
 
 N_POSITIVE = np.array([400.0, 50.0, 9.0])
 N_NEGATIVE = 1000 - N_POSITIVE
+CONFUSION = [
+    [0.9, 0.05, 0.05, 0.0],
+    [0.1, 0.7, 0.1, 0.1],
+    [0.0, 0.1, 0.9, 0.0],
+    [0.2, 0.0, 0.0, 1.8],
+]
 ETAS = np.concatenate(
     [np.logspace(-4, -1, 15), np.linspace(0.1, 0.9, 17), [0.99, 0.9999]]
 )
@@ -40,6 +60,11 @@ class SquaredLogLoss(PointwiseLoss):
 
     def negative(self, scores):
         return softplus(scores) ** 2
+
+
+def squared_log_loss(scores, targets):
+    """The same as a plain function."""
+    return softplus(torch.where(targets > 0.5, -scores, scores)) ** 2
 
 
 class SquaredSoftmaxLogLoss(SoftmaxLoss):
@@ -67,11 +92,26 @@ def _all_losses(base):
             AsymmetricLoss(gamma_positive=0, gamma_negative=1, margin=0.2),
             AsymmetricLoss(gamma_positive=0.5, gamma_negative=0.5),
             AsymmetricLoss(gamma_negative=0),
+            Poly1Loss(epsilon=-0.9),
+            Poly1Loss(epsilon=20.0),
+            NegativeTolerantLoss(kappa=1.0, negative_scale=0.5),
+            DistributionBalancedLoss(gamma=0.5, kappa=0.5),
+            HardNegativeMiningLoss(FocalLoss(), per="batch"),
             SquaredLogLoss(),
+            FunctionLoss(squared_log_loss),
         ]
     if base is SoftmaxLoss:
-        losses += [SoftmaxFocalLoss(0), SoftmaxFocalLoss(0.5), SoftmaxFocalLoss(5)]
-        losses += [SquaredSoftmaxLogLoss()]
+        losses += [
+            SoftmaxFocalLoss(0),
+            SoftmaxFocalLoss(0.5),
+            SoftmaxFocalLoss(5),
+            SoftmaxPoly1Loss(-0.9),
+            LogitAdjustedLoss(tau=0.5),
+            SoftTargetLoss(CONFUSION),
+            SquaredSoftmaxLogLoss(),
+        ]
+    if base is SetLoss:
+        losses += [TwoWayLoss(1.0, 2.0)]
     return losses
 
 
@@ -116,10 +156,33 @@ def test_fused_value_and_gradient_equal_positive_and_negative(loss, device):
         (gradient,) = torch.autograd.grad(value.sum(), scores)
         torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-13)
         weight = torch.rand(3, dtype=torch.float64, device=device)
+        torch.manual_seed(1)
+        factor = loss.cell_weight(scores.detach(), targets > 0.5, weight)
+        torch.manual_seed(1)
         total = loss.weighted_sum(scores, targets, weight)
-        torch.testing.assert_close(total, (reference * weight).sum())
+        torch.testing.assert_close(total, (reference * factor).sum())
         (gradient,) = torch.autograd.grad(total, scores)
-        torch.testing.assert_close(gradient, slope * weight)
+        torch.testing.assert_close(gradient, slope * factor)
+
+
+@each(PointwiseLoss)
+def test_weighted_sum_of_boolean_targets_is_the_formula(loss, device):
+    torch.manual_seed(0)
+    loss = prepared(loss).to(device)
+    scores = (torch.randn(50, 3, dtype=torch.float64) * 4).to(device).requires_grad_()
+    targets = torch.rand(50, 3, device=device) < 0.3
+    pos_weight = torch.tensor([0.5, 2.0, 30.0], dtype=torch.float64, device=device)
+    weight = torch.rand(50, 3, dtype=torch.float64, device=device)
+    reference, slope = expected_gradient(loss, scores, targets)
+    torch.manual_seed(1)
+    factor = loss.cell_weight(scores.detach(), targets, weight)
+    factor = factor * torch.where(targets, pos_weight, 1.0)
+    for given in (targets, targets.double()):
+        torch.manual_seed(1)
+        total = loss.weighted_sum(scores, given, weight, pos_weight)
+        torch.testing.assert_close(total, (reference * factor).sum())
+        (gradient,) = torch.autograd.grad(total, scores)
+        torch.testing.assert_close(gradient, slope * factor, rtol=1e-9, atol=1e-12)
 
 
 @each(PointwiseLoss)
@@ -136,10 +199,13 @@ def test_gradcheck(loss, device):
 @each(PointwiseLoss)
 def test_blocks_of_rows_give_what_one_block_gives(loss, monkeypatch):
     loss = prepared(loss)
-    scores, targets = torch.randn(64, 3).double(), torch.rand(64, 3).round().double()
-    whole = loss(scores, targets)
+    scores, targets = torch.randn(64, 3).double(), torch.rand(64, 3) < 0.4
+    torch.manual_seed(1)
+    whole, total = loss(scores, targets), loss.weighted_sum(scores, targets)
     monkeypatch.setattr("skimbalance.losses._base._BLOCK_CELLS", 21)
     torch.testing.assert_close(loss(scores, targets), whole, rtol=1e-14, atol=0)
+    torch.manual_seed(1)
+    torch.testing.assert_close(loss.weighted_sum(scores, targets), total)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -199,51 +265,55 @@ def test_log_odds_are_finite_and_strictly_increasing(loss, pos_weight, device):
     assert (log_odds.diff(dim=0) > 0).all()
 
 
-def minimiser(loss, eta, column, pos_weight):
-    """Minimise the expected loss of one label numerically, by its derivative."""
+def minimisers(loss, etas, pos_weight=1.0, smoothing=0.0, prior=0.5):
+    """Minimise the expected loss of each label numerically, by its derivative.
 
-    def slope(score):
-        scores = torch.full((1, 3), score, dtype=torch.float64)
-        _, up = expected_gradient(loss, scores, torch.ones(1, 3))
-        _, down = expected_gradient(loss, scores, torch.zeros(1, 3))
-        up, down = up[0, column].item(), down[0, column].item()
-        return eta * pos_weight * up + (1 - eta) * down
+    NaN where no score of this loss stands for so extreme an eta.
+    """
+    t = torch.as_tensor(etas).reshape(-1, 1).repeat(1, 3)
+    t = (1 - smoothing) * t + smoothing * torch.as_tensor(prior)
 
-    # Far out autograd's 1 - sigmoid is zero, and with it the slope.
-    high = next(score for score in (39.0, 30.0, 20.0, 12.0, 9.0) if slope(score) > 0)
-    return brentq(slope, -39.0, high, xtol=1e-15, rtol=1e-15)
+    def slope(scores):
+        _, up = expected_gradient(loss, scores, torch.ones_like(scores))
+        _, down = expected_gradient(loss, scores, torch.zeros_like(scores))
+        return t * pos_weight * up + (1 - t) * down
+
+    low, high = torch.full_like(t, -39.0), torch.full_like(t, torch.nan)
+    for candidate in (39.0, 30.0, 20.0, 12.0, 9.0):
+        # Far out autograd's 1 - sigmoid is zero, and with it the slope.
+        fits = high.isnan() & (slope(torch.full_like(t, candidate)) > 0)
+        high = torch.where(fits, candidate, high)
+    high = torch.where(slope(low) <= 0, high, torch.nan)
+    for _ in range(100):
+        middle = (low + high) / 2
+        rising = slope(middle) > 0
+        high = torch.where(rising, middle, high)
+        low = torch.where(rising, low, middle)
+    return high
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.05])
 @pytest.mark.parametrize("pos_weight", [1.0, 20.0])
 @each(PointwiseLoss)
-def test_inverse_is_the_minimiser_of_the_expected_loss(loss, pos_weight):
+def test_inverse_is_the_minimiser_of_the_expected_loss(loss, pos_weight, smoothing):
     if not loss.invertible:
         pytest.skip("no inverse")
     loss = prepared(loss)
-    reached = 0
-    for column in range(3):
-        for eta in ETAS:
-            if eta < 0.5 / 1001 * 1.001:
-                continue  # under the floor a flat map goes on as a line
-            try:
-                score = minimiser(loss, eta, column, pos_weight)
-            except (ValueError, StopIteration):
-                continue  # no score of this loss stands for so extreme an eta
-            scores = torch.full((1, 3), score, dtype=torch.float64)
-            found = expit(loss.log_odds(scores, pos_weight)[0, column].item())
-            floor = expit(logit(found) + np.log(pos_weight))
-            if isinstance(loss, AsymmetricLoss) and _beyond_map(loss, floor):
-                continue
-            assert found == pytest.approx(eta, abs=1e-10)
-            reached += 1
-    assert reached > 30
-
-
-def _beyond_map(loss, raw_eta):
-    """Where the asymmetric map is flat: under the margin's jump, or over its cap."""
-    if loss.gamma_negative == 0 and loss.margin > 0:
-        return raw_eta < 1.01 * loss.margin
-    return False
+    prior = torch.as_tensor(N_POSITIVE / 1000)
+    floor = torch.full((3,), 0.5 / 1001, dtype=torch.float64)
+    # Under the floor, and with smoothing over the cap, maps go on as lines.
+    etas = ETAS[(ETAS > 0.51 / 1001) & ((1 - 0.51 / 1001 if smoothing else 1) > ETAS)]
+    scores = minimisers(loss, etas, pos_weight, smoothing, prior)
+    reached = ~scores.isnan()
+    found = loss.log_odds(scores.nan_to_num(), pos_weight)
+    if smoothing:
+        found = unsmoothed_log_odds(found, prior, smoothing, floor)
+    if isinstance(loss, AsymmetricLoss) and loss.gamma_negative == 0:
+        # The map jumps at the margin, so no score stands for less.
+        reached &= torch.as_tensor(etas > 1.01 * loss.margin).reshape(-1, 1)
+    error = (found.sigmoid() - torch.as_tensor(etas).reshape(-1, 1)).abs()
+    assert error[reached].max() < 1e-10
+    assert reached.sum() > 30
 
 
 @pytest.mark.parametrize("pos_weight", [1.0, 20.0, [0.5, 3.0, 99.0]], ids=str)
@@ -327,8 +397,11 @@ def test_softmax_closed_form_equals_the_null_vector(loss):
     torch.manual_seed(3)
     scores = torch.randn(100, 4, dtype=torch.float64) * 2
     closed = loss.log_probabilities(scores)
-    general = SoftmaxLoss.closed_form_log_posterior(loss, scores)
-    torch.testing.assert_close(closed, general.log_softmax(dim=1), rtol=0, atol=1e-6)
+    general = SoftmaxLoss.closed_form_log_posterior(loss, scores).log_softmax(dim=1)
+    # Outside of what soft targets can mix, there is no posterior.
+    proper = general.min(dim=1).values > np.log(1e-6)
+    assert proper.sum() > 10
+    torch.testing.assert_close(closed[proper], general[proper], rtol=0, atol=1e-6)
 
 
 @each(SoftmaxLoss)
@@ -356,119 +429,68 @@ def test_softmax_initial_scores_predict_the_prior(loss, pos_weight):
     assert scores.mean().abs() < 1e-9
 
 
-# ------------------------------------------------------------- values, formula by
-# formula
-
-Z = np.linspace(-6, 6, 25)
-S = expit(Z)
-
-
-def assert_terms(loss, positive, negative):
-    scores = torch.as_tensor(Z)
-    np.testing.assert_allclose(loss.positive(scores), positive, rtol=1e-12)
-    np.testing.assert_allclose(loss.negative(scores), negative, rtol=1e-12, atol=1e-15)
-    ones = torch.ones_like(scores)
-    np.testing.assert_allclose(loss(scores, ones), positive, rtol=1e-12)
-    np.testing.assert_allclose(loss(scores, 0 * ones), negative, rtol=1e-12, atol=1e-15)
+def test_smoothing_of_classes_is_undone():
+    rng = np.random.default_rng(0)
+    eta = torch.as_tensor(rng.dirichlet(np.ones(4), size=50).clip(1e-3))
+    eta /= eta.sum(dim=1, keepdim=True)
+    prior = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
+    smoothed = (0.95 * eta + 0.05 * prior).log()
+    found = unsmoothed_log_probabilities(smoothed, prior, 0.05, 1e-4).exp()
+    torch.testing.assert_close(found, eta, rtol=1e-12, atol=0)
+    extreme = torch.tensor([[0.0, -900, -900, -900]], dtype=torch.float64)
+    found = unsmoothed_log_probabilities(extreme.log_softmax(1), prior, 0.05, 1e-4)
+    assert found.isfinite().all()
 
 
-def test_log_loss_values():
-    assert_terms(LogLoss(), -np.log(S), -np.log(1 - S))
+@pytest.mark.parametrize("prior", [1e-6, 0.01, 0.5, 0.999])
+def test_unsmoothed_log_odds_are_finite_and_strictly_increasing(prior):
+    scores = torch.linspace(-800, 800, 4001, dtype=torch.float64).reshape(-1, 1)
+    prior = torch.tensor([prior], dtype=torch.float64)
+    found = unsmoothed_log_odds(scores, prior, 0.1, torch.tensor([1e-4]).double())
+    assert found.isfinite().all()
+    assert (found.diff(dim=0) > 0).all()
 
 
-@pytest.mark.parametrize("gamma", [0, 0.5, 1, 2, 3.5])
-def test_focal_values(gamma):
-    assert_terms(
-        FocalLoss(gamma),
-        -((1 - S) ** gamma) * np.log(S),
-        -(S**gamma) * np.log(1 - S),
-    )
+# ------------------------------------------------------------------ every set-level
+# loss
 
 
-def test_focal_gamma_for_each_label():
-    gamma = np.array([0.0, 1.0, 2.5])
-    scores = torch.as_tensor(np.stack([Z] * 3, axis=1))
-    table = FocalLoss(gamma)(scores, torch.ones_like(scores))
-    expected = -((1 - S[:, None]) ** gamma) * np.log(S[:, None])
-    np.testing.assert_allclose(table, expected, rtol=1e-12)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@each(SetLoss)
+def test_set_losses_and_gradients_are_finite(loss, dtype, device):
+    loss = clone(loss).setup(N_POSITIVE, N_NEGATIVE).to(device)
+    extremes = torch.tensor([-1e4, -200, -17, -1e-3, 0, 1e-3, 17, 200, 1e4])
+    scores = extremes.reshape(-1, 1).repeat(1, 3).to(device, dtype).requires_grad_()
+    for targets in (torch.zeros(9, 3), torch.ones(9, 3), torch.eye(3).repeat(3, 1)):
+        for mask in (torch.ones(9, 3), torch.eye(3).repeat(3, 1), torch.zeros(9, 3)):
+            value = loss(scores, targets.to(device, dtype), mask.to(device, dtype))
+            (gradient,) = torch.autograd.grad(value.sum(), scores)
+            assert value.shape == (9,)
+            assert value.isfinite().all()
+            assert gradient.isfinite().all()
+            assert (gradient[mask.to(device) == 0] == 0).all()
 
 
-@pytest.mark.parametrize(
-    ("up", "down", "margin"), [(1, 4, 0.05), (0, 2, 0), (0.5, 0.5, 0.2)]
-)
-def test_asymmetric_values(up, down, margin):
-    shifted = np.maximum(S - margin, 0)
-    assert_terms(
-        AsymmetricLoss(up, down, margin),
-        -((1 - S) ** up) * np.log(S),
-        -(shifted**down) * np.log(1 - shifted),
-    )
-
-
-def test_asymmetric_loss_reads_a_true_hundredth_as_a_third():
-    loss = AsymmetricLoss()
-    score = minimiser(loss, 0.01, 0, 1.0)
-    assert expit(score) == pytest.approx(0.32, abs=0.01)
-    assert expit(loss.log_odds([score]).item()) == pytest.approx(0.01, abs=1e-10)
-
-
-def test_asymmetric_loss_without_positive_focus_is_capped():
-    loss = AsymmetricLoss(gamma_positive=0)
-    assert expit(loss.log_odds([12.0]).item()) == pytest.approx(0.9637, abs=2e-4)
-
-
-def test_focal_map_is_the_published_one():
-    """Charoenphakdee et al., CVPR 2021, equation 8, in plain float64."""
-    gamma = 2.0
-    half = S / ((1 - S) ** gamma - gamma * (1 - S) ** (gamma - 1) * S * np.log(S))
-    other = (1 - S) / (S**gamma - gamma * S ** (gamma - 1) * (1 - S) * np.log(1 - S))
-    eta = half / (half + other)
-    np.testing.assert_allclose(FocalLoss(gamma).log_odds(Z), logit(eta), atol=1e-9)
-
-
-def test_softmax_log_loss_values():
-    scores = np.random.default_rng(0).normal(size=(7, 4))
-    targets = np.array([0, 1, 2, 3, 0, 1, 2])
-    expected = -log_softmax(scores, axis=1)[np.arange(7), targets]
-    found = SoftmaxLogLoss()(torch.as_tensor(scores), torch.as_tensor(targets))
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("gamma", [0.5, 2.0])
-def test_softmax_focal_values(gamma):
-    scores = np.random.default_rng(0).normal(size=(7, 4))
-    targets = np.array([0, 1, 2, 3, 0, 1, 2])
-    p = softmax(scores, axis=1)[np.arange(7), targets]
-    expected = -((1 - p) ** gamma) * np.log(p)
-    found = SoftmaxFocalLoss(gamma)(torch.as_tensor(scores), torch.as_tensor(targets))
-    np.testing.assert_allclose(found, expected, rtol=1e-11)
-
-
-def test_softmax_focal_map_of_two_classes_is_the_sigmoid_one():
-    scores = torch.stack(
-        [torch.zeros(25, dtype=torch.float64), torch.as_tensor(Z)], dim=1
-    )
-    log_p = SoftmaxFocalLoss(2.0).log_probabilities(scores)
-    torch.testing.assert_close(
-        log_p[:, 1] - log_p[:, 0], FocalLoss(2.0).log_odds(Z), rtol=0, atol=1e-11
-    )
-
-
-def test_weights_of_one_change_nothing():
+@each(SetLoss)
+def test_set_losses_gradcheck_and_reward_the_right_order(loss):
     torch.manual_seed(0)
-    scores, targets = torch.randn(40, 3).double(), torch.rand(40, 3).round().double()
-    for loss in map(prepared, _all_losses(PointwiseLoss)):
-        plain = loss.weighted_sum(scores, targets)
-        ones = torch.ones(40, 3, dtype=torch.float64)
-        torch.testing.assert_close(loss.weighted_sum(scores, targets, ones), plain)
+    targets, weight = (torch.rand(6, 4) < 0.4).double(), torch.rand(6, 4).double()
+    scores = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda z: loss(z, targets, weight), (scores,))
+    right, wrong = (sign * (2 * targets - 1) for sign in (1, -1))
+    ones = torch.ones_like(weight)
+    assert loss(right, targets, ones).sum() < loss(wrong, targets, ones).sum()
 
 
-def test_parity_with_torch_bce():
-    torch.manual_seed(0)
-    scores, targets = torch.randn(8, 5).double(), torch.rand(8, 5).double()
-    ours = LogLoss()(scores, targets)
-    theirs = binary_cross_entropy_with_logits(scores, targets, reduction="none")
-    torch.testing.assert_close(ours, theirs)
+@each(SetLoss)
+def test_a_row_of_weight_two_is_two_rows(loss):
+    torch.manual_seed(1)
+    scores, targets = torch.randn(5, 3).double(), (torch.rand(5, 3) < 0.5).to(int)
+    weight = torch.tensor([2.0, 1, 1, 1, 1], dtype=torch.float64)
+    twice = torch.tensor([0, 0, 1, 2, 3, 4])
+    weighted = SetCriterion(loss, mean_weight=6 / 5)(scores, targets, weight)
+    repeated = SetCriterion(loss)(scores[twice], targets[twice], None)
+    torch.testing.assert_close(weighted, repeated)
 
 
 # ------------------------------------------------------------------------- the contract
@@ -494,11 +516,50 @@ def test_a_loss_that_needs_counts_says_so():
         (AsymmetricLoss(gamma_positive=-1), "gamma_positive"),
         (AsymmetricLoss(gamma_negative=-1), "gamma_negative"),
         (AsymmetricLoss(margin=1.0), "margin"),
+        (Poly1Loss(-1), "epsilon"),
+        (SoftmaxPoly1Loss(-1), "epsilon"),
+        (NegativeTolerantLoss(kappa=-1), "kappa"),
+        (NegativeTolerantLoss(negative_scale=0), "negative_scale"),
+        (DistributionBalancedLoss(gamma=-1), "gamma"),
+        (DistributionBalancedLoss(alpha=-1), "alpha"),
+        (HardNegativeMiningLoss(ratio=-1), "ratio"),
+        (HardNegativeMiningLoss(easy_rate=2), "easy_rate"),
+        (HardNegativeMiningLoss(min_negatives=-1), "min_negatives"),
+        (HardNegativeMiningLoss(per="row"), "per"),
+        (HardNegativeMiningLoss(FocalLoss(-1)), "gamma"),
+        (LogitAdjustedLoss(-1), "tau"),
+        (LDAMLoss(max_margin=-1), "max_margin"),
+        (LDAMLoss(scale=0), "scale"),
+        (SoftTargetLoss([[1, 0]]), "n_classes"),
+        (SoftTargetLoss(-np.eye(3)), "at least 0"),
+        (SoftTargetLoss(np.ones((3, 3))), "singular"),
+        (SoftTargetLoss(np.eye(2)), "2 classes, but y has 3"),
+        (TwoWayLoss(0), "positive_temperature"),
+        (FunctionLoss(lambda z, y: (z - y).mean()), "reduction='none'"),
+        (FunctionLoss(lambda z, y: 1.0), "a float"),
+        (FunctionLoss(lambda z, y: z - z.mean()), "mixes cells"),
+        (FunctionLoss(lambda z, y: z * y.sum()), "mixes cells"),
     ],
 )
 def test_parameters_are_checked_in_setup(loss, name):
     with pytest.raises(ValueError, match=name):
         loss.setup(N_POSITIVE, N_NEGATIVE)
+
+
+def test_what_is_wrapped_must_be_of_the_right_kind():
+    with pytest.raises(TypeError, match="callable"):
+        FunctionLoss("log_loss").setup(N_POSITIVE, N_NEGATIVE)
+    with pytest.raises(TypeError, match="PointwiseLoss"):
+        HardNegativeMiningLoss(TwoWayLoss()).setup(N_POSITIVE, N_NEGATIVE)
+
+
+def test_a_function_that_does_not_increase_is_not_invertible():
+    assert FunctionLoss(squared_log_loss).invertible
+    # The absolute error has the same slope everywhere.
+    assert not FunctionLoss(lambda z, y: (z.sigmoid() - y).abs()).invertible
+    # A slope of the negative term that falls again.
+    bent = FunctionLoss(lambda z, y: torch.where(y > 0.5, -z, torch.atan(z)))
+    assert not bent.invertible
 
 
 def test_unfinished_subclasses_say_what_is_missing():
@@ -514,9 +575,9 @@ def test_log_odds_floor_follows_the_counted_rows():
     many = AsymmetricLoss().setup([5.0], [99_995.0])
     scores = torch.tensor([[-2.9]])  # just above the margin, eta about 1e-8
     assert few.log_odds(scores).item() > many.log_odds(scores).item() + 3
-    score = minimiser(many, 0.02, 0, 1.0)
+    score = minimisers(many, np.array([0.02]))[:, :1]
     for loss in (few, many):
-        eta = expit(loss.log_odds([[score]]).item())
+        eta = expit(loss.log_odds(score).item())
         assert eta == pytest.approx(0.02, abs=1e-10)
 
 

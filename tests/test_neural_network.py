@@ -927,7 +927,8 @@ BAD = [
     ({"optimizer_params": {"bettas": 1}}, {}, "Did you mean 'betas'"),
     ({"net_params": {"train_split": None}}, {}, "'train_split'"),
     ({"net_params": {"criterion__x": None}}, {}, "'criterion__x'"),
-    ({"net_params": {"compil": True}}, {}, "Did you mean 'compile'"),
+    ({"net_params": {"use_cachin": True}}, {}, "Did you mean 'use_caching'"),
+    ({"net_params": {"compile": True}}, {}, "'compile'"),
     ({"max_epochs": 0}, {}, "max_epochs"),
     ({"batch_size": 0}, {}, "batch_size"),
     ({"precision": "8"}, {}, "precision='8'"),
@@ -942,6 +943,16 @@ BAD = [
     ({"threshold": 0.4}, {"y": np.arange(300) % 3}, "largest probability"),
     ({"init_bias": "priors"}, {}, "Did you mean 'prior'"),
     ({"num_workers": -1}, {}, "num_workers"),
+    ({"gradient_accumulation": 0}, {}, "gradient_accumulation=0"),
+    ({"max_grad_norm": 0.0}, {}, "max_grad_norm=0.0"),
+    (
+        {"max_grad_norm": 1.0, "optimizer": torch.optim.LBFGS},
+        {},
+        "max_grad_norm=1.0 has no meaning for LBFGS",
+    ),
+    ({"data_device": "meta"}, {}, "data_device='meta' must be 'auto', 'cpu'"),
+    ({"resume": True}, {}, "resume=True needs checkpoint"),
+    ({"checkpoint": "here", "warm_start": True}, {}, "do not go together"),
     ({"device": "gpu"}, {}, "device='gpu' is not a torch device"),
     ({"module_params": {}}, {}, None),
 ]
@@ -1023,7 +1034,10 @@ def test_progress_is_printed_only_when_asked_for(problem, capsys):
     assert capsys.readouterr().out == ""
     small(verbose=1).fit(*problem)
     lines = capsys.readouterr().out.strip().splitlines()
-    assert len(lines) == 2 + 3
+    assert [line.split()[:3] for line in lines] == [
+        ["epoch", f"{number}/3", "train_loss"] for number in (1, 2, 3)
+    ]
+    assert all(line.endswith(" left") for line in lines)
 
 
 def test_scikit_learn_scores_every_epoch_with_skorch_callbacks(problem):

@@ -119,5 +119,8 @@ def test_array_parameters_have_shapes(room, name):
 
 
 @pytest.mark.parametrize("loss", sorted(set(LOSSES.values()), key=lambda c: c.__name__))
-def test_every_loss_says_when_to_use_it(loss):
-    assert "When to use it:" in inspect.getdoc(loss)
+def test_every_loss_says_how_it_is_undone_and_when_to_use_it(loss):
+    doc = inspect.getdoc(loss)
+    assert "\nWhen to use it: " in doc
+    assert "\nInverse: " in doc
+    assert ("\nInverse: none" in doc or "on paper" in doc) == (not loss.invertible)

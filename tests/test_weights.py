@@ -6,12 +6,15 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.class_weight import (
+    compute_class_weight as sklearn_class_weight,
+)
 
 from skimbalance.weights import (
     LABEL_WEIGHT_SCHEMES,
     WEIGHT_SCHEMES,
     PosWeightTransformer,
+    compute_class_weight,
     compute_label_weight,
     compute_pos_weight,
 )
@@ -157,7 +160,7 @@ def test_binary_and_multiclass_targets():
     y = np.repeat(["no", "yes"], [30, 10])
     np.testing.assert_allclose(compute_pos_weight(y), [3.0])
     y = np.repeat([3, 5, 8, 9], [198, 436, 710, 272])
-    balanced = compute_class_weight("balanced", classes=np.unique(y), y=y)
+    balanced = sklearn_class_weight("balanced", classes=np.unique(y), y=y)
     np.testing.assert_allclose(compute_pos_weight(y), balanced)
     np.testing.assert_allclose(balanced, [2.04, 0.93, 0.57, 1.49], atol=5e-3)
     np.testing.assert_allclose(compute_pos_weight(y, "sqrt"), np.sqrt(balanced))
@@ -239,3 +242,42 @@ def test_transformer_refuses_what_it_was_not_fitted_on():
         transformer.transform(np.eye(2))
     with pytest.raises(ValueError, match="not among the known"):
         PosWeightTransformer().fit(["a", "b"]).transform(["c"])
+
+
+FOUR = np.repeat(["a", "b", "c", "d"], [198, 436, 710, 272])
+
+
+def test_class_weight_is_a_dict_that_scikit_learn_takes():
+    weight = compute_class_weight(FOUR)
+    expected = sklearn_class_weight("balanced", classes=np.unique(FOUR), y=FOUR)
+    assert list(weight) == ["a", "b", "c", "d"]
+    np.testing.assert_allclose(list(weight.values()), expected)
+    assert compute_class_weight([0, 1, 1, 1]) == pytest.approx({0: 2, 1: 2 / 3})
+
+
+@pytest.mark.parametrize(("normalize", "total"), [("sum", 1), ("mean", 4)])
+@pytest.mark.parametrize("given", ["balanced", "sqrt", {"a": 3, "c": 0.5}])
+def test_class_weight_is_normalised_to_sum_one_or_the_number_of_classes(
+    given, normalize, total
+):
+    plain = compute_class_weight(FOUR, given)
+    scaled = compute_class_weight(FOUR, given, normalize=normalize)
+    assert sum(scaled.values()) == pytest.approx(total)
+    ratio = np.array(list(scaled.values())) / list(plain.values())
+    np.testing.assert_allclose(ratio, ratio[0])
+    if isinstance(given, dict):
+        assert plain == {"a": 3, "b": 1, "c": 0.5, "d": 1}
+
+
+@pytest.mark.parametrize(
+    ("y", "given", "message"),
+    [
+        (FOUR, "ballanced", "Did you mean 'balanced'"),
+        (FOUR, {"e": 1.0}, "not a class of y"),
+        (FOUR, {"a": -1.0}, "class_weight"),
+        (np.eye(3), "balanced", "1-D y"),
+    ],
+)
+def test_class_weight_checks_its_input(y, given, message):
+    with pytest.raises(ValueError, match=message):
+        compute_class_weight(y, given)

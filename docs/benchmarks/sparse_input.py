@@ -64,7 +64,8 @@ AdamW; one hands the batches to a `SparseLinear`, the other makes each batch den
 
 The gradient of the first weight is dense on both sides: a sparse one would need another
 optimiser, whose moments stand still for the columns a batch does not touch, and so
-another result. What is left at 47,000 features is the optimiser's pass over the weights.
+another result. What is left at 47,000 features is the optimiser's pass over all
+weights.
 
 The estimator chooses the sparse path where at most 4 % of the values are stored; above,
 the dense product is quicker.

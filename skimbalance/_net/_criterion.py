@@ -16,26 +16,52 @@ from skimbalance.losses import PointwiseLoss, SetLoss, SoftmaxLoss
 class _Criterion(nn.Module):
     """Base: holds the loss and the weights, all as buffers that move with the net."""
 
-    sums_rows = True  # or takes the rows of a batch together
-
-    def __init__(self, loss, pos_weight=None, label_weight=None, mean_weight=1.0):
+    def __init__(
+        self,
+        loss,
+        pos_weight=None,
+        label_weight=None,
+        mean_weight=1.0,
+        smoothing=0.0,
+        prior=None,
+    ):
         super().__init__()
         self.loss = loss
         self.register_buffer("pos_weight", pos_weight)
         self.register_buffer("label_weight", label_weight)
-        self.mean_weight = mean_weight
+        self.register_buffer("prior", prior)
+        self.mean_weight, self.smoothing = mean_weight, smoothing
+
+    @property
+    def sums_rows(self):
+        """Whether rows count one by one, or the rows of a batch together."""
+        return not self.loss.couples_rows
 
 
 class ClassCriterion(_Criterion):
     """Multiclass: one value a row, weighted by row and by true class."""
 
     def forward(self, scores, labels, weight):
-        value = self.loss(scores, labels)
-        if self.pos_weight is not None:
-            value = value * self.pos_weight[labels].to(value.dtype)
+        value = self._value(scores, labels)
+        if self.smoothing:
+            value = torch.lerp(value, self._expected(scores, labels), self.smoothing)
         if weight is not None:
             value = value * weight
         return value.sum() / (len(scores) * self.mean_weight)
+
+    def _value(self, scores, labels):
+        value = self.loss(scores, labels)
+        if self.pos_weight is None:
+            return value
+        return value * self.pos_weight[labels].to(value.dtype)
+
+    def _expected(self, scores, labels):
+        """Return the loss of each row if its class were drawn by the base rates."""
+        values = (
+            rate * self._value(scores, torch.full_like(labels, k))
+            for k, rate in enumerate(self.prior.to(scores.dtype))
+        )
+        return sum(values)
 
 
 class _LabelCriterion(_Criterion):
@@ -43,12 +69,20 @@ class _LabelCriterion(_Criterion):
         super().__init__(*args, **kwargs)
         self.n_trained, self.has_missing = n_trained, has_missing
 
-    def _read(self, labels, dtype):
-        """Return targets of 0 and 1, and what masks the missing cells."""
-        targets = labels.to(dtype)
-        if not self.has_missing:
-            return targets, None
-        return targets.clamp_(min=0), (labels >= 0).to(dtype)
+    def _cell_weight(self, labels, weight, dtype):
+        """Multiply what weighs each cell, or a column or a row of cells; or None."""
+        product = None
+        for factor in self._factors(labels, weight, dtype):
+            product = factor if product is None else product * factor
+        return product
+
+    def _factors(self, labels, weight, dtype):
+        if self.has_missing:
+            yield (labels >= 0).to(dtype)
+        if self.label_weight is not None:
+            yield self.label_weight.to(dtype)
+        if weight is not None:
+            yield weight if weight.ndim == 2 else weight.unsqueeze(1)
 
 
 class PointwiseCriterion(_LabelCriterion):
@@ -56,38 +90,57 @@ class PointwiseCriterion(_LabelCriterion):
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
-        targets, cell_weight = self._read(labels, dtype)
-        for factor in self._factors(targets, weight):
-            cell_weight = factor if cell_weight is None else cell_weight * factor
-        total = self.loss.weighted_sum(scores, targets, cell_weight)
+        positive = labels > 0
+        weight = self._cell_weight(labels, weight, dtype)
+        targets = positive
+        if self.smoothing:
+            prior = self.prior.to(dtype).expand_as(scores)
+            targets = torch.lerp(positive.to(dtype), prior, self.smoothing)
+        total = self.loss.weighted_sum(
+            scores, targets, weight, self.pos_weight, positive
+        )
         return total / (len(scores) * self.n_trained * self.mean_weight)
-
-    def _factors(self, targets, weight):
-        if self.pos_weight is not None:
-            yield torch.where(targets > 0, self.pos_weight, 1.0).to(targets.dtype)
-        if self.label_weight is not None:
-            yield self.label_weight.to(targets.dtype)
-        if weight is not None:
-            yield weight if weight.ndim == 2 else weight.unsqueeze(1)
 
 
 class SetCriterion(_LabelCriterion):
-    """The labels of a row together: rows have weights, cells a mask."""
-
-    sums_rows = False
+    """The labels of a row together: cells have a mask, rows have weights."""
 
     def forward(self, scores, labels, weight):
-        targets, cell_weight = self._read(labels, scores.dtype)
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        outside, divisor = None, len(scores) * self.mean_weight
+        if self.loss.couples_rows:
+            divisor = len(scores)  # the loss divides by the weights that it finds
+        elif weight is not None and weight.ndim == 1:
+            weight, outside = None, weight
+        cell_weight = self._cell_weight(labels, weight, dtype)
         if cell_weight is None:
-            cell_weight = torch.ones_like(targets)
-        if self.label_weight is not None:
-            cell_weight = cell_weight * self.label_weight
-        if weight is not None and weight.ndim == 2:
-            cell_weight = cell_weight * weight
-        value = self.loss(scores, targets, cell_weight)
-        if weight is not None and weight.ndim == 1:
-            value = value * weight
-        return value.sum() / (len(scores) * self.mean_weight)
+            cell_weight = scores.new_ones((), dtype=dtype)
+        targets = (labels > 0).to(dtype)
+        value = self.loss(scores, targets, cell_weight.expand_as(scores))
+        if outside is not None:
+            value = value * outside
+        return value.sum() / divisor
+
+
+def loss_of_members(criterion, scores, labels, weight):
+    """Return the mean of the members' losses on one batch.
+
+    Parameters
+    ----------
+    criterion : ClassCriterion, PointwiseCriterion or SetCriterion
+    scores : Tensor of shape (n_samples, n_members, n_outputs)
+    labels, weight : Tensor or None
+        What each member is compared with.
+    """
+    n_members = scores.shape[1]
+    if not criterion.sums_rows:
+        members = scores.unbind(1)
+        return sum(criterion(one, labels, weight) for one in members) / n_members
+    labels, weight = (
+        None if part is None else torch.cat([part] * n_members)
+        for part in (labels, weight)
+    )
+    return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
 
 
 def criterion_of(loss):

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skimbalance._net._dataset import DatasetRows
 from skimbalance.modules import SparseRows
 
 # Rows that are gathered at once.
@@ -71,7 +72,7 @@ class _DenseSource:
         """Put the whole array on the device, for good."""
         if sp.issparse(self.array):
             self.array = _ResidentRows(self.array, self.device)
-        else:
+        elif not isinstance(self.array, DatasetRows):
             self.array = torch.as_tensor(self.array).to(self.device)
 
     def gather(self, index):
@@ -284,6 +285,11 @@ class Batches:
         self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
         self.accumulate, self.part = accumulate, part
         n_batches = -(-len(rows) // batch_size)
+        if len(rows) // n_batches < part[1]:
+            raise ValueError(
+                f"batch_size={batch_size} is too small: each of {part[1]} processes "
+                "needs a row of every batch."
+            )
         self.bounds = -(-np.arange(n_batches + 1) * len(rows) // n_batches)
 
     def __len__(self):

@@ -2,17 +2,19 @@
 
 import contextlib
 import copy
-import inspect
 import warnings
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer
 from torch import nn
 
+from skimbalance._net._criterion import loss_of_members
+from skimbalance._net._progress import Progress
 from skimbalance._net._rows import Batches
+from skimbalance._net._step import takes_closure
 
 
 @contextlib.contextmanager
@@ -37,12 +39,13 @@ class ScoreModule(nn.Module):
     def __init__(self, build, params, n_features, n_outputs, bias, dtype):
         super().__init__()
         self.body = build(n_features, n_outputs, **params)
+        self.takes_offset = hasattr(self.body, "forward_with_offset")
         self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.bias = nn.Parameter(torch.as_tensor(bias).clone())
         self.to(dtype)
 
     def forward(self, x):
-        if hasattr(self.body, "forward_with_offset"):
+        if self.takes_offset:
             return self.body.forward_with_offset(x, self.bias)
         scores = self.body(x)
         if scores.shape != (len(x), len(self.bias)):
@@ -135,23 +138,19 @@ def _overrides(callbacks, *methods):
     )
 
 
-def _takes_closure(optimizer):
-    """Whether the optimizer evaluates the loss itself, as L-BFGS does."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
-
-
 class Net(NeuralNet):
     """A skorch net on `RowSet`: the same hooks, one wait for the device an epoch."""
 
     # A callback may hold the optimizer, whose tensors must follow to another device.
     cuda_dependent_attributes_ = ["callbacks"]  # noqa: RUF012
 
+    compiles = False
+
     @property
     def _default_callbacks(self):
-        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+        return [("epoch_timer", EpochTimer()), ("progress", Progress())]
 
-    def train(self, training, validation, epochs, keeper):
+    def train(self, training, validation, epochs, keeper, checkpoint=None):
         """Train, then put the best weights back.
 
         Parameters
@@ -160,11 +159,45 @@ class Net(NeuralNet):
         validation : RowSet or None
         epochs : int
         keeper : KeepBest
+        checkpoint : Checkpoint or None
+            What saves each epoch, and may know where to go on.
         """
-        self.callbacks_.insert(1, ("keep_best", keeper))
-        self.notify("on_train_begin", X=training, y=validation)
+        with self._watched(keeper, checkpoint):
+            self.last_epoch_ = epochs + len(self.history)
+            if checkpoint is not None:
+                checkpoint.restore(self)
+            self.notify("on_train_begin", X=training, y=validation)
+            if checkpoint is not None:
+                checkpoint.restore_step(self)
+            with self._ending_early(keeper):
+                self._train_on(training, validation)
+        self.notify("on_train_end", X=training, y=validation)
+        self.module_.load_state_dict(keeper.state)
+
+    @contextlib.contextmanager
+    def _watched(self, keeper, checkpoint):
+        """Let our own callbacks watch for as long as training lasts."""
+        callbacks = self.callbacks_
+        own = [("keep_best", keeper)]
+        if checkpoint is not None:
+            checkpoint.keeper = keeper
+            own.append(("checkpoint", checkpoint))
+        self.callbacks_ = [*callbacks[:1], *own, *callbacks[1:]]
         try:
+            yield
+        finally:
+            self.callbacks_, self.valid_scores_ = callbacks, None
+
+    def _train_on(self, training, validation):
+        epochs = self.last_epoch_ - len(self.history)
+        if epochs > 0 and not self.stopped_:
             self.fit_loop(training, validation, epochs=epochs)
+
+    @contextlib.contextmanager
+    def _ending_early(self, keeper):
+        """Let training end before its last epoch without losing what it has."""
+        try:
+            yield
         except TrainingStopped:
             pass
         except KeyboardInterrupt:
@@ -174,13 +207,8 @@ class Net(NeuralNet):
                 f"Training was interrupted in epoch {len(self.history)}; the best "
                 "weights so far are kept.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        finally:
-            self.callbacks_.remove(("keep_best", keeper))
-            self.valid_scores_ = None
-        self.notify("on_train_end", X=training, y=validation)
-        self.module_.load_state_dict(keeper.state)
 
     def notify(self, method_name, **cb_kwargs):
         try:
@@ -197,7 +225,11 @@ class Net(NeuralNet):
             self.callbacks_, "on_batch_begin", "on_batch_end"
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
-        self.step_takes_closure_ = _takes_closure(self.optimizer_)
+        self.step_takes_closure_ = takes_closure(self.optimizer_)
+        self.step.begin(self)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
+        self.step.end()
 
     @property
     def reads_sparse(self):
@@ -210,51 +242,43 @@ class Net(NeuralNet):
     def infer(self, x, **fit_params):  # noqa: ARG002
         return self.module_(x)
 
-    def train_step_single(self, batch, **fit_params):  # noqa: ARG002
-        scores = self.module_(batch.x)
-        loss = self.batch_loss(scores, batch)
-        # Each of several members gets the gradient that it would get alone.
-        (loss if scores.ndim == 2 else loss * scores.shape[1]).backward()
-        return {"loss": loss, "y_pred": scores}
+    def _loss(self, batch):
+        with self.step.autocast(self.device):
+            scores, targets = self.step.module(batch.x), (batch.labels, batch.weight)
+            if scores.ndim == 3:
+                return scores, loss_of_members(self.criterion_, scores, *targets)
+            return scores, self.criterion_(scores, *targets)
 
-    def batch_loss(self, scores, batch):
-        """Return the loss of a batch, the mean over the members if there are any."""
-        if scores.ndim == 2:
-            return self.criterion_(scores, batch.labels, batch.weight)
-        if not self.criterion_.sums_rows:
-            losses = [
-                self.criterion_(member, batch.labels, batch.weight)
-                for member in scores.unbind(1)
-            ]
-            return torch.stack(losses).mean()
-        n_members = scores.shape[1]
-        labels, weight = (
-            None if part is None else torch.cat([part] * n_members)
-            for part in (batch.labels, batch.weight)
-        )
-        return self.criterion_(scores.transpose(0, 1).flatten(0, 1), labels, weight)
+    def train_step_single(self, batch, **fit_params):  # noqa: ARG002
+        scores, loss = self._loss(batch)
+        # Each of several members gets the gradient that it would get alone.
+        n_members = 1 if scores.ndim == 2 else scores.shape[1]
+        self.step.backward(loss, batch.share * n_members)
+        return {"loss": loss, "y_pred": scores}
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:
             return super().train_step(batch, **fit_params)
-        self.optimizer_.zero_grad(set_to_none=True)
+        if batch.first:
+            self.step.clear()
         step = self.train_step_single(batch)
-        if self.watches_gradients_:
-            parameters = list(self.get_all_learnable_params())
-            self.notify(
-                "on_grad_computed",
-                named_parameters=parameters,
-                batch=batch,
-                training=True,
-            )
-        self.optimizer_.step()
+        if batch.last:
+            self.step.finish_gradients()
+            if self.watches_gradients_:
+                self._show_gradients(batch)
+            self.step.update()
         return step
+
+    def _show_gradients(self, batch):
+        parameters = list(self.get_all_learnable_params())
+        self.notify(
+            "on_grad_computed", named_parameters=parameters, batch=batch, training=True
+        )
 
     def validation_step(self, batch, **fit_params):  # noqa: ARG002
         with torch.no_grad():
-            scores = self.module_(batch.x)
-            loss = self.batch_loss(scores, batch)
-        self.valid_scores_.append(scores.cpu())
+            scores, loss = self._loss(batch)
+        self.valid_scores_.append(scores.to(self.module_.bias.dtype).cpu())
         return {"loss": loss, "y_pred": scores}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -263,6 +287,8 @@ class Net(NeuralNet):
         self._set_training(training)
         self.valid_scores_ = []
         total = torch.zeros((), dtype=torch.float64, device=self.device)
+        if training:
+            self.step.begin_epoch()
         for batch in iterator:
             if self.watches_batches_:
                 self.notify("on_batch_begin", batch=batch, training=training)
@@ -270,6 +296,8 @@ class Net(NeuralNet):
             total.add_(step["loss"].detach(), alpha=len(batch.x))
             if self.watches_batches_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
+        if training:
+            total = self.step.summed(total)
         # The only wait for the device in an epoch.
         self.history.record(f"{prefix}_loss", total.item() / len(iterator.rows))
         self.history.record(f"{prefix}_batch_count", len(iterator))
@@ -289,6 +317,13 @@ class Net(NeuralNet):
             for key, value in params.items()
         }
         self.criterion_ = self.criterion(loss, **tensors).to(self.device)
+        if self.compiles:
+            self.criterion_.compile()
+
+    def compile_module(self):
+        """Compile the module, and from now on every batch loss."""
+        self.compiles = True
+        self.module_.compile()
 
     def epochs(self):
         """Return the history as a list of plain dicts, one an epoch."""
@@ -303,6 +338,7 @@ class Net(NeuralNet):
     def raw_scores(self, rows, batch_size):
         """Yield the raw scores of the rows in order, on the CPU, chunk by chunk."""
         self._set_training(False)
+        dtype = self.module_.bias.dtype
         for batch in Batches(rows, batch_size):
-            with torch.no_grad():
-                yield self.module_(batch.x).cpu()
+            with torch.no_grad(), self.step.autocast(self.device):
+                yield self.module_(batch.x).to(dtype).cpu()

@@ -13,6 +13,7 @@ the left null vector of the matrix ``d l_y / d z_k``.
 Weights and reduction stay outside: a loss maps scores and targets to unreduced values.
 """
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch.autograd.function import once_differentiable
@@ -28,7 +29,7 @@ from skimbalance.losses._inverse import (
 # The least eta that is told from zero before `setup` has counted the rows.
 _UNSEEN_FLOOR = 5e-7
 # Cells of a block that is worked on at a time: a few such tensors fit a CPU's cache.
-_BLOCK_CELLS = 2**17
+_BLOCK_CELLS = 2**18
 
 
 def at_least_float32(scores):
@@ -52,14 +53,36 @@ class Loss(BaseEstimator, torch.nn.Module):
     invertible = True
     proper = False  # whether raw scores are log-odds as they are
     needs_counts = False  # whether it cannot be used before `setup`
+    couples_rows = False  # whether the loss of a row depends on the others of its batch
 
     def __init__(self):
         super().__init__()
 
     def check_params(self):
-        """Raise a ValueError unless the constructor parameters make sense.
+        """Check the constructor parameters; by default there is nothing to check.
 
-        Does nothing by default; `setup` calls it.
+        `setup` calls it, and the estimators before that.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter makes no sense.
+        """
+
+    def check_outputs(self, n_outputs):
+        """Check that the loss goes with so many outputs; by default it does.
+
+        `setup` calls it, and the estimators before that.
+
+        Parameters
+        ----------
+        n_outputs : int
+            The number of scores of a row.
+
+        Raises
+        ------
+        ValueError
+            If it does not.
         """
 
     def setup(self, n_positive, n_negative):
@@ -77,6 +100,7 @@ class Loss(BaseEstimator, torch.nn.Module):
             The same object, with its buffers set.
         """
         self.check_params()
+        self.check_outputs(len(n_positive))
         self.set_state("n_positive_", n_positive)
         self.set_state("n_negative_", n_negative)
         return self
@@ -124,13 +148,34 @@ class Loss(BaseEstimator, torch.nn.Module):
             )
         return self._buffers[name].to(device=like.device, dtype=like.dtype)
 
+    def _floor(self):
+        """The least eta that the counted rows can tell from zero."""
+        if "n_positive_" not in self._buffers:
+            return _float64(_UNSEEN_FLOOR)
+        return 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
 
-class _FusedPointwise(torch.autograd.Function):
+
+def _in_one_piece(scores):
+    return torch.compiler.is_compiling() or scores.device.type != "cpu"
+
+
+def _blocks(scores):
+    """Yield slices of rows whose tensors stay in the CPU's cache."""
+    rows = max(1, _BLOCK_CELLS // max(1, scores[:1].numel()))
+    if _in_one_piece(scores):
+        rows = len(scores)
+    for start in range(0, len(scores), max(1, rows)):
+        yield slice(start, start + rows)
+
+
+class _Fused(torch.autograd.Function):
     """Unreduced loss whose gradient is computed beside the value."""
 
     @staticmethod
     def forward(ctx, loss, scores, targets):
-        value, gradient = _blockwise(loss, scores, targets)
+        value, gradient = torch.empty_like(scores), torch.empty_like(scores)
+        for rows in _blocks(scores):
+            value[rows], gradient[rows] = _mixed(loss, scores[rows], targets[rows])
         ctx.save_for_backward(gradient)
         return value
 
@@ -141,37 +186,64 @@ class _FusedPointwise(torch.autograd.Function):
         return None, gradient * grad_output, None
 
 
-class _FusedWeightedSum(torch.autograd.Function):
+class _FusedSum(torch.autograd.Function):
     """``sum(weight * loss)``, keeping one tensor of the batch's size."""
 
     @staticmethod
-    def forward(ctx, loss, scores, targets, weight):
-        value, gradient = _blockwise(loss, scores, targets)
-        if weight is not None:
-            value, gradient = value.mul_(weight), gradient.mul_(weight)
+    def forward(ctx, loss, scores, targets, weight, pos_weight, positive):
+        weight = None if weight is None else weight.expand_as(scores)
+        positive = targets if positive is None else positive
+        gradient, total = torch.empty_like(scores), scores.new_zeros(())
+        for rows in _blocks(scores):
+            value, slope = _mixed(loss, scores[rows], targets[rows], pos_weight)
+            cells = None if weight is None else weight[rows]
+            if not loss.couples_rows:
+                cells = loss.cell_weight(scores[rows], positive[rows], cells)
+            value, slope = _weighed((value, slope), cells)
+            total += value.sum()
+            gradient[rows] = slope
         ctx.save_for_backward(gradient)
-        return value.sum()
+        ctx.spent = False
+        return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_output):
         (gradient,) = ctx.saved_tensors
-        return None, gradient * grad_output, None, None
+        if _in_one_piece(gradient):
+            return None, gradient * grad_output, None, None, None, None
+        if ctx.spent:
+            raise RuntimeError("The loss of a batch can be differentiated only once.")
+        ctx.spent = True
+        return None, gradient.mul_(grad_output), None, None, None, None
 
 
-def _blockwise(loss, scores, targets):
-    """Call `value_and_gradient` on blocks of rows that stay in the CPU's cache."""
-    rows = max(1, _BLOCK_CELLS // max(1, scores[:1].numel()))
-    small = rows >= len(scores) or scores.device.type != "cpu"
-    if small or torch.compiler.is_compiling():
-        return loss.value_and_gradient(scores, targets)
-    value, gradient = torch.empty_like(scores), torch.empty_like(scores)
-    for start in range(0, len(scores), rows):
-        block = slice(start, start + rows)
-        value[block], gradient[block] = loss.value_and_gradient(
-            scores[block], targets[block]
-        )
-    return value, gradient
+def _mixed(loss, scores, targets, pos_weight=None):
+    """Return value and slope where the targets, soft or boolean, mix two terms."""
+    if targets.dtype != torch.bool:
+        value, slope = loss.negative_and_slope(scores)
+        up, rise = _weighed(loss.positive_and_slope(scores), pos_weight)
+        return value.lerp_(up, targets), slope.lerp_(rise, targets)
+    if _in_one_piece(scores):
+        value, slope = loss.signed_and_slope(scores, targets)
+        if pos_weight is None:
+            return value, slope
+        factor = torch.where(targets, pos_weight, 1.0)
+        return value * factor, slope * factor
+    # Positives are few: look them up instead of computing both terms everywhere.
+    value, slope = loss.negative_and_slope(scores)
+    cells = torch.from_numpy(np.flatnonzero(targets.numpy()))
+    labels = cells % scores.shape[-1]
+    if pos_weight is not None:
+        pos_weight = pos_weight[labels]
+    terms = loss.positive_and_slope(scores.reshape(-1)[cells], labels)
+    up, rise = _weighed(terms, pos_weight)
+    value.view(-1)[cells], slope.view(-1)[cells] = up, rise
+    return value, slope
+
+
+def _weighed(terms, weight):
+    return terms if weight is None else tuple(term.mul_(weight) for term in terms)
 
 
 class PointwiseLoss(Loss):
@@ -181,13 +253,15 @@ class PointwiseLoss(Loss):
     rest: soft targets, half precision, the inverse and the starting bias. Write
     ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite.
 
-    Two methods are optional, both proved by the test harness rather than trusted:
-    `value_and_gradient`, where autograd would need many passes over the batch, and
-    `unit_log_odds`, the map from scores to log-odds, where there is a closed form; with
-    ``unit_log_odds_total = True`` where that is finite and increasing for all scores.
+    The rest is optional, and proved by the test harness rather than trusted.
+    `positive_and_slope` and `negative_and_slope` give the derivative along, where
+    autograd would need many passes over the batch. `unit_log_odds` is the map from
+    scores to log-odds, where there is a closed form; with ``unit_log_odds_total =
+    True`` where that is finite and increasing for all scores. `cell_weight` is for
+    losses that weigh a cell by what surrounds it.
 
     A class that cannot be undone sets ``invertible = False`` and is calibrated on
-    held-out rows instead.
+    held-out rows instead, starting from `log_odds`.
 
     See Also
     --------
@@ -258,21 +332,22 @@ class PointwiseLoss(Loss):
             f"{type(self).__name__} must define negative(scores)."
         )
 
-    def value_and_gradient(self, scores, targets):
-        """Return the unreduced loss and its derivative by the score, without autograd.
+    def positive_and_slope(self, scores, labels=slice(None)):
+        """Return `positive` and its derivative by the score, without autograd.
 
-        Optional. A class that defines it is evaluated in one pass over the batch.
+        Optional, together with `negative_and_slope`: a class that defines both is
+        evaluated in one pass over the batch.
 
         Parameters
         ----------
-        scores : Tensor of shape (n_samples, n_labels)
+        scores : Tensor of shape (n_samples, n_labels) or (n_cells,)
             Raw scores, at least float32.
-        targets : Tensor of shape (n_samples, n_labels)
-            In [0, 1], of the dtype of the scores.
+        labels : slice or Tensor of int64, shape (n_cells,), default=slice(None)
+            The columns that the scores are of; indexes what differs by label.
 
         Returns
         -------
-        value, gradient : Tensor of shape (n_samples, n_labels)
+        value, slope : Tensor of the shape of the scores
             Two new tensors, which the caller may overwrite.
 
         Raises
@@ -283,6 +358,73 @@ class PointwiseLoss(Loss):
         raise NotImplementedError(
             f"{type(self).__name__} leaves its gradient to autograd."
         )
+
+    def negative_and_slope(self, scores, labels=slice(None)):
+        """Return `negative` and its derivative by the score, without autograd.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels) or (n_cells,)
+            Raw scores, at least float32.
+        labels : slice or Tensor of int64, shape (n_cells,), default=slice(None)
+            The columns that the scores are of.
+
+        Returns
+        -------
+        value, slope : Tensor of the shape of the scores
+            Two new tensors, which the caller may overwrite.
+
+        Raises
+        ------
+        NotImplementedError
+            If the class leaves its gradient to autograd.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} leaves its gradient to autograd."
+        )
+
+    def signed_and_slope(self, scores, targets):
+        """Return the loss of each cell and its derivative, without autograd.
+
+        By default both terms are computed everywhere, and chosen from.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores, at least float32.
+        targets : Tensor of bool, shape (n_samples, n_labels)
+            Which labels are positive.
+
+        Returns
+        -------
+        value, slope : Tensor of shape (n_samples, n_labels)
+            New tensors.
+        """
+        terms = self.positive_and_slope(scores), self.negative_and_slope(scores)
+        return tuple(torch.where(targets, *pair) for pair in zip(*terms, strict=True))
+
+    def cell_weight(self, scores, targets, weight=None):  # noqa: ARG002
+        """Return the weight of each cell, where it depends on other cells.
+
+        Optional; by default `weight` as it is. Such a factor belongs to the loss, but
+        no inverse label by label undoes it. Where it depends on other rows the class
+        says ``couples_rows = True``; else it may be asked for some rows at a time.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores, detached.
+        targets : Tensor of bool, shape (n_samples, n_labels)
+            Which labels are positive.
+        weight : Tensor broadcastable to (n_samples, n_labels), default=None
+            Weight of each cell so far; 0 where the label is missing.
+
+        Returns
+        -------
+        Tensor broadcastable to (n_samples, n_labels), or None
+            The weights to use.
+        """
+        return weight
 
     def unit_log_odds(self, scores):
         """Return the log-odds of eta for scores trained without `pos_weight`.
@@ -307,9 +449,10 @@ class PointwiseLoss(Loss):
             rising = derivative(self.negative(scores), scores)
         return rising.log() - (-falling).log()
 
-    @classmethod
-    def _defines(cls, method):
-        return getattr(cls, method) is not getattr(PointwiseLoss, method)
+    @property
+    def _is_fused(self):
+        method = type(self).negative_and_slope
+        return method is not PointwiseLoss.negative_and_slope
 
     def forward(self, scores, targets):
         """Return the unreduced loss.
@@ -328,32 +471,52 @@ class PointwiseLoss(Loss):
         """
         scores = at_least_float32(scores)
         targets = targets.to(scores.dtype)
-        if self._defines("value_and_gradient"):
-            return _FusedPointwise.apply(self, scores, targets)
+        if self._is_fused:
+            return _Fused.apply(self, scores, targets)
         return targets * self.positive(scores) + (1 - targets) * self.negative(scores)
 
-    def weighted_sum(self, scores, targets, weight=None):
-        """Return ``sum(weight * forward(scores, targets))``, with less memory.
+    def weighted_sum(
+        self, scores, targets, weight=None, pos_weight=None, positive=None
+    ):
+        """Return the sum of the loss over all cells, weighted, with less memory.
 
         Parameters
         ----------
         scores : Tensor of shape (n_samples, n_labels)
             Raw scores (logits).
         targets : Tensor of shape (n_samples, n_labels)
-            In [0, 1].
+            In [0, 1]; boolean is fastest.
         weight : Tensor broadcastable to (n_samples, n_labels), default=None
             Weight of each cell.
+        pos_weight : Tensor of shape (n_labels,), default=None
+            Weight of the positive term.
+        positive : Tensor of bool, shape (n_samples, n_labels), default=None
+            Which labels are positive, for `cell_weight`; None is where the targets
+            exceed 1/2.
 
         Returns
         -------
         Tensor of shape ()
-            The sum.
+            ``sum(weight * (targets * pos_weight * l_pos + (1 - targets) * l_neg))``,
+            with the weights that `cell_weight` makes of `weight`.
         """
-        if self._defines("value_and_gradient") and not self._defines("forward"):
-            scores = at_least_float32(scores)
+        scores = at_least_float32(scores)
+        if targets.dtype == torch.bool:
+            positive = None
+        else:
+            positive = targets > 0.5 if positive is None else positive
             targets = targets.to(scores.dtype)
-            return _FusedWeightedSum.apply(self, scores, targets, weight)
-        value = self(scores, targets)
+        if pos_weight is not None:
+            pos_weight = pos_weight.to(scores.dtype)
+        if self.couples_rows or not self._is_fused:
+            cells = targets if positive is None else positive
+            weight = self.cell_weight(scores.detach(), cells, weight)
+        if self._is_fused:
+            given = weight, pos_weight, positive
+            return _FusedSum.apply(self, scores, targets, *given)
+        targets = targets.to(scores.dtype)
+        positive = targets if pos_weight is None else targets * pos_weight
+        value = positive * self.positive(scores) + (1 - targets) * self.negative(scores)
         return value.sum() if weight is None else (value * weight).sum()
 
     def log_odds(self, scores, pos_weight=1.0):
@@ -402,16 +565,10 @@ class PointwiseLoss(Loss):
         if self.unit_log_odds_total:
             return lambda scores: self.unit_log_odds(scores) - shift
         floor = torch.atleast_1d(torch.logit(self._floor().to(device)) + shift)
-        probe = torch.zeros((1, 1), dtype=torch.float64, device=device)
-        n_columns = max(len(floor), self.positive(probe).shape[1])
+        probe = torch.zeros((1, len(floor)), dtype=torch.float64, device=device)
+        n_columns = self.positive(probe).shape[1]
         link = continue_linearly(self.unit_log_odds, floor, n_columns)
         return lambda scores: link(scores) - shift
-
-    def _floor(self):
-        """The least eta that the counted rows can tell from zero."""
-        if "n_positive_" not in self._buffers:
-            return _float64(_UNSEEN_FLOOR)
-        return 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
 
 
 class SoftmaxLoss(Loss):
@@ -543,7 +700,9 @@ class SetLoss(Loss):
     """Base of losses that take the labels of a row, or of a batch, together.
 
     They have no inverse label by label and no `pos_weight`; their probabilities come
-    from a calibration on held-out rows.
+    from a calibration on held-out rows. Row weights multiply the value of the row. A
+    loss whose value depends on other rows sets ``couples_rows = True`` and finds them
+    in the cell weights instead; the mean of its values is the loss of the batch.
 
     See Also
     --------
@@ -589,6 +748,23 @@ class SetLoss(Loss):
         raise NotImplementedError(
             f"{type(self).__name__} must define forward(scores, targets, cell_weight)."
         )
+
+    def log_odds(self, scores, pos_weight=1.0):  # noqa: ARG002
+        """Return the scores as they are, which a calibration starts from.
+
+        Parameters
+        ----------
+        scores : Tensor or array-like of shape (n_samples, n_labels)
+            Raw scores.
+        pos_weight : float or array-like, default=1.0
+            Not used.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_samples, n_labels)
+            The scores.
+        """
+        return _float64(scores)
 
     def initial_scores(self, prior, pos_weight=1.0):  # noqa: ARG002
         """Return zeros: without an inverse no start is better than another.

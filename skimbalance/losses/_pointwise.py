@@ -5,23 +5,39 @@ the loss of a positive and of a negative label.
 """
 
 import torch
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    logsigmoid,
+    softplus,
+)
 
 from skimbalance._validation import check_interval
-from skimbalance.losses._base import PointwiseLoss
+from skimbalance.losses._base import PointwiseLoss, at_least_float32
 
 __all__ = [
     "AsymmetricLoss",
+    "DistributionBalancedLoss",
     "FocalLoss",
     "LogLoss",
+    "NegativeTolerantLoss",
+    "Poly1Loss",
 ]
+
+# Up to here the calls cost more than the passes over the batch: torch's own loss, with
+# fewer of them, is quicker.
+_SMALL_CELLS = 2**16
+
+
+def _softplus(scores):
+    """``log(1 + e^z)``; torch's own becomes z from 20 on, too early in float64."""
+    return softplus(scores, threshold=40)
 
 
 def _power(base, log_base, exponent):
     """Raise to a power: by products where that is exact, else in log form."""
     if isinstance(exponent, (int, float)) and exponent in (1, 2, 3):
         return base**exponent
-    return (exponent * log_base).exp()
+    return (exponent * log_base(base)).exp_()
 
 
 def _check_exponents(name, values):
@@ -29,18 +45,41 @@ def _check_exponents(name, values):
         check_interval(name, value, 0)
 
 
-def _as_exponent(value, like):
+def _as_exponent(value, like, labels=slice(None)):
     """A number stays a number; one value for each label becomes a tensor."""
     if isinstance(value, (int, float)):
         return value
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)[labels]
 
 
-class LogLoss(PointwiseLoss):
+def _mirrored(value, slope):
+    """Turn the derivative by ``-z`` into the one by z."""
+    return value, slope.neg_()
+
+
+class _SymmetricLoss(PointwiseLoss):
+    """Base of losses with ``l+(z) = l-(-z)``: a subclass writes the negative term."""
+
+    unit_log_odds_total = True
+
+    def positive(self, scores):
+        return self.negative(-scores)
+
+    def positive_and_slope(self, scores, labels=slice(None)):
+        return _mirrored(*self.negative_and_slope(-scores, labels))
+
+    def signed_and_slope(self, scores, targets):
+        sign = torch.where(targets, -1.0, 1.0).to(scores.dtype)
+        value, slope = self.negative_and_slope(sign * scores)
+        return value, sign * slope
+
+
+class LogLoss(_SymmetricLoss):
     """Log loss, or binary cross-entropy: ``l+ = -LS(z)``, ``l- = -LS(-z)``.
 
-    Its inverse is the sigmoid. With a `pos_weight` w it equals torch's
-    ``BCEWithLogitsLoss(pos_weight=w)``, and the log-odds are ``z - log w``.
+    With a `pos_weight` it equals torch's ``BCEWithLogitsLoss(pos_weight=w)``.
+
+    Inverse: the sigmoid.
 
     When to use it: always first. It is the fastest, and its probabilities need the
     least correction.
@@ -55,28 +94,39 @@ class LogLoss(PointwiseLoss):
 
     proper = True
 
-    def positive(self, scores):
-        return -logsigmoid(scores)
-
     def negative(self, scores):
         return -logsigmoid(-scores)
 
-    def value_and_gradient(self, scores, targets):
-        value = scores.clamp(min=0).addcmul_(targets, scores, value=-1)
-        value.add_(scores.abs().neg_().exp_().log1p_())
-        return value, scores.sigmoid().sub_(targets)
+    def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
+        return _softplus(scores), scores.sigmoid()
 
-    unit_log_odds_total = True
+    def weighted_sum(
+        self, scores, targets, weight=None, pos_weight=None, positive=None
+    ):
+        if scores.numel() > _SMALL_CELLS:
+            given = targets, weight, pos_weight, positive
+            return super().weighted_sum(scores, *given)
+        scores = at_least_float32(scores)
+        return binary_cross_entropy_with_logits(
+            scores,
+            targets.to(scores.dtype),
+            weight,
+            reduction="sum",
+            pos_weight=pos_weight,
+        )
 
     def unit_log_odds(self, scores):
         return scores
 
 
-class FocalLoss(PointwiseLoss):
+class FocalLoss(_SymmetricLoss):
     """Focal loss [1]_: ``l+ = -(1 - s)^gamma LS(z)``, ``l- = -s^gamma LS(-z)``.
 
     Easy examples fade: a label predicted at 0.99 counts ``0.01^gamma`` of its log loss.
-    The scores are underconfident by a known map [2]_, which `log_odds` undoes.
+    The scores are underconfident by a known map [2]_.
+
+    Inverse: log-odds ``A(z) - A(-z)``, ``A(z) = (gamma + 1) LS(z) + log(1 - gamma e^-z
+    LS(-z))``; ``(gamma + 1) z`` with a detached modulator.
 
     When to use it: many easy negatives drown the rest. Expect a gain in ranking on
     small, sparse problems, none in probabilities.
@@ -113,59 +163,248 @@ class FocalLoss(PointwiseLoss):
     def check_params(self):
         _check_exponents("gamma", self.gamma)
 
-    def _term(self, scores):
+    def negative(self, scores):
         gamma = _as_exponent(self.gamma, scores)
         return _focal_term(scores, gamma, self.detach_modulator)
 
-    def positive(self, scores):
-        return self._term(scores)
-
-    def negative(self, scores):
-        return self._term(-scores)
-
-    def value_and_gradient(self, scores, targets):
-        gamma = _as_exponent(self.gamma, scores)
-        s, q, log_s, log_q = _sigmoids(scores)
-        attached = 0 if self.detach_modulator else gamma
-        positive, rise = _focal_slope(s, q, log_s, log_q, gamma, attached)
-        negative, fall = _focal_slope(q, s, log_q, log_s, gamma, attached)
-        return torch.lerp(negative, positive, targets), fall.neg_().lerp_(rise, targets)
-
-    unit_log_odds_total = True
+    def negative_and_slope(self, scores, labels=slice(None)):
+        gamma = _as_exponent(self.gamma, scores, labels)
+        return _focal_and_slope(scores, gamma, 0 if self.detach_modulator else gamma)
 
     def unit_log_odds(self, scores):
         gamma = _as_exponent(self.gamma, scores)
         if self.detach_modulator:
             return (gamma + 1) * scores
-        return _focal_half(scores, gamma) - _focal_half(-scores, gamma)
-
-
-def _sigmoids(scores):
-    """Return s, 1 - s and their logs, each exact in its own tail."""
-    flipped = -scores
-    return scores.sigmoid(), flipped.sigmoid(), logsigmoid(scores), logsigmoid(flipped)
+        return _log_focal_slope(scores, gamma) - _log_focal_slope(-scores, gamma)
 
 
 def _focal_term(scores, gamma, detach=False):
-    """The loss of a label whose probability is the sigmoid of the scores."""
-    modulator = _power(scores.neg().sigmoid(), logsigmoid(-scores), gamma)
-    return -(modulator.detach() if detach else modulator) * logsigmoid(scores)
+    """``-s^gamma LS(-z)``: the focal loss of a negative."""
+    modulator = (gamma * logsigmoid(scores)).exp()
+    return -(modulator.detach() if detach else modulator) * logsigmoid(-scores)
 
 
-def _focal_slope(s, q, log_s, log_q, gamma, attached):
-    """Return `_focal_term` and its derivative by the score whose sigmoid is s."""
-    modulator = _power(q, log_q, gamma)
-    slope = (s * log_s).mul_(attached).sub_(q).mul_(modulator)
-    return modulator.mul_(log_s).neg_(), slope
+def _focal_and_slope(scores, gamma, attached):
+    """Return `_focal_term` and its derivative, ``attached`` being 0 or gamma."""
+    s, value = scores.sigmoid(), _softplus(scores)
+    if isinstance(gamma, (int, float)) and gamma == 0:
+        return value, s
+    modulator = _power(s, lambda _: logsigmoid(scores), gamma)
+    slope = (1 - s).mul_(value).mul_(attached).add_(s).mul_(modulator)
+    return value.mul_(modulator), slope
 
 
-def _focal_half(scores, gamma):
-    """``LS(z) - gamma LS(-z) - log1p(-gamma e^z LS(z))``, for scores of any size."""
-    # -e^z LS(z) = log1p(e^-z) / e^-z, which tends to 1 for large z.
-    ratio = torch.where(
-        scores > 30, 1.0, -scores.clamp(max=30).exp() * logsigmoid(scores)
-    )
-    return logsigmoid(scores) - gamma * logsigmoid(-scores) - (gamma * ratio).log1p()
+def _log_focal_slope(scores, gamma):
+    """The log of the derivative of `_focal_term`, for scores of any size."""
+    # e^-z log(1 + e^z) tends to 1 for small z.
+    ratio = scores.clamp(min=-30).neg().exp() * _softplus(scores)
+    ratio = torch.where(scores < -30, 1.0, ratio)
+    return (gamma + 1) * logsigmoid(scores) + (gamma * ratio).log1p()
+
+
+class Poly1Loss(_SymmetricLoss):
+    """Poly-1 loss [1]_: ``l+ = -LS(z) + e (1 - s)``, ``l- = -LS(-z) + e s``.
+
+    Log loss with another leading coefficient of its expansion in ``1 - p``.
+
+    Inverse: odds ``s (1 + e (1 - s)) : (1 - s) (1 + e s)``.
+
+    When to use it: as a mild change of log loss that keeps most of its honesty.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.0
+        What is added to the leading coefficient; above -1, 0 is log loss.
+
+    References
+    ----------
+    .. [1] Leng, Tan, Liu, Cubuk, Shi, Cheng, Anguelov, "PolyLoss: A Polynomial
+       Expansion Perspective of Classification Loss Functions", ICLR 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import Poly1Loss
+    >>> Poly1Loss()(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.0]))
+    tensor([1.1931, 3.0077])
+    """
+
+    def __init__(self, epsilon=1.0):
+        super().__init__()
+        self.epsilon = epsilon
+
+    def check_params(self):
+        check_interval("epsilon", self.epsilon, -1, closed="neither")
+
+    def negative(self, scores):
+        return -logsigmoid(-scores) + self.epsilon * scores.sigmoid()
+
+    def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
+        s, value = scores.sigmoid(), _softplus(scores)
+        value.add_(s, alpha=self.epsilon)
+        return value, (1 - s).mul_(self.epsilon).add_(1).mul_(s)
+
+    def unit_log_odds(self, scores):
+        s, q = scores.sigmoid(), scores.neg().sigmoid()
+        return scores + (self.epsilon * q).log1p() - (self.epsilon * s).log1p()
+
+
+class NegativeTolerantLoss(PointwiseLoss):
+    """Negative-tolerant loss [1]_: log loss, shifted by label, milder on negatives.
+
+    With ``u = z - nu``: ``l+ = softplus(-u)``, ``l- = softplus(lambda u) / lambda``.
+    The shift of label k is ``nu_k = kappa log(N / n_k - 1)``, N rows, n_k positives.
+
+    Inverse: log-odds ``LS(lambda u) - LS(-u)``.
+
+    When to use it: negatives so many that they push scores far below zero. Its inverse
+    is exact; the estimator's starting bias does much of its work already.
+
+    Parameters
+    ----------
+    kappa : float, default=0.05
+        Size of the shift.
+    negative_scale : float, default=2.0
+        The lambda of the paper, greater than 0: above 1 the gradient of a negative
+        fades faster.
+
+    References
+    ----------
+    .. [1] Wu, Huang, Liu, Wang, Lin, "Distribution-Balanced Loss for Multi-Label
+       Classification in Long-Tailed Datasets", ECCV 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import NegativeTolerantLoss
+    >>> loss = NegativeTolerantLoss().setup([10, 100], [990, 900])
+    >>> loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+    tensor([[0.8146, 0.2947]])
+    """
+
+    needs_counts = True
+    unit_log_odds_total = True
+    gamma = 0.0
+
+    def __init__(self, kappa=0.05, negative_scale=2.0):
+        super().__init__()
+        self.kappa = kappa
+        self.negative_scale = negative_scale
+
+    def check_params(self):
+        check_interval("kappa", self.kappa, 0)
+        check_interval("negative_scale", self.negative_scale, 0, closed="neither")
+
+    def setup(self, n_positive, n_negative):
+        super().setup(n_positive, n_negative)
+        # Half a row at least: a label without positives has a shift, too.
+        positive, negative = (
+            counts.clamp(min=0.5) for counts in (self.n_positive_, self.n_negative_)
+        )
+        self.set_state("shift_", self.kappa * (negative / positive).log())
+        return self
+
+    def positive(self, scores):
+        return _focal_term(self.state("shift_", scores) - scores, self.gamma)
+
+    def negative(self, scores):
+        scale = self.negative_scale
+        shifted = scale * (scores - self.state("shift_", scores))
+        return _focal_term(shifted, self.gamma) / scale
+
+    def positive_and_slope(self, scores, labels=slice(None)):
+        shifted = self.state("shift_", scores)[labels] - scores
+        return _mirrored(*_focal_and_slope(shifted, self.gamma, self.gamma))
+
+    def negative_and_slope(self, scores, labels=slice(None)):
+        shifted = (scores - self.state("shift_", scores)[labels]).mul_(
+            self.negative_scale
+        )
+        value, slope = _focal_and_slope(shifted, self.gamma, self.gamma)
+        return value.div_(self.negative_scale), slope
+
+    def unit_log_odds(self, scores):
+        shifted = scores - self.state("shift_", scores)
+        rising = _log_focal_slope(self.negative_scale * shifted, self.gamma)
+        return rising - _log_focal_slope(-shifted, self.gamma)
+
+
+class DistributionBalancedLoss(NegativeTolerantLoss):
+    """Distribution-balanced loss [1]_: negative-tolerant, focal, and weighted by row.
+
+    With ``u = z - nu`` as in `NegativeTolerantLoss`, ``l+`` is the focal loss of u,
+    ``l-`` that of ``lambda u`` divided by lambda, both times ``alpha + sigmoid(beta (r
+    - mu))``: ``r_k = (1 / n_k) / sum_i y_i / n_i`` compares the scarcity of label k
+    with that of the labels that its row has. r is 0 for a row without positives.
+
+    Inverse: none, since the factor depends on the other labels of the row; calibrated
+    on held-out rows.
+
+    When to use it: long-tailed multilabel problems in which frequent labels accompany
+    the rare ones, judged by their ranking.
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        Focusing exponent, at least 0.
+    kappa : float, default=0.05
+        Size of the shift.
+    negative_scale : float, default=2.0
+        The lambda of the paper, greater than 0.
+    alpha : float, default=0.1
+        Least weight of a cell, at least 0.
+    beta : float, default=10.0
+        Steepness of the weights.
+    mu : float, default=0.2
+        Where the weights rise.
+
+    References
+    ----------
+    .. [1] Wu, Huang, Liu, Wang, Lin, "Distribution-Balanced Loss for Multi-Label
+       Classification in Long-Tailed Datasets", ECCV 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import DistributionBalancedLoss
+    >>> loss = DistributionBalancedLoss().setup([10, 100], [990, 900])
+    >>> labels = torch.tensor([[True, True], [False, True]])
+    >>> loss.cell_weight(torch.zeros(2, 2), labels)
+    tensor([[1.0992, 0.3514],
+            [1.1000, 1.0997]])
+    """
+
+    invertible = False
+    unit_log_odds_total = False
+
+    def __init__(
+        self,
+        gamma=2.0,
+        *,
+        kappa=0.05,
+        negative_scale=2.0,
+        alpha=0.1,
+        beta=10.0,
+        mu=0.2,
+    ):
+        super().__init__(kappa, negative_scale)
+        self.gamma = gamma
+        self.alpha = alpha
+        self.beta = beta
+        self.mu = mu
+
+    def check_params(self):
+        super().check_params()
+        check_interval("gamma", self.gamma, 0)
+        check_interval("alpha", self.alpha, 0)
+
+    def cell_weight(self, scores, targets, weight=None):
+        rarity = 1 / self.state("n_positive_", scores).clamp(min=0.5)
+        of_row = targets.to(rarity.dtype) @ rarity.unsqueeze(1)
+        scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
+        share = (scale * rarity).sub_(self.beta * self.mu)
+        factor = share.sigmoid_().add_(self.alpha)
+        return factor if weight is None else factor.mul_(weight)
 
 
 class AsymmetricLoss(PointwiseLoss):
@@ -174,9 +413,11 @@ class AsymmetricLoss(PointwiseLoss):
     ``l+ = -(1 - s)^g+ LS(z)``, ``l- = -s_m^g- log(1 - s_m)`` with
     ``s_m = max(s - margin, 0)``. Negatives under the margin are ignored altogether.
 
-    Its raw scores are far too high (a true 0.01 reads 0.32); `log_odds` undoes that.
-    The map is flat under the margin and goes on linearly there. With
-    ``gamma_positive=0`` and a margin of 0.05 no score stands for more than 0.9637.
+    Its raw scores are far too high: a true 0.01 reads 0.32.
+
+    Inverse: the general formula, ``l-' / (l-' - l+')``; flat under the margin, where it
+    goes on linearly. With ``gamma_positive=0`` and a margin of 0.05 no score stands for
+    more than 0.9637.
 
     When to use it: multilabel problems with many labels, judged by their ranking.
 
@@ -213,43 +454,47 @@ class AsymmetricLoss(PointwiseLoss):
         check_interval("gamma_negative", self.gamma_negative, 0)
         check_interval("margin", self.margin, 0, 1, closed="left")
 
-    def _shifted(self, s, log_q):
-        """Return ``s_m`` and ``log(1 - s_m)``."""
+    def _shifted(self, scores):
+        """Return ``s_m`` and ``-log(1 - s_m)``."""
+        s = scores.sigmoid()
         if self.margin == 0:
-            return s, log_q
+            return s, _softplus(scores)
         shifted = (s - self.margin).clamp(min=0)
-        return shifted, torch.log1p(-shifted)
+        return shifted, -torch.log1p(-shifted)
 
     def positive(self, scores):
-        return _focal_term(scores, self.gamma_positive)
+        return _focal_term(-scores, self.gamma_positive)
 
     def negative(self, scores):
-        shifted, log_rest = self._shifted(scores.sigmoid(), logsigmoid(-scores))
+        shifted, cost = self._shifted(scores)
         counted = shifted > 0
         base = torch.where(counted, shifted, 1.0)
-        return torch.where(counted, -(base**self.gamma_negative) * log_rest, 0.0)
+        return torch.where(counted, base**self.gamma_negative * cost, 0.0)
 
-    def value_and_gradient(self, scores, targets):
-        s, q, log_s, log_q = _sigmoids(scores)
+    def positive_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
         gamma = self.gamma_positive
-        positive, rise = _focal_slope(s, q, log_s, log_q, gamma, gamma)
-        shifted, log_rest = self._shifted(s, log_q)
-        counted = shifted > 0
-        # log(1 - s_m) / s_m and q / (1 - s_m) tend to finite limits at both ends.
-        ratio = torch.where(counted, log_rest / shifted, -1.0).mul_(q)
-        tiny = torch.finfo(q.dtype).tiny
-        fall = ((q + tiny) / (q + (self.margin + tiny))).sub_(
-            ratio, alpha=self.gamma_negative
-        )
-        focus = shifted**self.gamma_negative
-        fall.mul_(s).mul_(focus).mul_(counted)
-        negative = focus.mul_(log_rest).neg_()
-        return negative.lerp_(positive, targets), fall.lerp_(rise, targets)
+        return _mirrored(*_focal_and_slope(-scores, gamma, gamma))
+
+    def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
+        gamma = self.gamma_negative
+        shifted, cost = self._shifted(scores)
+        focus = _power(shifted, torch.log, gamma - 1) if gamma != 1 else 1.0
+        if gamma < 1:  # its derivative has no bound at the margin
+            focus = focus.masked_fill_(shifted == 0, 0.0)
+        s, q = scores.sigmoid(), scores.neg().sigmoid()
+        # d(-log(1 - s_m)) = s q / (1 - s_m), where 1 - s_m is q + margin.
+        if self.margin == 0:
+            slope = (gamma * cost).mul_(q).add_(shifted)
+        else:
+            slope = (shifted / (q + self.margin)).add_(cost, alpha=gamma).mul_(q)
+        slope.mul_(s).mul_(focus)
+        return cost.mul_(shifted).mul_(focus), slope
 
     def unit_log_odds(self, scores):
-        s, q, log_s, log_q = _sigmoids(scores)
-        shifted, log_rest = self._shifted(s, log_q)
-        ratio = self.gamma_negative * torch.where(shifted > 0, -log_rest / shifted, 1.0)
+        s, q = scores.sigmoid(), scores.neg().sigmoid()
+        log_s, log_q = logsigmoid(scores), logsigmoid(-scores)
+        shifted, cost = self._shifted(scores)
+        ratio = self.gamma_negative * torch.where(shifted > 0, cost / shifted, 1.0)
         if self.margin == 0:
             rising = (1 + q * ratio).log()
         else:
@@ -262,6 +507,9 @@ class AsymmetricLoss(PointwiseLoss):
 
 POINTWISE_LOSSES = {
     "asymmetric": AsymmetricLoss,
+    "distribution_balanced": DistributionBalancedLoss,
     "focal": FocalLoss,
     "log_loss": LogLoss,
+    "negative_tolerant": NegativeTolerantLoss,
+    "poly1": Poly1Loss,
 }

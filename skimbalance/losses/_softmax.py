@@ -3,23 +3,33 @@
 In the formulas z are the scores of a row, p their softmax and y the true class.
 """
 
+import numpy as np
 import torch
-from torch.nn.functional import cross_entropy, logsigmoid
+from torch.nn.functional import cross_entropy, logsigmoid, softplus
 
 from skimbalance._validation import check_interval
 from skimbalance.losses._base import SoftmaxLoss, at_least_float32
 
 __all__ = [
+    "LDAMLoss",
+    "LogitAdjustedLoss",
+    "SoftTargetLoss",
     "SoftmaxFocalLoss",
     "SoftmaxLogLoss",
+    "SoftmaxPoly1Loss",
 ]
+
+_TINY = torch.finfo(torch.float64).tiny
+
+
+def _cross_entropy(scores, targets):
+    return cross_entropy(scores, targets, reduction="none")
 
 
 class SoftmaxLogLoss(SoftmaxLoss):
     """Log loss, or cross-entropy: ``-log p_y``.
 
-    Its inverse is the softmax; with weights w by true class it is ``p_k / w_k``,
-    normalised.
+    Inverse: the softmax; with weights w by true class ``p_k / w_k``, normalised.
 
     When to use it: always first.
 
@@ -34,7 +44,7 @@ class SoftmaxLogLoss(SoftmaxLoss):
     proper = True
 
     def forward(self, scores, targets):
-        return cross_entropy(at_least_float32(scores), targets, reduction="none")
+        return _cross_entropy(at_least_float32(scores), targets)
 
     def closed_form_log_posterior(self, scores):
         return scores
@@ -48,7 +58,7 @@ class SoftmaxLogLoss(SoftmaxLoss):
 class SoftmaxFocalLoss(SoftmaxLoss):
     """Focal loss [1]_ of the true class: ``-(1 - p_y)^gamma log p_y``.
 
-    The posterior is proportional to ``h(p_k)`` with
+    Inverse: proportional to ``h(p_k)``,
     ``h(v) = v / ((1 - v)^gamma - gamma v (1 - v)^(gamma - 1) log v)`` [2]_.
 
     When to use it: many easy rows of the large classes drown the rest.
@@ -94,20 +104,269 @@ class SoftmaxFocalLoss(SoftmaxLoss):
         return log_p - self.gamma * log_rest - (self.gamma * ratio).log1p()
 
 
-def _log_p_and_rest(scores):
-    """Return ``log p`` and ``log(1 - p)``, both exact where p is near 1."""
+def _lead(scores):
+    """Return the log-odds of each class against all others, ``(n, n_classes)``."""
     top = scores.argmax(dim=1, keepdim=True)
     others = scores.scatter(1, top, -torch.inf).logsumexp(dim=1, keepdim=True)
-    lead = scores.gather(1, top) - others
     log_p = scores.log_softmax(dim=1)
-    log_rest = torch.log1p(-log_p.exp().scatter(1, top, 0.0))
-    return (
-        log_p.scatter(1, top, logsigmoid(lead)),
-        log_rest.scatter(1, top, logsigmoid(-lead)),
-    )
+    lead = log_p - torch.log1p(-log_p.exp().scatter(1, top, 0.0))
+    return lead.scatter(1, top, scores.gather(1, top) - others)
+
+
+def _log_p_and_rest(scores):
+    """Return ``log p`` and ``log(1 - p)``, both exact where p is near 1."""
+    lead = _lead(scores)
+    return logsigmoid(lead), logsigmoid(-lead)
+
+
+class SoftmaxPoly1Loss(SoftmaxLoss):
+    """Poly-1 loss [1]_ of the true class: ``-log p_y + e (1 - p_y)``.
+
+    Inverse: proportional to ``p_k / (1 + e p_k)``.
+
+    When to use it: as a mild change of log loss that keeps most of its honesty.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.0
+        What is added to the leading coefficient; above -1, 0 is log loss.
+
+    References
+    ----------
+    .. [1] Leng, Tan, Liu, Cubuk, Shi, Cheng, Anguelov, "PolyLoss: A Polynomial
+       Expansion Perspective of Classification Loss Functions", ICLR 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import SoftmaxPoly1Loss
+    >>> SoftmaxPoly1Loss()(torch.tensor([[0.0, 1.0, 2.0]]), torch.tensor([2]))
+    tensor([0.7424])
+    """
+
+    def __init__(self, epsilon=1.0):
+        super().__init__()
+        self.epsilon = epsilon
+
+    def check_params(self):
+        check_interval("epsilon", self.epsilon, -1, closed="neither")
+
+    def forward(self, scores, targets):
+        log_loss = _cross_entropy(at_least_float32(scores), targets)
+        return log_loss - self.epsilon * torch.expm1(-log_loss)
+
+    def closed_form_log_posterior(self, scores):
+        log_p = scores.log_softmax(dim=1)
+        return log_p - (self.epsilon * log_p.exp()).log1p()
+
+
+class LogitAdjustedLoss(SoftmaxLoss):
+    """Logit-adjusted loss [1]_, balanced softmax [2]_: log loss of ``z + tau log pi``.
+
+    The net learns what the classes look like apart from how frequent they are: the
+    largest raw score is the decision for balanced accuracy. With the estimator's
+    ``threshold="trained"`` the raw scores decide, with the default the posterior does.
+
+    Inverse: ``softmax(z + tau log pi)``.
+
+    When to use it: to train towards balanced accuracy. With honest probabilities of
+    plain log loss, dividing by the base rates decides likewise; see the user guide.
+
+    Parameters
+    ----------
+    tau : float, default=1.0
+        How much of the base rates is taken out, at least 0; 0 is log loss, 1 the
+        balanced softmax.
+
+    References
+    ----------
+    .. [1] Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-Tail Learning via Logit
+       Adjustment", ICLR 2021.
+    .. [2] Ren, Yu, Sheng, Ma, Zhao, Yi, Li, "Balanced Meta-Softmax for Long-Tailed
+       Visual Recognition", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import LogitAdjustedLoss
+    >>> loss = LogitAdjustedLoss().setup([90, 10], [10, 90])
+    >>> loss(torch.zeros(2, 2), torch.tensor([0, 1]))
+    tensor([0.1054, 2.3026])
+    """
+
+    needs_counts = True
+
+    def __init__(self, tau=1.0):
+        super().__init__()
+        self.tau = tau
+
+    def check_params(self):
+        check_interval("tau", self.tau, 0)
+
+    def setup(self, n_positive, n_negative):
+        super().setup(n_positive, n_negative)
+        # Half a row at least: a class without rows has a base rate, too.
+        counts = self.n_positive_.clamp(min=0.5)
+        self.set_state("offset_", self.tau * (counts / counts.sum()).log())
+        return self
+
+    def _adjusted(self, scores):
+        return scores + self.state("offset_", scores)
+
+    def forward(self, scores, targets):
+        return _cross_entropy(self._adjusted(at_least_float32(scores)), targets)
+
+    def closed_form_log_posterior(self, scores):
+        return self._adjusted(scores)
+
+
+class LDAMLoss(SoftmaxLoss):
+    """Label-distribution-aware margin loss [1]_: log loss of ``scale (z - m_y)``.
+
+    The score of the true class is lowered by a margin proportional to ``n_y^(-1/4)``
+    before the softmax, so rare classes are separated more widely.
+
+    Inverse: on paper ``p_k (1 - (1 - e^(-scale m_k)) p_k)``, p the softmax of ``scale
+    z``; at the usual scale that is all but flat between the margins, so calibrated on
+    held-out rows.
+
+    When to use it: rare classes with few rows each, judged by accuracy or by their
+    ranking.
+
+    Parameters
+    ----------
+    max_margin : float, default=0.5
+        Margin of the rarest class, at least 0.
+    scale : float, default=30.0
+        Factor on the scores, greater than 0.
+
+    References
+    ----------
+    .. [1] Cao, Wei, Gaidon, Arechiga, Ma, "Learning Imbalanced Datasets with
+       Label-Distribution-Aware Margin Loss", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import LDAMLoss
+    >>> loss = LDAMLoss(scale=1.0).setup([160, 10], [10, 160])
+    >>> loss(torch.zeros(2, 2), torch.tensor([0, 1]))
+    tensor([0.8259, 0.9741])
+    """
+
+    invertible = False
+    needs_counts = True
+
+    def __init__(self, max_margin=0.5, scale=30.0):
+        super().__init__()
+        self.max_margin = max_margin
+        self.scale = scale
+
+    def check_params(self):
+        check_interval("max_margin", self.max_margin, 0)
+        check_interval("scale", self.scale, 0, closed="neither")
+
+    def setup(self, n_positive, n_negative):
+        super().setup(n_positive, n_negative)
+        margin = self.n_positive_.clamp(min=0.5) ** -0.25
+        self.set_state("margin_", self.max_margin * margin / margin.max())
+        return self
+
+    def forward(self, scores, targets):
+        scores = at_least_float32(scores)
+        column = targets.reshape(-1, 1)
+        lead = _lead(self.scale * scores).gather(1, column).squeeze(1)
+        return softplus(self.scale * self.state("margin_", scores)[targets] - lead)
+
+    def closed_form_log_posterior(self, scores):
+        return scores
+
+    def initial_scores(self, prior, pos_weight=1.0):
+        return super().initial_scores(prior, pos_weight) / self.scale
+
+
+class SoftTargetLoss(SoftmaxLoss):
+    """Log loss with a weight for each pair of classes: ``-sum_k W[y, k] log p_k``.
+
+    Row y of the matrix is the soft target of a true class y: how much it should look
+    like each class.
+
+    Inverse: proportional to ``W^-T p``; where the softmax lies
+    outside of what the rows can mix, the negative parts count as next to nothing.
+
+    When to use it: labels known to be confused with known rates, or ordered classes.
+    For costs of wrong decisions train plain log loss and decide by expected cost.
+
+    Parameters
+    ----------
+    cost_matrix : array-like of shape (n_classes, n_classes), default=None
+        Weights of (true, predicted) pairs, at least 0, of full rank. None is the
+        identity, which is log loss.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import SoftTargetLoss
+    >>> loss = SoftTargetLoss([[0.9, 0.1], [0.2, 0.8]])
+    >>> loss(torch.zeros(1, 2), torch.tensor([1]))
+    tensor([0.6931])
+    >>> loss.log_probabilities(torch.tensor([[0.55, 0.45]]).log()).exp()
+    tensor([[0.5000, 0.5000]], dtype=torch.float64)
+    """
+
+    def __init__(self, cost_matrix=None):
+        super().__init__()
+        self.cost_matrix = cost_matrix
+
+    def check_params(self):
+        if self.cost_matrix is None:
+            return
+        matrix = np.asarray(self.cost_matrix, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(
+                f"cost_matrix has shape {matrix.shape}, expected (n_classes, "
+                "n_classes): a row for each true class."
+            )
+        if not (np.isfinite(matrix) & (matrix >= 0)).all():
+            raise ValueError("cost_matrix must be finite and at least 0.")
+        if np.linalg.matrix_rank(matrix) < len(matrix):
+            raise ValueError(
+                "cost_matrix is singular: some classes have soft targets that others "
+                "mix to, so no scores can tell them apart. Change its rows."
+            )
+
+    def check_outputs(self, n_outputs):
+        if self.cost_matrix is not None and len(self.cost_matrix) != n_outputs:
+            raise ValueError(
+                f"cost_matrix is for {len(self.cost_matrix)} classes, but y has "
+                f"{n_outputs}."
+            )
+
+    def _matrix(self, scores):
+        if self.cost_matrix is None:
+            return torch.eye(scores.shape[1], dtype=scores.dtype, device=scores.device)
+        return torch.as_tensor(
+            np.asarray(self.cost_matrix), dtype=scores.dtype, device=scores.device
+        )
+
+    def forward(self, scores, targets):
+        scores = at_least_float32(scores)
+        weight = self._matrix(scores)[targets]
+        return -(weight * scores.log_softmax(dim=1)).sum(dim=1)
+
+    def closed_form_log_posterior(self, scores):
+        p = scores.softmax(dim=1)
+        posterior = torch.linalg.solve(self._matrix(scores).T, p.T).T
+        least = (self._floor().to(p) * p).clamp(min=_TINY)
+        return torch.maximum(posterior, least).log()
 
 
 SOFTMAX_LOSSES = {
+    "balanced_softmax": LogitAdjustedLoss,
     "focal": SoftmaxFocalLoss,
+    "ldam": LDAMLoss,
     "log_loss": SoftmaxLogLoss,
+    "logit_adjusted": LogitAdjustedLoss,
+    "poly1": SoftmaxPoly1Loss,
+    "soft_target": SoftTargetLoss,
 }

@@ -29,15 +29,25 @@ from skimbalance.metrics._scores import (
     multilabel_log_loss,
     multilabel_roc_auc_score,
 )
+from skimbalance.metrics._splits import (
+    empty_label_fold_count,
+    example_distribution_distance,
+    label_distribution_distance,
+    label_pair_distribution_distance,
+)
 
 __all__ = [
     "UndefinedLabelWarning",
     "calibration_error",
     "coverage_error",
     "decision_ratio",
+    "empty_label_fold_count",
+    "example_distribution_distance",
     "get_scorer",
     "get_scorer_names",
+    "label_distribution_distance",
     "label_frequency_report",
+    "label_pair_distribution_distance",
     "label_propensity",
     "label_ranking_average_precision_score",
     "label_report",

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimbalance._base import (
@@ -18,12 +19,15 @@ from skimbalance._base import (
 )
 from skimbalance._net import (
     Batches,
+    Checkpoint,
+    DatasetRows,
     KeepBest,
     MemberModule,
     Net,
     ScoreModule,
     copy_state,
     criterion_of,
+    fingerprint,
     seeded,
 )
 from skimbalance._stratification import positives, stratify
@@ -38,20 +42,24 @@ from skimbalance._validation import (
     check_weights,
     encode_like,
 )
+from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
+    check_loss,
     check_module,
     check_net_params,
     check_threshold,
     check_top_k,
     check_training_params,
+    find_device,
     is_tiny,
+    make_step,
+    moves_data,
     optimizer_params,
     resolve_batch_size,
-    resolve_device,
     resolve_loss,
     resolve_precision,
 )
@@ -62,8 +70,19 @@ from skimbalance.weights import PosWeightTransformer
 _VALIDATION_CELLS = 2**23
 # One chunk of a prediction, of which a handful of copies are worked on.
 _PREDICTION_BYTES = 2**23
-_CALIBRATION_CELLS = 2**21
+_CALIBRATION_CELLS = 2**20
 _LEAST_CALIBRATION_ROWS = 100
+
+
+def _has_probabilities(estimator):
+    """Whether probabilities can be told; an AttributeError with the reason if not."""
+    if not estimator.__sklearn_is_fitted__() or estimator._head.has_probabilities:
+        return True
+    raise AttributeError(
+        f"{type(estimator._head.loss).__name__} has no inverse, and no rows were held "
+        "out to calibrate its scores on. Fit with early_stopping=True, pass X_val and "
+        "y_val, or set correct_probabilities=False for the raw scores."
+    )
 
 
 class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
@@ -86,8 +105,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Inputs; (n_samples, ...) for a module that takes more dimensions.
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features), \
+                or torch Dataset
+            Inputs; (n_samples, ...) for a module that takes more dimensions. A memory
+            map is read batch by batch, and so is a map-style Dataset, whose items are
+            inputs or tuples that begin with one.
         y : {array-like, sparse matrix, data frame} of shape (n_samples,) or \
                 (n_samples, n_labels)
             Classes, or a label matrix of 0, 1 and NaN for a missing label. In a sparse
@@ -184,12 +206,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
-        resolve_loss(self.loss, self.loss_params, target.kind).check_params()
+        check_loss(
+            resolve_loss(self.loss, self.loss_params, target.kind),
+            target.n_outputs,
+            self.label_smoothing,
+            self.correct_probabilities,
+        )
         optimizer_params(
             self.optimizer,
             self.optimizer_params,
             self.weight_decay,
-            resolve_device(self.device),
+            find_device(self),
         )
         if target.kind == MULTICLASS and self.label_weight is not None:
             raise ValueError(
@@ -198,15 +225,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _check_inputs(self, X, reset):
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            order="C",
-            allow_nd=self._module()[0] is not MLP,
-        )
-        X = sp.csr_array(X) if sp.issparse(X) else X
+        if isinstance(X, torch.utils.data.Dataset):
+            X = DatasetRows(X)
+            self.n_features_in_ = X.shape[1] if reset else self.n_features_in_
+        else:
+            X = self._check_array(X, reset)
         if reset:
             self._input_shape = X.shape[1:]
         elif X.shape[1:] != self._input_shape:
@@ -215,6 +238,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 f"rows of shape {self._input_shape}."
             )
         return X
+
+    def _check_array(self, X, reset):
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            order="C",
+            allow_nd=self._module()[0] is not MLP,
+        )
+        return sp.csr_array(X) if sp.issparse(X) else X
 
     def _encode(self, X, target, sample_weight, y, reset):
         X = self._check_inputs(X, reset)
@@ -234,8 +268,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return self._encode(X_val, target, sample_weight_val, y_val, reset=False)
 
     def _fit(self, rows, held_out, target, groups):
-        rng = _generator(self.random_state)
-        seed = rng.randint(np.iinfo(np.int32).max)
+        checkpoint = self._open_checkpoint()
+        seed = None if checkpoint is None else checkpoint.seed
+        if seed is None:
+            seed = _draw_seed(_generator(self.random_state))
+        rng = np.random.RandomState(seed)
         vars(self).pop("_rng", None)
         counts = all_counts = _count(target, rows)
         if held_out is None and self._holds_out(len(rows)):
@@ -255,8 +292,34 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if self._head.trained.any():
             with seeded(seed, self.device_):
                 self.net_ = previous or self._make_net(rows)
-                self._train(rows, held_out, counts)
+                if checkpoint is not None:
+                    checkpoint.seed = seed
+                    checkpoint.about = self._identity(rows, held_out)
+                self._train(rows, held_out, counts, checkpoint)
         return self
+
+    def _open_checkpoint(self):
+        """Return what saves the epochs, with what an earlier run has saved, or None."""
+        if self.checkpoint is None:
+            return None
+        return Checkpoint(self.checkpoint, self.resume)
+
+    def _identity(self, rows, held_out):
+        """Return what a run has in common with one that may resume it."""
+        sizes = [
+            tuple(value.shape) for value in self.net_.module_.state_dict().values()
+        ]
+        return {
+            "loss": repr(self._head.loss),
+            "optimizer": self.optimizer.__name__,
+            "batch_size": self.net_.batch_size,
+            "precision": self.precision,
+            "sizes of the weights": sizes,
+            "number of training rows": len(rows),
+            "number of held-out rows": 0 if held_out is None else len(held_out),
+            "fingerprint of X": fingerprint(rows.X),
+            "fingerprint of the label counts": fingerprint(self.prior_),
+        }
 
     def _check_threshold(self, kind, n_outputs):
         check_threshold(self.threshold, self.threshold_params, kind, n_outputs)
@@ -303,7 +366,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _make_head(self, target, counts, all_counts):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
         head = ClassHead if target.kind == MULTICLASS else LabelHead
-        return head(
+        head = head(
             loss,
             target.n_outputs,
             counts,
@@ -311,7 +374,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             pos_weight=self.pos_weight,
             label_weight=self.label_weight,
             correct=self.correct_probabilities,
+            smoothing=self.label_smoothing,
         )
+        if isinstance(loss, FunctionLoss) and not head.invertible:
+            warnings.warn(
+                "The loss function has no increasing map from scores to probabilities; "
+                "they are calibrated on held-out rows instead.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return head
 
     def _set_head(self, head, target, rows):
         """Set the fitted attributes that are known before training."""
@@ -326,15 +398,19 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if target.kind != MULTICLASS:
             self.n_labels_ = target.n_outputs
             self._share_without_label = _share_without_label(rows)
-        self.device_ = resolve_device(self.device)
+        self.device_ = find_device(self)
         self._dtype = resolve_precision(self.precision, rows.X, self.device_)
         self.scaler_ = self._fit_scaler(rows)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
 
     def _fit_scaler(self, rows):
-        standardize = self.standardize
+        standardize, is_dataset = self.standardize, isinstance(rows.X, DatasetRows)
         if standardize == "auto":
-            standardize = self._module()[0] is MLP
+            standardize = self._module()[0] is MLP and not is_dataset
+        elif standardize and is_dataset:
+            raise ValueError(
+                "standardize=True needs X as an array; a Dataset scales its own items."
+            )
         if not standardize:
             return None
         return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
@@ -345,6 +421,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         optimizer = optimizer_params(
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
         )
+        step = make_step(self)
         net = Net(
             module=ScoreModule if self.n_members == 1 else MemberModule,
             module__build=build,
@@ -362,6 +439,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             iterator_train=Batches,
             iterator_train__shuffle=True,
             iterator_train__num_workers=self.num_workers,
+            iterator_train__accumulate=self.gradient_accumulation,
+            iterator_train__part=step.part,
             iterator_valid=Batches,
             train_split=None,
             callbacks=copy.deepcopy(self.callbacks),
@@ -370,9 +449,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),
         ).initialize()
+        net.step = step
         few = self._as_read(rows.at(rows.index[:2]), net)
         next(net.raw_scores(few, len(few)))  # a module that does not fit fails here
         self._net_shape = shape
+        if self.compile:
+            net.compile_module()
         return net
 
     def _initial_bias(self):
@@ -384,19 +466,25 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         bias = np.asarray(self.init_bias, dtype=np.float64)
         return np.broadcast_to(bias, (self._head.n_outputs,)).copy()
 
-    def _as_read(self, rows, net=None):
+    def _as_read(self, rows, net=None, moves=False):
         """Return encoded rows as the net reads them."""
-        net = net or self.net_
-        return rows.row_set(self._dtype, self.device_, self.scaler_, net.reads_sparse)
+        keep_sparse = (net or self.net_).reads_sparse
+        return rows.row_set(self._dtype, self.device_, self.scaler_, keep_sparse, moves)
 
-    def _train(self, rows, held_out, counts):
+    def _as_trained_on(self, rows):
+        """Return encoded rows as the net reads them, moved to it if that pays."""
+        moves = moves_data(self.data_device, self.device_, rows.n_bytes)
+        return self._as_read(rows, moves=moves)
+
+    def _train(self, rows, held_out, counts, checkpoint):
         self._reweigh(rows, counts)
         watched = score = patience = None
         if held_out is not None:
-            watched = self._as_read(held_out)
+            watched = self._as_trained_on(held_out)
             score = self._monitor(held_out)
             patience = self.n_iter_no_change if self.early_stopping else None
-        self._run(rows, watched, int(self.max_epochs), KeepBest(score, patience))
+        keeper = KeepBest(score, patience)
+        self._run(rows, watched, int(self.max_epochs), keeper, checkpoint)
         if held_out is not None:
             self._calibrate(held_out)
 
@@ -415,10 +503,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         params = self._head.criterion_params(counts, len(rows), rows.values)
         self.net_.reweigh(copy.deepcopy(self._head.loss), params)
 
-    def _run(self, rows, watched, epochs, keeper):
+    def _run(self, rows, watched, epochs, keeper, checkpoint=None):
         if self.net_.history:
             keeper.state = copy_state(self.net_.module_)
-        self.net_.train(self._as_read(rows), watched, epochs, keeper)
+        rows = self._as_trained_on(rows)
+        self.net_.train(rows, watched, epochs, keeper, checkpoint)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
@@ -428,7 +517,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Fit what the inverse of the loss leaves over, on rows that did not train."""
         most = max(_LEAST_CALIBRATION_ROWS, _CALIBRATION_CELLS // self._head.n_outputs)
         held_out = held_out.at(held_out.index[:: -(-len(held_out) // most)])
-        raw = self.net_.raw_scores(self._as_read(held_out), len(held_out))
+        read = self._as_trained_on(held_out)
+        raw = self.net_.raw_scores(read, len(held_out))
         seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
         self._head.calibrate(*seen)
         if reads_held_out_rows(self.threshold):
@@ -445,6 +535,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ]
         if resolve_loss(self.loss, self.loss_params, target.kind).needs_counts:
             counting.append(f"loss={self.loss!r}")
+        if self.label_smoothing:
+            counting.append(f"label_smoothing={self.label_smoothing!r}")
         if counting and label_counts is None:
             raise ValueError(
                 f"{' and '.join(counting)} cannot be used in partial_fit without "
@@ -465,7 +557,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Return a seed for one more chunk, from a generator that goes on."""
         if not hasattr(self, "_rng"):
             self._rng = _generator(self.random_state)
-        return self._rng.randint(np.iinfo(np.int32).max)
+        return _draw_seed(self._rng)
 
     def _train_chunk(self, rows, target):
         counts = _count(target, rows)
@@ -521,6 +613,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X = self._check_inputs(X, reset=False)
         return _stacked(self._blocks(X, answer), X.shape[0], _answer_dtype(X))
 
+    @available_if(_has_probabilities)
     def decision_function(self, X):
         """Return the log-odds of each label, or the log-probabilities of each class.
 
@@ -553,6 +646,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             return np.ones_like(proba)
         return np.hstack([1 - proba, proba])
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X):
         """Return probabilities.
 
@@ -630,8 +724,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._check_threshold(self._target.kind, self._head.n_outputs)
+        rule = self._usable_threshold(), self.threshold_params
         X = self._check_inputs(X, reset=False)
-        rule = self.threshold, self.threshold_params
         blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
@@ -639,6 +733,18 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if len(self.classes_) == 1:
             decided[:] = 0
         return self.classes_[decided]
+
+    def _usable_threshold(self):
+        """Return the threshold; without probabilities only the trained one is left."""
+        if self._head.has_probabilities:
+            return self.threshold
+        if isinstance(self.threshold, str) or np.all(np.equal(self.threshold, 0.5)):
+            return "trained"
+        raise ValueError(
+            f"threshold={self.threshold!r} cuts probabilities, but there are none: "
+            "the loss has no inverse and no rows were held out to calibrate on. Fit "
+            "with early_stopping=True, or set threshold='trained'."
+        )
 
     def _label_matrix(self, blocks, n_rows):
         """Stack decided blocks in the container and the dtype of the fitted `y`."""
@@ -706,6 +812,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def __getstate__(self):
+        # Processes and their connections cannot be stored.
+        return super().__getstate__() | {"accelerator": None}
+
     def __setstate__(self, state):
         super().__setstate__(state)
         if getattr(self, "net_", None) is not None:
@@ -741,6 +851,10 @@ def _generator(random_state):
     if random_state is None:
         return np.random.RandomState()
     return check_random_state(random_state)
+
+
+def _draw_seed(rng):
+    return int(rng.randint(np.iinfo(np.int32).max))
 
 
 def _count(target, rows):

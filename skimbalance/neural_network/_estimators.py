@@ -45,6 +45,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
         population, and is not undone.
+    label_smoothing : float, default=0.0
+        Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
+        towards the base rate of its label or class. Undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
@@ -66,7 +69,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         rates.
     standardize : bool or "auto", default="auto"
         Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
-        for the default module only.
+        for the default module only, and not for a Dataset.
     optimizer : class, default=torch.optim.AdamW
         A torch optimizer.
     optimizer_params : dict, default=None
@@ -79,9 +82,19 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Most passes over the training rows.
     batch_size : int or "auto", default="auto"
         ``"auto"``: all rows up to 200 rows, then a 20th of them between 32 and 256.
-    precision : {"auto", "32", "64"}, default="auto"
+    gradient_accumulation : int, default=1
+        How many batches make a step: the gradient of all their rows, in the memory of
+        one batch.
+    max_grad_norm : float, default=None
+        Cut a longer gradient, over all weights, down to this norm.
+    precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
-        on the CPU, unless they are of 32 bits.
+        on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
+        in half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
+        scales the loss.
+    compile : bool, default=False
+        Compile the module and the batch loss by `torch.compile`. Pays on large nets
+        that train for long.
     early_stopping : bool or "auto", default="auto"
         Hold out a validation part, stop when its score does not improve, and keep the
         best weights. ``"auto"`` does so for more than 200 rows.
@@ -105,16 +118,30 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         program, and average their probabilities: a deep ensemble (Lakshminarayanan,
         Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
     num_workers : int, default=0
-        Threads that gather rows ahead of the training.
+        Threads that gather rows ahead of the training. Rows on their way to a CUDA
+        device go through pinned memory.
     device : str or torch.device, default=None
         None is CUDA where there is one, else the CPU.
+    data_device : "auto", str or torch.device, default="auto"
+        Where the training data lie. ``"auto"`` moves them to a CUDA device once if they
+        take at most half of its free memory; ``"cpu"`` leaves them where they are.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
+    accelerator : accelerate.Accelerator, default=None
+        One of several processes that train together, each on its share of every batch,
+        as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
+        is stored.
+    checkpoint : str or path, default=None
+        A folder in which `fit` saves its state after every epoch.
+    resume : bool, default=False
+        Go on from the checkpoint, if there is one, with the same data and parameters: a
+        killed run ends at the same weights as an unbroken one.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same result again. The global generators of NumPy and torch
         are never touched; None draws fresh entropy.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 shows loss, score and time left: a bar on a terminal, elsewhere a line an
+        epoch.
 
     Attributes
     ----------
@@ -138,7 +165,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Base rates of the training part.
     scaler_ : InputScaler or None
         The input stage.
-    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+    calibrator_ : calibrator or None
         What was fitted on the held-out rows.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
@@ -161,6 +188,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     -----
     A label with one value only in `y` is left out of the training, and predicted as the
     constant ``(n_positive + 0.5) / (n + 1)``, with one warning.
+
+    A loss without an inverse is calibrated on the held-out rows, by a slope and an
+    intercept for each label that are drawn towards those of all labels. Where nothing
+    is held out, `predict_proba` and `decision_function` are not there, and `predict`
+    cuts the raw scores at 0.
 
     Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
@@ -197,6 +229,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
         threshold_params=None,
@@ -208,7 +241,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         weight_decay=None,
         max_epochs=100,
         batch_size="auto",
+        gradient_accumulation=1,
+        max_grad_norm=None,
         precision="auto",
+        compile=False,  # noqa: A002
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -218,7 +254,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         n_members=1,
         num_workers=0,
         device=None,
+        data_device="auto",
         warm_start=False,
+        accelerator=None,
+        checkpoint=None,
+        resume=False,
         random_state=None,
         verbose=0,
     ):
@@ -229,6 +269,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
         self.threshold_params = threshold_params
@@ -240,7 +281,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.gradient_accumulation = gradient_accumulation
+        self.max_grad_norm = max_grad_norm
         self.precision = precision
+        self.compile = compile
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -250,7 +294,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
+        self.data_device = data_device
         self.warm_start = warm_start
+        self.accelerator = accelerator
+        self.checkpoint = checkpoint
+        self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
 
@@ -288,6 +336,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Weight of each label among the labels.
     class_weight : dict, "balanced" or None, default=None
         Sample weight by class of a 1-D `y`; defines the population, is not undone.
+    label_smoothing : float, default=0.0
+        How far targets move towards the base rates; undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         Which stages undo the distortion of the training.
     threshold : float, array-like of shape (n_labels,) or str, default=0.5
@@ -311,8 +361,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Most passes over the training rows.
     batch_size : int or "auto", default="auto"
         Rows of a batch.
-    precision : {"auto", "32", "64"}, default="auto"
+    gradient_accumulation : int, default=1
+        How many batches make a step.
+    max_grad_norm : float, default=None
+        Norm that longer gradients are cut down to.
+    precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision.
+    compile : bool, default=False
+        Compile the module and the batch loss.
     early_stopping : bool or "auto", default="auto"
         Hold out rows and keep the best weights; ``"auto"`` does above 200 rows.
     validation_fraction : float, default=0.1
@@ -333,12 +389,22 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Threads that gather rows ahead of the training.
     device : str or torch.device, default=None
         None is CUDA where there is one, else the CPU.
+    data_device : "auto", str or torch.device, default="auto"
+        Where the training data lie.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
+    accelerator : accelerate.Accelerator, default=None
+        One of several processes that train together, each on its share of every batch,
+        as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
+        is stored.
+    checkpoint : str or path, default=None
+        A folder in which `fit` saves its state after every epoch.
+    resume : bool, default=False
+        Go on from the checkpoint, if there is one.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same result again.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 shows the progress.
 
     Attributes
     ----------
@@ -362,7 +428,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Base rates of the training part.
     scaler_ : InputScaler or None
         The input stage.
-    calibrator_ : PooledCalibrator, TemperatureCalibrator or None
+    calibrator_ : calibrator or None
         What was fitted on the held-out rows.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
@@ -408,6 +474,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
         threshold_params=None,
@@ -419,7 +486,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         weight_decay=None,
         max_epochs=100,
         batch_size="auto",
+        gradient_accumulation=1,
+        max_grad_norm=None,
         precision="auto",
+        compile=False,  # noqa: A002
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -429,7 +499,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         n_members=1,
         num_workers=0,
         device=None,
+        data_device="auto",
         warm_start=False,
+        accelerator=None,
+        checkpoint=None,
+        resume=False,
         random_state=None,
         verbose=0,
     ):
@@ -441,6 +515,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
         self.threshold_params = threshold_params
@@ -452,7 +527,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.gradient_accumulation = gradient_accumulation
+        self.max_grad_norm = max_grad_norm
         self.precision = precision
+        self.compile = compile
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -462,7 +540,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.n_members = n_members
         self.num_workers = num_workers
         self.device = device
+        self.data_device = data_device
         self.warm_start = warm_start
+        self.accelerator = accelerator
+        self.checkpoint = checkpoint
+        self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
 

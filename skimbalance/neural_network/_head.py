@@ -12,8 +12,16 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
 from skimbalance._validation import count_labels, has_missing
-from skimbalance.calibration import PooledCalibrator, TemperatureCalibrator
+from skimbalance.calibration import (
+    LabelCalibrator,
+    PooledCalibrator,
+    TemperatureCalibrator,
+)
 from skimbalance.losses import SetLoss
+from skimbalance.losses._smoothing import (
+    unsmoothed_log_odds,
+    unsmoothed_log_probabilities,
+)
 from skimbalance.neural_network._decisions import (
     compares_labels,
     decide_by_row,
@@ -24,6 +32,8 @@ from skimbalance.neural_network._decisions import (
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
 
 _BIAS_LIMIT = 12.0
+# The least eta that is told from zero where the rows have not been counted.
+_UNSEEN_FLOOR = 5e-7
 
 
 def _check_weight(name, weight, n_outputs):
@@ -75,10 +85,21 @@ class _Head:
         As the user gave them.
     correct : bool or "exact"
         Which stages undo the distortion.
+    smoothing : float
+        The share of the base rates in the targets.
     """
 
     def __init__(
-        self, loss, n_outputs, counts, all_counts, *, pos_weight, label_weight, correct
+        self,
+        loss,
+        n_outputs,
+        counts,
+        all_counts,
+        *,
+        pos_weight,
+        label_weight,
+        correct,
+        smoothing,
     ):
         if pos_weight is not None and isinstance(loss, SetLoss):
             raise ValueError(
@@ -86,13 +107,17 @@ class _Head:
                 "labels of a row together. Leave it None."
             )
         self.n_outputs, self.correct, self.calibrator = n_outputs, correct, None
+        self.smoothing = smoothing
         self.loss = clone(loss)
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
             compared = counts = (np.empty(n_outputs),) * 2
+            self._floor = np.full(n_outputs, _UNSEEN_FLOOR)
         else:
             self.loss.setup(*counts)
             self.prior, compared = self._prior(counts), self._compared(counts)
+            self._floor = 0.5 / (counts[0] + counts[1] + 1)
+        self.invertible = self.loss.invertible
         self.pos_weight = _resolve_weight(
             "pos_weight", pos_weight, _pos_weight_by_scheme, compared
         )
@@ -113,7 +138,18 @@ class _Head:
     @property
     def is_honest(self):
         """Whether the probabilities are undone, or were never distorted."""
-        return bool(self.correct) or (self.loss.proper and self.pos_weight is None)
+        if self.correct:
+            return self.has_probabilities
+        return self.loss.proper and self.pos_weight is None and not self.smoothing
+
+    @property
+    def has_probabilities(self):
+        """Whether scores lead to probabilities at all, or were asked for as they are.
+
+        A loss without an inverse needs held-out rows to be calibrated on.
+        """
+        undone = self.invertible or self.calibrator is not None
+        return undone or not self.correct or not self.trained.any()
 
     def scores(self, raw):
         """Return the log-odds, or log-probabilities, of raw scores.
@@ -129,7 +165,12 @@ class _Head:
         ndarray of float64, shape (n_samples, n_outputs)
         """
         scores = self._averaged(raw.double())
-        return scores if self.calibrator is None else self.calibrator.transform(scores)
+        return scores if self.calibrator is None else self._calibrated(scores)
+
+    def _smoothing_params(self):
+        if not self.smoothing:
+            return {}
+        return {"smoothing": self.smoothing, "prior": self.prior}
 
     def _averaged(self, raw):
         if raw.ndim == 2:
@@ -207,12 +248,17 @@ class LabelHead(_Head):
             "mean_weight": observed / (n_rows * n_trained) or 1.0,
             "n_trained": n_trained,
             "has_missing": has_missing(values),
+            **self._smoothing_params(),
         }
 
     def _undone(self, raw):
-        if self.correct:
-            raw = self.loss.log_odds(raw, self._distorting_weight)
-        return raw.numpy()
+        if not self.correct:
+            return raw.numpy()
+        scores = self.loss.log_odds(raw, self._distorting_weight)
+        if self.smoothing:
+            prior, floor = torch.as_tensor(self.prior), torch.as_tensor(self._floor)
+            scores = unsmoothed_log_odds(scores, prior, self.smoothing, floor)
+        return scores.numpy()
 
     def _fit_calibrator(self, scores, values, weight):
         values = values.toarray() if sp.issparse(values) else values
@@ -220,7 +266,13 @@ class LabelHead(_Head):
             weight = weight.toarray() + 1 if sp.issparse(weight) else weight
             weight = weight[:, self.trained]
         labels = np.where(values < 0, np.nan, values)[:, self.trained]
-        return PooledCalibrator().fit(scores[:, self.trained], labels, weight)
+        calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
+        return calibrator.fit(scores[:, self.trained], labels, weight)
+
+    def _calibrated(self, scores):
+        calibrated = np.tile(self.constant, (len(scores), 1))
+        calibrated[:, self.trained] = self.calibrator.transform(scores[:, self.trained])
+        return calibrated
 
     def scores(self, raw):
         scores = super().scores(raw)
@@ -319,16 +371,24 @@ class ClassHead(_Head):
         return {
             "pos_weight": self.pos_weight,
             "mean_weight": counts[0].sum() / n_rows or 1.0,
+            **self._smoothing_params(),
         }
 
     def _undone(self, raw):
-        if self.correct:
-            return self.loss.log_probabilities(raw, self._distorting_weight).numpy()
-        return log_softmax(raw.numpy(), axis=1)
+        if not self.correct:
+            return log_softmax(raw.numpy(), axis=1)
+        log_p = self.loss.log_probabilities(raw, self._distorting_weight)
+        if self.smoothing:
+            prior, floor = torch.as_tensor(self.prior), float(self._floor[0])
+            log_p = unsmoothed_log_probabilities(log_p, prior, self.smoothing, floor)
+        return log_p.numpy()
 
     @staticmethod
     def _fit_calibrator(scores, values, weight):
         return TemperatureCalibrator().fit(scores, values, weight)
+
+    def _calibrated(self, scores):
+        return self.calibrator.transform(scores)
 
     @staticmethod
     def _pool(scores):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer as sklearn_scorer
@@ -17,6 +16,8 @@ from skimbalance._validation import (
 )
 
 _LEAST_POSITIVES = 3
+# Scores that are worked on at a time, in double precision.
+_BLOCK_CELLS = 2**18
 _LEAST_POOLED_POSITIVES = 100
 
 
@@ -127,11 +128,17 @@ def make_monitor(scoring, head, kind, classes, X, values):
 
 
 def _scores_of(raw, head, columns):
-    """Return the scores of some columns in the precision of the net, block by block."""
-    dtype = torch.zeros((), dtype=raw[0].dtype).numpy().dtype
-    return np.concatenate(
-        [head.scores(block)[:, columns].astype(dtype) for block in raw]
-    )
+    """Return the scores of some columns, in the net's precision; empties `raw`."""
+    stop, dtype = sum(map(len, raw)), raw[0].numpy().dtype
+    n_columns = np.empty(head.n_outputs)[columns].size
+    scores = np.empty((stop, n_columns), dtype=dtype)
+    size = max(1, _BLOCK_CELLS // head.n_outputs)
+    while raw:
+        for block in reversed(raw.pop().split(size)):
+            start = stop - len(block)
+            scores[start:stop] = head.scores(block)[:, columns]
+            stop = start
+    return scores
 
 
 def _of_both_classes(scores):

@@ -7,18 +7,33 @@ import numpy as np
 import torch
 from torch import nn
 
-from skimbalance._net import Net
+from skimbalance._net import Net, ParallelStep, Step, takes_closure
 from skimbalance._validation import MULTICLASS, check_choice, check_interval, closest
-from skimbalance.losses import LOSSES, PointwiseLoss, SetLoss, SoftmaxLoss
+from skimbalance.losses import (
+    LOSSES,
+    FunctionLoss,
+    PointwiseLoss,
+    SetLoss,
+    SoftmaxLoss,
+)
 from skimbalance.neural_network._decisions import check_rule
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200
 _DROPOUT = 0.5
-_PRECISIONS = {"32": torch.float32, "64": torch.float64}
+_PRECISIONS = {
+    "16": torch.float32,
+    "32": torch.float32,
+    "64": torch.float64,
+    "bf16": torch.float32,
+}
+_HALF = {"16": torch.float16, "bf16": torch.bfloat16}
+# Share of the free memory of a device that training data may take by themselves.
+_DEVICE_SHARE = 0.5
 _RESERVED_NET_PARAMS = {
     "batch_size",
     "callbacks",
+    "compile",
     "criterion",
     "dataset",
     "device",
@@ -66,8 +81,8 @@ def resolve_loss(loss, loss_params, kind):
 
     Parameters
     ----------
-    loss : str or Loss
-        A name in `LOSSES`, or an object, which is used as it is.
+    loss : str, Loss or callable
+        A name in `LOSSES`, an object, which is used as it is, or a function.
     loss_params : dict or None
         Constructor parameters that go with a name.
     kind : str
@@ -76,10 +91,13 @@ def resolve_loss(loss, loss_params, kind):
     if isinstance(loss, str):
         return _loss_by_name(loss, loss_params or {}, kind)
     if not isinstance(loss, (PointwiseLoss, SoftmaxLoss, SetLoss)):
-        raise TypeError(
-            f"loss={loss!r} must be a name in skimbalance.losses.LOSSES or an object "
-            "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss."
-        )
+        if not callable(loss) or isinstance(loss, type):
+            raise TypeError(
+                f"loss={loss!r} must be a name in skimbalance.losses.LOSSES, an object "
+                "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss, or a "
+                "function of scores and targets that gives the unreduced loss."
+            )
+        loss = FunctionLoss(loss)
     if loss_params:
         raise ValueError(
             "loss_params goes with the name of a loss; set the parameters of a loss "
@@ -106,6 +124,23 @@ def _loss_by_name(name, params, kind):
     loss = LOSSES[name, kind]
     _check_keywords("loss", params, loss)
     return loss(**params)
+
+
+def check_loss(loss, n_outputs, label_smoothing, correct):
+    """Raise a ValueError unless the loss bears what the estimator does around it."""
+    loss.check_params()
+    loss.check_outputs(n_outputs)
+    check_interval("label_smoothing", label_smoothing, 0, 1, closed="left")
+    if label_smoothing and isinstance(loss, SetLoss):
+        raise ValueError(
+            f"label_smoothing has no meaning for {type(loss).__name__}, which takes "
+            "the labels of a row together. Leave it 0."
+        )
+    if correct == "exact" and not loss.invertible:
+        raise ValueError(
+            f"correct_probabilities='exact', but {type(loss).__name__} has no exact "
+            "inverse. Leave it True: the scores are then calibrated on held-out rows."
+        )
 
 
 def check_module(module, module_params):
@@ -160,7 +195,7 @@ def check_net_params(params):
             raise ValueError(
                 f"net_params must not hold {key!r}, which the estimator sets itself."
             )
-        if key not in options and not key.startswith(("callbacks__", "compile__")):
+        if key not in options and not key.startswith("callbacks__"):
             raise ValueError(
                 f"net_params holds {key!r}, which is no parameter of a skorch net."
                 f"{closest(key, options)}"
@@ -183,8 +218,15 @@ def resolve_device(device):
     return device
 
 
+def find_device(estimator):
+    """Return the torch device on which an estimator trains."""
+    if estimator.accelerator is None:
+        return resolve_device(estimator.device)
+    return estimator.accelerator.device
+
+
 def resolve_precision(precision, X, device):
-    """Return the dtype of weights and batches."""
+    """Return the dtype of the weights and of the rows that the net reads."""
     if precision != "auto":
         check_choice("precision", precision, {"auto", *_PRECISIONS})
         return _PRECISIONS[precision]
@@ -192,6 +234,37 @@ def resolve_precision(precision, X, device):
     size = X.nnz if hasattr(X, "nnz") else X.size
     small = size < _SMALL_CELLS and device.type == "cpu"
     return torch.float64 if small and not narrow else torch.float32
+
+
+def make_step(estimator):
+    """Return what a step of the training does beside the plain one."""
+    half, accelerator = _HALF.get(estimator.precision), estimator.accelerator
+    if accelerator is None:
+        return Step(half, estimator.max_grad_norm)
+    return ParallelStep(accelerator, half, estimator.max_grad_norm)
+
+
+def moves_data(data_device, device, n_bytes):
+    """Whether training data of that size are put on the device for good."""
+    if device.type == "cpu" or data_device == "cpu":
+        return False
+    if data_device != "auto":
+        return True
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= _DEVICE_SHARE * free
+
+
+def _check_data_device(data_device, device):
+    if data_device == "auto" or resolve_device(data_device).type in (
+        "cpu",
+        resolve_device(device).type,
+    ):
+        return
+    raise ValueError(
+        f"data_device={data_device!r} must be 'auto', 'cpu' or the device that trains."
+    )
 
 
 def resolve_batch_size(batch_size, n_rows):
@@ -248,6 +321,69 @@ def check_top_k(k, n_columns):
         )
 
 
+def _check_step(estimator):
+    check_interval("gradient_accumulation", estimator.gradient_accumulation, 1)
+    if estimator.max_grad_norm is not None:
+        check_interval("max_grad_norm", estimator.max_grad_norm, 0, closed="neither")
+    if not takes_closure(estimator.optimizer):
+        return
+    options = {
+        "gradient_accumulation": estimator.gradient_accumulation != 1,
+        "max_grad_norm": estimator.max_grad_norm is not None,
+        "precision": estimator.precision == "16",
+    }
+    for name in (name for name, given in options.items() if given):
+        raise ValueError(
+            f"{name}={getattr(estimator, name)!r} has no meaning for "
+            f"{estimator.optimizer.__name__}, which evaluates the loss itself."
+        )
+
+
+def _check_accelerator(estimator):
+    accelerator = estimator.accelerator
+    if accelerator is None:
+        return
+    if not hasattr(accelerator, "prepare_model"):
+        raise TypeError(
+            f"accelerator={accelerator!r} must be an accelerate.Accelerator or None."
+        )
+    if accelerator.mixed_precision != "no":
+        raise ValueError(
+            f"accelerator has mixed_precision={accelerator.mixed_precision!r}. Leave "
+            "it 'no', and set precision of the estimator to 'bf16' or '16'."
+        )
+    if accelerator.gradient_accumulation_steps != 1:
+        raise ValueError(
+            "accelerator has gradient_accumulation_steps="
+            f"{accelerator.gradient_accumulation_steps}. Leave it 1, and set "
+            "gradient_accumulation of the estimator."
+        )
+    if estimator.device is not None and (
+        resolve_device(estimator.device).type != accelerator.device.type
+    ):
+        raise ValueError(
+            f"device={estimator.device!r}, but accelerator trains on "
+            f"{str(accelerator.device)!r}. Leave device None."
+        )
+    if accelerator.num_processes > 1 and not isinstance(
+        estimator.random_state, numbers.Integral
+    ):
+        raise ValueError(
+            f"random_state={estimator.random_state!r} must be an int with several "
+            "processes, which all have to draw the same."
+        )
+
+
+def _check_checkpoint(estimator):
+    if estimator.resume and estimator.checkpoint is None:
+        raise ValueError("resume=True needs checkpoint, the folder to resume from.")
+    if estimator.checkpoint is not None and estimator.warm_start:
+        raise ValueError(
+            "checkpoint and warm_start do not go together: a warm start goes on from "
+            "the estimator, resume=True from a checkpoint. Choose one."
+        )
+
+
 def check_training_params(estimator):
     """Check the numbers, switches and dicts that every fit reads."""
     for name in (
@@ -265,6 +401,10 @@ def check_training_params(estimator):
     check_interval("n_iter_no_change", estimator.n_iter_no_change, 1)
     check_interval("num_workers", estimator.num_workers, 0)
     check_interval("n_members", estimator.n_members, 1)
+    _check_accelerator(estimator)
+    _check_step(estimator)
+    _check_data_device(estimator.data_device, estimator.device)
+    _check_checkpoint(estimator)
     check_interval(
         "validation_fraction", estimator.validation_fraction, 0, 1, closed="neither"
     )

@@ -1,6 +1,6 @@
 """Encoded rows: what `fit` makes of its arguments, without copying them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,6 +24,7 @@ class EncodedRows:
     values: object
     weight: object
     index: np.ndarray
+    sources: dict = field(default_factory=dict)
 
     def __len__(self):
         return len(self.index)
@@ -46,14 +47,36 @@ class EncodedRows:
         weight[self.index] = self.weight[self.index] if by_row else 1.0
         return weight
 
-    def row_set(self, dtype, device, scaler, keep_sparse):
-        """Return the rows as the net reads them."""
-        center, scale = (
-            (None, None) if scaler is None else (scaler.center_, scaler.scale_)
-        )
-        x = input_source(self.X, dtype, device, center, scale, keep_sparse)
-        labels = None if self.values is None else label_source(self.values, device)
-        return RowSet(self.index, x, labels, weight_source(self.weight, dtype, device))
+    @property
+    def n_bytes(self):
+        """What the arrays take."""
+        arrays = (self.X, self.values, self.weight)
+        return sum(_n_bytes(array) for array in arrays if array is not None)
+
+    def row_set(self, dtype, device, scaler, keep_sparse, moves=False):
+        """Return the rows as the net reads them.
+
+        The sources are shared with other rows of the same arrays, so that what `moves`
+        to the device does so once.
+        """
+        if moves not in self.sources:
+            center, scale = (
+                (None, None) if scaler is None else (scaler.center_, scaler.scale_)
+            )
+            x = input_source(self.X, dtype, device, center, scale, keep_sparse)
+            labels = None if self.values is None else label_source(self.values, device)
+            made = x, labels, weight_source(self.weight, dtype, device)
+            for source in made if moves else ():
+                if source is not None:
+                    source.move()
+            self.sources[moves] = made
+        return RowSet(self.index, *self.sources[moves])
+
+
+def _n_bytes(array):
+    if sp.issparse(array):
+        return array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
+    return array.nbytes
 
 
 def encode_rows(X, target, sample_weight, class_weight, y):

@@ -1,0 +1,201 @@
+"""Write losses.md: prose from here, tables from the registry and the docstrings."""
+
+import inspect
+import re
+from pathlib import Path
+
+from skimbalance._validation import MULTICLASS, MULTILABEL
+from skimbalance.losses import LOSSES
+
+HERE = Path(__file__).resolve().parent
+COST = HERE.parent / "benchmarks" / "loss_cost.md"
+HEADER = ("`loss=`", "what it is", "inverse", "when to use it", "cost")
+
+
+def paragraph(doc, title):
+    """Return the paragraph of a docstring that begins with a title."""
+    found = re.search(rf"\n{title}: (.*?)(?:\n\n|\Z)", doc, re.S)
+    return found.group(1)
+
+
+def formula(doc):
+    """Return the summary, with the next paragraph where it holds no formula."""
+    summary, told = doc.split("\n\n")[:2]
+    return summary if "``" in summary else f"{summary} {told}"
+
+
+def plain(text):
+    """Put reStructuredText on one Markdown line, without references."""
+    text = re.sub(r" \[\d\]_", "", " ".join(text.split()))
+    return text.replace("``", "`").replace("|", "\\|").rstrip(".")
+
+
+def costs():
+    """Return the eager cost of each loss as measured by the benchmark."""
+    rows = re.findall(r"^\| `(\w+)` \| \*\*(.*?)\*\*", COST.read_text(), re.M)
+    return dict(rows)
+
+
+def table(kind):
+    """Return the table of all losses for a kind of target."""
+    names = {}
+    for (name, other), loss in LOSSES.items():
+        if other == kind:
+            names.setdefault(loss, []).append(name)
+    cost = costs() if kind == MULTILABEL else {}
+    lines = [HEADER, ["---"] * len(HEADER)]
+    for loss, called in names.items():
+        doc = inspect.getdoc(loss)
+        parts = [
+            formula(doc),
+            paragraph(doc, "Inverse"),
+            paragraph(doc, "When to use it"),
+        ]
+        shown = " ".join(f"`{name}`" for name in called)
+        lines.append([shown, *map(plain, parts), cost.get(called[0], "")])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+PAGE = """<!-- written by losses.py; do not edit -->
+# Which loss?
+
+Plain log loss, first. A loss decides what the net attends to; what its scores mean is
+taken care of: every loss below gives honest probabilities, by its inverse or by a
+calibration on held-out rows. So a loss is one more entry of a search:
+
+```python
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.neural_network import ImbalancedMLPClassifier
+
+X, Y = make_imbalanced_multilabel(1000, n_labels=5, random_state=0)
+grid = {{"loss": ["log_loss", "focal", "asymmetric"], "pos_weight": [None, "sqrt"]}}
+```
+
+`loss_params={{"gamma": 3.0}}` or `loss__gamma=3.0` reaches the parameters of a loss
+given by name; an object, `loss=FocalLoss(3.0)`, does as well. A name means the loss for
+the kind of target: `"focal"` is the softmax focal loss for a multiclass `y`.
+
+## Labels: binary and multilabel
+
+`z` is the score, `s` its sigmoid, `LS` the log of the sigmoid, `l+` and `l-` the loss
+of a positive and of a negative label. *Cost* is forward and backward over the time of
+torch's binary cross-entropy ([how it was measured](../benchmarks/loss_cost.md)).
+
+{labels}
+
+What the inverse is worth, in log-loss, and what each loss does to the ranking:
+[honesty of every loss](../benchmarks/honesty_losses.md).
+
+## Classes: multiclass
+
+`p` is the softmax of the scores, `y` the true class, `pi` the base rates.
+
+{classes}
+
+## What is not in the tables
+
+**Class-balanced loss** (effective number of samples) is a `pos_weight`, not a loss:
+`pos_weight="effective_number"` goes with every loss above that is a sum over labels.
+
+**Logit adjustment for labels** would add `log(pi / (1 - pi))` to each score. A net has
+that bias anyway, so it trains nothing new and ranks alike; what it decides is the
+decision at the prior. With honest probabilities that is a threshold: label k where its
+probability exceeds its own base rate.
+
+```python
+net = ImbalancedMLPClassifier(max_epochs=5).fit(X, Y)
+at_the_prior = net.set_params(threshold=net.prior_).predict(X)
+```
+
+**A cost of each wrong decision** is no loss either. Train log loss and decide for the
+class of least expected cost; `SoftTargetLoss` is for labels that are confused when they
+are written down.
+
+**Random negatives** for very many labels: a loss for it has to leave out the columns
+it does not draw, or it saves nothing. It is not here yet; [what it would
+save](../benchmarks/loss_cost.md#random-negatives) is measured.
+
+## Label smoothing
+
+`label_smoothing=0.05` goes with every loss but those of whole rows: the targets move to
+`(1 - e) y + e pi`, towards the base rate of their label or class and not towards 1/2,
+which would make a label of 1 % one of 3 %. The probabilities are moved back.
+
+## Weights of four classes
+
+198, 436, 710 and 272 rows. Weights that make the classes count alike are
+`n / (4 n_k)`:
+
+```pycon
+>>> import numpy as np
+>>> from skimbalance.weights import compute_pos_weight
+>>> y = np.repeat([0, 1, 2, 3], [198, 436, 710, 272])
+>>> compute_pos_weight(y).round(2)
+array([2.04, 0.93, 0.57, 1.49])
+
+```
+
+The frequencies themselves, 0.12, 0.27, 0.44, 0.17, are upside down: they weigh up the
+largest class, which has the most say already. Torch's `CrossEntropyLoss(weight=w)`
+divides each batch by the weights that it happens to hold; here the divisor is fixed.
+
+As `pos_weight` these weights shape the training and are undone: the probabilities are
+those of the 1,616 rows. As `class_weight` they say that the classes *are* equally
+frequent where the net will be used, and nothing is undone. `compute_class_weight` gives
+the dict, normalised to sum 1 or to the number of classes if asked:
+
+```pycon
+>>> from skimbalance.weights import compute_class_weight
+>>> weight = compute_class_weight(y, "balanced", normalize="sum")
+>>> {{k: round(w, 2) for k, w in weight.items()}}
+{{0: 0.41, 1: 0.18, 2: 0.11, 3: 0.3}}
+
+```
+
+## A loss of your own
+
+A function of scores and targets that gives the loss of each cell is enough:
+
+```python
+def squared_error(scores, targets):
+    return (scores.sigmoid() - targets) ** 2
+
+
+net = ImbalancedMLPClassifier(loss=squared_error, pos_weight="sqrt", max_epochs=5)
+proba = net.fit(X, Y).predict_proba(X)
+```
+
+So is a torch loss with `reduction="none"`. It is checked before training on a small
+batch: the output has the shape of the scores, and a cell moves its own output alone.
+Its inverse comes by autograd. Where that does not increase, there is one warning, and
+the scores are calibrated instead. A class derived from `PointwiseLoss`, `SoftmaxLoss`
+or `SetLoss` gives parameters to search over.
+
+## Losses without an inverse
+
+Mined, distribution-balanced and set-level losses are calibrated on the held-out rows: a
+slope and an intercept for each label, drawn towards those of all labels where it has
+few positives (`LabelCalibrator`). If nothing was held out (up to 200 rows,
+`early_stopping=False`, `partial_fit`), `predict_proba` and `decision_function` are not
+there, the error says why, and `predict` cuts the raw scores at 0.
+
+## Where copied code differs
+
+- The focal factor is `(1 - p_t)^gamma`, `p_t` being the probability of what is true. A
+  widely copied version has `(1 - p)^gamma` for both signs, and keeps 98 % of the loss
+  of an easy negative at p = 0.01 instead of 0.01 %.
+- `p_t` comes from the unweighted cross-entropy; `exp(-weighted loss)` is none.
+- torchvision's `alpha=0.25` weighs positives *down*, by 1/3.
+- `log(sigmoid(z).clamp(1e-8))` stops learning at z = -20, where it is needed most.
+- The distribution-balanced weights are 0/0 on a row without positives; here r is 0.
+"""
+
+
+def main():
+    """Write the page beside this script."""
+    page = PAGE.format(labels=table(MULTILABEL), classes=table(MULTICLASS))
+    (HERE / "losses.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()

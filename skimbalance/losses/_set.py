@@ -1,0 +1,170 @@
+"""Losses that take the labels of a row, or of a batch, together.
+
+In the formulas z is the score and s its sigmoid; P are the positive cells and N the
+negative ones. None has an inverse label by label.
+"""
+
+import torch
+from torch.nn.functional import softplus
+
+from skimbalance._validation import check_interval
+from skimbalance.losses._base import SetLoss, at_least_float32
+
+__all__ = [
+    "SoftF1Loss",
+    "TwoWayLoss",
+    "ZLPRLoss",
+]
+
+
+class ZLPRLoss(SetLoss):
+    """Zero-bounded log-sum-exp and pairwise rank-based loss (ZLPR) [1]_, row by row.
+
+    ``log(1 + sum_P e^-z) + log(1 + sum_N e^z)``: every positive should score above
+    every negative, and 0 lie between them. Many labels cost little more than one, since
+    only the worst cells of a row count.
+
+    Inverse: none; calibrated on held-out rows.
+
+    When to use it: many labels with few positives a row, judged by the ranking within
+    the row. Without probabilities the cut is at 0.
+
+    References
+    ----------
+    .. [1] Su, Zhu, Murtadha, Pan, Wen, Liu, "ZLPR: A Novel Loss for Multi-Label
+       Classification", 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import ZLPRLoss
+    >>> scores, targets = torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]])
+    >>> ZLPRLoss()(scores, targets, torch.ones(1, 3))
+    tensor([1.7918])
+    """
+
+    def forward(self, scores, targets, cell_weight):
+        scores = at_least_float32(scores)
+        positive = _log_sum(-scores, targets * cell_weight, dim=1)
+        return positive + _log_sum(scores, (1 - targets) * cell_weight, dim=1)
+
+
+def _log_sum(scores, weight, dim):
+    """``log(1 + sum w e^z)``."""
+    terms = scores + weight.to(scores.dtype).log()
+    return torch.cat([torch.zeros_like(terms[:, :1]), terms], dim).logsumexp(dim)
+
+
+class SoftF1Loss(SetLoss):
+    """One minus the F1 score of each label in the batch, with s in the place of 0 or 1.
+
+    ``1 - 2 sum s y / sum (s + y)`` over the rows of the batch, averaged over the labels
+    that have a positive in it. Row weights count inside the sums.
+
+    Inverse: none, the optimum of a label is a step at half of its best F1 score [1]_;
+    calibrated on held-out rows.
+
+    When to use it: as a comparison. Log loss with a threshold for F1 (the plug-in cut)
+    decides as well, and keeps its probabilities; where batches hold few positives of a
+    label, the soft F1 score of the batch says little about that of the data.
+
+    References
+    ----------
+    .. [1] Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize
+       F1 Measure", ECML PKDD 2014.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import SoftF1Loss
+    >>> scores, targets = torch.zeros(2, 1), torch.tensor([[1.0], [0.0]])
+    >>> SoftF1Loss()(scores, targets, torch.ones(2, 1))
+    tensor([0.5000, 0.5000])
+    """
+
+    couples_rows = True
+
+    def forward(self, scores, targets, cell_weight):
+        s = at_least_float32(scores).sigmoid()
+        hit = (cell_weight * s * targets).sum(dim=0)
+        both = (cell_weight * (s + targets)).sum(dim=0)
+        present = (cell_weight * targets).sum(dim=0) > 0
+        missed = torch.where(present, 1 - 2 * hit / both.clamp(min=1e-12), 0.0)
+        return (missed.sum() / present.sum().clamp(min=1)).expand(len(scores))
+
+
+class TwoWayLoss(SetLoss):
+    """Two-way loss [1]_: positives above negatives, in each row and in each label.
+
+    ``softplus(Tp log sum_P e^(-z / Tp) + Tn log sum_N e^(z / Tn))``, once over the
+    labels of each row and once over the rows of the batch for each label, both
+    averaged, and added. A row or label without both values is left out. Row weights
+    count; label weights have no meaning here.
+
+    Inverse: none; calibrated on held-out rows.
+
+    When to use it: judged by the ranking both within rows and within labels, with
+    batches large enough to hold positives of most labels.
+
+    Parameters
+    ----------
+    positive_temperature : float, default=4.0
+        Tp, greater than 0: above 1 every positive counts, not the worst alone.
+    negative_temperature : float, default=1.0
+        Tn, greater than 0.
+
+    References
+    ----------
+    .. [1] Kobayashi, "Two-Way Multi-Label Loss", CVPR 2023.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import TwoWayLoss
+    >>> scores, targets = torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> TwoWayLoss()(scores, targets, torch.ones(2, 2))
+    tensor([1.3863, 1.3863])
+    """
+
+    couples_rows = True
+
+    def __init__(self, positive_temperature=4.0, negative_temperature=1.0):
+        super().__init__()
+        self.positive_temperature = positive_temperature
+        self.negative_temperature = negative_temperature
+
+    def check_params(self):
+        for name in ("positive_temperature", "negative_temperature"):
+            check_interval(name, getattr(self, name), 0, closed="neither")
+
+    def forward(self, scores, targets, cell_weight):
+        scores = at_least_float32(scores)
+        seen = (cell_weight > 0).to(scores.dtype)
+        row_weight = cell_weight.sum(dim=1) / seen.sum(dim=1).clamp(min=1)
+        by_row, ranked = self._margins(scores, targets, seen, dim=1)
+        rows = torch.where(ranked, by_row * row_weight, 0.0)
+        by_label, ranked = self._margins(
+            scores, targets, seen * row_weight.unsqueeze(1), dim=0
+        )
+        labels = torch.where(ranked, by_label, 0.0).sum() / ranked.sum().clamp(min=1)
+        return rows / row_weight.mean().clamp(min=1e-12) + labels
+
+    def _margins(self, scores, targets, weight, dim):
+        """Return the loss of each slice, and which slices have both values."""
+        positive, negative = targets * weight, (1 - targets) * weight
+        up = _soft_maximum(-scores, positive, self.positive_temperature, dim)
+        down = _soft_maximum(scores, negative, self.negative_temperature, dim)
+        return softplus(up + down), (positive > 0).any(dim) & (negative > 0).any(dim)
+
+
+def _soft_maximum(scores, weight, temperature, dim):
+    """``T log sum w e^(z / T)``; a slice without any weight is weighted evenly."""
+    weight = torch.where((weight > 0).any(dim, keepdim=True), weight, 1.0)
+    return temperature * (scores / temperature + weight.log()).logsumexp(dim)
+
+
+SET_LOSSES = {
+    "soft_f1": SoftF1Loss,
+    "two_way": TwoWayLoss,
+    "zlpr": ZLPRLoss,
+}

@@ -1,0 +1,247 @@
+"""Pointwise losses made of something else: a user's function, or another loss."""
+
+import torch
+
+from skimbalance._validation import check_choice, check_interval
+from skimbalance.losses._base import PointwiseLoss, at_least_float32
+from skimbalance.losses._pointwise import LogLoss
+
+__all__ = [
+    "FunctionLoss",
+    "HardNegativeMiningLoss",
+]
+
+_CHECK_ROWS = 4
+_MONOTONE_LIMIT = 12.0
+_MONOTONE_STEP = 0.25
+
+
+class FunctionLoss(PointwiseLoss):
+    """A user's function ``f(scores, targets)`` as a loss that is a sum over the labels.
+
+    The estimators make one of any function, or torch loss with ``reduction="none"``,
+    that is passed as `loss`.
+
+    Inverse: the general formula, by autograd, as is the starting bias. If it does not
+    increase, the loss is calibrated on held-out rows instead, with a warning.
+
+    When to use it: for a loss from a paper or a forum answer, as it stands there.
+
+    Parameters
+    ----------
+    function : callable
+        Maps scores and targets, both of shape (n_samples, n_labels), to the unreduced
+        loss of the same shape. Each output must depend on its own cell alone.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import FunctionLoss
+    >>> def squared(scores, targets):
+    ...     return (scores.sigmoid() - targets) ** 2
+    >>> loss = FunctionLoss(squared)
+    >>> loss(torch.tensor([[0.0]]), torch.tensor([[1.0]]))
+    tensor([[0.2500]])
+    >>> loss.log_odds(torch.tensor([[-1.0, 2.0]]))
+    tensor([[-1.0000,  2.0000]], dtype=torch.float64)
+    """
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def check_params(self):
+        if not callable(self.function):
+            raise TypeError(f"function={self.function!r} must be callable.")
+
+    def check_outputs(self, n_outputs):
+        generator = torch.Generator().manual_seed(0)
+        scores = torch.randn(_CHECK_ROWS, n_outputs, generator=generator)
+        targets = (torch.rand(scores.shape, generator=generator) < 0.5).float()
+        value = self.function(scores, targets)
+        if getattr(value, "shape", None) != scores.shape:
+            raise ValueError(
+                f"The loss function gave {_described(value)} for scores of shape "
+                f"{tuple(scores.shape)}, but must give one value for each cell: use "
+                "reduction='none', and do not sum or average."
+            )
+        self._check_independent(value, _changed(scores), targets)
+        self._check_independent(value, scores, _changed(targets))
+
+    def _check_independent(self, before, scores, targets):
+        """Raise a ValueError if a change of the cell (1, 0) moved any other."""
+        after = self.function(scores, targets).clone()
+        after[1, 0] = before[1, 0]
+        if not torch.allclose(after, before, rtol=1e-4, atol=1e-6, equal_nan=True):
+            raise ValueError(
+                "The loss function mixes cells: changing one score or target moved the "
+                "loss of others. Give a function of each cell alone, or derive from "
+                "skimbalance.losses.SetLoss."
+            )
+
+    @property
+    def invertible(self):
+        """Whether the map from scores to log-odds increases wherever it is defined."""
+        steps = int(2 * _MONOTONE_LIMIT / _MONOTONE_STEP) + 1
+        grid = torch.linspace(
+            -_MONOTONE_LIMIT, _MONOTONE_LIMIT, steps, dtype=torch.float64
+        )
+        n_columns = len(self.n_positive_) if "n_positive_" in self._buffers else 1
+        log_odds = self.unit_log_odds(grid.reshape(-1, 1).repeat(1, n_columns))
+        # Flat ends are minus or plus infinity, and go on linearly.
+        rises = (
+            (log_odds.diff(dim=0) > 0) | log_odds.isinf()[1:] | log_odds.isinf()[:-1]
+        )
+        return bool(rises.all() and log_odds.isfinite().any(dim=0).all())
+
+    def positive(self, scores):
+        return self.function(scores, torch.ones_like(scores))
+
+    def negative(self, scores):
+        return self.function(scores, torch.zeros_like(scores))
+
+
+def _changed(cells):
+    cells = cells.clone()
+    cells[1, 0] = 1 - cells[1, 0]
+    return cells
+
+
+def _described(value):
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" if shape is None else f"shape {tuple(shape)}"
+
+
+class HardNegativeMiningLoss(PointwiseLoss):
+    """Online hard example mining [1]_: of the negatives of a batch, keep the hardest.
+
+    All positives count, and for each of them the `ratio` hardest negatives, plus a
+    random share of the easy ones; all with weight 1, the others with 0.
+
+    Inverse: none, since which negatives count depends on the scores; calibrated on
+    held-out rows.
+
+    When to use it: many labels whose negatives are nearly all trivial, judged by their
+    ranking. It costs more than the loss it mines: all negatives are computed first.
+
+    Parameters
+    ----------
+    loss : PointwiseLoss, default=None
+        What is mined; None is log loss.
+    ratio : float, default=3.0
+        Hard negatives for each positive, at least 0.
+    easy_rate : float, default=0.05
+        Share of the other negatives that is kept at random, in [0, 1].
+    min_negatives : int, default=10
+        Hard negatives even where there is no positive, at least 0.
+    per : {"label", "batch"}, default="label"
+        Whether the hardest are chosen within each label or among all cells.
+
+    References
+    ----------
+    .. [1] Shrivastava, Gupta, Girshick, "Training Region-Based Object Detectors with
+       Online Hard Example Mining", CVPR 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import HardNegativeMiningLoss
+    >>> loss = HardNegativeMiningLoss(ratio=1, easy_rate=0, min_negatives=0)
+    >>> scores = torch.tensor([[0.0], [2.0], [-1.0]])
+    >>> loss.cell_weight(scores, torch.tensor([[True], [False], [False]]))
+    tensor([[1.],
+            [1.],
+            [0.]])
+    """
+
+    invertible = False
+    couples_rows = True
+
+    def __init__(
+        self, loss=None, ratio=3.0, easy_rate=0.05, min_negatives=10, per="label"
+    ):
+        super().__init__()
+        self.loss = loss
+        self.ratio = ratio
+        self.easy_rate = easy_rate
+        self.min_negatives = min_negatives
+        self.per = per
+
+    @property
+    def _mined(self):
+        return LogLoss() if self.loss is None else self.loss
+
+    @property
+    def needs_counts(self):
+        """Whether the mined loss cannot be used before `setup`."""
+        return self._mined.needs_counts
+
+    @property
+    def unit_log_odds_total(self):
+        """Whether the map of the mined loss is finite and increasing for all scores."""
+        return self._mined.unit_log_odds_total
+
+    @property
+    def _is_fused(self):
+        return self._mined._is_fused
+
+    def check_params(self):
+        if not isinstance(self._mined, PointwiseLoss):
+            raise TypeError(
+                f"loss={self.loss!r} must be an object of a class derived from "
+                "PointwiseLoss, or None."
+            )
+        check_interval("ratio", self.ratio, 0)
+        check_interval("easy_rate", self.easy_rate, 0, 1)
+        check_interval("min_negatives", self.min_negatives, 0)
+        check_choice("per", self.per, {"label", "batch"})
+        self._mined.check_params()
+
+    def setup(self, n_positive, n_negative):
+        super().setup(n_positive, n_negative)
+        self._mined.setup(n_positive, n_negative)
+        return self
+
+    def positive(self, scores):
+        return self._mined.positive(scores)
+
+    def negative(self, scores):
+        return self._mined.negative(scores)
+
+    def positive_and_slope(self, scores, labels=slice(None)):
+        return self._mined.positive_and_slope(scores, labels)
+
+    def negative_and_slope(self, scores, labels=slice(None)):
+        return self._mined.negative_and_slope(scores, labels)
+
+    def unit_log_odds(self, scores):
+        return self._mined.unit_log_odds(scores)
+
+    def cell_weight(self, scores, targets, weight=None):
+        scores = at_least_float32(scores)
+        candidates = ~targets
+        if weight is not None:
+            candidates = candidates & (weight > 0)
+        hardness = self.negative(scores).masked_fill(~candidates, -torch.inf)
+        if self.per == "label":
+            hard = self._hardest(hardness, targets)
+        else:
+            flat = self._hardest(hardness.reshape(-1, 1), targets.reshape(-1, 1))
+            hard = flat.reshape(scores.shape)
+        easy = torch.rand_like(scores) < self.easy_rate
+        kept = (targets | (candidates & (hard | easy))).to(scores.dtype)
+        return kept if weight is None else kept * weight
+
+    def _hardest(self, hardness, targets):
+        """Return which cells are among the hardest of their column."""
+        n_kept = (self.ratio * targets.sum(dim=0)).ceil().long()
+        n_kept = n_kept.clamp(min=int(self.min_negatives), max=len(hardness))
+        most = int(n_kept.max())
+        if most == 0:
+            return torch.zeros_like(targets)
+        hardest = hardness.topk(most, dim=0).values
+        last = hardest.gather(0, (n_kept - 1).clamp(min=0).unsqueeze(0))
+        return (hardness >= last) & (n_kept > 0)
+
+
+SELECTION_LOSSES = {"hard_negatives": HardNegativeMiningLoss}

@@ -1,0 +1,234 @@
+"""How evenly splits spread labels, pairs of labels and rows over their test parts."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from skimbalance._validation import MISSING, cells_with, check_label_matrix
+
+
+def _test_parts(splits, n_samples=None):
+    """Return the test rows of splits, after a look at what they are."""
+    splits = list(splits)
+    if not splits:
+        raise ValueError("splits is empty: at least one pair (train, test) is needed.")
+    if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in splits):
+        raise ValueError(
+            "splits must hold pairs (train, test) of row indices, as the split method "
+            "of a splitter yields them."
+        )
+    tests = [np.asarray(test, dtype=np.intp) for _, test in splits]
+    if (
+        n_samples is not None
+        and max(test.max(initial=-1) for test in tests) >= n_samples
+    ):
+        raise ValueError(f"splits has row indices of more than the {n_samples} rows.")
+    return tests
+
+
+def _positive_and_missing(y):
+    labels = check_label_matrix(y)
+    if sp.issparse(labels):
+        both = cells_with(labels, 1), cells_with(labels, MISSING)
+    else:
+        both = sp.csr_array(labels == 1), sp.csr_array(labels == MISSING)
+    return [cells.astype(np.int32) for cells in both]
+
+
+def _label_counts(positive, absent):
+    """Return the positives and the observed cells of each label."""
+    return positive.sum(axis=0), positive.shape[0] - absent.sum(axis=0)
+
+
+def _odds(positive, observed):
+    """Return positives over negatives: 0 without positives, inf without negatives."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(positive > 0, positive / (observed - positive), 0.0)
+
+
+def _mean_distance(whole, tests):
+    """Return the mean distance of the odds in the test parts from those of all rows."""
+    positive, observed = whole
+    mixed = (positive > 0) & (positive < observed)
+    if not mixed.any():
+        return 0.0
+    odds = _odds(positive[mixed], observed[mixed])
+    apart = [np.abs(_odds(n[mixed], of[mixed]) - odds).mean() for n, of in tests]
+    return float(np.mean(apart))
+
+
+def label_distribution_distance(y, splits):
+    """Measure how far the shares of the labels differ between the test parts.
+
+    Of each label and test part the distance between the odds of the label, positives
+    over negatives, there and in all rows; and the mean over labels and parts [1]_.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+        0, 1 and NaN for a missing label, which is left out.
+    splits : iterable of (train, test)
+        Row indices, as ``cv.split(X, y)`` yields them.
+
+    Returns
+    -------
+    distance : float
+        0 if all shares are the same, which whole numbers seldom allow; infinite if a
+        label that has negatives has none in a test part. Labels without positives or
+        without negatives are left out.
+
+    Raises
+    ------
+    ValueError
+        If `y` is no label matrix, or `splits` is empty or no pairs of row indices.
+
+    References
+    ----------
+    .. [1] Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label Data",
+       ECML PKDD 2011.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import label_distribution_distance
+    >>> Y = [[1, 0], [1, 1], [0, 1], [0, 0]]
+    >>> label_distribution_distance(Y, [([0, 2], [1, 3]), ([1, 3], [0, 2])])
+    0.0
+    """
+    positive, absent = _positive_and_missing(y)
+    tests = _test_parts(splits, positive.shape[0])
+    return _mean_distance(
+        _label_counts(positive, absent),
+        [_label_counts(positive[test], absent[test]) for test in tests],
+    )
+
+
+def _pair_counts(positive, absent, pairs):
+    """Return the rows with both labels of pairs, and those where both are observed."""
+    first, second = pairs
+    n_absent = absent.sum(axis=0)
+    observed = positive.shape[0] - n_absent[first] - n_absent[second]
+    return _shared(positive, pairs), observed + _shared(absent, pairs)
+
+
+def _shared(cells, pairs):
+    if len(pairs[0]) == 0:  # which scipy answers with a matrix
+        return np.zeros(0)
+    return np.asarray((cells.T @ cells).tocsr()[pairs]).ravel()
+
+
+def label_pair_distribution_distance(y, splits):
+    """Measure how far the shares of pairs of labels differ between the test parts.
+
+    As `label_distribution_distance`, but of all pairs of labels that some row has [1]_.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+        0, 1 and NaN for a missing label; a pair is observed where both labels are.
+    splits : iterable of (train, test)
+        Row indices, as ``cv.split(X, y)`` yields them.
+
+    Returns
+    -------
+    distance : float
+        0 if all shares are the same, or no row has two labels.
+
+    Raises
+    ------
+    ValueError
+        If `y` is no label matrix, or `splits` is empty or no pairs of row indices.
+
+    References
+    ----------
+    .. [1] Szymanski, Kajdanowicz, "A Network Perspective on Stratification of
+       Multi-Label Data", LIDTA 2017.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import label_pair_distribution_distance
+    >>> Y = [[1, 1], [1, 1], [0, 1], [0, 0]]
+    >>> label_pair_distribution_distance(Y, [([0, 2], [1, 3]), ([1, 3], [0, 2])])
+    0.0
+    """
+    positive, absent = _positive_and_missing(y)
+    tests = _test_parts(splits, positive.shape[0])
+    pairs = sp.triu(positive.T @ positive, 1).nonzero()
+    return _mean_distance(
+        _pair_counts(positive, absent, pairs),
+        [_pair_counts(positive[test], absent[test], pairs) for test in tests],
+    )
+
+
+def example_distribution_distance(splits):
+    """Measure how far the sizes of the test parts differ.
+
+    The mean distance of a test part's number of rows from their mean [1]_.
+
+    Parameters
+    ----------
+    splits : iterable of (train, test)
+        Row indices, as ``cv.split(X, y)`` yields them.
+
+    Returns
+    -------
+    distance : float
+        In rows; 0 if all parts have the same size.
+
+    Raises
+    ------
+    ValueError
+        If `splits` is empty or no pairs of row indices.
+
+    References
+    ----------
+    .. [1] Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label Data",
+       ECML PKDD 2011.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import example_distribution_distance
+    >>> example_distribution_distance([([0], [1, 2, 3]), ([1, 2, 3], [0])])
+    1.0
+    """
+    sizes = [len(test) for test in _test_parts(splits)]
+    return float(np.abs(np.array(sizes) - np.mean(sizes)).mean())
+
+
+def empty_label_fold_count(y, splits):
+    """Count the pairs of a label and a test part without a positive of it.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+        0, 1 and NaN for a missing label.
+    splits : iterable of (train, test)
+        Row indices, as ``cv.split(X, y)`` yields them.
+
+    Returns
+    -------
+    count : int
+        0 if each label that has positives has one in each test part.
+
+    Raises
+    ------
+    ValueError
+        If `y` is no label matrix, or `splits` is empty or no pairs of row indices.
+
+    References
+    ----------
+    .. [1] Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label Data",
+       ECML PKDD 2011.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import empty_label_fold_count
+    >>> Y = [[1, 0], [1, 1], [0, 1], [0, 0]]
+    >>> empty_label_fold_count(Y, [([2, 3], [0, 1]), ([0, 1], [2, 3])])
+    1
+    """
+    positive, _ = _positive_and_missing(y)
+    present = positive.sum(axis=0) > 0
+    tests = _test_parts(splits, positive.shape[0])
+    return sum(
+        int(np.count_nonzero(positive[test].sum(axis=0)[present] == 0))
+        for test in tests
+    )

@@ -1,0 +1,412 @@
+"""Losses inside the estimators: smoothing, calibration, functions, class weights."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from skimbalance._validation import BINARY, MULTICLASS, MULTILABEL
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.losses import (
+    LOSSES,
+    FocalLoss,
+    FunctionLoss,
+    HardNegativeMiningLoss,
+    LogLoss,
+    SoftTargetLoss,
+)
+from skimbalance.metrics import probability_ratio
+from skimbalance.model_selection import multilabel_train_test_split
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.weights import compute_pos_weight
+
+
+def small(**params):
+    """A net that trains in a blink, on all its rows."""
+    defaults = {
+        "hidden_layer_sizes": (16,),
+        "max_epochs": 3,
+        "early_stopping": False,
+        "random_state": 0,
+    }
+    return ImbalancedMLPClassifier(**{**defaults, **params})
+
+
+def linear(n_features, n_outputs):
+    return torch.nn.Linear(n_features, n_outputs)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    X, Y = make_imbalanced_multilabel(
+        300, 6, 4, cardinality=1.2, imbalance_ratio=4, random_state=0
+    )
+    return X.astype(np.float64), Y.astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Rows to train on, to test on, and the true posterior of the latter."""
+    rates = np.geomspace(0.02, 0.2, 5)
+    X, Y, posterior = make_imbalanced_multilabel(
+        8000,
+        10,
+        5,
+        cardinality=rates.sum(),
+        imbalance_ratio=10,
+        return_posterior=True,
+        random_state=0,
+    )
+    X, X_test, Y, _, _, eta = multilabel_train_test_split(
+        X, Y, posterior, stratify=Y, test_size=0.4, random_state=0
+    )
+    return X, Y, X_test, eta.astype(float)
+
+
+def expected_log_loss(eta, proba):
+    proba = proba.astype(float).clip(1e-9, 1 - 1e-9)
+    return -np.mean(eta * np.log(proba) + (1 - eta) * np.log1p(-proba))
+
+
+def learner(**params):
+    defaults = {"max_epochs": 25, "lr": 3e-3, "dropout": 0.0, "batch_size": 256}
+    return small(**{**defaults, "early_stopping": True, "scoring": "loss", **params})
+
+
+@pytest.fixture(scope="module")
+def plain(known):
+    X, Y, X_test, eta = known
+    return expected_log_loss(eta, learner().fit(X, Y).predict_proba(X_test))
+
+
+# ------------------------------------------------------------------------- every loss
+
+
+@pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == MULTILABEL])
+def test_every_loss_gives_honest_probabilities_of_labels(known, plain, name):
+    X, Y, X_test, eta = known
+    net = learner(loss=name).fit(X, Y)
+    proba = net.predict_proba(X_test)
+    assert net.probabilities_honest_
+    assert ((proba > 0) & (proba < 1)).all()
+    assert expected_log_loss(eta, proba) < 1.1 * plain
+    ratio = proba.mean(axis=0) / eta.mean(axis=0)
+    assert (np.abs(np.log(ratio)) < np.log(1.5)).all()
+
+
+@pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == MULTICLASS])
+def test_every_loss_gives_honest_probabilities_of_classes(name):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 4))
+    scores = X @ rng.normal(size=(4, 4)) * 0.7 + np.log([0.6, 0.25, 0.1, 0.05])
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    net, plain = (learner(loss=n).fit(X[:2500], y[:2500]) for n in (name, "log_loss"))
+    rows = np.arange(1500), y[2500:]
+    own, best = (-np.log(m.predict_proba(X[2500:])[rows]).mean() for m in (net, plain))
+    assert net.probabilities_honest_
+    assert own < 1.1 * best
+
+
+@pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == BINARY])
+def test_every_loss_of_a_binary_target_fits(problem, name):
+    X, Y = problem
+    net = small(loss=name, early_stopping=True).fit(X, Y[:, 0])
+    assert net.predict_proba(X).shape == (300, 2)
+
+
+# ----------------------------------------------------------- losses without an inverse
+
+
+@pytest.mark.parametrize("name", ["zlpr", "distribution_balanced", "hard_negatives"])
+def test_without_held_out_rows_there_are_no_probabilities(problem, name):
+    X, Y = problem
+    net = small(loss=name)
+    assert hasattr(net, "predict_proba")  # nothing is known before fit
+    net.fit(X, Y)
+    assert not net.probabilities_honest_
+    for method in ("predict_proba", "decision_function"):
+        assert not hasattr(net, method)
+        with pytest.raises(AttributeError) as error:
+            getattr(net, method)
+        assert "no rows were held out" in str(error.value.__cause__)
+    raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
+    np.testing.assert_array_equal(net.predict(X), raw.decision_function(X) > 0)
+    with pytest.raises(ValueError, match="threshold='trained'"):
+        net.set_params(threshold=0.3).predict(X)
+
+
+def test_held_out_rows_bring_probabilities_back(problem):
+    X, Y = problem
+    net = small(loss="zlpr").fit(X[:200], Y[:200], X_val=X[200:], y_val=Y[200:])
+    assert net.calibrator_ is not None
+    assert net.probabilities_honest_
+    assert net.predict_proba(X).shape == Y.shape
+
+
+def test_an_exact_inverse_cannot_be_asked_of_a_loss_that_has_none(problem):
+    with pytest.raises(ValueError, match="no exact inverse"):
+        small(loss="two_way", correct_probabilities="exact").fit(*problem)
+
+
+def test_partial_fit_never_calibrates(problem):
+    X, Y = problem
+    net = small(loss="soft_f1").partial_fit(X, Y)
+    assert not hasattr(net, "predict_proba")
+    assert net.predict(X).shape == Y.shape
+
+
+def test_set_losses_refuse_what_has_no_meaning_for_them(problem):
+    with pytest.raises(ValueError, match="pos_weight has no meaning"):
+        small(loss="zlpr", pos_weight="sqrt").fit(*problem)
+    with pytest.raises(ValueError, match="label_smoothing has no meaning"):
+        small(loss="zlpr", label_smoothing=0.1).fit(*problem)
+
+
+def test_calibration_keeps_the_ranking_and_ties_nothing(known):
+    X, Y, X_test, _ = known
+    net = learner(loss="zlpr", max_epochs=5).fit(X, Y)
+    raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
+    for scores, reference in zip(
+        net.decision_function(X_test).T, raw.decision_function(X_test).T
+    ):
+        assert (np.diff(scores[np.argsort(reference)]) >= 0).all()
+        assert len(np.unique(scores)) > 0.99 * len(np.unique(reference))
+
+
+def test_missing_and_constant_labels_under_calibration(problem):
+    X, Y = problem
+    holes = Y.astype(float)
+    holes[::7, 0] = np.nan
+    holes[:, 3] = 0
+    with pytest.warns(UserWarning, match="one value only"):
+        net = small(loss="zlpr", early_stopping=True).fit(X, holes)
+    proba = net.predict_proba(X)
+    assert np.isfinite(proba).all()
+    np.testing.assert_allclose(proba[:, 3], 0.5 / 301)
+
+
+# --------------------------------------------------------------------- label smoothing
+
+
+def test_batch_loss_with_smoothing_is_the_formula_written_out(problem):
+    """(1 - e) y + e pi in the place of y; pos_weight on the positive term alone."""
+    X, Y = problem
+    pos_weight, e = np.array([2.0, 3.0, 5.0, 7.0]), 0.1
+    net = ImbalancedNetClassifier(
+        linear,
+        pos_weight=pos_weight,
+        label_smoothing=e,
+        early_stopping=False,
+        max_epochs=1,
+        batch_size=len(Y),
+        lr=1e-12,
+        random_state=0,
+    ).fit(X, Y)
+    z = net.net_.module_(torch.as_tensor(X)).detach().numpy()
+    t = (1 - e) * Y + e * Y.mean(axis=0)
+    cells = t * pos_weight * np.logaddexp(0, -z) + (1 - t) * np.logaddexp(0, z)
+    assert net.history_[0]["train_loss"] == pytest.approx(cells.mean(), rel=1e-9)
+
+
+def test_batch_loss_of_classes_with_smoothing(problem):
+    X, y = problem[0], problem[1].argmax(axis=1)
+    weight, e = np.array([1.0, 2.0, 3.0, 4.0]), 0.1
+    net = ImbalancedNetClassifier(
+        linear,
+        pos_weight=weight,
+        label_smoothing=e,
+        early_stopping=False,
+        max_epochs=1,
+        batch_size=len(y),
+        lr=1e-12,
+        random_state=0,
+    ).fit(X, y)
+    z = net.net_.module_(torch.as_tensor(X)).detach()
+    log_p = z.log_softmax(dim=1).numpy()
+    t = (1 - e) * np.eye(4)[y] + e * np.bincount(y) / len(y)
+    expected = -(t * weight * log_p).sum(axis=1).mean()
+    assert net.history_[0]["train_loss"] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("pos_weight", [None, "balanced"])
+def test_smoothing_is_undone(known, plain, pos_weight):
+    X, Y, X_test, eta = known
+    net = learner(label_smoothing=0.2, pos_weight=pos_weight)
+    undone = net.set_params(correct_probabilities="exact").fit(X, Y)
+    assert undone.probabilities_honest_
+    proba = undone.predict_proba(X_test)
+    assert expected_log_loss(eta, proba) < 1.1 * plain
+    raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
+    assert not raw.probabilities_honest_
+    likely = eta > 0.5
+    gaps = [eta[likely] - p[likely] for p in (proba, raw.predict_proba(X_test))]
+    assert abs(gaps[0].mean()) < abs(gaps[1].mean())
+
+
+def test_smoothing_of_classes_starts_at_the_base_rates(problem):
+    X, y = problem[0], problem[1].argmax(axis=1)
+    net = small(label_smoothing=0.1, max_epochs=1, lr=1e-12, dropout=0.0)
+    proba = net.fit(0 * X, y).predict_proba(0 * X[:1])[0]
+    spread = np.abs(proba - np.bincount(y) / len(y)).max()
+    assert spread < 0.2  # the default module starts with weights of its own
+    net = ImbalancedNetClassifier(linear, label_smoothing=0.1, max_epochs=30)
+    proba = net.set_params(early_stopping=False, random_state=0).fit(X, y)
+    assert proba.predict_proba(X).mean(axis=0) == pytest.approx(
+        np.bincount(y) / len(y), abs=0.05
+    )
+
+
+def test_smoothing_is_checked_and_needs_counts_in_partial_fit(problem):
+    for wrong in (-0.1, 1.0, "much"):
+        with pytest.raises(ValueError, match="label_smoothing"):
+            small(label_smoothing=wrong).fit(*problem)
+    with pytest.raises(ValueError, match=r"label_smoothing=0\.1 .*label_counts"):
+        small(label_smoothing=0.1).partial_fit(*problem)
+
+
+# --------------------------------------------------------------------- users' functions
+
+
+def cross_entropy(scores, targets):
+    return binary_cross_entropy_with_logits(scores, targets, reduction="none")
+
+
+def absolute_error(scores, targets):
+    return (scores.sigmoid() - targets).abs()
+
+
+def test_a_function_is_a_loss(problem):
+    X, Y = problem
+    own = small(loss=cross_entropy, pos_weight="balanced", max_epochs=10).fit(X, Y)
+    reference = small(pos_weight="balanced", max_epochs=10).fit(X, Y)
+    assert isinstance(own.loss_, FunctionLoss)
+    np.testing.assert_allclose(
+        own.decision_function(X), reference.decision_function(X), atol=1e-6
+    )
+    again = pickle.loads(pickle.dumps(own))
+    np.testing.assert_array_equal(again.predict_proba(X), own.predict_proba(X))
+
+
+def test_a_torch_loss_with_weights_for_each_label_is_a_function(problem):
+    X, Y = problem
+    weight = torch.as_tensor(compute_pos_weight(Y))
+    theirs = torch.nn.BCEWithLogitsLoss(reduction="none", pos_weight=weight)
+    own = small(loss=theirs, init_bias="zero").fit(X, Y)
+    reference = small(pos_weight="balanced", init_bias="zero").fit(X, Y)
+    np.testing.assert_allclose(
+        own.decision_function(X), reference.decision_function(X), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (torch.nn.BCEWithLogitsLoss(), "reduction='none'"),
+        (lambda z, y: softplus(-z) * y / y.sum(), "mixes cells"),
+        (lambda z, y: -z.softmax(dim=1).log() * y, "mixes cells"),
+    ],
+)
+def test_functions_are_checked_before_training(problem, function, message):
+    net = small(loss=function)
+    with pytest.raises(ValueError, match=message):
+        net.fit(*problem)
+    assert not hasattr(net, "classes_")
+
+
+def test_a_function_without_a_monotone_inverse_is_calibrated_with_one_warning(known):
+    X, Y, X_test, eta = known
+    net = learner(loss=absolute_error, pos_weight=3.0)
+    with pytest.warns(UserWarning, match="no increasing map") as caught:
+        net.fit(X, Y)
+    assert len(caught) == 1
+    proba = net.predict_proba(X_test)
+    constant = np.broadcast_to(Y.mean(axis=0), eta.shape)
+    assert expected_log_loss(eta, proba) < 1.1 * expected_log_loss(eta, constant)
+
+
+def test_functions_are_for_labels_and_must_be_callable(problem):
+    X, Y = problem
+    with pytest.raises(ValueError, match="targets, but y is multiclass"):
+        small(loss=cross_entropy).fit(X, Y.argmax(axis=1))
+    for wrong in (3, LogLoss, None):
+        with pytest.raises(TypeError, match="LOSSES"):
+            small(loss=wrong).fit(X, Y)
+
+
+def test_losses_and_what_they_wrap_are_searched_over(problem):
+    net = small(loss=HardNegativeMiningLoss(FocalLoss()), early_stopping=True)
+    grid = {"loss__loss__gamma": [0.5, 3.0], "loss__ratio": [2]}
+    search = GridSearchCV(net, grid, scoring="average_precision", cv=2)
+    scores = search.fit(*problem).cv_results_["mean_test_score"]
+    assert scores[0] != scores[1]
+
+
+# ------------------------------------------------------------------------------ classes
+
+
+@pytest.fixture(scope="module")
+def classes():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1616, 3))
+    y = np.repeat(np.arange(4), [198, 436, 710, 272])
+    X[:, 0] += y * 0.5
+    return X, y
+
+
+def test_pos_weight_by_true_class_is_undone_and_class_weight_is_not(classes):
+    """The same training, read in two ways."""
+    X, y = classes
+    weight = compute_pos_weight(y)
+    # The input scaler reads the weights of rows, and would tell the two apart.
+    options = {"init_bias": "zero", "max_epochs": 15, "standardize": False}
+    undone = small(pos_weight=weight, **options).fit(X, y)
+    population = small(class_weight=dict(enumerate(weight)), **options).fit(X, y)
+    p, q = undone.predict_proba(X), population.predict_proba(X)
+    np.testing.assert_allclose(
+        p, q / weight / (q / weight).sum(axis=1, keepdims=True), atol=1e-8
+    )
+    # One says how frequent the classes are here, the other in a balanced world.
+    np.testing.assert_allclose(p.mean(axis=0), np.bincount(y) / len(y), atol=0.03)
+    np.testing.assert_allclose(q.mean(axis=0), np.full(4, 0.25), atol=0.1)
+
+
+def test_balanced_softmax_decides_by_its_raw_scores(classes):
+    X, y = classes
+    net = learner(loss="balanced_softmax", threshold="trained").fit(X, y)
+    plain = learner().fit(X, y)
+    recall, reference = (
+        np.mean([np.mean(m.predict(X)[y == k] == k) for k in range(4)])
+        for m in (net, plain)
+    )
+    assert recall > reference + 0.02
+    np.testing.assert_allclose(
+        net.predict_proba(X).mean(axis=0), np.bincount(y) / len(y), atol=0.03
+    )
+
+
+def test_soft_targets_are_undone(classes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 4))
+    y = (X * 3 + rng.gumbel(size=X.shape)).argmax(axis=1)
+    net = learner(loss=SoftTargetLoss(0.6 * np.eye(4) + 0.1)).fit(X[:2000], y[:2000])
+    raw = clone(net).set_params(correct_probabilities=False).fit(X[:2000], y[:2000])
+    rows = np.arange(1000), y[2000:]
+    honest, blurred = (
+        -np.log(m.predict_proba(X[2000:])[rows]).mean() for m in (net, raw)
+    )
+    assert honest < 0.8 * blurred
+    X, y = classes
+    with pytest.raises(ValueError, match="3 classes, but y has 4"):
+        learner(loss=SoftTargetLoss(np.eye(3))).fit(X, y)
+
+
+def test_every_default_stays_silent(problem):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = small(early_stopping=True, loss="zlpr").fit(*problem)
+    assert 0.5 < probability_ratio(problem[1], net.predict_proba(problem[0])) < 2
