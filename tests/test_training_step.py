@@ -139,7 +139,7 @@ def test_float16_scales_the_loss_so_that_small_gradients_survive():
     gradients = {}
 
     class FakeNet:
-        device = CPU
+        device, module_ = CPU, None
         optimizer_ = torch.optim.SGD([weight], lr=1.0)
 
         def get_all_learnable_params(self):

@@ -308,10 +308,9 @@ def shown(figures):
     ]
 
 
-def section(title, folder, epochs):
+def section(title, folder, epochs, methods):
     """Measure a problem; return a heading and a table."""
-    methods = ["log loss", PLAIN_RATES[0], "balanced", "sqrt", *PLAIN_RATES[1:]]
-    methods += [method for method in METHODS if method not in methods]
+    methods = [*methods, *PLAIN_RATES]
     if (folder / "posterior.npy").exists():
         methods.insert(0, "oracle")
     lines = {}
@@ -334,6 +333,7 @@ def arguments():
     parser.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "seed"
     )
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--method", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -356,7 +356,7 @@ def main():
         if not any(folder.glob("Y_test.*")):
             folder.mkdir(parents=True, exist_ok=True)
             make(folder, given.rows)
-        sections.append(section(title, folder, given.epochs))
+        sections.append(section(title, folder, given.epochs, given.methods))
     write(
         "seed_problem",
         f"""# The seed problem
