@@ -369,7 +369,8 @@ AdamW on batches of {BATCH}, for {given.epochs} epochs, and keeps the epoch with
 best macro average precision on the validation rows. The plain loop is
 `BCEWithLogitsLoss(pos_weight=neg / pos)` at three learning rates; ours keep the
 default, 1e-3. "Decided at the rate" cuts each label where as many validation rows lie
-above as the base rate says.
+above as the base rate says. Methods run one after another, so seconds an epoch depend
+on what else the machine does; [throughput](throughput.md) compares in turns.
 
 Peak memory is that of `fit` with 1,000 rows held out, beyond what the libraries take by
 themselves, over the sum of the training inputs, their CSR labels, the parameters with
