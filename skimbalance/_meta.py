@@ -183,12 +183,13 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     # Fitting
 
     def _fit_estimator(self, X, y, target, routed):
-        """Keep the classifier, fitted on all rows, and what its target was."""
+        """Return the classifier, fitted on all rows; keep what its target was."""
         if self._is_prefit():
-            self.estimator_ = self._fitted_estimator()
+            fitted = self._fitted_estimator()
         else:
-            self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        self._keep(target, self.estimator_)
+            fitted = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        self._keep(target, fitted)
+        return fitted
 
     def _keep(self, target, fitted):
         self._target = replace(target, values=None)
@@ -230,10 +231,6 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     # ----------------------------------------------------------------------
     # Answers
-
-    def _scores(self, X, method):
-        check_is_fitted(self)
-        return label_scores(self.estimator_, X, method, self._n_labels)
 
     def _as_target(self, decided):
         """Return decisions in the form of the target."""

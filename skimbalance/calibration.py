@@ -546,8 +546,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
             rows, scores = self._held_out_scores(
                 X, y, target, method, routed, self.random_state
             )
-            self._fit_estimator(X, y, target, routed)
-            self.estimators_ = [self.__dict__.pop("estimator_")]
+            self.estimators_ = [self._fit_estimator(X, y, target, routed)]
         self._log_odds = _LogOdds(method, scores)
         self.calibrator_ = calibrator.fit(
             self._log_odds.of(scores),

@@ -76,7 +76,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If `X` is empty or not finite.
         """
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X = validate_data(self, X, accept_sparse="csr")
         sample_weight = check_weights(sample_weight, X.shape[0])
         if sp.issparse(X):
             self.center_, self.scale_ = None, _common_scale(X, sample_weight)
@@ -126,6 +126,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def _common_scale(X, sample_weight):
-    squares = X.multiply(X).sum(axis=1)
+    floats = X if X.dtype.kind == "f" else X.astype(np.float64)
+    squares = floats.multiply(floats).sum(axis=1)
     mean = np.average(np.asarray(squares).ravel(), weights=sample_weight) / X.shape[1]
     return float(np.sqrt(mean)) if mean > 0 else 1.0

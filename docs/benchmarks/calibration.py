@@ -3,7 +3,7 @@
 import warnings
 
 import numpy as np
-from _page import machine, table, write
+from _page import table, write
 from _predictions import arguments, over_seeds
 
 from skimbalance.calibration import MultilabelCalibratedClassifierCV
@@ -102,8 +102,6 @@ taken over bins of equal mass, of all cells together. Each figure is the mean ov
 seeds of the net.
 
 {table(header, rows)}
-
-{machine()}
 """
 
 

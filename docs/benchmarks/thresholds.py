@@ -3,7 +3,7 @@
 import warnings
 
 import numpy as np
-from _page import machine, table, write
+from _page import table, write
 from _predictions import arguments, over_seeds
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -120,8 +120,6 @@ Mean gap **{gaps.mean():.2f}**, largest **{gaps.max():.2f}**; the shrunk cuts ar
 **{(means[:, 3] - means[:, 4]).mean():.1f}** above all-positive.
 
 {table(header, rows)}
-
-{machine()}
 """
 
 

@@ -6,6 +6,7 @@ outside the loss (`_criterion`) and an epoch waits for the device once (`_traini
 
 from skimbalance._net._checkpoint import Checkpoint, fingerprint
 from skimbalance._net._criterion import criterion_of
+from skimbalance._net._dataset import DatasetRows
 from skimbalance._net._members import MemberModule
 from skimbalance._net._parallel import ParallelStep
 from skimbalance._net._rows import (
@@ -21,6 +22,7 @@ from skimbalance._net._training import KeepBest, Net, ScoreModule, copy_state, s
 __all__ = [
     "Batches",
     "Checkpoint",
+    "DatasetRows",
     "KeepBest",
     "MemberModule",
     "Net",

@@ -92,12 +92,13 @@ class PointwiseCriterion(_LabelCriterion):
         dtype = torch.promote_types(scores.dtype, torch.float32)
         positive = labels > 0
         weight = self._cell_weight(labels, weight, dtype)
-        weight = self.loss.cell_weight(scores.detach(), positive, weight)
         targets = positive
         if self.smoothing:
             prior = self.prior.to(dtype).expand_as(scores)
             targets = torch.lerp(positive.to(dtype), prior, self.smoothing)
-        total = self.loss.weighted_sum(scores, targets, weight, self.pos_weight)
+        total = self.loss.weighted_sum(
+            scores, targets, weight, self.pos_weight, positive
+        )
         return total / (len(scores) * self.n_trained * self.mean_weight)
 
 

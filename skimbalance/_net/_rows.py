@@ -15,10 +15,11 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skimbalance._net._dataset import DatasetRows
 from skimbalance.modules import SparseRows
 
 # Rows that are gathered at once.
-_CHUNK_BYTES = 2**23
+_CHUNK_BYTES = 2**20
 # Below this share of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
 
@@ -71,7 +72,7 @@ class _DenseSource:
         """Put the whole array on the device, for good."""
         if sp.issparse(self.array):
             self.array = _ResidentRows(self.array, self.device)
-        else:
+        elif not isinstance(self.array, DatasetRows):
             self.array = torch.as_tensor(self.array).to(self.device)
 
     def gather(self, index):

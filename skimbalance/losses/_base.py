@@ -29,7 +29,7 @@ from skimbalance.losses._inverse import (
 # The least eta that is told from zero before `setup` has counted the rows.
 _UNSEEN_FLOOR = 5e-7
 # Cells of a block that is worked on at a time: a few such tensors fit a CPU's cache.
-_BLOCK_CELLS = 2**17
+_BLOCK_CELLS = 2**18
 
 
 def at_least_float32(scores):
@@ -159,7 +159,7 @@ def _in_one_piece(scores):
     return torch.compiler.is_compiling() or scores.device.type != "cpu"
 
 
-def blocks_of_rows(scores):
+def _blocks(scores):
     """Yield slices of rows whose tensors stay in the CPU's cache."""
     rows = max(1, _BLOCK_CELLS // max(1, scores[:1].numel()))
     if _in_one_piece(scores):
@@ -174,7 +174,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx, loss, scores, targets):
         value, gradient = torch.empty_like(scores), torch.empty_like(scores)
-        for rows in blocks_of_rows(scores):
+        for rows in _blocks(scores):
             value[rows], gradient[rows] = _mixed(loss, scores[rows], targets[rows])
         ctx.save_for_backward(gradient)
         return value
@@ -190,13 +190,16 @@ class _FusedSum(torch.autograd.Function):
     """``sum(weight * loss)``, keeping one tensor of the batch's size."""
 
     @staticmethod
-    def forward(ctx, loss, scores, targets, weight, pos_weight):
+    def forward(ctx, loss, scores, targets, weight, pos_weight, positive):
         weight = None if weight is None else weight.expand_as(scores)
+        positive = targets if positive is None else positive
         gradient, total = torch.empty_like(scores), scores.new_zeros(())
-        for rows in blocks_of_rows(scores):
+        for rows in _blocks(scores):
             value, slope = _mixed(loss, scores[rows], targets[rows], pos_weight)
-            if weight is not None:
-                value, slope = value.mul_(weight[rows]), slope.mul_(weight[rows])
+            cells = None if weight is None else weight[rows]
+            if not loss.couples_rows:
+                cells = loss.cell_weight(scores[rows], positive[rows], cells)
+            value, slope = _weighed((value, slope), cells)
             total += value.sum()
             gradient[rows] = slope
         ctx.save_for_backward(gradient)
@@ -208,11 +211,11 @@ class _FusedSum(torch.autograd.Function):
     def backward(ctx, grad_output):
         (gradient,) = ctx.saved_tensors
         if _in_one_piece(gradient):
-            return None, gradient * grad_output, None, None, None
+            return None, gradient * grad_output, None, None, None, None
         if ctx.spent:
             raise RuntimeError("The loss of a batch can be differentiated only once.")
         ctx.spent = True
-        return None, gradient.mul_(grad_output), None, None, None
+        return None, gradient.mul_(grad_output), None, None, None, None
 
 
 def _mixed(loss, scores, targets, pos_weight=None):
@@ -404,7 +407,8 @@ class PointwiseLoss(Loss):
         """Return the weight of each cell, where it depends on other cells.
 
         Optional; by default `weight` as it is. Such a factor belongs to the loss, but
-        no inverse label by label undoes it.
+        no inverse label by label undoes it. Where it depends on other rows the class
+        says ``couples_rows = True``; else it may be asked for some rows at a time.
 
         Parameters
         ----------
@@ -471,7 +475,9 @@ class PointwiseLoss(Loss):
             return _Fused.apply(self, scores, targets)
         return targets * self.positive(scores) + (1 - targets) * self.negative(scores)
 
-    def weighted_sum(self, scores, targets, weight=None, pos_weight=None):
+    def weighted_sum(
+        self, scores, targets, weight=None, pos_weight=None, positive=None
+    ):
         """Return the sum of the loss over all cells, weighted, with less memory.
 
         Parameters
@@ -484,19 +490,30 @@ class PointwiseLoss(Loss):
             Weight of each cell.
         pos_weight : Tensor of shape (n_labels,), default=None
             Weight of the positive term.
+        positive : Tensor of bool, shape (n_samples, n_labels), default=None
+            Which labels are positive, for `cell_weight`; None is where the targets
+            exceed 1/2.
 
         Returns
         -------
         Tensor of shape ()
-            ``sum(weight * (targets * pos_weight * l_pos + (1 - targets) * l_neg))``.
+            ``sum(weight * (targets * pos_weight * l_pos + (1 - targets) * l_neg))``,
+            with the weights that `cell_weight` makes of `weight`.
         """
         scores = at_least_float32(scores)
-        if targets.dtype != torch.bool:
+        if targets.dtype == torch.bool:
+            positive = None
+        else:
+            positive = targets > 0.5 if positive is None else positive
             targets = targets.to(scores.dtype)
         if pos_weight is not None:
             pos_weight = pos_weight.to(scores.dtype)
+        if self.couples_rows or not self._is_fused:
+            cells = targets if positive is None else positive
+            weight = self.cell_weight(scores.detach(), cells, weight)
         if self._is_fused:
-            return _FusedSum.apply(self, scores, targets, weight, pos_weight)
+            given = weight, pos_weight, positive
+            return _FusedSum.apply(self, scores, targets, *given)
         targets = targets.to(scores.dtype)
         positive = targets if pos_weight is None else targets * pos_weight
         value = positive * self.positive(scores) + (1 - targets) * self.negative(scores)

@@ -5,10 +5,14 @@ the loss of a positive and of a negative label.
 """
 
 import torch
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    logsigmoid,
+    softplus,
+)
 
 from skimbalance._validation import check_interval
-from skimbalance.losses._base import PointwiseLoss, blocks_of_rows
+from skimbalance.losses._base import PointwiseLoss, at_least_float32
 
 __all__ = [
     "AsymmetricLoss",
@@ -18,6 +22,10 @@ __all__ = [
     "NegativeTolerantLoss",
     "Poly1Loss",
 ]
+
+# Up to here the calls cost more than the passes over the batch: torch's own loss, with
+# fewer of them, is quicker.
+_SMALL_CELLS = 2**16
 
 
 def _softplus(scores):
@@ -91,6 +99,21 @@ class LogLoss(_SymmetricLoss):
 
     def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
         return _softplus(scores), scores.sigmoid()
+
+    def weighted_sum(
+        self, scores, targets, weight=None, pos_weight=None, positive=None
+    ):
+        if scores.numel() > _SMALL_CELLS:
+            given = targets, weight, pos_weight, positive
+            return super().weighted_sum(scores, *given)
+        scores = at_least_float32(scores)
+        return binary_cross_entropy_with_logits(
+            scores,
+            targets.to(scores.dtype),
+            weight,
+            reduction="sum",
+            pos_weight=pos_weight,
+        )
 
     def unit_log_odds(self, scores):
         return scores
@@ -377,12 +400,10 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
 
     def cell_weight(self, scores, targets, weight=None):
         rarity = 1 / self.state("n_positive_", scores).clamp(min=0.5)
-        factor = torch.empty_like(targets, dtype=rarity.dtype)
-        for rows in blocks_of_rows(scores):
-            of_row = targets[rows].to(rarity.dtype) @ rarity.unsqueeze(1)
-            scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
-            share = (scale * rarity).sub_(self.beta * self.mu)
-            factor[rows] = share.sigmoid_().add_(self.alpha)
+        of_row = targets.to(rarity.dtype) @ rarity.unsqueeze(1)
+        scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
+        share = (scale * rarity).sub_(self.beta * self.mu)
+        factor = share.sigmoid_().add_(self.alpha)
         return factor if weight is None else factor.mul_(weight)
 
 

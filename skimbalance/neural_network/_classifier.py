@@ -20,6 +20,7 @@ from skimbalance._base import (
 from skimbalance._net import (
     Batches,
     Checkpoint,
+    DatasetRows,
     KeepBest,
     MemberModule,
     Net,
@@ -69,7 +70,7 @@ from skimbalance.weights import PosWeightTransformer
 _VALIDATION_CELLS = 2**23
 # One chunk of a prediction, of which a handful of copies are worked on.
 _PREDICTION_BYTES = 2**23
-_CALIBRATION_CELLS = 2**21
+_CALIBRATION_CELLS = 2**20
 _LEAST_CALIBRATION_ROWS = 100
 
 
@@ -104,8 +105,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Inputs; (n_samples, ...) for a module that takes more dimensions.
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features), \
+                or torch Dataset
+            Inputs; (n_samples, ...) for a module that takes more dimensions. A memory
+            map is read batch by batch, and so is a map-style Dataset, whose items are
+            inputs or tuples that begin with one.
         y : {array-like, sparse matrix, data frame} of shape (n_samples,) or \
                 (n_samples, n_labels)
             Classes, or a label matrix of 0, 1 and NaN for a missing label. In a sparse
@@ -221,15 +225,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _check_inputs(self, X, reset):
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            order="C",
-            allow_nd=self._module()[0] is not MLP,
-        )
-        X = sp.csr_array(X) if sp.issparse(X) else X
+        if isinstance(X, torch.utils.data.Dataset):
+            X = DatasetRows(X)
+            self.n_features_in_ = X.shape[1] if reset else self.n_features_in_
+        else:
+            X = self._check_array(X, reset)
         if reset:
             self._input_shape = X.shape[1:]
         elif X.shape[1:] != self._input_shape:
@@ -238,6 +238,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 f"rows of shape {self._input_shape}."
             )
         return X
+
+    def _check_array(self, X, reset):
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            order="C",
+            allow_nd=self._module()[0] is not MLP,
+        )
+        return sp.csr_array(X) if sp.issparse(X) else X
 
     def _encode(self, X, target, sample_weight, y, reset):
         X = self._check_inputs(X, reset)
@@ -393,9 +404,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
 
     def _fit_scaler(self, rows):
-        standardize = self.standardize
+        standardize, is_dataset = self.standardize, isinstance(rows.X, DatasetRows)
         if standardize == "auto":
-            standardize = self._module()[0] is MLP
+            standardize = self._module()[0] is MLP and not is_dataset
+        elif standardize and is_dataset:
+            raise ValueError(
+                "standardize=True needs X as an array; a Dataset scales its own items."
+            )
         if not standardize:
             return None
         return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
@@ -653,6 +668,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """
         return self._filled(X, self._class_probabilities)
 
+    @available_if(_has_probabilities)
     def predict_top_k(self, X, k):
         """Return the most probable labels of each row, without the full matrix.
 

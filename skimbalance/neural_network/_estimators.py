@@ -69,7 +69,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         rates.
     standardize : bool or "auto", default="auto"
         Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
-        for the default module only.
+        for the default module only, and not for a Dataset.
     optimizer : class, default=torch.optim.AdamW
         A torch optimizer.
     optimizer_params : dict, default=None
@@ -189,10 +189,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     A label with one value only in `y` is left out of the training, and predicted as the
     constant ``(n_positive + 0.5) / (n + 1)``, with one warning.
 
-    A loss without an inverse is calibrated on the held-out rows: a slope and an
-    intercept for all labels, an intercept for each, and an isotonic step for a label
-    with 50 held-out positives. Where nothing is held out, `predict_proba` and
-    `decision_function` are not there, and `predict` cuts the raw scores at 0.
+    A loss without an inverse is calibrated on the held-out rows, by a slope and an
+    intercept for each label that are drawn towards those of all labels, or by a
+    temperature and an intercept for each class. Where nothing is held out,
+    `predict_proba` and `decision_function` are not there, and `predict` cuts the raw
+    scores at 0.
 
     Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.

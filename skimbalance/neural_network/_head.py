@@ -12,13 +12,17 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
 from skimbalance._validation import count_labels, has_missing
-from skimbalance.calibration import PooledCalibrator, TemperatureCalibrator
+from skimbalance.calibration import (
+    LabelCalibrator,
+    PooledCalibrator,
+    TemperatureCalibrator,
+)
 from skimbalance.losses import SetLoss
 from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._calibration import ShrunkLabelCalibrator
+from skimbalance.neural_network._calibration import ShrunkClassCalibrator
 from skimbalance.neural_network._decisions import (
     compares_labels,
     decide_by_row,
@@ -263,7 +267,7 @@ class LabelHead(_Head):
             weight = weight.toarray() + 1 if sp.issparse(weight) else weight
             weight = weight[:, self.trained]
         labels = np.where(values < 0, np.nan, values)[:, self.trained]
-        calibrator = PooledCalibrator() if self.invertible else ShrunkLabelCalibrator()
+        calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
         return calibrator.fit(scores[:, self.trained], labels, weight)
 
     def _calibrated(self, scores):
@@ -380,9 +384,11 @@ class ClassHead(_Head):
             log_p = unsmoothed_log_probabilities(log_p, prior, self.smoothing, floor)
         return log_p.numpy()
 
-    @staticmethod
-    def _fit_calibrator(scores, values, weight):
-        return TemperatureCalibrator().fit(scores, values, weight)
+    def _fit_calibrator(self, scores, values, weight):
+        calibrator = (
+            TemperatureCalibrator() if self.invertible else ShrunkClassCalibrator()
+        )
+        return calibrator.fit(scores, values, weight)
 
     def _calibrated(self, scores):
         return self.calibrator.transform(scores)

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import warn_undefined
 from skimbalance._meta import LabelMetaClassifier
-from skimbalance._response import DECISION, PROBA, find_response
+from skimbalance._response import DECISION, PROBA, find_response, label_scores
 from skimbalance._validation import (
     MULTILABEL,
     check_choice,
@@ -41,6 +41,10 @@ def _inner_has(method):
 
 class _DecidingClassifier(LabelMetaClassifier):
     """Base: pass the scores of the wrapped classifier on; only decisions differ."""
+
+    def _scores(self, X, method):
+        check_is_fitted(self)
+        return label_scores(self.estimator_, X, method, self._n_labels)
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X):
@@ -226,7 +230,7 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
             find_response(self.estimator, (PROBA,))
         routed = self._route(sample_weight, params)
         thresholds = self._find_cuts(X, y, target, weight, routed)
-        self._fit_estimator(X, y, target, routed)
+        self.estimator_ = self._fit_estimator(X, y, target, routed)
         self.thresholds_ = thresholds
         return self
 
@@ -480,7 +484,7 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
             weight = weight[rows]
         found = search(metric, target.values[rows], scores, weight, **options)
         if self.refit or self._is_prefit():
-            self._fit_estimator(X, y, target, routed)
+            self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._response_method = method
         self.thresholds_, self.best_scores_ = found.cuts, found.scores
         if self.store_cv_results:
@@ -631,7 +635,8 @@ class MinimumExpectedCostClassifier(_DecidingClassifier):
             )
         costs = self._check_costs(target.classes)
         find_response(self.estimator, (PROBA,))
-        self._fit_estimator(X, y, target, self._route(sample_weight, params))
+        routed = self._route(sample_weight, params)
+        self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._costs = costs
         return self
 
