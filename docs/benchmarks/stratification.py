@@ -445,13 +445,9 @@ def plot_growth():
 # ----------------------------------------------------------------------------- the page
 
 
-def main():
-    """Measure all and write the page."""
-    check_peers()
-    results = all_summaries()
-    write(
-        "stratification",
-        f"""# Stratification
+def quality(results):
+    """Return the part of the page on labels and pairs."""
+    return f"""# Stratification
 
 `MultilabelStratifiedKFold` beside iterative-stratification (i-s) and
 scikit-multilearn-ng (s-m), shuffled, means over {len(SEEDS)} seeds. The latter is
@@ -480,8 +476,12 @@ The label-pair distribution distance. A dash stands where one split took longer 
 * {verdict_on_pairs(results)}
 
 {pair_table(results)}
+"""
 
-## Groups
+
+def costs():
+    """Return the part of the page on groups, speed and growth."""
+    return f"""## Groups
 
 Label-distribution distance over 5 folds of 100 groups, of much the same size or of very
 different ones. The largest of the latter exceeds a fold, so that the sizes cannot be
@@ -507,9 +507,15 @@ CPU time per positive, 60 a row over 2,000 labels.
 {plot_growth()}
 
 ![Time per positive](stratification_growth.png)
+"""
 
-{machine()}
-""",
+
+def main():
+    """Measure all and write the page."""
+    check_peers()
+    write(
+        "stratification",
+        "\n".join([quality(all_summaries()), costs(), machine()]),
     )
 
 
