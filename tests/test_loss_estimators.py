@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
@@ -23,6 +24,7 @@ from skimbalance.losses import (
 from skimbalance.metrics import probability_ratio
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._calibration import ShrunkClassCalibrator
 from skimbalance.weights import compute_pos_weight
 
 
@@ -129,7 +131,7 @@ def test_without_held_out_rows_there_are_no_probabilities(problem, name):
     assert hasattr(net, "predict_proba")  # nothing is known before fit
     net.fit(X, Y)
     assert not net.probabilities_honest_
-    for method in ("predict_proba", "decision_function"):
+    for method in ("predict_proba", "decision_function", "predict_top_k"):
         assert not hasattr(net, method)
         with pytest.raises(AttributeError) as error:
             getattr(net, method)
@@ -410,3 +412,18 @@ def test_every_default_stays_silent(problem):
         warnings.simplefilter("error")
         net = small(early_stopping=True, loss="zlpr").fit(*problem)
     assert 0.5 < probability_ratio(problem[1], net.predict_proba(problem[0])) < 2
+
+
+# -------------------------------------------------------------------------- calibrators
+
+
+def test_calibrator_of_classes_finds_what_each_class_was_shifted_by():
+    rng = np.random.default_rng(0)
+    log_p = log_softmax(rng.normal(size=(4000, 3)) * 1.5 + [0, -1, -2], axis=1)
+    y = (log_p + rng.gumbel(size=log_p.shape)).argmax(axis=1)
+    bent = log_softmax(3 * (log_p + np.array([0.5, 0.0, -0.5])), axis=1)
+    found = ShrunkClassCalibrator().fit(bent, y).transform(bent)
+    eta = np.exp(log_p)
+    risk, oracle = (-(eta * q).sum(axis=1).mean() for q in (found, log_p))
+    assert risk < 1.01 * oracle
+    np.testing.assert_allclose(np.exp(found).sum(axis=1), 1)

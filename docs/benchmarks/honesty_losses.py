@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from _page import machine, table, write
+from _page import table, write
 from sklearn.model_selection import train_test_split
 
 from skimbalance._validation import MULTICLASS, MULTILABEL
@@ -229,11 +229,10 @@ def ratios(cache, name, case, seeds, problem, settings):
 def line(case, values):
     """Format one row of a table."""
     loss, weight, smoothing = case
-    spread = [
-        f"{mean:.3f} ± {sd:.3f}"
-        for mean, sd in zip(values.mean(0), values.std(0), strict=True)
-    ]
-    return [f"`{loss}`", weight or "", smoothing or "", *spread]
+    *losses, (gain, spread) = zip(values.mean(0), values.std(0), strict=True)
+    shown = [f"{mean:.3f} ± {sd:.3f}" for mean, sd in losses]
+    shown.append(f"{gain:+.1f} ± {spread:.1f}")
+    return [f"`{loss}`", weight or "", smoothing or "", *shown]
 
 
 def known_table(cache):
@@ -293,14 +292,16 @@ a net of 64 units, 12 epochs; mean and standard deviation over {len(KNOWN_SEEDS)
         title = "multiclass" if kind == MULTICLASS else "binary and multilabel"
         parts.append(f"""## Real sets: {title}
 
-{", ".join(names)}: 70 % to train, labels with at least 10 positives, a net of 128
-units. Mean over the sets of the mean over {len(REAL_SEEDS)} splits, and the standard
-deviation between sets. On few rows the correction removes bias, not variance: a loss
-that learns less stays behind.
+{", ".join(names)}.
+
+70 % to train, labels with at least 10 positives, a net of 128 units. Mean over the sets
+of the mean over {len(REAL_SEEDS)} splits, and the standard deviation between sets. On
+few rows the correction removes bias, not variance: a loss that learns less stays
+behind.
 
 {measured}
 """)
-    write("honesty_losses", "\n".join([*parts, machine()]))
+    write("honesty_losses", "\n".join(parts))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Forward and backward of every pointwise loss against torch's own cross-entropy."""
 
+import statistics
+import time
+
 import torch
-from _page import in_turns, machine, table, write
+from _page import machine, table, write
 from torch.nn.functional import binary_cross_entropy_with_logits, linear, softplus
 from torch.profiler import ProfilerActivity, profile
 
@@ -10,6 +13,21 @@ from skimbalance._validation import MULTILABEL
 from skimbalance.losses import LOSSES, LogLoss, PointwiseLoss
 
 ROWS, LABELS, RATE, HIDDEN = 256, 7900, 0.006, 256
+
+
+def seconds(function):
+    """Time one call on one thread, without the time that other programs take."""
+    start = time.thread_time()
+    function()
+    return time.thread_time() - start
+
+
+def in_turns(functions, repeats):
+    """Time several functions in turns; return the medians."""
+    for function in functions:
+        function()
+    rounds = [[seconds(function) for function in functions] for _ in range(repeats)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
 def batch():
@@ -100,6 +118,7 @@ def sampling_table():
 
 def main():
     """Measure every loss and write the page."""
+    torch.set_num_threads(1)
     drawn = batch()
     names = {
         name: loss
@@ -132,7 +151,7 @@ def main():
 Forward and backward on a batch of {ROWS} rows and {LABELS:,} labels (float32, CPU, 47
 positives a row) with a `pos_weight`, as the estimators call it, over the time of eager
 `torch.nn.functional.binary_cross_entropy_with_logits(..., pos_weight=w)` in the same
-run: {1000 * reference:.0f} ms. Memory is the peak beyond scores and labels, in sizes of
+run: {1000 * reference:.0f} ms of one CPU thread. Memory is the peak beyond scores and labels, in sizes of
 the batch; torch's own takes {peak_memory(steps[0]) / cells:.2f}.
 
 {table(header, rows)}

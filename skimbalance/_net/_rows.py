@@ -19,7 +19,7 @@ from skimbalance._net._dataset import DatasetRows
 from skimbalance.modules import SparseRows
 
 # Rows that are gathered at once.
-_CHUNK_BYTES = 2**23
+_CHUNK_BYTES = 2**20
 # Below this share of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
 

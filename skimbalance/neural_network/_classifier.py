@@ -668,6 +668,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """
         return self._filled(X, self._class_probabilities)
 
+    @available_if(_has_probabilities)
     def predict_top_k(self, X, k):
         """Return the most probable labels of each row, without the full matrix.
 

@@ -22,6 +22,7 @@ from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
+from skimbalance.neural_network._calibration import ShrunkClassCalibrator
 from skimbalance.neural_network._decisions import (
     compares_labels,
     decide_by_row,
@@ -383,9 +384,11 @@ class ClassHead(_Head):
             log_p = unsmoothed_log_probabilities(log_p, prior, self.smoothing, floor)
         return log_p.numpy()
 
-    @staticmethod
-    def _fit_calibrator(scores, values, weight):
-        return TemperatureCalibrator().fit(scores, values, weight)
+    def _fit_calibrator(self, scores, values, weight):
+        calibrator = (
+            TemperatureCalibrator() if self.invertible else ShrunkClassCalibrator()
+        )
+        return calibrator.fit(scores, values, weight)
 
     def _calibrated(self, scores):
         return self.calibrator.transform(scores)

@@ -1,0 +1,30 @@
+"""Small nets and a small problem, shared by the tests of the estimators."""
+
+import numpy as np
+from torch import nn
+
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.neural_network import ImbalancedMLPClassifier
+
+
+def small(**params):
+    """A net that trains in a blink, on all its rows."""
+    defaults = {
+        "hidden_layer_sizes": (16,),
+        "max_epochs": 3,
+        "early_stopping": False,
+        "random_state": 0,
+    }
+    return ImbalancedMLPClassifier(**{**defaults, **params})
+
+
+def linear(n_features, n_outputs, bias=True):
+    return nn.Linear(n_features, n_outputs, bias=bias)
+
+
+def small_problem():
+    """300 rows, 6 features, 4 labels."""
+    X, Y = make_imbalanced_multilabel(
+        300, 6, 4, cardinality=1.2, imbalance_ratio=4, random_state=0
+    )
+    return X.astype(np.float64), Y.astype(np.int64)
