@@ -67,6 +67,9 @@ def measured(data, answers):
 
 
 def page(rows, means):
+    left_out = [name for name in SETS if name not in {row[0] for row in rows}]
+    if left_out:
+        left_out = f"Not measured in this run: {', '.join(left_out)}."
     header = [
         "set",
         "loss",
@@ -99,7 +102,7 @@ drawn towards the common one, on out-of-fold scores, and the mean of the five ne
 Skill is one minus the log-loss over that of the constant base rates: a constant is well
 calibrated and has the skill 0, so the calibration error alone proves nothing. It is
 taken over bins of equal mass, of all cells together. Each figure is the mean over the
-seeds of the net.
+seeds of the net. {left_out or ""}
 
 {table(header, rows)}
 """
