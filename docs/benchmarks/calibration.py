@@ -91,7 +91,7 @@ def page(rows, means):
     return f"""# Calibration
 
 A net of one hidden layer (64 units, at most 20 epochs), trained on the published
-training part, asked about the test part, which no choice has seen. *Before* are its own
+training part, asked about the test part. *Before* are its own
 probabilities: for losses with an inverse these are undone exactly and shifted on its
 held-out rows; soft F1 has no inverse, its raw scores are read as log-odds. *After* is
 `MultilabelCalibratedClassifierCV(net)` with its defaults: a sigmoid for each label,
