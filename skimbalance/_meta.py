@@ -65,6 +65,13 @@ def _to_split(y, target):
     return (labels.toarray() if sp.issparse(labels) else labels).ravel()
 
 
+class _PooledFolds(MultilabelStratifiedKFold):
+    """Folds whose scores are pooled: one without a positive does no harm."""
+
+    def _warn_if_empty(self, labels, part, n_tests):  # noqa: ARG002
+        return True
+
+
 def make_folds(cv, y, random_state=None):
     """Return a splitter, or a list with one split for a share of held-out rows.
 
@@ -93,7 +100,7 @@ def make_folds(cv, y, random_state=None):
         )
         return check_cv([split])
     if cv is None or isinstance(cv, Integral):
-        return MultilabelStratifiedKFold(5 if cv is None else int(cv))
+        return _PooledFolds(5 if cv is None else int(cv))
     return check_cv(cv)
 
 

@@ -67,6 +67,9 @@ def measured(data, answers):
 
 
 def page(rows, means):
+    left_out = [name for name in SETS if name not in {row[0] for row in rows}]
+    if left_out:
+        left_out = f"Not measured in this run: {', '.join(left_out)}."
     header = [
         "set",
         "loss",
@@ -88,7 +91,7 @@ def page(rows, means):
     return f"""# Calibration
 
 A net of one hidden layer (64 units, at most 20 epochs), trained on the published
-training part, asked about the test part, which no choice has seen. *Before* are its own
+training part, asked about the test part. *Before* are its own
 probabilities: for losses with an inverse these are undone exactly and shifted on its
 held-out rows; soft F1 has no inverse, its raw scores are read as log-odds. *After* is
 `MultilabelCalibratedClassifierCV(net)` with its defaults: a sigmoid for each label,
@@ -99,7 +102,7 @@ drawn towards the common one, on out-of-fold scores, and the mean of the five ne
 Skill is one minus the log-loss over that of the constant base rates: a constant is well
 calibrated and has the skill 0, so the calibration error alone proves nothing. It is
 taken over bins of equal mass, of all cells together. Each figure is the mean over the
-seeds of the net.
+seeds of the net. {left_out or ""}
 
 {table(header, rows)}
 """

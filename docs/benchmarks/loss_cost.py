@@ -151,8 +151,8 @@ def main():
 Forward and backward on a batch of {ROWS} rows and {LABELS:,} labels (float32, CPU, 47
 positives a row) with a `pos_weight`, as the estimators call it, over the time of eager
 `torch.nn.functional.binary_cross_entropy_with_logits(..., pos_weight=w)` in the same
-run: {1000 * reference:.0f} ms of one CPU thread. Memory is the peak beyond scores and labels, in sizes of
-the batch; torch's own takes {peak_memory(steps[0]) / cells:.2f}.
+run: {1000 * reference:.0f} ms of one CPU thread. Memory is the peak beyond scores and
+labels, in sizes of the batch; torch's own takes {peak_memory(steps[0]) / cells:.2f}.
 
 {table(header, rows)}
 

@@ -226,8 +226,7 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
         """
         X, y, target, weight = self._check_input(X, y, sample_weight)
         self._check_rule(target)
-        if target.kind == MULTILABEL or isinstance(self.threshold, str):
-            find_response(self.estimator, (PROBA,))
+        find_response(self.estimator, (PROBA,))
         routed = self._route(sample_weight, params)
         thresholds = self._find_cuts(X, y, target, weight, routed)
         self.estimator_ = self._fit_estimator(X, y, target, routed)

@@ -171,9 +171,10 @@ def _f_beta_cut(target, score, weight, beta, guard):
     n_positive = total(weight, target)
     mass = len(score) if weight is None else weight.sum()
     everywhere = (1 + beta**2) * n_positive / (mass + beta**2 * n_positive)
-    if guard and best <= everywhere:
+    cut = best / (1 + beta**2)
+    if guard and (best <= everywhere or score.min() > cut):
         return _rate_cut(target, score, weight)
-    return best / (1 + beta**2)
+    return cut
 
 
 HELD_OUT_RULES = ("f_beta", "micro_f_beta", "rate")
