@@ -4,6 +4,7 @@ References are autograd in float64 and numerical minimisers of the expected loss
 """
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -115,8 +116,13 @@ def _all_losses(base):
     return losses
 
 
+def _name(loss):
+    """Name a loss the same way in each process: no address of a function."""
+    return re.sub(r" at 0x\w+", "", repr(loss))
+
+
 def each(base):
-    return pytest.mark.parametrize("loss", _all_losses(base), ids=repr)
+    return pytest.mark.parametrize("loss", _all_losses(base), ids=_name)
 
 
 def prepared(loss):
