@@ -16,6 +16,8 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
 templates_path = ["_templates"]
+# Inherited docstrings refer to labels of scikit-learn's own documentation.
+suppress_warnings = ["ref.ref"]
 numpydoc_show_class_members = False
 default_role = "literal"
 html_theme = "alabaster"

@@ -459,7 +459,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
     n_features_in_ : int
         Number of features, if the estimator tells.
 
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Their names, if the estimator tells.
 
     See Also

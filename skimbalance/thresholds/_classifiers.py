@@ -145,7 +145,7 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
     n_features_in_ : int
         Number of features, if the estimator tells.
 
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Their names, if the estimator tells.
 
     See Also
@@ -387,7 +387,7 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
     n_features_in_ : int
         Number of features, if the estimator tells.
 
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Their names, if the estimator tells.
 
     See Also
@@ -569,7 +569,7 @@ class MinimumExpectedCostClassifier(_DecidingClassifier):
     n_features_in_ : int
         Number of features, if the estimator tells.
 
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Their names, if the estimator tells.
 
     See Also
