@@ -24,8 +24,9 @@ __all__ = [
 ]
 
 # Up to here the calls cost more than the passes over the batch: torch's own loss, with
-# fewer of them, is quicker.
-_SMALL_CELLS = 2**16
+# fewer of them, is quicker. It makes more passes when there is a weight of positives.
+_SMALL_CELLS = 2**20
+_SMALL_WEIGHTED_CELLS = 2**16
 
 
 def _softplus(scores):
@@ -103,7 +104,8 @@ class LogLoss(_SymmetricLoss):
     def weighted_sum(
         self, scores, targets, weight=None, pos_weight=None, positive=None
     ):
-        if scores.numel() > _SMALL_CELLS:
+        weighted = pos_weight is not None
+        if scores.numel() > (_SMALL_WEIGHTED_CELLS if weighted else _SMALL_CELLS):
             given = targets, weight, pos_weight, positive
             return super().weighted_sum(scores, *given)
         scores = at_least_float32(scores)
