@@ -22,7 +22,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from skimbalance.modules import MLP
 from skimbalance.neural_network import ImbalancedNetClassifier
 
-EPOCHS = 3
+EPOCHS = 5
 SIZES = {14: 20_000, 1_000: 20_000, 7_900: 2_048}  # rows, by the number of labels
 CACHE = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 
