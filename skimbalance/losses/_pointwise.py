@@ -458,10 +458,9 @@ class AsymmetricLoss(PointwiseLoss):
 
     def _shifted(self, scores):
         """Return ``s_m`` and ``-log(1 - s_m)``."""
-        s = scores.sigmoid()
         if self.margin == 0:
-            return s, _softplus(scores)
-        shifted = (s - self.margin).clamp(min=0)
+            return scores.sigmoid(), _softplus(scores)
+        shifted = (scores.sigmoid() - self.margin).clamp(min=0)
         return shifted, -torch.log1p(-shifted)
 
     def positive(self, scores):
@@ -483,13 +482,14 @@ class AsymmetricLoss(PointwiseLoss):
         focus = _power(shifted, torch.log, gamma - 1) if gamma != 1 else 1.0
         if gamma < 1:  # its derivative has no bound at the margin
             focus = focus.masked_fill_(shifted == 0, 0.0)
-        s, q = scores.sigmoid(), scores.neg().sigmoid()
+        q = scores.neg().sigmoid()
         # d(-log(1 - s_m)) = s q / (1 - s_m), where 1 - s_m is q + margin.
         if self.margin == 0:
             slope = (gamma * cost).mul_(q).add_(shifted)
         else:
             slope = (shifted / (q + self.margin)).add_(cost, alpha=gamma).mul_(q)
-        slope.mul_(s).mul_(focus)
+        # Where it is not 0 anyhow, s is the shifted one plus the margin.
+        slope.mul_(shifted + self.margin).mul_(focus)
         return cost.mul_(shifted).mul_(focus), slope
 
     def unit_log_odds(self, scores):
