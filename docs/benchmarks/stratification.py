@@ -470,8 +470,9 @@ smallest fold.
 
 ## Pairs of labels
 
-The label-pair distribution distance. A dash stands where one split took longer than
-{PATIENCE} seconds. The two largest sets were measured with one seed.
+The label-pair distribution distance. A dash stands where a peer was given up, after
+{PATIENCE} seconds or in an earlier run. The two largest sets were measured with one
+seed.
 
 * {verdict_on_pairs(results)}
 
