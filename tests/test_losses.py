@@ -171,21 +171,26 @@ def test_fused_value_and_gradient_equal_positive_and_negative(loss, device):
         torch.testing.assert_close(gradient, slope * factor)
 
 
+# Few positives are looked up one by one, many are not.
+either_way = pytest.mark.parametrize("rate", [0.05, 0.4])
+
+
+@either_way
 @each(PointwiseLoss)
-def test_weighted_sum_of_boolean_targets_is_the_formula(loss, device):
+def test_weighted_sum_of_hard_targets_is_the_formula(loss, rate, device):
     torch.manual_seed(0)
     loss = prepared(loss).to(device)
     scores = (torch.randn(50, 3, dtype=torch.float64) * 4).to(device).requires_grad_()
-    targets = torch.rand(50, 3, device=device) < 0.3
+    targets = torch.rand(50, 3, device=device) < rate
     pos_weight = torch.tensor([0.5, 2.0, 30.0], dtype=torch.float64, device=device)
     weight = torch.rand(50, 3, dtype=torch.float64, device=device)
     reference, slope = expected_gradient(loss, scores, targets)
     torch.manual_seed(1)
     factor = loss.cell_weight(scores.detach(), targets, weight)
     factor = factor * torch.where(targets, pos_weight, 1.0)
-    for given in (targets, targets.double()):
+    for dtype in (torch.bool, torch.int8, torch.float64):
         torch.manual_seed(1)
-        total = loss.weighted_sum(scores, given, weight, pos_weight)
+        total = loss.weighted_sum(scores, targets.to(dtype), weight, pos_weight)
         torch.testing.assert_close(total, (reference * factor).sum())
         (gradient,) = torch.autograd.grad(total, scores)
         torch.testing.assert_close(gradient, slope * factor, rtol=1e-9, atol=1e-12)
@@ -202,16 +207,54 @@ def test_gradcheck(loss, device):
     assert torch.autograd.gradcheck(loss, (scores, targets))
 
 
+@either_way
 @each(PointwiseLoss)
-def test_blocks_of_rows_give_what_one_block_gives(loss, monkeypatch):
+def test_blocks_of_rows_give_what_one_block_gives(loss, rate, monkeypatch):
     loss = prepared(loss)
-    scores, targets = torch.randn(64, 3).double(), torch.rand(64, 3) < 0.4
+    torch.manual_seed(0)
+    scores, targets = torch.randn(64, 3).double(), torch.rand(64, 3) < rate
     torch.manual_seed(1)
     whole, total = loss(scores, targets), loss.weighted_sum(scores, targets)
-    monkeypatch.setattr("skimbalance.losses._base._BLOCK_CELLS", 21)
+    monkeypatch.setattr("skimbalance.losses._fused._BLOCK_CELLS", 21)
     torch.testing.assert_close(loss(scores, targets), whole, rtol=1e-14, atol=0)
     torch.manual_seed(1)
     torch.testing.assert_close(loss.weighted_sum(scores, targets), total)
+
+
+@each(PointwiseLoss)
+def test_a_graph_that_is_kept_can_be_differentiated_again(loss):
+    loss = prepared(loss)
+    scores = torch.randn(40, 3, dtype=torch.float64, requires_grad=True)
+    targets = torch.rand(40, 3) < 0.05
+    for total in (loss(scores, targets).sum(), loss.weighted_sum(scores, targets)):
+        once, again = (
+            torch.autograd.grad(factor * total, scores, retain_graph=True)[0]
+            for factor in (1.0, 2.0)
+        )
+        torch.testing.assert_close(again, 2 * once)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules
+@pytest.mark.parametrize(
+    "loss",
+    [AsymmetricLoss(), DistributionBalancedLoss(), FocalLoss([0.0, 1.0, 2.5])],
+    ids=str,
+)
+def test_a_compiled_loss_is_the_same_loss(loss):
+    loss = prepared(loss)
+    scores = torch.randn(40, 3, dtype=torch.float64, requires_grad=True)
+    hard, soft = (torch.rand(40, 3) < 0.3).to(torch.int8), torch.rand(40, 3).double()
+    weights = torch.rand(40, 3).double(), torch.tensor([0.5, 2.0, 30.0]).double()
+
+    def evaluate(loss, scores):
+        total = loss.weighted_sum(scores, hard, *weights)
+        return total + loss(scores, soft).square().sum()
+
+    results = []
+    for function in (evaluate, torch.compile(evaluate, fullgraph=True)):
+        value = function(loss, scores)
+        results.append((value, *torch.autograd.grad(value, scores)))
+    torch.testing.assert_close(*results, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

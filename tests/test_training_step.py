@@ -1,5 +1,6 @@
 """Steps: accumulated and clipped gradients, half precision, compiled nets, progress."""
 
+import inspect
 import io
 import pickle
 import sys
@@ -184,6 +185,19 @@ def test_a_compiled_net_is_the_same_net(problem):
     np.testing.assert_allclose(
         twin.predict_proba(X), compiled.predict_proba(X), atol=1e-8
     )
+
+
+@pytest.mark.skipif(
+    "isolate_recompiles" not in inspect.signature(torch.compile).parameters,
+    reason="this torch counts compilations over all nets of a process",
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules
+def test_compiled_nets_do_not_use_up_each_others_compilations(problem):
+    X, Y = problem
+    limits = {"recompile_limit": 2, "fail_on_recompile_limit_hit": True}
+    with torch._dynamo.config.patch(**limits):
+        for width in (5, 6, 7):
+            small(hidden_layer_sizes=(width,), max_epochs=1, compile=True).fit(X, Y)
 
 
 # ----------------------------------------------------------------------------- progress

@@ -1,10 +1,10 @@
 """Forward and backward of every pointwise loss against torch's own cross-entropy."""
 
-import statistics
-import time
+import os
+import sys
 
 import torch
-from _page import machine, table, write
+from _page import in_turns, machine, table, write
 from torch.nn.functional import binary_cross_entropy_with_logits, linear, softplus
 from torch.profiler import ProfilerActivity, profile
 
@@ -15,19 +15,15 @@ from skimbalance.losses import LOSSES, LogLoss, PointwiseLoss
 ROWS, LABELS, RATE, HIDDEN = 256, 7900, 0.006, 256
 
 
-def seconds(function):
-    """Time one call on one thread, without the time that other programs take."""
-    start = time.thread_time()
-    function()
-    return time.thread_time() - start
+def with_a_steady_heap():
+    """Start again, if need be, with memory that is not given back between the steps.
 
-
-def in_turns(functions, repeats):
-    """Time several functions in turns; return the medians."""
-    for function in functions:
-        function()
-    rounds = [[seconds(function) for function in functions] for _ in range(repeats)]
-    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+    Else the first touch of each page is timed: a few milliseconds, or none by chance.
+    """
+    settings = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_MAX_": "0"}
+    if not settings.items() <= os.environ.items():
+        environment = os.environ | settings
+        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
 
 
 def batch():
@@ -50,7 +46,6 @@ def torch_step(scores, labels, pos_weight):
 
 def our_step(loss, scores, labels, pos_weight, compiled):
     """Return the same for the batch loss around one of ours, labels as stored."""
-    loss.setup(labels.sum(dim=0) + 1, (~labels).sum(dim=0))
     criterion = criterion_of(loss)(loss, pos_weight=pos_weight, n_trained=LABELS)
     evaluate = torch.compile(criterion) if compiled else criterion
     stored = labels.to(torch.int8)
@@ -58,6 +53,18 @@ def our_step(loss, scores, labels, pos_weight, compiled):
     def step():
         z = scores.detach().requires_grad_()
         evaluate(z, stored, None).backward()
+
+    return step
+
+
+def plain_step(loss, scores, labels, _, compiled):
+    """Return the same for a loss on its own: a mean of what it gives for each cell."""
+    evaluate = torch.compile(loss) if compiled else loss
+    targets = labels.float()
+
+    def step():
+        z = scores.detach().requires_grad_()
+        evaluate(z, targets).mean().backward()
 
     return step
 
@@ -116,49 +123,75 @@ def sampling_table():
     return table(["positives a row", "share of negatives", "time"], rows)
 
 
+def time_table(losses, drawn):
+    """Measure every loss; return a table of ratios, and the time of torch's own."""
+    steps = [torch_step(*drawn)]
+    for loss in losses.values():
+        for make in (our_step, plain_step):
+            steps += [make(loss, *drawn, compiled) for compiled in (False, True)]
+    reference, *ours = in_turns(steps, repeats=21)
+    ratios = [f"**{own / reference:.2f}**" for own in ours]
+    lines = [
+        [f"`{name}`", *ratios[4 * number : 4 * number + 4]]
+        for number, name in enumerate(losses)
+    ]
+    header = ["loss", "batch loss", "compiled", "`loss(scores, targets)`", "compiled"]
+    return table(header, lines), 1000 * reference
+
+
+def memory_table(losses, drawn):
+    """Measure the peak memory of every loss; return a table, and that of torch's."""
+    cells = ROWS * LABELS * 4
+    lines = []
+    for name, loss in losses.items():
+        steps = [make(loss, *drawn, False) for make in (our_step, plain_step)]
+        peaks = [f"{peak_memory(step) / cells:.2f}" for step in steps]
+        lines.append([f"`{name}`", *peaks])
+    header = ["loss", "batch loss", "`loss(scores, targets)`"]
+    return table(header, lines), peak_memory(torch_step(*drawn)) / cells
+
+
 def main():
     """Measure every loss and write the page."""
-    torch.set_num_threads(1)
+    with_a_steady_heap()
     drawn = batch()
-    names = {
-        name: loss
+    losses = {
+        name: loss()
         for (name, kind), loss in LOSSES.items()
         if kind == MULTILABEL and is_measured(loss)
     }
-    steps = [torch_step(*drawn)]
-    for loss in names.values():
-        steps += [our_step(loss(), *drawn, compiled) for compiled in (False, True)]
-    reference, *ours = in_turns(steps, repeats=11)
-    cells = ROWS * LABELS * 4
-    rows = []
-    for number, name in enumerate(names):
-        eager, compiled = ours[2 * number], ours[2 * number + 1]
-        memory = peak_memory(steps[1 + 2 * number]) / cells
-        rows.append(
-            [
-                f"`{name}`",
-                f"**{eager / reference:.2f}**",
-                f"**{compiled / reference:.2f}**",
-                f"{memory:.2f}",
-            ]
-        )
-        print(rows[-1], flush=True)
-    header = ["loss", "eager", "`torch.compile`", "peak memory, batches"]
+    for loss in losses.values():
+        loss.setup(drawn[1].sum(dim=0) + 1, (~drawn[1]).sum(dim=0))
+    times = []
+    for threads in sorted({1, os.cpu_count()}):
+        torch.set_num_threads(threads)
+        torch.compiler.reset()  # it counts the versions of a function
+        measured, own = time_table(losses, drawn)
+        threads = f"{threads} threads" if threads > 1 else "One thread"
+        times.append(f"{threads}; torch's own takes {own:.1f} ms:\n\n{measured}")
+        print(times[-1], flush=True)
+    memory, own = memory_table(losses, drawn)
     write(
         "loss_cost",
         f"""# What a loss costs
 
 Forward and backward on a batch of {ROWS} rows and {LABELS:,} labels (float32, CPU, 47
-positives a row) with a `pos_weight`, as the estimators call it, over the time of eager
+positives a row), over the time of eager
 `torch.nn.functional.binary_cross_entropy_with_logits(..., pos_weight=w)` in the same
-run: {1000 * reference:.0f} ms of one CPU thread. Memory is the peak beyond scores and
-labels, in sizes of the batch; torch's own takes {peak_memory(steps[0]) / cells:.2f}.
+run. *Batch loss* is what the estimators call: labels as stored, with a `pos_weight`,
+reduced. `loss(scores, targets)` takes targets as floats, gives the loss of each cell,
+and a mean follows; what can be soft needs both terms of a cell in compiled code.
 
-{table(header, rows)}
+{(chr(10) * 2).join(times)}
+
+Peak memory beyond scores and labels, in sizes of the batch; torch's own takes
+{own:.2f}:
+
+{memory}
 
 The gradient is computed beside the value, block by block of rows in the CPU's cache;
-the term of a positive label is evaluated at the positives only. Soft targets (label
-smoothing) need both terms everywhere, about half as much again.
+the term of a positive label is evaluated at the positives only. Label smoothing, with
+which no target is 0, needs both terms everywhere, and twice the time.
 
 ## Random negatives
 

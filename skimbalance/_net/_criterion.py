@@ -69,6 +69,10 @@ class _LabelCriterion(_Criterion):
         super().__init__(*args, **kwargs)
         self.n_trained, self.has_missing = n_trained, has_missing
 
+    def _targets(self, labels):
+        """Return labels of 0 and 1; a missing one is a 0 that a weight of 0 hides."""
+        return labels.clamp(min=0) if self.has_missing else labels
+
     def _cell_weight(self, labels, weight, dtype):
         """Multiply what weighs each cell, or a column or a row of cells; or None."""
         product = None
@@ -78,7 +82,7 @@ class _LabelCriterion(_Criterion):
 
     def _factors(self, labels, weight, dtype):
         if self.has_missing:
-            yield (labels >= 0).to(dtype)
+            yield (labels.clamp(max=0) + 1).to(dtype)
         if self.label_weight is not None:
             yield self.label_weight.to(dtype)
         if weight is not None:
@@ -90,12 +94,11 @@ class PointwiseCriterion(_LabelCriterion):
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
-        positive = labels > 0
         weight = self._cell_weight(labels, weight, dtype)
-        targets = positive
+        targets, positive = self._targets(labels), None
         if self.smoothing:
-            prior = self.prior.to(dtype).expand_as(scores)
-            targets = torch.lerp(positive.to(dtype), prior, self.smoothing)
+            positive, prior = targets, self.prior.to(dtype).expand_as(scores)
+            targets = torch.lerp(targets.to(dtype), prior, self.smoothing)
         total = self.loss.weighted_sum(
             scores, targets, weight, self.pos_weight, positive
         )
@@ -115,7 +118,7 @@ class SetCriterion(_LabelCriterion):
         cell_weight = self._cell_weight(labels, weight, dtype)
         if cell_weight is None:
             cell_weight = scores.new_ones((), dtype=dtype)
-        targets = (labels > 0).to(dtype)
+        targets = self._targets(labels).to(dtype)
         value = self.loss(scores, targets, cell_weight.expand_as(scores))
         if outside is not None:
             value = value * outside

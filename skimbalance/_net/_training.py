@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import warnings
 
 import numpy as np
@@ -128,6 +129,16 @@ def _is_finite(net):
     if not np.isfinite(net.history[-1]["train_loss"]):
         return False
     return all(bool(value.isfinite().all()) for value in net.module_.parameters())
+
+
+def _compile(module):
+    """Compile a module, apart from others of its class: torch counts compilations.
+
+    Where torch cannot keep them apart it gives up after some fits in a process.
+    """
+    known = inspect.signature(torch.compile).parameters
+    options = {"isolate_recompiles": True} if "isolate_recompiles" in known else {}
+    module.compile(**options)
 
 
 def _overrides(callbacks, *methods):
@@ -312,18 +323,21 @@ class Net(NeuralNet):
         params : dict
             Constructor parameters of the criterion; arrays become tensors.
         """
+        dtype = self.module_.bias.dtype
         tensors = {
-            key: torch.as_tensor(value) if isinstance(value, np.ndarray) else value
+            key: torch.as_tensor(value, dtype=dtype)
+            if isinstance(value, np.ndarray)
+            else value
             for key, value in params.items()
         }
         self.criterion_ = self.criterion(loss, **tensors).to(self.device)
         if self.compiles:
-            self.criterion_.compile()
+            _compile(self.criterion_)
 
     def compile_module(self):
         """Compile the module, and from now on every batch loss."""
         self.compiles = True
-        self.module_.compile()
+        _compile(self.module_)
 
     def epochs(self):
         """Return the history as a list of plain dicts, one an epoch."""

@@ -13,12 +13,11 @@ the left null vector of the matrix ``d l_y / d z_k``.
 Weights and reduction stay outside: a loss maps scores and targets to unreduced values.
 """
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from torch.autograd.function import once_differentiable
 
 from skimbalance._validation import BINARY, MULTICLASS, MULTILABEL
+from skimbalance.losses._fused import Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
     continue_linearly,
     derivative,
@@ -26,10 +25,10 @@ from skimbalance.losses._inverse import (
     solve_increasing,
 )
 
+# What names the float32 copy of a buffer: converted in a step, it costs one for a cell.
+_SINGLE = "single"
 # The least eta that is told from zero before `setup` has counted the rows.
 _UNSEEN_FLOOR = 5e-7
-# Cells of a block that is worked on at a time: a few such tensors fit a CPU's cache.
-_BLOCK_CELLS = 2**18
 
 
 def at_least_float32(scores):
@@ -106,7 +105,7 @@ class Loss(BaseEstimator, torch.nn.Module):
         return self
 
     def set_state(self, name, values):
-        """Register a float64 buffer learnt in `setup`.
+        """Register a float64 buffer learnt in `setup`, with a float32 copy.
 
         Parameters
         ----------
@@ -115,11 +114,12 @@ class Loss(BaseEstimator, torch.nn.Module):
         values : array-like
             What to store.
         """
-        values = _float64(values).detach().clone()
-        if name in self._buffers:
-            self._buffers[name] = values
-        else:
-            self.register_buffer(name, values)
+        values = _float64(values).detach()
+        for buffer, copy in ((name, values.clone()), (name + _SINGLE, values.float())):
+            if buffer in self._buffers:
+                self._buffers[buffer] = copy
+            else:
+                self.register_buffer(buffer, copy)
 
     def state(self, name, like):
         """Return a buffer learnt in `setup`, in the dtype and on the device of `like`.
@@ -146,6 +146,8 @@ class Loss(BaseEstimator, torch.nn.Module):
                 f"{type(self).__name__} learns from the label counts: call "
                 "setup(n_positive, n_negative) before using it."
             )
+        if like.dtype == torch.float32:
+            name += _SINGLE
         return self._buffers[name].to(device=like.device, dtype=like.dtype)
 
     def _floor(self):
@@ -153,97 +155,6 @@ class Loss(BaseEstimator, torch.nn.Module):
         if "n_positive_" not in self._buffers:
             return _float64(_UNSEEN_FLOOR)
         return 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
-
-
-def _in_one_piece(scores):
-    return torch.compiler.is_compiling() or scores.device.type != "cpu"
-
-
-def _blocks(scores):
-    """Yield slices of rows whose tensors stay in the CPU's cache."""
-    rows = max(1, _BLOCK_CELLS // max(1, scores[:1].numel()))
-    if _in_one_piece(scores):
-        rows = len(scores)
-    for start in range(0, len(scores), max(1, rows)):
-        yield slice(start, start + rows)
-
-
-class _Fused(torch.autograd.Function):
-    """Unreduced loss whose gradient is computed beside the value."""
-
-    @staticmethod
-    def forward(ctx, loss, scores, targets):
-        value, gradient = torch.empty_like(scores), torch.empty_like(scores)
-        for rows in _blocks(scores):
-            value[rows], gradient[rows] = _mixed(loss, scores[rows], targets[rows])
-        ctx.save_for_backward(gradient)
-        return value
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_output):
-        (gradient,) = ctx.saved_tensors
-        return None, gradient * grad_output, None
-
-
-class _FusedSum(torch.autograd.Function):
-    """``sum(weight * loss)``, keeping one tensor of the batch's size."""
-
-    @staticmethod
-    def forward(ctx, loss, scores, targets, weight, pos_weight, positive):
-        weight = None if weight is None else weight.expand_as(scores)
-        positive = targets if positive is None else positive
-        gradient, total = torch.empty_like(scores), scores.new_zeros(())
-        for rows in _blocks(scores):
-            value, slope = _mixed(loss, scores[rows], targets[rows], pos_weight)
-            cells = None if weight is None else weight[rows]
-            if not loss.couples_rows:
-                cells = loss.cell_weight(scores[rows], positive[rows], cells)
-            value, slope = _weighed((value, slope), cells)
-            total += value.sum()
-            gradient[rows] = slope
-        ctx.save_for_backward(gradient)
-        ctx.spent = False
-        return total
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_output):
-        (gradient,) = ctx.saved_tensors
-        if _in_one_piece(gradient):
-            return None, gradient * grad_output, None, None, None, None
-        if ctx.spent:
-            raise RuntimeError("The loss of a batch can be differentiated only once.")
-        ctx.spent = True
-        return None, gradient.mul_(grad_output), None, None, None, None
-
-
-def _mixed(loss, scores, targets, pos_weight=None):
-    """Return value and slope where the targets, soft or boolean, mix two terms."""
-    if targets.dtype != torch.bool:
-        value, slope = loss.negative_and_slope(scores)
-        up, rise = _weighed(loss.positive_and_slope(scores), pos_weight)
-        return value.lerp_(up, targets), slope.lerp_(rise, targets)
-    if _in_one_piece(scores):
-        value, slope = loss.signed_and_slope(scores, targets)
-        if pos_weight is None:
-            return value, slope
-        factor = torch.where(targets, pos_weight, 1.0)
-        return value * factor, slope * factor
-    # Positives are few: look them up instead of computing both terms everywhere.
-    value, slope = loss.negative_and_slope(scores)
-    cells = torch.from_numpy(np.flatnonzero(targets.numpy()))
-    labels = cells % scores.shape[-1]
-    if pos_weight is not None:
-        pos_weight = pos_weight[labels]
-    terms = loss.positive_and_slope(scores.reshape(-1)[cells], labels)
-    up, rise = _weighed(terms, pos_weight)
-    value.view(-1)[cells], slope.view(-1)[cells] = up, rise
-    return value, slope
-
-
-def _weighed(terms, weight):
-    return terms if weight is None else tuple(term.mul_(weight) for term in terms)
 
 
 class PointwiseLoss(Loss):
@@ -414,8 +325,8 @@ class PointwiseLoss(Loss):
         ----------
         scores : Tensor of shape (n_samples, n_labels)
             Raw scores, detached.
-        targets : Tensor of bool, shape (n_samples, n_labels)
-            Which labels are positive.
+        targets : Tensor of shape (n_samples, n_labels)
+            0 and 1, as integers or booleans.
         weight : Tensor broadcastable to (n_samples, n_labels), default=None
             Weight of each cell so far; 0 where the label is missing.
 
@@ -472,7 +383,7 @@ class PointwiseLoss(Loss):
         scores = at_least_float32(scores)
         targets = targets.to(scores.dtype)
         if self._is_fused:
-            return _Fused.apply(self, scores, targets)
+            return Unreduced.apply(self, scores, targets)
         return targets * self.positive(scores) + (1 - targets) * self.negative(scores)
 
     def weighted_sum(
@@ -485,14 +396,14 @@ class PointwiseLoss(Loss):
         scores : Tensor of shape (n_samples, n_labels)
             Raw scores (logits).
         targets : Tensor of shape (n_samples, n_labels)
-            In [0, 1]; boolean is fastest.
+            In [0, 1]. Integers or booleans, which cannot lie between, are fastest.
         weight : Tensor broadcastable to (n_samples, n_labels), default=None
             Weight of each cell.
         pos_weight : Tensor of shape (n_labels,), default=None
             Weight of the positive term.
-        positive : Tensor of bool, shape (n_samples, n_labels), default=None
-            Which labels are positive, for `cell_weight`; None is where the targets
-            exceed 1/2.
+        positive : Tensor of shape (n_samples, n_labels), default=None
+            What `cell_weight` gets where targets are soft, 0 and 1 as integers or
+            booleans; None is where they exceed 1/2.
 
         Returns
         -------
@@ -501,8 +412,8 @@ class PointwiseLoss(Loss):
             with the weights that `cell_weight` makes of `weight`.
         """
         scores = at_least_float32(scores)
-        if targets.dtype == torch.bool:
-            positive = None
+        if not targets.is_floating_point():
+            positive = None  # compilers take no tensor twice
         else:
             positive = targets > 0.5 if positive is None else positive
             targets = targets.to(scores.dtype)
@@ -512,8 +423,8 @@ class PointwiseLoss(Loss):
             cells = targets if positive is None else positive
             weight = self.cell_weight(scores.detach(), cells, weight)
         if self._is_fused:
-            given = weight, pos_weight, positive
-            return _FusedSum.apply(self, scores, targets, *given)
+            given = scores, targets, weight, pos_weight, positive
+            return WeightedSum.apply(self, *given)
         targets = targets.to(scores.dtype)
         positive = targets if pos_weight is None else targets * pos_weight
         value = positive * self.positive(scores) + (1 - targets) * self.negative(scores)

@@ -29,9 +29,19 @@ _SMALL_CELLS = 2**20
 _SMALL_WEIGHTED_CELLS = 2**16
 
 
+# Compiled code takes both from one exponential; uncompiled, one call each is quickest.
+def _sigmoid(scores):
+    if not torch.compiler.is_compiling():
+        return scores.sigmoid()
+    e = scores.abs().neg().exp()
+    return torch.where(scores < 0, e, 1.0) / (1 + e)
+
+
 def _softplus(scores):
     """``log(1 + e^z)``; torch's own becomes z from 20 on, too early in float64."""
-    return softplus(scores, threshold=40)
+    if not torch.compiler.is_compiling():
+        return softplus(scores, threshold=40)
+    return scores.clamp(min=0) + scores.abs().neg().exp().log1p()
 
 
 def _power(base, log_base, exponent):
@@ -99,7 +109,7 @@ class LogLoss(_SymmetricLoss):
         return -logsigmoid(-scores)
 
     def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
-        return _softplus(scores), scores.sigmoid()
+        return _softplus(scores), _sigmoid(scores)
 
     def weighted_sum(
         self, scores, targets, weight=None, pos_weight=None, positive=None
@@ -188,12 +198,12 @@ def _focal_term(scores, gamma, detach=False):
 
 def _focal_and_slope(scores, gamma, attached):
     """Return `_focal_term` and its derivative, ``attached`` being 0 or gamma."""
-    s, value = scores.sigmoid(), _softplus(scores)
+    s, value = _sigmoid(scores), _softplus(scores)
     if isinstance(gamma, (int, float)) and gamma == 0:
         return value, s
     modulator = _power(s, lambda _: logsigmoid(scores), gamma)
-    slope = (1 - s).mul_(value).mul_(attached).add_(s).mul_(modulator)
-    return value.mul_(modulator), slope
+    fading = torch.addcmul(value, s, value, value=-1).mul_(attached)
+    return value.mul_(modulator), fading.add_(s).mul_(modulator)
 
 
 def _log_focal_slope(scores, gamma):
@@ -242,9 +252,9 @@ class Poly1Loss(_SymmetricLoss):
         return -logsigmoid(-scores) + self.epsilon * scores.sigmoid()
 
     def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
-        s, value = scores.sigmoid(), _softplus(scores)
+        s, value = _sigmoid(scores), _softplus(scores)
         value.add_(s, alpha=self.epsilon)
-        return value, (1 - s).mul_(self.epsilon).add_(1).mul_(s)
+        return value, (s * (1 + self.epsilon)).addcmul_(s, s, value=-self.epsilon)
 
     def unit_log_odds(self, scores):
         s, q = scores.sigmoid(), scores.neg().sigmoid()
@@ -319,11 +329,18 @@ class NegativeTolerantLoss(PointwiseLoss):
         return _mirrored(*_focal_and_slope(shifted, self.gamma, self.gamma))
 
     def negative_and_slope(self, scores, labels=slice(None)):
-        shifted = (scores - self.state("shift_", scores)[labels]).mul_(
-            self.negative_scale
-        )
+        scale, shift = self.negative_scale, self.state("shift_", scores)[labels]
+        shifted = torch.add(-scale * shift, scores, alpha=scale)
         value, slope = _focal_and_slope(shifted, self.gamma, self.gamma)
-        return value.div_(self.negative_scale), slope
+        return value.div_(scale), slope
+
+    def signed_and_slope(self, scores, targets):
+        shifted = scores - self.state("shift_", scores)
+        hit, scale = targets.to(scores.dtype), self.negative_scale
+        value, slope = _focal_and_slope(
+            (scale - (1 + scale) * hit) * shifted, self.gamma, self.gamma
+        )
+        return value.mul_(1 / scale + (1 - 1 / scale) * hit), slope.mul_(1 - 2 * hit)
 
     def unit_log_odds(self, scores):
         shifted = scores - self.state("shift_", scores)
@@ -400,9 +417,14 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
         check_interval("gamma", self.gamma, 0)
         check_interval("alpha", self.alpha, 0)
 
+    def setup(self, n_positive, n_negative):
+        super().setup(n_positive, n_negative)
+        self.set_state("rarity_", 1 / self.n_positive_.clamp(min=0.5))
+        return self
+
     def cell_weight(self, scores, targets, weight=None):
-        rarity = 1 / self.state("n_positive_", scores).clamp(min=0.5)
-        of_row = targets.to(rarity.dtype) @ rarity.unsqueeze(1)
+        rarity = self.state("rarity_", scores)
+        of_row = (targets.to(rarity.dtype) * rarity).sum(dim=1, keepdim=True)
         scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
         share = (scale * rarity).sub_(self.beta * self.mu)
         factor = share.sigmoid_().add_(self.alpha)
@@ -478,19 +500,19 @@ class AsymmetricLoss(PointwiseLoss):
 
     def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
         gamma = self.gamma_negative
-        shifted, cost = self._shifted(scores)
+        if self.margin == 0:
+            return _focal_and_slope(scores, gamma, gamma)
+        # q = 1 - s, where s exceeds the margin; all that follows is 0 elsewhere.
+        q = _sigmoid(-scores).clamp_(max=1 - self.margin)
+        shifted = (1 - self.margin) - q
+        gain = shifted.neg().log1p_()
+        # d(-log(1 - s_m)) = s q / (1 - s_m)
+        slope = (q + self.margin).reciprocal_().mul_(shifted).sub_(gain, alpha=gamma)
+        slope.mul_(q.addcmul_(q, q, value=-1))
         focus = _power(shifted, torch.log, gamma - 1) if gamma != 1 else 1.0
         if gamma < 1:  # its derivative has no bound at the margin
             focus = focus.masked_fill_(shifted == 0, 0.0)
-        q = scores.neg().sigmoid()
-        # d(-log(1 - s_m)) = s q / (1 - s_m), where 1 - s_m is q + margin.
-        if self.margin == 0:
-            slope = (gamma * cost).mul_(q).add_(shifted)
-        else:
-            slope = (shifted / (q + self.margin)).add_(cost, alpha=gamma).mul_(q)
-        # Where it is not 0 anyhow, s is the shifted one plus the margin.
-        slope.mul_(shifted + self.margin).mul_(focus)
-        return cost.mul_(shifted).mul_(focus), slope
+        return gain.mul_(shifted).mul_(focus).neg_(), slope.mul_(focus)
 
     def unit_log_odds(self, scores):
         s, q = scores.sigmoid(), scores.neg().sigmoid()

@@ -218,7 +218,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
         return self._mined.unit_log_odds(scores)
 
     def cell_weight(self, scores, targets, weight=None):
-        scores = at_least_float32(scores)
+        scores, targets = at_least_float32(scores), targets.bool()
         candidates = ~targets
         if weight is not None:
             candidates = candidates & (weight > 0)
