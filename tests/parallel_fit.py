@@ -43,6 +43,7 @@ def main(folder):
         proba, losses = answers(name, accelerator)
         file = f"{name}_{accelerator.process_index}_{accelerator.num_processes}.npz"
         np.savez(Path(folder) / file, proba=proba, losses=losses)
+    accelerator.end_training()  # or its threads may outlive the interpreter
 
 
 if __name__ == "__main__":

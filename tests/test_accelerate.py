@@ -56,14 +56,14 @@ def test_one_process_with_an_accelerator(problem, tmp_path):
     X, Y = problem
     params = {"max_epochs": 3, "random_state": 0}
     alone = ImbalancedMLPClassifier((8,), **params).fit(X, Y)
-    net = ImbalancedMLPClassifier(
-        (8,), **params, accelerator=accelerate.Accelerator(cpu=True)
-    )
+    accelerator = accelerate.Accelerator(cpu=True)
+    net = ImbalancedMLPClassifier((8,), **params, accelerator=accelerator)
     proba = clone(net).fit(X, Y).predict_proba(X)
     np.testing.assert_allclose(proba, alone.predict_proba(X))
     joblib.dump(net.fit(X, Y), tmp_path / "net.joblib")
     again = joblib.load(tmp_path / "net.joblib")
     assert again.accelerator is None
+    assert not accelerator._models  # it keeps no net alive
     np.testing.assert_array_equal(again.predict_proba(X), proba)
     again.partial_fit(X, Y)
 

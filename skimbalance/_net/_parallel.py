@@ -28,6 +28,11 @@ class ParallelStep(Step):
         if self.accelerator is not None:
             self.module = self.accelerator.prepare_model(net.module_)
 
+    def end(self):
+        super().end()
+        if self.accelerator is not None:
+            self.accelerator.free_memory()  # or it would keep the net of every fit
+
     def begin_epoch(self):
         if self.accelerator is not None:
             from accelerate.utils import synchronize_rng_states
