@@ -34,7 +34,8 @@ def batch_mean(loss, scores, labels, weight=None, **weights):
     criterion = criterion_of(loss)(loss, **params)
     labels = torch.as_tensor(labels)
     weight = None if weight is None else tensor(weight)
-    return criterion(tensor(scores), labels, weight).item()
+    total = criterion(tensor(scores), labels, weight).item()
+    return total / criterion.divisor(len(labels))
 
 
 @pytest.fixture

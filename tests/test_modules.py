@@ -9,8 +9,9 @@ from skimbalance.modules import MLP
 
 def test_layers_are_as_asked_for():
     net = MLP(5, 3, hidden_layer_sizes=(7, 4), activation="tanh", dropout=0.25)
-    kinds = [type(layer) for layer in net.hidden]
-    assert kinds == [nn.Linear, nn.Tanh, nn.Dropout] * 2
+    kinds = nn.Linear, nn.Tanh, nn.Dropout
+    assert len(net.hidden) == 6
+    assert all(map(isinstance, net.hidden, kinds * 2))
     assert [p.shape for p in net.parameters() if p.ndim == 2] == [
         (7, 5),
         (4, 7),
@@ -26,9 +27,32 @@ def test_no_hidden_layer_is_a_linear_model():
     torch.testing.assert_close(net(x), x @ net.output.weight.T + net.output.bias)
 
 
-def test_offset_is_added_to_the_scores():
-    net, x, offset = MLP(5, 3), torch.randn(4, 5), torch.randn(3)
-    torch.testing.assert_close(net.forward_with_offset(x, offset), net(x) + offset)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_dropout_leaves_out_a_share_and_keeps_the_mean(share, dtype):
+    layer = MLP(3, 2, (4,), dropout=share).hidden[2]
+    x = torch.ones(1001, 333, dtype=dtype, requires_grad=True)
+    torch.manual_seed(0)
+    y = layer(x)
+    kept = y > 0
+    assert kept.double().mean().item() == pytest.approx(1 - share, abs=3e-3)
+    # Neither rows nor columns nor neighbours share what becomes of them.
+    for dim in (0, 1):
+        spread = kept.double().mean(dim=dim).std().item()
+        expected = (share * (1 - share) / kept.shape[dim]) ** 0.5
+        assert spread == pytest.approx(expected, rel=0.2)
+    both = (kept[:, 1:] & kept[:, :-1]).double().mean().item()
+    assert both == pytest.approx((1 - share) ** 2, abs=3e-3)
+    assert y.dtype == dtype
+    expected = torch.full_like(y[kept], 1 / (1 - share))
+    torch.testing.assert_close(
+        y[kept], expected, rtol=1e-4 + torch.finfo(dtype).eps, atol=0
+    )
+    y.sum().backward()
+    torch.testing.assert_close(x.grad, y)
+    torch.manual_seed(0)
+    torch.testing.assert_close(layer(x), y)
+    assert layer.eval()(x) is x
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from torch import nn
 
 from skimbalance._net import (
     Batches,
     RowSet,
+    ScoreModule,
     criterion_of,
     input_source,
     label_source,
@@ -15,6 +17,7 @@ from skimbalance._net import (
     weight_source,
 )
 from skimbalance.losses import FocalLoss, LogLoss, SetLoss, SoftmaxLogLoss
+from skimbalance.modules import MLP
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)
@@ -133,7 +136,7 @@ def test_pointwise_criterion_is_the_formula(loss, weight):
     )
     factor = cells * label_weight * np.where(Y == 1, pos_weight, 1)
     expected = weighted_mean(loss, Y, scores.detach(), factor) / (3 * 1.7)
-    assert total.item() == pytest.approx(expected)
+    assert total.item() / criterion.divisor(37) == pytest.approx(expected)
     (gradient,) = torch.autograd.grad(total, scores)
     assert (gradient.numpy()[Y == -1] == 0).all()
 
@@ -147,9 +150,11 @@ def test_class_criterion_is_the_formula():
     )
     log_p = scores.log_softmax(dim=1)[torch.arange(37), labels]
     expected = -(weight * pos_weight[labels] * log_p).sum() / 37 / 0.5
-    torch.testing.assert_close(criterion(scores, labels, weight), expected)
+    found = criterion(scores, labels, weight) / criterion.divisor(37)
+    torch.testing.assert_close(found, expected)
     plain = criterion_of(SoftmaxLogLoss())(SoftmaxLogLoss())
-    torch.testing.assert_close(plain(scores, labels, None), -log_p.mean())
+    found = plain(scores, labels, None) / plain.divisor(37)
+    torch.testing.assert_close(found, -log_p.mean())
 
 
 class RowError(SetLoss):
@@ -172,7 +177,8 @@ def test_set_criterion_masks_cells_and_weighs_rows(weight):
     found = criterion(
         scores, torch.as_tensor(Y), None if given is None else torch.as_tensor(given)
     )
-    assert found.item() == pytest.approx(expected / 37 / 2)
+    assert found.item() == pytest.approx(expected)
+    assert criterion.divisor(37) == 37 * 2.0
 
 
 @pytest.mark.parametrize("n_rows, batch_size", [(7, 3), (21, 4), (10_001, 16), (5, 9)])
@@ -204,3 +210,59 @@ def test_shares_add_up_to_the_mean_over_a_step(accumulate, world):
     for parts in steps.values():
         mean = torch.cat([x for _, x in parts]).mean()
         torch.testing.assert_close(sum(part for part, _ in parts), mean)
+
+
+class Bent(nn.Module):
+    """Adds a bias that is no longer one behind the activation."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(n_features, n_outputs)
+
+    def forward(self, x):
+        return self.layer(x).relu()
+
+
+class Words(nn.Module):
+    """Reads indices only, and cannot be tried on anything else."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.layer = nn.EmbeddingBag(10, n_outputs)
+
+    def forward(self, x):
+        return self.layer(x.long()) if x.any() else self.layer(x)
+
+
+def plain(n_features, n_outputs):
+    return nn.Sequential(nn.Linear(n_features, 3), nn.Dropout(), nn.Linear(3, 3))
+
+
+def no_bias(n_features, n_outputs):
+    return nn.Linear(n_features, n_outputs, bias=False)
+
+
+@pytest.mark.parametrize(
+    "build, name",
+    [
+        (nn.Linear, "body.bias"),
+        (plain, "body.2.bias"),
+        (MLP, "body.output.bias"),
+        (no_bias, "own_bias"),
+        (Bent, "own_bias"),
+        (Words, "own_bias"),
+    ],
+)
+def test_a_bias_that_the_module_adds_serves_as_ours(build, name):
+    start, x = np.array([1.0, -2.0, 3.0]), torch.ones(2, 4, dtype=torch.float64)
+    torch.manual_seed(0)
+    module = ScoreModule(build, {}, 4, 3, start, torch.float64)
+    torch.manual_seed(0)
+    body = build(4, 3).double()
+    assert module.bias_name == name
+    assert module.training
+    expected = body.eval()(x) + torch.as_tensor(start)
+    torch.testing.assert_close(module.eval()(x), expected)
+    assert len(list(module.parameters())) == len(list(body.parameters())) + (
+        name == "own_bias"
+    )

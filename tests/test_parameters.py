@@ -216,4 +216,4 @@ def test_scikit_learn_scores_every_epoch_with_skorch_callbacks(problem):
     net = small(callbacks=[("watch", Watch())], max_epochs=1, batch_size=100).fit(X, Y)
     watch = dict(net.net_.callbacks_)["watch"]
     assert watch.seen_ == [(True, 100)] * 3
-    assert len(watch.norms_) == 5
+    assert len(watch.norms_) == 4

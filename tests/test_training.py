@@ -184,7 +184,9 @@ def test_callbacks_of_skorch_run_and_are_never_changed(problem):
 
 def test_optimizers_that_evaluate_the_loss_themselves(problem):
     X, Y = problem
-    net = small(optimizer=torch.optim.LBFGS, lr=0.5, batch_size=300).fit(X, Y)
+    search = {"line_search_fn": "strong_wolfe"}
+    lbfgs = {"optimizer": torch.optim.LBFGS, "optimizer_params": search, "lr": 1.0}
+    net = small(**lbfgs, batch_size=300).fit(X, Y)
     losses = [epoch["train_loss"] for epoch in net.history_]
     assert losses[-1] < losses[0]
 

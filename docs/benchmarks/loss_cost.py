@@ -52,7 +52,7 @@ def our_step(loss, scores, labels, pos_weight, compiled):
 
     def step():
         z = scores.detach().requires_grad_()
-        evaluate(z, stored, None).backward()
+        (evaluate(z, stored, None) / z.numel()).backward()
 
     return step
 
@@ -99,7 +99,7 @@ def output_steps(positives, rate):
 
     def full():
         hidden.grad = weight.grad = None
-        criterion(linear(hidden, weight), stored, None).backward()
+        (criterion(linear(hidden, weight), stored, None) / labels.numel()).backward()
 
     def sampled():
         hidden.grad = weight.grad = None

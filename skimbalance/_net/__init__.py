@@ -8,6 +8,7 @@ from skimbalance._net._checkpoint import Checkpoint, fingerprint
 from skimbalance._net._criterion import criterion_of
 from skimbalance._net._dataset import DatasetRows
 from skimbalance._net._members import MemberModule
+from skimbalance._net._module import ScoreModule
 from skimbalance._net._parallel import ParallelStep
 from skimbalance._net._rows import (
     Batches,
@@ -17,7 +18,7 @@ from skimbalance._net._rows import (
     weight_source,
 )
 from skimbalance._net._step import Step, takes_closure
-from skimbalance._net._training import KeepBest, Net, ScoreModule, copy_state, seeded
+from skimbalance._net._training import KeepBest, Net, copy_state, seeded
 
 __all__ = [
     "Batches",

@@ -2,6 +2,9 @@
 
     sum_ij w_ij l_ij / (rows in the batch * trained labels * mean sample weight)
 
+A criterion gives the sum; the divisor enters with the gradient of the sum, which is one
+step less on the way there and one less on the way back.
+
 `pos_weight` and `label_weight` enter the sum and never the divisor, and a row of weight
 2 counts as two rows. A missing label becomes a negative of weight 0 before the loss
 sees it: a mask afterwards would still leave the gradient of a NaN.
@@ -37,6 +40,10 @@ class _Criterion(nn.Module):
         """Whether rows count one by one, or the rows of a batch together."""
         return not self.loss.couples_rows
 
+    def divisor(self, n_rows):
+        """Return what makes a mean of the sum over so many rows."""
+        return n_rows * self.mean_weight
+
 
 class ClassCriterion(_Criterion):
     """Multiclass: one value a row, weighted by row and by true class."""
@@ -47,7 +54,7 @@ class ClassCriterion(_Criterion):
             value = torch.lerp(value, self._expected(scores, labels), self.smoothing)
         if weight is not None:
             value = value * weight
-        return value.sum() / (len(scores) * self.mean_weight)
+        return value.sum()
 
     def _value(self, scores, labels):
         value = self.loss(scores, labels)
@@ -99,10 +106,11 @@ class PointwiseCriterion(_LabelCriterion):
         if self.smoothing:
             positive, prior = targets, self.prior.to(dtype).expand_as(scores)
             targets = torch.lerp(targets.to(dtype), prior, self.smoothing)
-        total = self.loss.weighted_sum(
-            scores, targets, weight, self.pos_weight, positive
-        )
-        return total / (len(scores) * self.n_trained * self.mean_weight)
+        given = targets, weight, self.pos_weight, positive
+        return self.loss.weighted_sum(scores, *given)
+
+    def divisor(self, n_rows):
+        return super().divisor(n_rows) * self.n_trained
 
 
 class SetCriterion(_LabelCriterion):
@@ -110,10 +118,8 @@ class SetCriterion(_LabelCriterion):
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
-        outside, divisor = None, len(scores) * self.mean_weight
-        if self.loss.couples_rows:
-            divisor = len(scores)  # the loss divides by the weights that it finds
-        elif weight is not None and weight.ndim == 1:
+        outside = None
+        if self.sums_rows and weight is not None and weight.ndim == 1:
             weight, outside = None, weight
         cell_weight = self._cell_weight(labels, weight, dtype)
         if cell_weight is None:
@@ -122,11 +128,15 @@ class SetCriterion(_LabelCriterion):
         value = self.loss(scores, targets, cell_weight.expand_as(scores))
         if outside is not None:
             value = value * outside
-        return value.sum() / divisor
+        return value.sum()
+
+    def divisor(self, n_rows):
+        # What couples rows divides by the weights that it finds.
+        return super().divisor(n_rows) if self.sums_rows else n_rows
 
 
-def loss_of_members(criterion, scores, labels, weight):
-    """Return the mean of the members' losses on one batch.
+def sum_over_members(criterion, scores, labels, weight):
+    """Return the sum of the members' losses on one batch.
 
     Parameters
     ----------
@@ -135,12 +145,10 @@ def loss_of_members(criterion, scores, labels, weight):
     labels, weight : Tensor or None
         What each member is compared with.
     """
-    n_members = scores.shape[1]
     if not criterion.sums_rows:
-        members = scores.unbind(1)
-        return sum(criterion(one, labels, weight) for one in members) / n_members
+        return sum(criterion(one, labels, weight) for one in scores.unbind(1))
     labels, weight = (
-        None if part is None else torch.cat([part] * n_members)
+        None if part is None else torch.cat([part] * scores.shape[1])
         for part in (labels, weight)
     )
     return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)

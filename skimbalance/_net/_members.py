@@ -9,7 +9,7 @@ import copy
 import torch
 from torch.func import functional_call, vmap
 
-from skimbalance._net._training import ScoreModule
+from skimbalance._net._module import ScoreModule
 
 
 def _tensors(module):
@@ -31,7 +31,7 @@ class MemberModule(ScoreModule):
 
     def __init__(self, *, n_members, **kwargs):
         super().__init__(**kwargs)
-        self.accepts_sparse = False
+        self.accepts_sparse, self.n_members = False, n_members
         others = [_tensors(ScoreModule(**kwargs)) for _ in range(n_members - 1)]
         for name, tensor in _tensors(self).items():
             tensor.data = torch.stack(

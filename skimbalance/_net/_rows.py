@@ -50,11 +50,22 @@ def _moved(array, dtype, device):
     return tensor.to(device=device, dtype=dtype, non_blocking=True)
 
 
+def _as_memory(array):
+    """Return an array as a tensor, which gathers on all threads, if it lies in memory.
+
+    What is only read, from a file as a rule, stays what it is.
+    """
+    in_memory = isinstance(array, np.ndarray) and array.flags.writeable
+    if not in_memory or min(array.strides) < 0:
+        return array
+    return torch.from_numpy(array)
+
+
 class _DenseSource:
     """An array whose rows are gathered as a tensor."""
 
     def __init__(self, array, dtype, device, center=None, scale=None):
-        self.array, self.dtype, self.device = array, dtype, device
+        self.array, self.dtype, self.device = _as_memory(array), dtype, device
         self.center = None if center is None else self._tensor(center)
         self.scale = None if scale is None else self._tensor(scale)
 
@@ -83,7 +94,9 @@ class _DenseSource:
 
     def _rows(self, index):
         if isinstance(self.array, torch.Tensor):
-            return self.array.index_select(0, torch.from_numpy(index).to(self.device))
+            return self.array.index_select(
+                0, torch.from_numpy(index).to(self.array.device)
+            )
         if hasattr(self.array, "toarray"):
             return self.array[index].toarray()
         return self.array.take(index, axis=0)

@@ -35,10 +35,12 @@ class Step:
         self.parameters = [p for _, p in net.get_all_learnable_params()]
         scales = self.half is torch.float16
         self.scaler = torch.amp.GradScaler(net.device.type) if scales else None
+        self.factors = {}
 
     def end(self):
         """Let go of the optimizer and its tensors."""
         self.module = self.optimizer = self.scaler = self.parameters = None
+        self.factors = {}
 
     def begin_epoch(self):
         """Agree with other processes on what is random."""
@@ -58,13 +60,13 @@ class Step:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def backward(self, loss, share):
-        """Add the gradient of a part of the step."""
-        if share != 1:
-            loss = loss * share
+    def backward(self, total, factor):
+        """Add the gradient of a part of the step, which is so much of a sum."""
+        if factor not in self.factors:
+            self.factors[factor] = torch.full_like(total, factor)
         if self.scaler is not None:
-            loss = self.scaler.scale(loss)
-        loss.backward()
+            total = self.scaler.scale(total)
+        total.backward(self.factors[factor])
 
     def finish_gradients(self):
         """Make the gradients what they would be in full precision."""

@@ -1,7 +1,6 @@
 """The skorch net: what a step, an epoch and the end of training do."""
 
 import contextlib
-import copy
 import inspect
 import warnings
 
@@ -10,9 +9,8 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
-from torch import nn
 
-from skimbalance._net._criterion import loss_of_members
+from skimbalance._net._criterion import sum_over_members
 from skimbalance._net._progress import Progress
 from skimbalance._net._rows import Batches
 from skimbalance._net._step import takes_closure
@@ -28,38 +26,6 @@ def seeded(seed, device):
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield
-
-
-class ScoreModule(nn.Module):
-    """The user's module plus a bias of our own, one for each output.
-
-    The bias starts where the loss predicts the base rates. It is a parameter apart, so
-    that the module is never inspected, and so that weight decay leaves it alone.
-    """
-
-    def __init__(self, build, params, n_features, n_outputs, bias, dtype):
-        super().__init__()
-        self.body = build(n_features, n_outputs, **params)
-        self.takes_offset = hasattr(self.body, "forward_with_offset")
-        self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
-        self.bias = nn.Parameter(torch.as_tensor(bias).clone())
-        self.to(dtype)
-
-    def forward(self, x):
-        if self.takes_offset:
-            return self.body.forward_with_offset(x, self.bias)
-        scores = self.body(x)
-        if scores.shape != (len(x), len(self.bias)):
-            raise ValueError(
-                f"module gives an output of shape {tuple(scores.shape)} for {len(x)} "
-                f"rows, but must give shape {(len(x), len(self.bias))}: one raw score "
-                "for each output. Its second argument, n_outputs, is their number."
-            )
-        return scores + self.bias
-
-    def members(self):
-        """Return each net in this module, on copies of its weights."""
-        return [copy.deepcopy(self)]
 
 
 class TrainingStopped(Exception):  # noqa: N818
@@ -237,6 +203,7 @@ class Net(NeuralNet):
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
         self.step_takes_closure_ = takes_closure(self.optimizer_)
+        self.reports_batches_ = self.watches_batches_ or self.step_takes_closure_
         self.step.begin(self)
 
     def on_train_end(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
@@ -250,22 +217,39 @@ class Net(NeuralNet):
     def get_split_datasets(self, X, y=None, **fit_params):  # noqa: ARG002
         return X, y
 
+    def get_all_learnable_params(self):
+        # The bias goes by one name, so that a group of its own finds it anywhere.
+        bias = self.module_.bias
+        for name, parameter in super().get_all_learnable_params():
+            yield "bias" if parameter is bias else name, parameter
+
     def infer(self, x, **fit_params):  # noqa: ARG002
         return self.module_(x)
 
-    def _loss(self, batch):
+    def _total_loss(self, batch):
+        """Return the scores and the sum of the losses, which members add to."""
         with self.step.autocast(self.device):
             scores, targets = self.step.module(batch.x), (batch.labels, batch.weight)
             if scores.ndim == 3:
-                return scores, loss_of_members(self.criterion_, scores, *targets)
+                return scores, sum_over_members(self.criterion_, scores, *targets)
             return scores, self.criterion_(scores, *targets)
 
+    def _step_of(self, scores, total):
+        """Return what a step tells; the mean loss only to those who ask for it."""
+        step = {"total": total.detach(), "y_pred": scores}
+        if self.reports_batches_:
+            step["loss"] = step["total"] / self._divisor(len(scores))
+        return step
+
+    def _divisor(self, n_rows):
+        """Return what makes a mean, over rows and members, of a sum of losses."""
+        return self.criterion_.divisor(n_rows) * self.module_.n_members
+
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
-        scores, loss = self._loss(batch)
+        scores, total = self._total_loss(batch)
         # Each of several members gets the gradient that it would get alone.
-        n_members = 1 if scores.ndim == 2 else scores.shape[1]
-        self.step.backward(loss, batch.share * n_members)
-        return {"loss": loss, "y_pred": scores}
+        self.step.backward(total, batch.share / self.criterion_.divisor(len(scores)))
+        return self._step_of(scores, total)
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:
@@ -288,9 +272,9 @@ class Net(NeuralNet):
 
     def validation_step(self, batch, **fit_params):  # noqa: ARG002
         with torch.no_grad():
-            scores, loss = self._loss(batch)
+            scores, total = self._total_loss(batch)
         self.valid_scores_.append(scores.to(self.module_.bias.dtype).cpu())
-        return {"loss": loss, "y_pred": scores}
+        return self._step_of(scores, total)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
@@ -304,13 +288,14 @@ class Net(NeuralNet):
             if self.watches_batches_:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            total.add_(step["loss"].detach(), alpha=len(batch.x))
+            total += step["total"]
             if self.watches_batches_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         if training:
             total = self.step.summed(total)
         # The only wait for the device in an epoch.
-        self.history.record(f"{prefix}_loss", total.item() / len(iterator.rows))
+        mean = total.item() / self._divisor(len(iterator.rows))
+        self.history.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
     def reweigh(self, loss, params):
