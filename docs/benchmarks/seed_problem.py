@@ -37,6 +37,7 @@ METHODS = {
     "sqrt": {"pos_weight": "sqrt"},
     "focal": {"loss": "focal"},
     "asymmetric": {"loss": "asymmetric"},
+    "hard negatives": {"loss": "hard_negatives"},
 }
 PLAIN_RATES = "1e-3", "3e-3", "3e-4"
 COLUMNS = (
