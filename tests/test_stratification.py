@@ -241,6 +241,27 @@ def test_real_labels_end_within_one_where_the_greedy_ones_do_not(load, name):
 # memory
 
 
+def rich_rows(seed, n_samples=1500, n_labels=1500):
+    """Rows with very few and very many labels, most of them rare."""
+    rng = np.random.RandomState(seed)
+    richness = np.exp(1.2 * rng.normal(size=(n_samples, 1)))
+    rate = np.minimum(1.2 * richness / (np.arange(n_labels) + 3), 0.9)
+    return sp.csr_array((rng.random_sample(rate.shape) < rate).astype(np.int8))
+
+
+@pytest.mark.parametrize("n_held", [100, 150, 151])
+@pytest.mark.parametrize("seed", range(3))
+def test_rare_labels_do_not_fill_a_small_part_with_rich_rows(n_held, seed):
+    labels = rich_rows(seed)
+    n_samples = labels.shape[0]
+    sizes = n_samples - n_held, n_held
+    part = stratify(labels, sizes, np.random.RandomState(0))
+    totals = labels.sum(axis=0)
+    share = labels[part == 1].sum(axis=0)[totals >= 50].sum()
+    wanted = totals[totals >= 50].sum() * n_held / n_samples
+    assert share == pytest.approx(wanted, rel=0.15)
+
+
 def test_a_label_space_that_no_memory_holds_is_never_densified():
     import tracemalloc
 

@@ -13,6 +13,8 @@ _SWEEPS = 1, 300
 _LARGEST_BOOST = 1000
 _SEARCHED_ITEMS = 160
 _SEARCHES = 10, 40
+# Positives astray that are as bad as a label that a part lacks altogether.
+_LACK = 20
 
 
 def _partners(best, bound):
@@ -160,7 +162,7 @@ class Refinement:
     def _record(self):
         """Keep the parts if they are the best yet; return `_unmet`."""
         lacking, uneven = self._unmet()
-        state = lacking.sum(), uneven.sum(), self._objective()
+        state = _LACK * lacking.sum() + uneven.sum(), self._objective()
         if state < self.lowest:
             self.lowest, self.found = state, self.part.copy()
         return lacking, uneven
