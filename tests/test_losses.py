@@ -222,6 +222,21 @@ def test_blocks_of_rows_give_what_one_block_gives(loss, rate, monkeypatch):
 
 
 @each(PointwiseLoss)
+def test_scores_may_lie_in_memory_as_they_like(loss):
+    loss = prepared(loss)
+    scores = torch.randn(3, 40, dtype=torch.float64).T.requires_grad_()
+    targets = (torch.rand(3, 40) < 0.05).T
+    plain = scores.detach().contiguous().requires_grad_()
+    for evaluate in (loss, loss.weighted_sum):
+        found = []
+        for given in (scores, plain):
+            torch.manual_seed(0)
+            total = evaluate(given, targets).sum()
+            found.append((total, *torch.autograd.grad(total, given)))
+        torch.testing.assert_close(*found)
+
+
+@each(PointwiseLoss)
 def test_a_graph_that_is_kept_can_be_differentiated_again(loss):
     loss = prepared(loss)
     scores = torch.randn(40, 3, dtype=torch.float64, requires_grad=True)

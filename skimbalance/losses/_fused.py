@@ -47,6 +47,7 @@ def _keep(ctx, evaluate, loss, scores, *others):
 
     On the CPU the gradient is kept such that its memory can be given away.
     """
+    scores = scores.contiguous()
     value, gradient = evaluate(loss, scores, *others)
     if _in_one_piece(scores):
         ctx.save_for_backward(gradient)
@@ -125,9 +126,7 @@ def _blocks(scores, n_kept):
 def _mixed(loss, scores, targets, pos_weight):
     """Return value and slope of all cells; a target between 0 and 1 mixes two terms."""
     if targets.is_floating_point():
-        low = _weighed(loss.negative_and_slope(scores), 1 - targets)
-        high = _weighed(loss.positive_and_slope(scores), pos_weight)
-        return [a.addcmul_(b, targets) for a, b in zip(low, high, strict=True)]
+        return _mixture(loss, targets, pos_weight, scores)
     positive = _as_mask(targets, scores.dtype)
     terms = loss.signed_and_slope(scores, positive)
     if pos_weight is None:
@@ -155,12 +154,18 @@ def _looked_up(loss, scores, targets, pos_weight):
     labels = cells % scores.shape[-1]
     weight = None if pos_weight is None else pos_weight[labels]
     found = scores.reshape(-1)[cells], labels
-    terms = _weighed(loss.positive_and_slope(*found), weight)
     if targets.is_floating_point():
-        share = targets.reshape(-1)[cells]
-        low = _weighed(loss.negative_and_slope(*found), 1 - share)
-        terms = [a.addcmul_(b, share) for a, b in zip(low, terms, strict=True)]
+        terms = _mixture(loss, targets.reshape(-1)[cells], weight, *found)
+    else:
+        terms = _weighed(loss.positive_and_slope(*found), weight)
     return index, cells, terms
+
+
+def _mixture(loss, share, weight, scores, *labels):
+    """Return value and slope where so much of each cell is positive."""
+    low = _weighed(loss.negative_and_slope(scores, *labels), 1 - share)
+    high = _weighed(loss.positive_and_slope(scores, *labels), weight)
+    return [a.addcmul_(b, share) for a, b in zip(low, high, strict=True)]
 
 
 def _with_found(terms, rows, found):

@@ -228,7 +228,8 @@ class HardNegativeMiningLoss(PointwiseLoss):
         else:
             flat = self._hardest(hardness.reshape(-1, 1), targets.reshape(-1, 1))
             hard = flat.reshape(scores.shape)
-        easy = torch.rand_like(scores) < self.easy_rate
+        drawn = torch.rand_like(scores, memory_format=torch.contiguous_format)
+        easy = drawn < self.easy_rate
         kept = (targets | (candidates & (hard | easy))).to(scores.dtype)
         return kept if weight is None else kept * weight
 
