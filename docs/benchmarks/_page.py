@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import platform
+import re
+import resource
 import statistics
 import sys
 import time
@@ -40,6 +42,16 @@ def in_turns(functions, repeats=5):
         function()
     rounds = [[seconds(function) for function in functions] for _ in range(repeats)]
     return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+def peak_bytes():
+    """Return the most memory this process has held, not counting what it came from."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss would begin at that of the parent
+        kilobytes = re.search(r"VmHWM:\s*(\d+)", status.read_text()).group(1)
+        return 1024 * int(kilobytes)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def table(header, rows):

@@ -1,7 +1,6 @@
 """How time and memory grow with the rows and with the labels."""
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -9,7 +8,7 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.sparse as sp
-from _page import HERE, machine, table, write
+from _page import HERE, machine, peak_bytes, table, write
 from matplotlib.ticker import MaxNLocator
 
 from skimbalance.neural_network import ImbalancedMLPClassifier
@@ -49,13 +48,12 @@ def fit(X, Y):
 def measure(n_rows, n_labels):
     """Return processor seconds an epoch and megabytes beyond the libraries' own."""
     fit(*problem(300, 50))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_bytes()
     X, Y = problem(n_rows, n_labels)
     start = time.process_time()
     fit(X, Y)
     seconds = (time.process_time() - start) / EPOCHS
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return seconds, (peak - before) / 1024
+    return seconds, (peak_bytes() - before) / 2**20
 
 
 def in_a_process(n_rows, n_labels):

@@ -6,7 +6,6 @@ figures are kept in a cache: an interrupted run goes on where it stopped.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 import torch
-from _page import DATA, load, machine, table, write
+from _page import DATA, load, machine, peak_bytes, table, write
 from scipy.special import expit
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -36,7 +35,9 @@ METHODS = {
     "balanced": {"pos_weight": "balanced"},
     "sqrt": {"pos_weight": "sqrt"},
     "focal": {"loss": "focal"},
+    "focal, lr 3e-4": {"loss": "focal", "lr": 3e-4},
     "asymmetric": {"loss": "asymmetric"},
+    "asymmetric, lr 3e-4": {"loss": "asymmetric", "lr": 3e-4},
     "hard negatives": {"loss": "hard_negatives"},
 }
 PLAIN_RATES = "1e-3", "3e-3", "3e-4"
@@ -142,11 +143,6 @@ def judge(folder, proba, valid_proba):
         decision_ratio(Y, proba > cuts),
     )
     return dict(zip(COLUMNS, map(float, values), strict=False))
-
-
-def peak_bytes():
-    """Return the most memory this process has held."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def array_bytes(array):
@@ -303,7 +299,7 @@ def measured(folder, method, epochs):
 
 def shown(figures):
     """Format the figures of a line."""
-    digits = {"log-loss": 4, "s/epoch": 0}
+    digits = {"log-loss": 4, "s/epoch": 1}
     return [
         f"{figures[c]:.{digits.get(c, 3)}f}" if c in figures else "" for c in COLUMNS
     ]
@@ -369,9 +365,12 @@ perceptron ({" and ".join(map(str, HIDDEN))} hidden units, dropout {DROPOUT}) wi
 AdamW on batches of {BATCH}, for {given.epochs} epochs, and keeps the epoch with the
 best macro average precision on the validation rows. The plain loop is
 `BCEWithLogitsLoss(pos_weight=neg / pos)` at three learning rates; ours keep the
-default, 1e-3. "Decided at the rate" cuts each label where as many validation rows lie
-above as the base rate says. Methods run one after another, so seconds an epoch depend
-on what else the machine does; [throughput](throughput.md) compares in turns.
+default, 1e-3. A step of the score of a focal or an asymmetric loss is a larger step of
+the log-odds, so these are shown at a smaller rate, too. "Decided at the rate" cuts each
+label where as many validation rows lie above as the base rate says. Methods run one
+after another, so seconds an epoch depend on what else the machine does;
+[throughput](throughput.md) compares in turns. No loss here
+[samples random negatives](loss_cost.md#random-negatives).
 
 Peak memory is that of `fit` with 1,000 rows held out, beyond what the libraries take by
 themselves, over the sum of the training inputs, their CSR labels, the parameters with
