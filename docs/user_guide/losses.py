@@ -115,9 +115,17 @@ are written down.
 better than plain log loss by more than the spread between sets: with a bias that starts
 at the base rate, easy negatives hardly drown anything.
 
-**Random negatives** for very many labels: a loss for it has to leave out the columns
-it does not draw, or it saves nothing. It is not here yet; [what it would
-save](../benchmarks/loss_cost.md#random-negatives) is measured.
+**Random negatives** for very many labels are not here: a loss saves nothing unless it
+leaves out the columns that it does not draw, and those lie in the module. [What that
+would save](../benchmarks/loss_cost.md#random-negatives) is measured.
+
+## More epochs for some
+
+A step of the score is not the same step of the log-odds: a focal loss multiplies it by
+about `gamma + 1`, an asymmetric one with its defaults by 6 where probabilities are
+small. So does the noise of the random weights that a net starts with, and it takes
+longer to unlearn: with thousands of labels and ten epochs these two
+[stay far behind](../benchmarks/seed_problem.md).
 
 ## Label smoothing
 
