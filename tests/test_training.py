@@ -21,7 +21,11 @@ from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import FocalLoss, PointwiseLoss
-from skimbalance.metrics import UndefinedLabelWarning, probability_ratio
+from skimbalance.metrics import (
+    UndefinedLabelWarning,
+    multilabel_log_loss,
+    probability_ratio,
+)
 from skimbalance.neural_network import ImbalancedNetClassifier
 from skimbalance.weights import PosWeightTransformer
 
@@ -76,6 +80,30 @@ def test_few_held_out_positives_fall_back_to_the_loss():
         net = small(early_stopping="auto").fit(X, Y)
     assert "valid_score" not in net.history_[0]
     assert "valid_loss" in net.history_[0]
+
+
+@pytest.mark.parametrize(
+    "params", [{"pos_weight": "balanced"}, {"loss": "focal"}, {"label_smoothing": 0.1}]
+)
+def test_few_held_out_positives_watch_undone_probabilities(params):
+    X, Y = make_imbalanced_multilabel(
+        1000, 5, 6, cardinality=0.6, imbalance_ratio=3, random_state=0
+    )
+    X_val, Y_val = X[:100], Y[:100]
+    assert Y_val.sum(axis=0).min() >= 3
+    assert Y_val.sum() < 100
+    held_out = {"X_val": X_val, "y_val": Y_val}
+    net = small(correct_probabilities="exact", max_epochs=5, **params).fit(
+        X[100:], Y[100:], **held_out
+    )
+    log_loss = multilabel_log_loss(Y_val, net.predict_proba(X_val))
+    assert net.best_score_ == pytest.approx(-log_loss, rel=1e-4)
+    raw = (
+        clone(net)
+        .set_params(correct_probabilities=False)
+        .fit(X[100:], Y[100:], **held_out)
+    )
+    assert "valid_score" not in raw.history_[0]
 
 
 def test_groups_stay_on_one_side_of_the_validation_split():

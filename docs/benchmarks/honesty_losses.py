@@ -65,7 +65,6 @@ REAL = {
     "max_epochs": 40,
     "early_stopping": True,
     "validation_fraction": 0.2,
-    "scoring": "loss",
 }
 
 

@@ -107,8 +107,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         What early stopping watches: ``"loss"``, a name known to
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
         ``scorer(estimator, X, y)``. None is the macro average precision over labels
-        with at least 3 held-out positives; the loss, if those are fewer than half of
-        the labels or have under 100 positives together, or `y` is multiclass.
+        with at least 3 held-out positives; if those are fewer than half of the labels
+        or have under 100 positives together, the log-loss of the corrected
+        probabilities. It is the loss where there is nothing to correct or no inverse,
+        and for a multiclass `y`.
     callbacks : list, default=None
         Callbacks of skorch; copied in every fit.
     net_params : dict, default=None

@@ -139,9 +139,17 @@ class _Head:
     @property
     def is_honest(self):
         """Whether the probabilities are undone, or were never distorted."""
-        if self.correct:
-            return self.has_probabilities
-        return self.loss.proper and self.pos_weight is None and not self.smoothing
+        return self.has_probabilities if self.correct else not self._distorts
+
+    @property
+    def undoes(self):
+        """Whether an inverse takes a distortion out of the scores."""
+        return bool(self.correct) and self.invertible and self._distorts
+
+    @property
+    def _distorts(self):
+        weighs = self.pos_weight is not None or bool(self.smoothing)
+        return weighs or not self.loss.proper
 
     @property
     def has_probabilities(self):

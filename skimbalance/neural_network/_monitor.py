@@ -66,14 +66,25 @@ def _reliable_labels(values):
     return (positive >= _LEAST_POSITIVES) & (negative > 0)
 
 
-def _ranks_reliably(kind, head, values):
+def _ranks_reliably(head, values):
     """Whether held-out labels are enough to watch their macro average precision."""
-    if kind == MULTICLASS:
-        return False
     reliable = _reliable_labels(values)
     pooled = count_labels(values)[0][reliable].sum()
     half = head.trained.sum() / 2
     return reliable.sum() >= half and pooled >= _LEAST_POOLED_POSITIVES
+
+
+def _by_default(kind, head, values):
+    """Return what is watched where the user did not say.
+
+    The loss with large weights of rare labels is too noisy to be told by: where weights
+    are undone, the probabilities are watched without them.
+    """
+    if kind == MULTICLASS:
+        return "loss"
+    if _ranks_reliably(head, values):
+        return "macro_average_precision"
+    return "neg_micro_log_loss" if head.undoes else "loss"
 
 
 def _as_users_see(kind, classes, values):
@@ -100,7 +111,8 @@ def make_monitor(scoring, head, kind, classes, X, values):
     scoring : None, "loss", str or callable
         None is macro average precision, where held-out positives are enough for it: at
         least 3 in at least half of the trained labels, at least 100 in all. Labels with
-        fewer are never scored. Multiclass targets watch the loss.
+        fewer are never scored. Else it is the log-loss of undone probabilities, or the
+        loss itself, which multiclass targets always watch.
     head : LabelHead or ClassHead
         Turns raw scores into probabilities.
     kind : str
@@ -110,9 +122,9 @@ def make_monitor(scoring, head, kind, classes, X, values):
     X, values : array
         The held-out rows; `values` as `Target.values`.
     """
-    if scoring is None and _ranks_reliably(kind, head, values):
-        scoring = "macro_average_precision"
-    if scoring in (None, "loss"):
+    if scoring is None:
+        scoring = _by_default(kind, head, values)
+    if scoring == "loss":
         return None
     scorer = find_scorer(scoring)
     y, classes, columns = _as_users_see(kind, classes, values)
