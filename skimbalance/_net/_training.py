@@ -32,9 +32,14 @@ class TrainingStopped(Exception):  # noqa: N818
     """Training ends before its last epoch, as it should."""
 
 
-def copy_state(module):
-    """Return a copy of the weights and buffers of a module."""
-    return {key: value.clone() for key, value in module.state_dict().items()}
+def copy_state(module, place=None):
+    """Return a copy of the weights and buffers of a module, in the place of another."""
+    state = module.state_dict()
+    if place is None:
+        return {key: value.clone() for key, value in state.items()}
+    for key, value in state.items():
+        place[key].copy_(value)
+    return place
 
 
 class KeepBest(Callback):
@@ -62,7 +67,8 @@ class KeepBest(Callback):
             return
         value = self._value(net)
         if value is None or value > self.best_value or self.best_epoch == 0:
-            self.state, self.best_epoch = copy_state(net.module_), epoch
+            self.state = copy_state(net.module_, self.state)
+            self.best_epoch = epoch
             self.best_value = -np.inf if value is None else value
         net.stopped_ = self.patience is not None and (
             epoch - self.best_epoch >= self.patience
