@@ -1,5 +1,6 @@
 """Pointwise losses made of something else: a user's function, or another loss."""
 
+import numpy as np
 import torch
 
 from skimbalance._validation import check_choice, check_interval
@@ -237,12 +238,16 @@ class HardNegativeMiningLoss(PointwiseLoss):
         """Return which cells are among the hardest of their column."""
         n_kept = (self.ratio * targets.sum(dim=0)).ceil().long()
         n_kept = n_kept.clamp(min=int(self.min_negatives), max=len(hardness))
-        most = int(n_kept.max())
-        if most == 0:
-            return torch.zeros_like(targets)
-        hardest = hardness.topk(most, dim=0).values
-        last = hardest.gather(0, (n_kept - 1).clamp(min=0).unsqueeze(0))
+        place = (len(hardness) - n_kept).clamp(max=len(hardness) - 1)
+        last = _sorted_columns(hardness).gather(0, place.unsqueeze(0))
         return (hardness >= last) & (n_kept > 0)
+
+
+def _sorted_columns(values):
+    """Sort each column; on a CPU by NumPy, which is several times as fast."""
+    if values.device.type != "cpu" or torch.compiler.is_compiling():
+        return values.sort(dim=0).values
+    return torch.from_numpy(np.sort(values.numpy(), axis=0))
 
 
 SELECTION_LOSSES = {"hard_negatives": HardNegativeMiningLoss}
