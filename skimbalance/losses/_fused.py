@@ -74,8 +74,9 @@ def _spend(ctx, grad_output):
 def _unreduced(loss, scores, targets):
     """Return the loss of each cell, and its derivative by the score."""
     value, gradient = torch.empty_like(scores), torch.empty_like(scores)
-    for rows, *terms in _evaluated(loss, scores, targets, n_kept=2):
-        value[rows], gradient[rows] = terms
+    evaluate = _evaluator(loss, scores, targets)
+    for rows in _blocks(scores, n_kept=2):
+        value[rows], gradient[rows] = evaluate(rows)
     return value, gradient
 
 
@@ -84,13 +85,17 @@ def _weighted_sum(loss, scores, targets, weight, pos_weight, positive):
     weight = None if weight is None else weight.expand_as(scores)
     positive = targets if positive is None else positive
     gradient, total = torch.empty_like(scores), scores.new_zeros(())
-    for rows, *terms in _evaluated(loss, scores, targets, pos_weight):
-        cells = None if weight is None else weight[rows]
+    evaluate = _evaluator(loss, scores, targets, pos_weight)
+
+    def summed(rows):
+        terms, cells = evaluate(rows), None if weight is None else weight[rows]
         if not loss.couples_rows:
             cells = loss.cell_weight(scores[rows], positive[rows], cells)
-        value, slope = _weighed(terms, cells)
-        total += value.sum()
-        gradient[rows] = slope
+        value, gradient[rows] = _weighed(terms, cells)
+        return value.sum()
+
+    for rows in _blocks(scores, n_kept=1):
+        total += summed(rows)
     return total, gradient
 
 
@@ -98,25 +103,24 @@ def _in_one_piece(scores):
     return torch.compiler.is_compiling() or scores.device.type != "cpu"
 
 
-def _evaluated(loss, scores, targets, pos_weight=None, n_kept=1):
-    """Yield slices of rows, each with the value and the slope of its cells.
+def _evaluator(loss, scores, targets, pos_weight=None):
+    """Return a function of rows that gives the value and the slope of their cells."""
+    found = None
+    if not _in_one_piece(scores):
+        found = _looked_up(loss, scores, targets, pos_weight)
+    if found is None:
+        return lambda rows: _mixed(loss, scores[rows], targets[rows], pos_weight)
+    return lambda rows: _with_found(loss.negative_and_slope(scores[rows]), rows, found)
+
+
+def _blocks(scores, n_kept):
+    """Yield slices of rows that hold a block's cells; fewer where more is kept.
 
     So many tensors of the size of the batch are kept by the caller.
     """
     if _in_one_piece(scores):
-        yield slice(None), *_mixed(loss, scores, targets, pos_weight)
+        yield slice(None)
         return
-    found = _looked_up(loss, scores, targets, pos_weight)
-    for rows in _blocks(scores, n_kept):
-        if found is None:
-            yield rows, *_mixed(loss, scores[rows], targets[rows], pos_weight)
-        else:
-            terms = loss.negative_and_slope(scores[rows])
-            yield rows, *_with_found(terms, rows, found)
-
-
-def _blocks(scores, n_kept):
-    """Yield slices of rows that hold a block's cells; fewer where more is kept."""
     cells = _BLOCK_CELLS * min(torch.get_num_threads(), 2) // n_kept
     size = max(1, cells // max(1, scores[:1].numel()))
     for start in range(0, len(scores), size):
