@@ -260,11 +260,11 @@ Milliseconds are theirs; `fit` is so many times faster.
 
 ## Products on AMD processors
 
-The matrix products of torch come from MKL, which does not use all that AMD processors
-have. `torch.set_float32_matmul_precision("medium")` sends them to oneDNN. On this
-machine that makes `fit` {with_onednn()} times faster ({" and ".join(by_threads)}, 1,000
-labels, hidden layers of 512 and 256, batches of 256), with the same losses to seven
-digits. Where a processor multiplies bfloat16 faster, oneDNN rounds to that.
+The matrix products of torch come from MKL, which does not use all that some AMD
+processors have. `torch.set_float32_matmul_precision("medium")` sends them to oneDNN. On
+this machine that makes `fit` {with_onednn()} times faster ({" and ".join(by_threads)},
+1,000 labels, hidden layers of 512 and 256, batches of 256), with the same losses to
+seven digits. Where a processor multiplies bfloat16 faster, oneDNN rounds to that.
 
 ## On a GPU
 
