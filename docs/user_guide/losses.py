@@ -124,8 +124,8 @@ would save](../benchmarks/loss_cost.md#random-negatives) is measured.
 A step of the score is not the same step of the log-odds: a focal loss multiplies it by
 about `gamma + 1`, an asymmetric one with its defaults by 6 where probabilities are
 small. So does the noise of the random weights that a net starts with, and it takes
-longer to unlearn: with thousands of labels and ten epochs these two
-[stay far behind](../benchmarks/seed_problem.md).
+longer to unlearn: in ten epochs of [the seed problem](../benchmarks/seed_problem.md)
+these two stay far behind.
 
 ## Label smoothing
 

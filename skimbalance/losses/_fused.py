@@ -114,9 +114,9 @@ def _evaluator(loss, scores, targets, pos_weight=None):
 
 
 def _blocks(scores, n_kept):
-    """Yield slices of rows that hold a block's cells; fewer where more is kept.
+    """Yield slices of rows that hold a block's cells.
 
-    So many tensors of the size of the batch are kept by the caller.
+    Smaller where the caller keeps more tensors of the size of the batch.
     """
     if _in_one_piece(scores):
         yield slice(None)
