@@ -14,6 +14,7 @@ The rooms of the house, each a noun:
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
 `preprocessing`      the input stage of the default net
+`exceptions`         warnings, all below one class
 ===================  ==========================================================
 
 Submodules load on first use, so ``import skimbalance`` costs next to nothing.
@@ -27,6 +28,7 @@ __all__ = [
     "calibration",
     "datasets",
     "displays",
+    "exceptions",
     "losses",
     "metrics",
     "model_selection",

@@ -1,16 +1,49 @@
-"""Tiny bases that more than one room shares. Think twice before adding here."""
+"""Small bases and tools that several modules share."""
 
 import contextlib
+import sys
 import warnings
 
+from skimbalance.exceptions import UndefinedLabelWarning
 
-class UndefinedLabelWarning(UserWarning):
-    """Some labels lack a value that the computation needs, and were left out."""
+# Packages whose frames lie between the user's line and the code that warns.
+_LIBRARIES = {
+    "contextlib",
+    "functools",
+    "imblearn",
+    "joblib",
+    "skimbalance",
+    "sklearn",
+    "skorch",
+    "torch",
+}
 
 
-def warn_undefined(message, stacklevel=4):
-    """Warn of labels that a computation had to treat apart."""
-    warnings.warn(message, UndefinedLabelWarning, stacklevel=stacklevel)
+def warn_user(message, category):
+    """Warn at the line of the user's code that called into the library.
+
+    Python 3.12 has ``skip_file_prefixes`` for this; 3.11 needs a walk up the stack.
+
+    Parameters
+    ----------
+    message : str
+    category : type
+        A subclass of Warning.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_library(frame):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_library(frame):
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    return package in _LIBRARIES
+
+
+def warn_undefined(message):
+    """Warn of labels that a computation has to leave out."""
+    warn_user(message, UndefinedLabelWarning)
 
 
 class DictParamsMixin:

@@ -155,9 +155,8 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "label matrix."
             )
         if self._is_prefit() and target.kind != MULTILABEL:
-            classes = self._fitted_estimator().classes_
-            values = encode_like(y, target.kind, classes)
-            target = replace(target, classes=classes, values=values)
+            target = replace(target, classes=self._fitted_estimator().classes_)
+            target = replace(target, values=encode_like(y, target))
         n_labels = None if target.kind != MULTILABEL else target.n_outputs
         weight = check_weights(sample_weight, n_samples_of(X), n_labels)
         return X, y, target, weight

@@ -9,7 +9,8 @@ This is also the only door to scikit-learn's private helpers.
 
 import difflib
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -78,6 +79,81 @@ def column_names(y):
     if columns is None:
         return None
     return np.asarray([str(column) for column in columns], dtype=object)
+
+
+def align_columns(frame, label_names, name):
+    """Return a frame of labels with its columns in the order of the fitted ones.
+
+    Parameters
+    ----------
+    frame : data frame, or anything else
+        What has no column names is returned as it is.
+    label_names : ndarray of str or None
+        The fitted names; None where `y` had none.
+    name : str
+        How the error message calls the frame.
+
+    Raises
+    ------
+    ValueError
+        If the names differ from the fitted ones.
+    """
+    columns = column_names(frame)
+    if columns is None or label_names is None or np.array_equal(columns, label_names):
+        return frame
+    place = {column: number for number, column in enumerate(columns)}
+    if len(columns) != len(label_names) or place.keys() != set(label_names):
+        unknown = [column for column in columns if column not in set(label_names)]
+        lacking = [label for label in label_names if label not in place]
+        raise ValueError(
+            f"{name} must have the label columns that were fitted. It lacks "
+            f"{lacking[:5]} and has {unknown[:5]} instead."
+        )
+    order = np.array([place[label] for label in label_names])
+    return _safe_indexing(frame, order, axis=1)
+
+
+def align_weights(weights, names, name):
+    """Return weights that come with names as an array in the order of the names.
+
+    Parameters
+    ----------
+    weights : dict, pandas Series, or anything else
+        What has no names is returned as it is; so is a Series whose index counts from
+        0, unless the names do.
+    names : sequence or None
+        Names of the labels, or the classes; None stands for 0, 1, 2, ...
+    name : str
+        How the error message calls the weights.
+
+    Raises
+    ------
+    ValueError
+        If a name is missing or not known.
+    """
+    if isinstance(weights, Mapping):
+        given = dict(weights)
+    elif hasattr(weights, "index") and hasattr(weights, "to_dict"):
+        index = list(weights.index)
+        if len(set(index)) != len(index):
+            raise ValueError(f"{name} has the name {index[0]!r} more than once.")
+        given = dict(zip(index, np.asarray(weights), strict=True))
+    else:
+        return weights
+    positions = list(range(len(given)))
+    known = positions if names is None else list(names)
+    if list(given) == positions and not isinstance(weights, Mapping):
+        return np.asarray(weights)
+    unknown = [key for key in given if key not in known]
+    lacking = [key for key in known if key not in given]
+    if unknown or lacking:
+        hint = closest(unknown[0], known) if unknown else ""
+        raise ValueError(
+            f"{name} must have one entry for each of {known[:5]}"
+            f"{' ...' if len(known) > 5 else ''}: it lacks {lacking[:5]} and has "
+            f"{unknown[:5]} instead.{hint}"
+        )
+    return np.array([given[key] for key in known])
 
 
 def _describe_bad_labels(name, values):
@@ -203,10 +279,16 @@ class Target:
     label_names: np.ndarray | None = None
     dtype: np.dtype | None = None
     sparse_type: type | None = None
+    positive: int = 1
 
     @property
     def n_outputs(self):
         return 1 if self.kind == BINARY else len(self.classes)
+
+    @property
+    def is_flipped(self):
+        """Whether the first of two classes is the positive one."""
+        return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
 
 
 def _label_classes(n_labels):
@@ -220,13 +302,63 @@ def _is_single_label_column(y):
     return y.dtype.kind in "iuf" and bool(np.all((y == 0) | (y == 1) | np.isnan(y)))
 
 
-def check_target(y, name="y"):
+def find_positive(classes, pos_label):
+    """Return the place of the positive one of the classes of a binary target.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        One or two, sorted.
+    pos_label : object
+        One of them; None stands for the last.
+
+    Raises
+    ------
+    ValueError
+        If `pos_label` is none of them.
+    """
+    if pos_label is None:
+        return len(classes) - 1
+    (place,) = np.nonzero([bool(known == pos_label) for known in classes.tolist()])
+    if len(place) != 1:
+        raise ValueError(
+            f"pos_label={pos_label!r} is none of the classes, {classes.tolist()}."
+            f"{closest(pos_label, classes.tolist())}"
+        )
+    return int(place[0])
+
+
+def check_target(y, name="y", pos_label=None):
     """Find out what kind of target `y` is and encode it.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, data frame}
+    name : str
+        How the error messages call it.
+    pos_label : object, default=None
+        The positive class of a binary target; None is the last one.
 
     Returns
     -------
     Target
+
+    Raises
+    ------
+    ValueError
+        If `y` is no target of classification, or `pos_label` does not go with it.
     """
+    target = _encode_target(y, name, pos_label)
+    if pos_label is not None and target.kind != BINARY:
+        raise ValueError(
+            f"pos_label={pos_label!r} goes with a {name} of two classes, but {name} is "
+            f"{target.kind}. Leave pos_label None."
+        )
+    return target
+
+
+def _encode_target(y, name, pos_label):
+    """Encode `y`, whose positive class `pos_label` is if it is binary."""
     if y is None:
         raise ValueError(
             f"requires {name} to be passed, but the target {name} is None."
@@ -243,15 +375,15 @@ def check_target(y, name="y"):
     names = column_names(y)
     y = _as_array(y, name)
     if sp.issparse(y):  # a data frame of sparse columns
-        return check_target(y, name)
+        return replace(check_target(y, name), label_names=names)
     if y.ndim == 2 and (y.shape[1] != 1 or _is_single_label_column(y)):
         labels = check_label_matrix(y, name)
         dtype = np.dtype(np.float64) if y.dtype == object else y.dtype
         return Target(MULTILABEL, labels, _label_classes(labels.shape[1]), names, dtype)
-    return _check_1d_target(y, name)
+    return _check_1d_target(y, name, pos_label)
 
 
-def _check_1d_target(y, name):
+def _check_1d_target(y, name, pos_label):
     if y.ndim > 2 or y.ndim == 0:
         raise ValueError(f"{name} must have one or two dimensions, got {y.ndim}.")
     if y.ndim == 2:
@@ -273,20 +405,20 @@ def _check_1d_target(y, name):
     classes, index = np.unique(y, return_inverse=True)
     if type_of_target(y) == MULTICLASS and len(classes) > 2:
         return Target(MULTICLASS, index.astype(np.int64), classes, dtype=y.dtype)
-    labels = (index == len(classes) - 1).astype(np.int8).reshape(-1, 1)
-    return Target(BINARY, labels, classes, dtype=y.dtype)
+    positive = find_positive(classes, pos_label)
+    labels = (index == positive).astype(np.int8).reshape(-1, 1)
+    return Target(BINARY, labels, classes, dtype=y.dtype, positive=positive)
 
 
-def encode_like(y, kind, classes, name="y"):
-    """Encode `y` as an earlier target was: same kind, classes and labels.
+def encode_like(y, target, name="y"):
+    """Encode `y` as an earlier target was: same kind, classes, labels and names.
 
     Parameters
     ----------
-    y : array-like or sparse matrix
-    kind : str
-        As `Target.kind`.
-    classes : ndarray
-        As `Target.classes`.
+    y : {array-like, sparse matrix, data frame}
+        The columns of a frame are put into the order of the names of the target.
+    target : Target
+        Its values are not read.
     name : str
 
     Returns
@@ -294,14 +426,15 @@ def encode_like(y, kind, classes, name="y"):
     ndarray or csr_array
         As `Target.values`.
     """
-    if kind == MULTILABEL:
-        labels = check_label_matrix(y, name)
-        if labels.shape[1] != len(classes):
+    if target.kind == MULTILABEL:
+        labels = check_label_matrix(align_columns(y, target.label_names, name), name)
+        if labels.shape[1] != target.n_outputs:
             raise ValueError(
-                f"{name} has {labels.shape[1]} labels, but {len(classes)} were fitted."
+                f"{name} has {labels.shape[1]} labels, but {target.n_outputs} were "
+                "fitted."
             )
         return labels
-    y = np.ravel(_as_array(y, name))
+    y, classes = np.ravel(_as_array(y, name)), target.classes
     index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
     unknown = np.unique(y[classes[index] != y])
     if unknown.size:
@@ -309,9 +442,10 @@ def encode_like(y, kind, classes, name="y"):
             f"{name} contains the classes {unknown[:5]!r}, which are not among the "
             f"known ones: {classes!r}."
         )
-    if kind == MULTICLASS:
+    if target.kind == MULTICLASS:
         return index.astype(np.int64)
-    return (index == len(classes) - 1).astype(np.int8).reshape(-1, 1)
+    positive = min(target.positive, len(classes) - 1)
+    return (index == positive).astype(np.int8).reshape(-1, 1)
 
 
 def check_weights(sample_weight, n_samples, n_labels=None, name="sample_weight"):

@@ -112,7 +112,6 @@ def _without_positives(n_left_out, n_labels):
         warn_undefined(
             f"{n_left_out} of {n_labels} labels have no observed positive; they are "
             "left out.",
-            stacklevel=5,
         )
 
 

@@ -5,7 +5,6 @@ never densified; features are never looked at. A label's share is over the cells
 were observed. The splitters work wherever scikit-learn takes one.
 """
 
-import warnings
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -15,7 +14,7 @@ from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import check_array, check_random_state, indexable
 from sklearn.utils.multiclass import type_of_target
 
-from skimbalance._base import UndefinedLabelWarning
+from skimbalance._base import warn_undefined, warn_user
 from skimbalance._stratification import label_pairs, missing, part_counts, positives
 from skimbalance._stratification import stratify as distribute
 from skimbalance._validation import (
@@ -194,10 +193,9 @@ class _LabelSplits:
             If some labels have a test fold without a positive.
         """
         if groups is not None:
-            warnings.warn(
+            warn_user(
                 f"The groups parameter is ignored by {type(self).__name__}",
                 UserWarning,
-                stacklevel=2,
             )
         yield from self._split(X, y, None)
 
@@ -216,12 +214,10 @@ class _LabelSplits:
         if n_without == 0:
             return False
         n_none = np.count_nonzero(labels.positives.sum(axis=0) == 0)
-        warnings.warn(
+        warn_undefined(
             f"{n_without} of {len(counts)} labels have a test fold without a positive, "
             f"of which {n_none} have no positive at all. Metrics of these labels are "
-            f"undefined there; {type(self).__name__}.report shows which they are.",
-            UndefinedLabelWarning,
-            stacklevel=4,
+            f"undefined there; {type(self).__name__}.report shows which they are."
         )
         return True
 

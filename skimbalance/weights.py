@@ -10,6 +10,8 @@ is ``n_samples / n_classes``, so ``"balanced"`` is scikit-learn's
 ``n_samples / (n_classes * n_k)``.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
@@ -20,6 +22,7 @@ from skimbalance._validation import (
     MISSING,
     MULTICLASS,
     MULTILABEL,
+    Target,
     check_choice,
     check_interval,
     check_label_counts,
@@ -517,11 +520,12 @@ class PosWeightTransformer(BaseEstimator):
             **self.get_params(),
         )
         if y is None:
-            self.target_type_ = MULTILABEL
-            self.classes_ = np.tile([0, 1], (len(self.pos_weight_), 1))
+            classes = np.tile([0, 1], (len(self.pos_weight_), 1))
+            target = Target(MULTILABEL, None, classes)
         else:
-            target = check_target(y)
-            self.target_type_, self.classes_ = target.kind, target.classes
+            target = replace(check_target(y), values=None)
+        self._target = target
+        self.target_type_, self.classes_ = target.kind, target.classes
         return self
 
     def transform(self, y):
@@ -546,7 +550,7 @@ class PosWeightTransformer(BaseEstimator):
             If `y` has another number of labels, or a class not seen in `fit`.
         """
         check_is_fitted(self)
-        labels = encode_like(y, self.target_type_, self.classes_)
+        labels = encode_like(y, self._target)
         if self.target_type_ == MULTICLASS:
             return self.pos_weight_[labels]
         if sp.issparse(labels):

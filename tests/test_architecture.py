@@ -11,6 +11,7 @@ import skimbalance
 
 ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
+    "exceptions": -1,
     "_base": 0,
     "_columns": 0,
     "_response": 0,

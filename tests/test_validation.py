@@ -14,6 +14,7 @@ from skimbalance._validation import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+    Target,
     check_label_counts,
     check_label_matrix,
     check_target,
@@ -98,7 +99,7 @@ def test_kind_and_classes(y, kind, classes):
     assert target.kind == kind
     np.testing.assert_array_equal(target.classes, classes)
     np.testing.assert_array_equal(
-        dense(encode_like(np.asarray(y), kind, target.classes)), dense(target.values)
+        dense(encode_like(np.asarray(y), target)), dense(target.values)
     )
 
 
@@ -146,12 +147,14 @@ def test_bad_targets(y, message):
 )
 def test_another_number_of_labels(y, message):
     with pytest.raises(ValueError, match=message):
-        encode_like(y, MULTILABEL, np.tile([0, 1], (2, 1)))
+        encode_like(y, Target(MULTILABEL, None, np.tile([0, 1], (2, 1))))
 
 
 def test_unknown_classes_are_named():
     with pytest.raises(ValueError, match=r"'d'"):
-        encode_like(np.array(["a", "d"]), MULTICLASS, np.array(["a", "b", "c"]))
+        encode_like(
+            np.array(["a", "d"]), Target(MULTICLASS, None, np.array(["a", "b", "c"]))
+        )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ A label for which a score is not defined, such as one without positives, is left
 the mean with one warning that counts such labels (``undefined="skip"``).
 """
 
-from skimbalance._base import UndefinedLabelWarning
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.metrics._ranking import (
     coverage_error,
     label_propensity,

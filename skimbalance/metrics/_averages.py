@@ -74,7 +74,6 @@ def settled(values, undefined, what, unit, lacking):
     warn_undefined(
         f"{what} for {left_out.sum()} of {len(values)} {unit}, which have {lacking}; "
         "they are left out.",
-        stacklevel=5,
     )
     return values, ~left_out
 

@@ -1,7 +1,6 @@
 """The estimators: what a user of scikit-learn sees."""
 
 import copy
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimbalance._base import (
     DictParamsMixin,
-    UndefinedLabelWarning,
     unchanged_on_error,
+    warn_undefined,
+    warn_user,
 )
 from skimbalance._net import (
     Batches,
@@ -42,6 +42,7 @@ from skimbalance._validation import (
     check_weights,
     encode_like,
 )
+from skimbalance.exceptions import CalibrationWarning, NoPositivePredictedWarning
 from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._decisions import reads_held_out_rows
@@ -255,7 +256,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return encode_rows(X, target, sample_weight, self.class_weight, y)
 
     def _encode_y(self, y, name="y"):
-        return encode_like(y, self._target.kind, self._target.classes, name)
+        return encode_like(y, self._target, name)
 
     def _encode_held_out(self, X_val, y_val, sample_weight_val, target):
         if X_val is None and y_val is None:
@@ -263,8 +264,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val go together: pass both or neither.")
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
-        values = encode_like(y_val, target.kind, target.classes, "y_val")
-        target = replace(target, values=values)
+        target = replace(target, values=encode_like(y_val, target, "y_val"))
         return self._encode(X_val, target, sample_weight_val, y_val, reset=False)
 
     def _fit(self, rows, held_out, target, groups):
@@ -377,11 +377,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             smoothing=self.label_smoothing,
         )
         if isinstance(loss, FunctionLoss) and not head.invertible:
-            warnings.warn(
+            warn_user(
                 "The loss function has no increasing map from scores to probabilities; "
                 "they are calibrated on held-out rows instead.",
-                UserWarning,
-                stacklevel=4,
+                CalibrationWarning,
             )
         return head
 
@@ -761,13 +760,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _warn_empty_rows(self, labels):
         n_empty = labels.shape[0] - np.count_nonzero(np.asarray(labels.sum(axis=1)))
         if n_empty > labels.shape[0] / 2 > 0 and self._share_without_label <= 0.5:
-            warnings.warn(
+            warn_user(
                 f"{n_empty} of {labels.shape[0]} rows got no label: honest "
                 "probabilities of rare labels seldom pass a threshold of 0.5. Set "
                 "threshold to a rule that fits your metric, such as 'f_beta', or wrap "
                 "the estimator in a classifier of skimbalance.thresholds.",
-                UserWarning,
-                stacklevel=3,
+                NoPositivePredictedWarning,
             )
 
     def score(self, X, y, sample_weight=None):
@@ -877,7 +875,7 @@ def _of_classes(y, classes):
     if sp.issparse(y) or np.ndim(y) == 2:
         return check_target(y)
     target = check_target(np.asarray(classes))
-    return replace(target, values=encode_like(y, target.kind, target.classes))
+    return replace(target, values=encode_like(y, target))
 
 
 def _warn_constant(trained):
@@ -885,9 +883,7 @@ def _warn_constant(trained):
         return
     columns = np.flatnonzero(~trained)
     shown = ", ".join(map(str, columns[:5])) + (", ..." if len(columns) > 5 else "")
-    warnings.warn(
+    warn_undefined(
         f"{len(columns)} of {len(trained)} labels have one value only in y (columns "
-        f"{shown}); they are left out of the training and predicted as a constant.",
-        UndefinedLabelWarning,
-        stacklevel=4,
+        f"{shown}); they are left out of the training and predicted as a constant."
     )

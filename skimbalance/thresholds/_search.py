@@ -438,7 +438,6 @@ def _search_constrained(constraint, labels, scores, default):
             f"{short.sum()} of {len(known)} labels: it takes at least {needed} {of} of "
             f"a label. They get the cut of the best {what} that can be shown, between "
             f"{bounds[short].min():.2f} and {bounds[short].max():.2f}.",
-            stacklevel=5,
         )
     return Search(cuts, reached, [])
 
@@ -497,7 +496,6 @@ def search(metric, labels, scores, weight, *, average, shrinkage, constraint):
         warn_undefined(
             f"{lacking.sum()} of {len(lacking)} labels have one value only: they are "
             f"cut at {default}.",
-            stacklevel=4,
         )
     if lacking.all():
         return Search(np.full(len(lacking), default), np.zeros(len(lacking)), [])
