@@ -21,9 +21,10 @@ from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_method_params,
-    _check_sample_weight,
     _num_samples,
 )
+
+from skimbalance._entry_weights import SparseWeights
 
 MISSING = -1
 
@@ -87,7 +88,8 @@ def align_columns(frame, label_names, name):
     Parameters
     ----------
     frame : data frame, or anything else
-        What has no column names is returned as it is.
+        What has no column names is returned as it is; so is a frame whose columns count
+        from 0, unless the names do.
     label_names : ndarray of str or None
         The fitted names; None where `y` had none.
     name : str
@@ -100,6 +102,9 @@ def align_columns(frame, label_names, name):
     """
     columns = column_names(frame)
     if columns is None or label_names is None or np.array_equal(columns, label_names):
+        return frame
+    positions = [str(number) for number in range(len(label_names))]
+    if columns.tolist() == positions and set(label_names) != set(positions):
         return frame
     place = {column: number for number, column in enumerate(columns)}
     if len(columns) != len(label_names) or place.keys() != set(label_names):
@@ -448,54 +453,72 @@ def encode_like(y, target, name="y"):
     return (index == positive).astype(np.int8).reshape(-1, 1)
 
 
-def check_weights(sample_weight, n_samples, n_labels=None, name="sample_weight"):
-    """Return row or cell weights as a float64 array, or None.
+def check_weights(
+    sample_weight, n_samples, n_labels=None, name="sample_weight", label_names=None
+):
+    """Return row or entry weights as float64, or None.
 
     Parameters
     ----------
     sample_weight : None, array-like of shape (n_samples,) or (n_samples, n_labels), \
-            or sparse matrix of shape (n_samples, n_labels)
-        A sparse matrix holds what the weight of a cell exceeds 1 by, as
-        `PosWeightTransformer.transform` returns it.
+            data frame or sparse matrix of shape (n_samples, n_labels)
+        A sparse matrix holds what the weight of an entry exceeds 1 by, as
+        `PosWeightTransformer.transform` returns it. The columns of a data frame are
+        put into the order of the label names.
     n_samples : int
     n_labels : int or None
-        None where a weight for each cell makes no sense.
+        None where a weight for each entry makes no sense.
     name : str
+    label_names : ndarray of str or None
+        The names of the labels, where `y` has any.
 
     Returns
     -------
-    None, ndarray or csr_array
-        The sparse form stays what it is: the excess over one.
+    None, ndarray or SparseWeights
     """
     if sample_weight is None:
         return None
-    if sp.issparse(sample_weight):
-        weight = sp.csr_array(sample_weight).astype(np.float64)
-        lowest = 1 + min(weight.data.min(initial=0.0), 0.0)
-    else:
-        weight = np.asarray(sample_weight)
-        if weight.ndim < 2:
-            rows = np.empty((n_samples, 0))
-            weight = _check_sample_weight(sample_weight, rows, dtype=np.float64)
-        weight = weight.astype(np.float64, copy=False)
-        lowest = weight.min(initial=0.0)
+    aligned = align_columns(sample_weight, label_names, name)
+    weight = _as_weights(aligned, name)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, float(weight))
     allowed = [(n_samples,)] + ([(n_samples, n_labels)] if n_labels else [])
     if weight.shape not in allowed:
         shapes = " or ".join(str(shape) for shape in allowed)
         raise ValueError(f"{name} has shape {weight.shape}, expected {shapes}.")
-    values = weight.data if sp.issparse(weight) else weight
-    if not np.isfinite(values).all() or lowest < 0:
+    values = weight.stored() if isinstance(weight, SparseWeights) else weight
+    if not np.isfinite(values).all() or values.min(initial=0.0) < 0:
         raise ValueError(f"{name} must be finite and not negative.")
-    if not sp.issparse(weight) and not weight.any():
-        raise ValueError(f"{name} is zero everywhere: nothing is left to learn from.")
+    if not weight.max() > 0:
+        raise ValueError(f"{name} is zero everywhere: no row or entry is left.")
     return weight
+
+
+def _as_weights(sample_weight, name):
+    """Return weights of any container as float64."""
+    if isinstance(sample_weight, SparseWeights):
+        return sample_weight
+    if sp.issparse(sample_weight):
+        excess = sp.csr_array(sample_weight, dtype=np.float64)
+        if not excess.has_canonical_format:
+            excess = excess.copy()
+            excess.sum_duplicates()
+        return SparseWeights(excess)
+    weight = np.asarray(sample_weight)
+    if weight.dtype.kind not in "biufO":
+        raise ValueError(f"{name} must hold numbers, got values of {weight.dtype}.")
+    try:
+        return weight.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: {error}.") from error
 
 
 def _count_dense(labels, value, weight):
     counts = np.zeros(labels.shape[1])
     for start in range(0, labels.shape[0], 4096):
         rows = slice(start, start + 4096)
-        hit = labels[rows] == value
+        block = labels[rows]
+        hit = (block.toarray() if sp.issparse(block) else block) == value
         if weight is None:
             counts += hit.sum(axis=0)
         elif weight.ndim == 1:
@@ -518,48 +541,56 @@ def cells_with(labels, value):
     return cells
 
 
-def _count_sparse(labels, value, weight):
-    cells = cells_with(labels, value)
-    counts = np.bincount(cells.indices, minlength=labels.shape[1]).astype(np.float64)
-    if weight is None:
-        return counts
-    if sp.issparse(weight):
-        return counts + np.asarray(cells.multiply(weight).sum(axis=0)).ravel()
-    if weight.ndim == 1:
-        return cells.T @ weight
-    return np.asarray(cells.multiply(weight).sum(axis=0)).ravel()
+def _count_unstored(cells, weight):
+    """Return the weight of the rows that each column does not store.
+
+    Where a column stores most of the weight, the rest is summed: the difference of two
+    large sums is rounding noise, which would pass for a negative.
+    """
+    total, stored = weight.sum(), cells.T @ weight
+    rest, columns = total - stored, cells.tocsc()
+    for k in np.flatnonzero(stored > total / 2):
+        unstored = np.ones(len(weight), dtype=bool)
+        unstored[columns.indices[columns.indptr[k] : columns.indptr[k + 1]]] = False
+        rest[k] = weight[unstored].sum()
+    return rest
 
 
-def _total_weight(n_samples, weight):
-    if weight is None:
-        return n_samples
-    if sp.issparse(weight):
-        return n_samples + weight.sum(axis=0)
-    return weight.sum(axis=0)
+def _count_sparse(labels, weight):
+    """Count positives and negatives of sparse labels, none by a difference of sums."""
+    positive, stored = cells_with(labels, 1), abs(labels)
+    if isinstance(weight, SparseWeights):
+        return weight.sum_of(positive), weight.sum_outside(stored)
+    if weight is not None:
+        return positive.T @ weight, _count_unstored(stored, weight)
+    counts = [np.bincount(c.indices, minlength=c.shape[1]) for c in (positive, stored)]
+    return counts[0].astype(np.float64), labels.shape[0] - counts[1].astype(np.float64)
 
 
 def count_labels(labels, sample_weight=None):
-    """Count the positives and the negatives of each label among its observed cells.
+    """Count the positives and the negatives of each label among its observed entries.
 
     Parameters
     ----------
     labels : ndarray or csr_array of int8, shape (n_samples, n_labels)
         From `check_label_matrix`.
-    sample_weight : None, ndarray or csr_array
+    sample_weight : None, ndarray or SparseWeights
         From `check_weights`.
 
     Returns
     -------
     n_positive, n_negative : ndarray of float64, shape (n_labels,)
+        Exactly 0 where there are none, or all have weight 0.
     """
-    if not sp.issparse(labels):
-        if sp.issparse(sample_weight):
-            sample_weight = 1 + sample_weight.toarray()
-        return tuple(_count_dense(labels, value, sample_weight) for value in (1, 0))
-    n_positive = _count_sparse(labels, 1, sample_weight)
-    n_missing = _count_sparse(labels, MISSING, sample_weight)
-    total = _total_weight(labels.shape[0], sample_weight)
-    return n_positive, np.maximum(total - n_missing - n_positive, 0.0)
+    if sp.issparse(labels) and not _is_dense(sample_weight):
+        return _count_sparse(labels, sample_weight)
+    if isinstance(sample_weight, SparseWeights):
+        sample_weight = sample_weight.toarray()
+    return tuple(_count_dense(labels, value, sample_weight) for value in (1, 0))
+
+
+def _is_dense(weight):
+    return isinstance(weight, np.ndarray) and weight.ndim == 2
 
 
 def check_label_counts(label_counts, n_samples=None, n_labels=None):
