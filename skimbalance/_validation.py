@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection._split import _validate_shuffle_split
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_method_params,
@@ -25,6 +25,12 @@ from sklearn.utils.validation import (
 )
 
 from skimbalance._entry_weights import SparseWeights
+from skimbalance._target_values import (
+    describe_bad_labels,
+    describe_soft_labels,
+    describe_strings,
+    read_target,
+)
 
 MISSING = -1
 
@@ -161,37 +167,19 @@ def align_weights(weights, names, name):
     return np.array([given[key] for key in known])
 
 
-def _describe_bad_labels(name, values):
-    shown = ", ".join(f"{value:g}" for value in values[:3])
-    return (
-        f"{name} contains the value {shown}, but a label matrix holds only 0, 1 and "
-        f"NaN (a missing label). If {values[0]:g} stands for a missing label, pass "
-        f"np.where({name} == {values[0]:g}, np.nan, {name}). "
-        "Note that scikit-learn's cross_val_predict re-encodes NaN labels as an "
-        "integer of their own; with missing labels use GridSearchCV or a loop over "
-        "MultilabelStratifiedKFold instead."
-    )
-
-
-def _encode_cells(cells, name):
-    """Turn an array of 0, 1 and NaN of any shape into int8 with -1 for NaN."""
+def _encode_cells(cells, y, name):
+    """Turn the entries of `y` of any shape into int8 with -1 for NaN."""
     if cells.dtype == bool:
         return cells.view(np.int8)
     if cells.dtype.kind not in "iuf":
-        try:
-            cells = cells.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{name} must hold 0, 1 or NaN, got values of type {cells.dtype}."
-            ) from error
+        raise ValueError(describe_strings(cells, name))
     codes = (cells == 1).astype(np.int8)
     bad = (codes == 0) & (cells != 0)
     if not bad.any():
         return codes
     missing = np.isnan(cells)
-    wrong = np.unique(cells[bad & ~missing])
-    if wrong.size:
-        raise ValueError(_describe_bad_labels(name, wrong))
+    if (bad & ~missing).any():
+        raise ValueError(describe_bad_labels(y, name))
     codes[missing] = MISSING
     return codes
 
@@ -202,7 +190,7 @@ def _encode_sparse(y, name):
         y = y.copy()
         y.sum_duplicates()
     codes = sp.csr_array(
-        (_encode_cells(y.data, name), y.indices, y.indptr), shape=y.shape
+        (_encode_cells(y.data, y, name), y.indices, y.indptr), shape=y.shape
     )
     if not codes.data.all():
         codes = codes.copy()
@@ -226,13 +214,11 @@ def check_label_matrix(y, name="y"):
     -------
     ndarray or csr_array of int8, shape (n_samples, n_labels)
     """
+    y = read_target(y, name)
     if sp.issparse(y):
         labels = _encode_sparse(y, name)
     else:
-        y = _as_array(y, name)
-        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, name)
-    if labels.ndim != 2:
-        raise ValueError(f"{name} must have two dimensions, got {labels.ndim}.")
+        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, y, name)
     if labels.shape[0] == 0 or labels.shape[1] == 0:
         raise ValueError(
             f"{name} has shape {labels.shape}: at least one row and one label are "
@@ -253,20 +239,6 @@ def with_missing(labels):
         return labels
     labels = labels.toarray() if sp.issparse(labels) else labels
     return np.where(labels < 0, np.nan, labels)
-
-
-def _as_array(y, name):
-    return check_array(
-        y,
-        accept_sparse="csr",
-        dtype=None,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_all_finite=False,
-        ensure_min_samples=0,
-        ensure_min_features=0,
-        input_name=name,
-    )
 
 
 @dataclass(frozen=True)
@@ -378,19 +350,17 @@ def _encode_target(y, name, pos_label):
             sparse_type=sp.csr_matrix if isinstance(y, sp.spmatrix) else sp.csr_array,
         )
     names = column_names(y)
-    y = _as_array(y, name)
+    y = read_target(y, name)
     if sp.issparse(y):  # a data frame of sparse columns
         return replace(check_target(y, name), label_names=names)
     if y.ndim == 2 and (y.shape[1] != 1 or _is_single_label_column(y)):
         labels = check_label_matrix(y, name)
-        dtype = np.dtype(np.float64) if y.dtype == object else y.dtype
-        return Target(MULTILABEL, labels, _label_classes(labels.shape[1]), names, dtype)
+        classes = _label_classes(labels.shape[1])
+        return Target(MULTILABEL, labels, classes, names, y.dtype)
     return _check_1d_target(y, name, pos_label)
 
 
 def _check_1d_target(y, name, pos_label):
-    if y.ndim > 2 or y.ndim == 0:
-        raise ValueError(f"{name} must have one or two dimensions, got {y.ndim}.")
     if y.ndim == 2:
         warnings.warn(
             f"A column-vector {name} was passed when a 1d array was expected. Please "
@@ -402,10 +372,13 @@ def _check_1d_target(y, name, pos_label):
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError(
             f"{name} contains NaN or infinity. A missing label is NaN in a 2-D label "
-            "matrix only; drop the rows of a 1-D target that has no value."
+            "matrix only; drop the rows of a 1-D target whose value is missing."
         )
     if y.size == 0:
         raise ValueError(f"{name} is empty: at least one row is needed.")
+    if y.dtype.kind == "f" and (y % 1).any() and y.min() >= 0 and y.max() <= 1:
+        soft = describe_soft_labels(name)
+        raise ValueError(f"Unknown label type: continuous values in {name}. {soft}")
     check_classification_targets(y)
     classes, index = np.unique(y, return_inverse=True)
     if type_of_target(y) == MULTICLASS and len(classes) > 2:
@@ -439,18 +412,42 @@ def encode_like(y, target, name="y"):
                 "fitted."
             )
         return labels
-    y, classes = np.ravel(_as_array(y, name)), target.classes
-    index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    unknown = np.unique(y[classes[index] != y])
-    if unknown.size:
-        raise ValueError(
-            f"{name} contains the classes {unknown[:5]!r}, which are not among the "
-            f"known ones: {classes!r}."
-        )
+    index = _find_classes(_one_dimensional(y, name), target.classes, name)
     if target.kind == MULTICLASS:
         return index.astype(np.int64)
-    positive = min(target.positive, len(classes) - 1)
+    positive = min(target.positive, len(target.classes) - 1)
     return (index == positive).astype(np.int8).reshape(-1, 1)
+
+
+def _one_dimensional(y, name):
+    """Return the values of a target of classes."""
+    y = read_target(y, name)
+    if y.ndim == 2 and y.shape[1] != 1:
+        raise ValueError(
+            f"{name} has {y.shape[1]} columns, but a 1-D target of classes was fitted."
+        )
+    y = np.ravel(y.toarray() if sp.issparse(y) else y)
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError(
+            f"{name} has a missing value (NaN), which a target of classes must not "
+            "have: drop these rows."
+        )
+    return y
+
+
+def _find_classes(y, classes, name):
+    """Return the place of each value among the classes, which are sorted."""
+    try:
+        index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        unknown = np.unique(y[np.asarray(classes[index] != y)])
+    except TypeError:
+        unknown = np.unique(y)
+    if unknown.size:
+        raise ValueError(
+            f"{name} contains the classes {unknown[:5].tolist()!r}, which are not "
+            f"among the known ones: {classes.tolist()!r}."
+        )
+    return index
 
 
 def check_weights(
@@ -689,9 +686,18 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
 def check_same_length(**arrays):
     """Raise a ValueError naming the arguments unless all have as many rows."""
     present = {name: array for name, array in arrays.items() if array is not None}
-    lengths = {name: _num_samples(array) for name, array in present.items()}
+    lengths = {name: _length(array, name) for name, array in present.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {shown}."
         )
+
+
+def _length(array, name):
+    if isinstance(array, Mapping | set | frozenset | str | bytes):
+        raise TypeError(f"{name} must be array-like, got a {type(array).__name__}.")
+    try:
+        return _num_samples(array)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from error
