@@ -184,8 +184,13 @@ def confusion(target, decided, weight=None):
     target, decided : ndarray of bool, shape (n_observed,)
     weight : ndarray of shape (n_observed,) or None
     """
-    hit = total(weight, target & decided)
-    false_positive = total(weight, decided) - hit
-    missed = total(weight, target) - hit
-    size = len(target) if weight is None else weight.sum()
-    return hit, false_positive, missed, size - hit - false_positive - missed
+    if weight is not None:
+        # A difference of sums would leave rounding noise where there is nothing.
+        cells = target & decided, decided & ~target, target & ~decided
+        return *(total(weight, each) for each in cells), total(
+            weight, ~(target | decided)
+        )
+    hit = np.count_nonzero(target & decided)
+    false_positive = np.count_nonzero(decided) - hit
+    missed = np.count_nonzero(target) - hit
+    return hit, false_positive, missed, len(target) - hit - false_positive - missed

@@ -632,25 +632,46 @@ def check_label_counts(label_counts, n_samples=None, n_labels=None):
     return positive, negative
 
 
-def check_scores(y_score, shape, name="y_score"):
-    """Return scores as a finite array of the shape of the labels."""
-    scores = np.asarray(y_score)
-    if scores.ndim == 1:
-        scores = scores.reshape(-1, 1)
-    if scores.shape != shape:
-        raise ValueError(
-            f"{name} has shape {scores.shape}, but y_true has shape {shape}."
-        )
+def n_dimensions(y):
+    """Return the number of dimensions of an array-like, a frame or a sparse matrix."""
+    return y.ndim if hasattr(y, "ndim") else np.ndim(y)
+
+
+def _as_numbers(values, name):
+    """Return scores of any container as an array of finite numbers."""
+    if sp.issparse(values):
+        raise ValueError(f"{name} must be dense: pass {name}.toarray().")
+    scores = np.asarray(values)
+    if scores.dtype.kind == "O":
+        try:
+            scores = scores.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must hold finite numbers: {error}.") from error
     if scores.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold numbers, got {scores.dtype}.")
     if scores.dtype.kind == "f" and not np.isfinite(scores).all():
-        raise ValueError(f"{name} must be finite.")
+        raise ValueError(f"{name} must be finite, but has NaN or infinity.")
+    return scores
+
+
+def check_scores(y_score, shape, name="y_score"):
+    """Return scores as a finite array of the shape of the labels."""
+    scores = _as_numbers(y_score, name)
+    if scores.ndim == 1:
+        scores = scores.reshape(-1, 1)
+    if scores.shape != shape:
+        hint = ""
+        if scores.shape == (shape[0], 2) and shape[1] == 1:
+            hint = f" Pass the scores of the positive class alone, {name}[:, 1]."
+        raise ValueError(
+            f"{name} has shape {scores.shape}, but y_true has shape {shape}.{hint}"
+        )
     return scores
 
 
 def check_probabilities(y_proba, name="y_proba"):
     """Return probabilities as a float array (n_samples, n_labels)."""
-    proba = np.asarray(y_proba)
+    proba = _as_numbers(y_proba, name)
     if proba.dtype.kind != "f":
         proba = proba.astype(np.float64)
     if proba.ndim not in (1, 2) or proba.size == 0:
@@ -672,15 +693,22 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
         From `check_label_matrix`.
     scores : ndarray of shape (n_samples, n_labels)
         Finite.
-    weight : None, ndarray or csr_array
-        From `check_weights`.
+    weight : None, ndarray or SparseWeights
+        From `check_weights`. Frames of scores and weights are put into the order of
+        the names of `y_true`.
     """
+    if isinstance(y_score, list) and y_score and n_dimensions(y_score[0]) == 2:
+        raise ValueError(
+            f"{name} is a list of an array for each label, as some classifiers give: "
+            f"pass np.column_stack([p[:, 1] for p in {name}])."
+        )
     check_same_length(
         **{"y_true": y_true, name: y_score, "sample_weight": sample_weight}
     )
-    labels = check_label_matrix(y_true, "y_true")
-    scores = check_scores(y_score, labels.shape, name)
-    return labels, scores, check_weights(sample_weight, *labels.shape)
+    names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
+    scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
+    weight = check_weights(sample_weight, *labels.shape, label_names=names)
+    return labels, scores, weight
 
 
 def check_same_length(**arrays):
