@@ -7,6 +7,8 @@ scores and its weights, over the cells that were observed.
 import numpy as np
 import scipy.sparse as sp
 
+from skimbalance._entry_weights import SparseWeights
+
 _BLOCK = 64
 _BUCKET_BITS = 14
 _RARE = 12
@@ -21,8 +23,8 @@ def iter_columns(labels, scores, weight=None):
         1, 0, and below 0 where the label is missing.
     scores : ndarray of shape (n_samples, n_labels)
         Anything said of each cell.
-    weight : None, ndarray or csr_array
-        Of rows or cells; a sparse one holds the excess over one.
+    weight : None, ndarray or SparseWeights
+        Of rows or entries.
 
     Yields
     ------
@@ -32,7 +34,7 @@ def iter_columns(labels, scores, weight=None):
     """
     if sp.issparse(labels):
         labels = labels.tocsc()
-    if sp.issparse(weight):
+    if isinstance(weight, SparseWeights):
         weight = weight.tocsc()
     for start in range(0, labels.shape[1], _BLOCK):
         columns = slice(start, start + _BLOCK)
@@ -52,8 +54,8 @@ def iter_columns(labels, scores, weight=None):
 
 def _transposed(matrix, columns):
     block = matrix[:, columns]
-    if sp.issparse(block):
-        return block.T.toarray()
+    if not isinstance(block, np.ndarray):
+        block = block.toarray()
     return np.ascontiguousarray(block.T)
 
 
@@ -61,8 +63,7 @@ def _block_weights(weight, columns, n_columns):
     """Return the weights of each column of a block."""
     if weight is None or weight.ndim == 1:
         return [weight] * n_columns
-    block = _transposed(weight, columns)
-    return block + 1 if sp.issparse(weight) else block
+    return _transposed(weight, columns)
 
 
 def all_cells(labels, scores, weight=None):
@@ -71,7 +72,8 @@ def all_cells(labels, scores, weight=None):
     if weight is not None and weight.ndim == 1:
         weight = np.repeat(weight, cells.shape[1])
     elif weight is not None:
-        weight = (weight.toarray() + 1 if sp.issparse(weight) else weight).ravel()
+        weight = weight.toarray() if isinstance(weight, SparseWeights) else weight
+        weight = weight.ravel()
     return next(iter_columns(cells.reshape(-1, 1), scores.reshape(-1, 1), weight))
 
 
@@ -182,8 +184,13 @@ def confusion(target, decided, weight=None):
     target, decided : ndarray of bool, shape (n_observed,)
     weight : ndarray of shape (n_observed,) or None
     """
-    hit = total(weight, target & decided)
-    false_positive = total(weight, decided) - hit
-    missed = total(weight, target) - hit
-    size = len(target) if weight is None else weight.sum()
-    return hit, false_positive, missed, size - hit - false_positive - missed
+    if weight is not None:
+        # A difference of sums would leave rounding noise where there is nothing.
+        cells = target & decided, decided & ~target, target & ~decided
+        return *(total(weight, each) for each in cells), total(
+            weight, ~(target | decided)
+        )
+    hit = np.count_nonzero(target & decided)
+    false_positive = np.count_nonzero(decided) - hit
+    missed = np.count_nonzero(target) - hit
+    return hit, false_positive, missed, len(target) - hit - false_positive - missed

@@ -17,12 +17,19 @@ import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection._split import _validate_shuffle_split
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_method_params,
-    _check_sample_weight,
     _num_samples,
+)
+
+from skimbalance._entry_weights import SparseWeights
+from skimbalance._target_values import (
+    describe_bad_labels,
+    describe_soft_labels,
+    describe_strings,
+    read_target,
 )
 
 MISSING = -1
@@ -87,7 +94,8 @@ def align_columns(frame, label_names, name):
     Parameters
     ----------
     frame : data frame, or anything else
-        What has no column names is returned as it is.
+        What has no column names is returned as it is; so is a frame whose columns count
+        from 0, unless the names do.
     label_names : ndarray of str or None
         The fitted names; None where `y` had none.
     name : str
@@ -100,6 +108,9 @@ def align_columns(frame, label_names, name):
     """
     columns = column_names(frame)
     if columns is None or label_names is None or np.array_equal(columns, label_names):
+        return frame
+    positions = [str(number) for number in range(len(label_names))]
+    if columns.tolist() == positions and set(label_names) != set(positions):
         return frame
     place = {column: number for number, column in enumerate(columns)}
     if len(columns) != len(label_names) or place.keys() != set(label_names):
@@ -156,37 +167,19 @@ def align_weights(weights, names, name):
     return np.array([given[key] for key in known])
 
 
-def _describe_bad_labels(name, values):
-    shown = ", ".join(f"{value:g}" for value in values[:3])
-    return (
-        f"{name} contains the value {shown}, but a label matrix holds only 0, 1 and "
-        f"NaN (a missing label). If {values[0]:g} stands for a missing label, pass "
-        f"np.where({name} == {values[0]:g}, np.nan, {name}). "
-        "Note that scikit-learn's cross_val_predict re-encodes NaN labels as an "
-        "integer of their own; with missing labels use GridSearchCV or a loop over "
-        "MultilabelStratifiedKFold instead."
-    )
-
-
-def _encode_cells(cells, name):
-    """Turn an array of 0, 1 and NaN of any shape into int8 with -1 for NaN."""
+def _encode_cells(cells, y, name):
+    """Turn the entries of `y` of any shape into int8 with -1 for NaN."""
     if cells.dtype == bool:
         return cells.view(np.int8)
     if cells.dtype.kind not in "iuf":
-        try:
-            cells = cells.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{name} must hold 0, 1 or NaN, got values of type {cells.dtype}."
-            ) from error
+        raise ValueError(describe_strings(cells, name))
     codes = (cells == 1).astype(np.int8)
     bad = (codes == 0) & (cells != 0)
     if not bad.any():
         return codes
     missing = np.isnan(cells)
-    wrong = np.unique(cells[bad & ~missing])
-    if wrong.size:
-        raise ValueError(_describe_bad_labels(name, wrong))
+    if (bad & ~missing).any():
+        raise ValueError(describe_bad_labels(y, name))
     codes[missing] = MISSING
     return codes
 
@@ -197,7 +190,7 @@ def _encode_sparse(y, name):
         y = y.copy()
         y.sum_duplicates()
     codes = sp.csr_array(
-        (_encode_cells(y.data, name), y.indices, y.indptr), shape=y.shape
+        (_encode_cells(y.data, y, name), y.indices, y.indptr), shape=y.shape
     )
     if not codes.data.all():
         codes = codes.copy()
@@ -221,13 +214,11 @@ def check_label_matrix(y, name="y"):
     -------
     ndarray or csr_array of int8, shape (n_samples, n_labels)
     """
+    y = read_target(y, name)
     if sp.issparse(y):
         labels = _encode_sparse(y, name)
     else:
-        y = _as_array(y, name)
-        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, name)
-    if labels.ndim != 2:
-        raise ValueError(f"{name} must have two dimensions, got {labels.ndim}.")
+        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, y, name)
     if labels.shape[0] == 0 or labels.shape[1] == 0:
         raise ValueError(
             f"{name} has shape {labels.shape}: at least one row and one label are "
@@ -248,20 +239,6 @@ def with_missing(labels):
         return labels
     labels = labels.toarray() if sp.issparse(labels) else labels
     return np.where(labels < 0, np.nan, labels)
-
-
-def _as_array(y, name):
-    return check_array(
-        y,
-        accept_sparse="csr",
-        dtype=None,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_all_finite=False,
-        ensure_min_samples=0,
-        ensure_min_features=0,
-        input_name=name,
-    )
 
 
 @dataclass(frozen=True)
@@ -373,19 +350,17 @@ def _encode_target(y, name, pos_label):
             sparse_type=sp.csr_matrix if isinstance(y, sp.spmatrix) else sp.csr_array,
         )
     names = column_names(y)
-    y = _as_array(y, name)
+    y = read_target(y, name)
     if sp.issparse(y):  # a data frame of sparse columns
         return replace(check_target(y, name), label_names=names)
     if y.ndim == 2 and (y.shape[1] != 1 or _is_single_label_column(y)):
         labels = check_label_matrix(y, name)
-        dtype = np.dtype(np.float64) if y.dtype == object else y.dtype
-        return Target(MULTILABEL, labels, _label_classes(labels.shape[1]), names, dtype)
+        classes = _label_classes(labels.shape[1])
+        return Target(MULTILABEL, labels, classes, names, y.dtype)
     return _check_1d_target(y, name, pos_label)
 
 
 def _check_1d_target(y, name, pos_label):
-    if y.ndim > 2 or y.ndim == 0:
-        raise ValueError(f"{name} must have one or two dimensions, got {y.ndim}.")
     if y.ndim == 2:
         warnings.warn(
             f"A column-vector {name} was passed when a 1d array was expected. Please "
@@ -397,10 +372,13 @@ def _check_1d_target(y, name, pos_label):
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError(
             f"{name} contains NaN or infinity. A missing label is NaN in a 2-D label "
-            "matrix only; drop the rows of a 1-D target that has no value."
+            "matrix only; drop the rows of a 1-D target whose value is missing."
         )
     if y.size == 0:
         raise ValueError(f"{name} is empty: at least one row is needed.")
+    if y.dtype.kind == "f" and (y % 1).any() and y.min() >= 0 and y.max() <= 1:
+        soft = describe_soft_labels(name)
+        raise ValueError(f"Unknown label type: continuous values in {name}. {soft}")
     check_classification_targets(y)
     classes, index = np.unique(y, return_inverse=True)
     if type_of_target(y) == MULTICLASS and len(classes) > 2:
@@ -434,68 +412,110 @@ def encode_like(y, target, name="y"):
                 "fitted."
             )
         return labels
-    y, classes = np.ravel(_as_array(y, name)), target.classes
-    index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    unknown = np.unique(y[classes[index] != y])
-    if unknown.size:
-        raise ValueError(
-            f"{name} contains the classes {unknown[:5]!r}, which are not among the "
-            f"known ones: {classes!r}."
-        )
+    index = _find_classes(_one_dimensional(y, name), target.classes, name)
     if target.kind == MULTICLASS:
         return index.astype(np.int64)
-    positive = min(target.positive, len(classes) - 1)
+    positive = min(target.positive, len(target.classes) - 1)
     return (index == positive).astype(np.int8).reshape(-1, 1)
 
 
-def check_weights(sample_weight, n_samples, n_labels=None, name="sample_weight"):
-    """Return row or cell weights as a float64 array, or None.
+def _one_dimensional(y, name):
+    """Return the values of a target of classes."""
+    y = read_target(y, name)
+    if y.ndim == 2 and y.shape[1] != 1:
+        raise ValueError(
+            f"{name} has {y.shape[1]} columns, but a 1-D target of classes was fitted."
+        )
+    y = np.ravel(y.toarray() if sp.issparse(y) else y)
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError(
+            f"{name} has a missing value (NaN), which a target of classes must not "
+            "have: drop these rows."
+        )
+    return y
+
+
+def _find_classes(y, classes, name):
+    """Return the place of each value among the classes, which are sorted."""
+    try:
+        index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        unknown = np.unique(y[np.asarray(classes[index] != y)])
+    except TypeError:
+        unknown = np.unique(y)
+    if unknown.size:
+        raise ValueError(
+            f"{name} contains the classes {unknown[:5].tolist()!r}, which are not "
+            f"among the known ones: {classes.tolist()!r}."
+        )
+    return index
+
+
+def check_weights(
+    sample_weight, n_samples, n_labels=None, name="sample_weight", label_names=None
+):
+    """Return row or entry weights as float64, or None.
 
     Parameters
     ----------
     sample_weight : None, array-like of shape (n_samples,) or (n_samples, n_labels), \
-            or sparse matrix of shape (n_samples, n_labels)
-        A sparse matrix holds what the weight of a cell exceeds 1 by, as
-        `PosWeightTransformer.transform` returns it.
+            data frame or sparse matrix of shape (n_samples, n_labels)
+        A sparse matrix holds what the weight of an entry exceeds 1 by, as
+        `PosWeightTransformer.transform` returns it. The columns of a data frame are
+        put into the order of the label names.
     n_samples : int
     n_labels : int or None
-        None where a weight for each cell makes no sense.
+        None where a weight for each entry makes no sense.
     name : str
+    label_names : ndarray of str or None
+        The names of the labels, where `y` has any.
 
     Returns
     -------
-    None, ndarray or csr_array
-        The sparse form stays what it is: the excess over one.
+    None, ndarray or SparseWeights
     """
     if sample_weight is None:
         return None
-    if sp.issparse(sample_weight):
-        weight = sp.csr_array(sample_weight).astype(np.float64)
-        lowest = 1 + min(weight.data.min(initial=0.0), 0.0)
-    else:
-        weight = np.asarray(sample_weight)
-        if weight.ndim < 2:
-            rows = np.empty((n_samples, 0))
-            weight = _check_sample_weight(sample_weight, rows, dtype=np.float64)
-        weight = weight.astype(np.float64, copy=False)
-        lowest = weight.min(initial=0.0)
+    aligned = align_columns(sample_weight, label_names, name)
+    weight = _as_weights(aligned, name)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, float(weight))
     allowed = [(n_samples,)] + ([(n_samples, n_labels)] if n_labels else [])
     if weight.shape not in allowed:
         shapes = " or ".join(str(shape) for shape in allowed)
         raise ValueError(f"{name} has shape {weight.shape}, expected {shapes}.")
-    values = weight.data if sp.issparse(weight) else weight
-    if not np.isfinite(values).all() or lowest < 0:
+    values = weight.stored() if isinstance(weight, SparseWeights) else weight
+    if not np.isfinite(values).all() or values.min(initial=0.0) < 0:
         raise ValueError(f"{name} must be finite and not negative.")
-    if not sp.issparse(weight) and not weight.any():
-        raise ValueError(f"{name} is zero everywhere: nothing is left to learn from.")
+    if not weight.max() > 0:
+        raise ValueError(f"{name} is zero everywhere: no row or entry is left.")
     return weight
+
+
+def _as_weights(sample_weight, name):
+    """Return weights of any container as float64."""
+    if isinstance(sample_weight, SparseWeights):
+        return sample_weight
+    if sp.issparse(sample_weight):
+        excess = sp.csr_array(sample_weight, dtype=np.float64)
+        if not excess.has_canonical_format:
+            excess = excess.copy()
+            excess.sum_duplicates()
+        return SparseWeights(excess)
+    weight = np.asarray(sample_weight)
+    if weight.dtype.kind not in "biufO":
+        raise ValueError(f"{name} must hold numbers, got values of {weight.dtype}.")
+    try:
+        return weight.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: {error}.") from error
 
 
 def _count_dense(labels, value, weight):
     counts = np.zeros(labels.shape[1])
     for start in range(0, labels.shape[0], 4096):
         rows = slice(start, start + 4096)
-        hit = labels[rows] == value
+        block = labels[rows]
+        hit = (block.toarray() if sp.issparse(block) else block) == value
         if weight is None:
             counts += hit.sum(axis=0)
         elif weight.ndim == 1:
@@ -518,48 +538,56 @@ def cells_with(labels, value):
     return cells
 
 
-def _count_sparse(labels, value, weight):
-    cells = cells_with(labels, value)
-    counts = np.bincount(cells.indices, minlength=labels.shape[1]).astype(np.float64)
-    if weight is None:
-        return counts
-    if sp.issparse(weight):
-        return counts + np.asarray(cells.multiply(weight).sum(axis=0)).ravel()
-    if weight.ndim == 1:
-        return cells.T @ weight
-    return np.asarray(cells.multiply(weight).sum(axis=0)).ravel()
+def _count_unstored(cells, weight):
+    """Return the weight of the rows that each column does not store.
+
+    Where a column stores most of the weight, the rest is summed: the difference of two
+    large sums is rounding noise, which would pass for a negative.
+    """
+    total, stored = weight.sum(), cells.T @ weight
+    rest, columns = total - stored, cells.tocsc()
+    for k in np.flatnonzero(stored > total / 2):
+        unstored = np.ones(len(weight), dtype=bool)
+        unstored[columns.indices[columns.indptr[k] : columns.indptr[k + 1]]] = False
+        rest[k] = weight[unstored].sum()
+    return rest
 
 
-def _total_weight(n_samples, weight):
-    if weight is None:
-        return n_samples
-    if sp.issparse(weight):
-        return n_samples + weight.sum(axis=0)
-    return weight.sum(axis=0)
+def _count_sparse(labels, weight):
+    """Count positives and negatives of sparse labels, none by a difference of sums."""
+    positive, stored = cells_with(labels, 1), abs(labels)
+    if isinstance(weight, SparseWeights):
+        return weight.sum_of(positive), weight.sum_outside(stored)
+    if weight is not None:
+        return positive.T @ weight, _count_unstored(stored, weight)
+    counts = [np.bincount(c.indices, minlength=c.shape[1]) for c in (positive, stored)]
+    return counts[0].astype(np.float64), labels.shape[0] - counts[1].astype(np.float64)
 
 
 def count_labels(labels, sample_weight=None):
-    """Count the positives and the negatives of each label among its observed cells.
+    """Count the positives and the negatives of each label among its observed entries.
 
     Parameters
     ----------
     labels : ndarray or csr_array of int8, shape (n_samples, n_labels)
         From `check_label_matrix`.
-    sample_weight : None, ndarray or csr_array
+    sample_weight : None, ndarray or SparseWeights
         From `check_weights`.
 
     Returns
     -------
     n_positive, n_negative : ndarray of float64, shape (n_labels,)
+        Exactly 0 where there are none, or all have weight 0.
     """
-    if not sp.issparse(labels):
-        if sp.issparse(sample_weight):
-            sample_weight = 1 + sample_weight.toarray()
-        return tuple(_count_dense(labels, value, sample_weight) for value in (1, 0))
-    n_positive = _count_sparse(labels, 1, sample_weight)
-    n_missing = _count_sparse(labels, MISSING, sample_weight)
-    total = _total_weight(labels.shape[0], sample_weight)
-    return n_positive, np.maximum(total - n_missing - n_positive, 0.0)
+    if sp.issparse(labels) and not _is_dense(sample_weight):
+        return _count_sparse(labels, sample_weight)
+    if isinstance(sample_weight, SparseWeights):
+        sample_weight = sample_weight.toarray()
+    return tuple(_count_dense(labels, value, sample_weight) for value in (1, 0))
+
+
+def _is_dense(weight):
+    return isinstance(weight, np.ndarray) and weight.ndim == 2
 
 
 def check_label_counts(label_counts, n_samples=None, n_labels=None):
@@ -604,25 +632,46 @@ def check_label_counts(label_counts, n_samples=None, n_labels=None):
     return positive, negative
 
 
-def check_scores(y_score, shape, name="y_score"):
-    """Return scores as a finite array of the shape of the labels."""
-    scores = np.asarray(y_score)
-    if scores.ndim == 1:
-        scores = scores.reshape(-1, 1)
-    if scores.shape != shape:
-        raise ValueError(
-            f"{name} has shape {scores.shape}, but y_true has shape {shape}."
-        )
+def n_dimensions(y):
+    """Return the number of dimensions of an array-like, a frame or a sparse matrix."""
+    return y.ndim if hasattr(y, "ndim") else np.ndim(y)
+
+
+def _as_numbers(values, name):
+    """Return scores of any container as an array of finite numbers."""
+    if sp.issparse(values):
+        raise ValueError(f"{name} must be dense: pass {name}.toarray().")
+    scores = np.asarray(values)
+    if scores.dtype.kind == "O":
+        try:
+            scores = scores.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must hold finite numbers: {error}.") from error
     if scores.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold numbers, got {scores.dtype}.")
     if scores.dtype.kind == "f" and not np.isfinite(scores).all():
-        raise ValueError(f"{name} must be finite.")
+        raise ValueError(f"{name} must be finite, but has NaN or infinity.")
+    return scores
+
+
+def check_scores(y_score, shape, name="y_score"):
+    """Return scores as a finite array of the shape of the labels."""
+    scores = _as_numbers(y_score, name)
+    if scores.ndim == 1:
+        scores = scores.reshape(-1, 1)
+    if scores.shape != shape:
+        hint = ""
+        if scores.shape == (shape[0], 2) and shape[1] == 1:
+            hint = f" Pass the scores of the positive class alone, {name}[:, 1]."
+        raise ValueError(
+            f"{name} has shape {scores.shape}, but y_true has shape {shape}.{hint}"
+        )
     return scores
 
 
 def check_probabilities(y_proba, name="y_proba"):
     """Return probabilities as a float array (n_samples, n_labels)."""
-    proba = np.asarray(y_proba)
+    proba = _as_numbers(y_proba, name)
     if proba.dtype.kind != "f":
         proba = proba.astype(np.float64)
     if proba.ndim not in (1, 2) or proba.size == 0:
@@ -644,23 +693,39 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
         From `check_label_matrix`.
     scores : ndarray of shape (n_samples, n_labels)
         Finite.
-    weight : None, ndarray or csr_array
-        From `check_weights`.
+    weight : None, ndarray or SparseWeights
+        From `check_weights`. Frames of scores and weights are put into the order of
+        the names of `y_true`.
     """
+    if isinstance(y_score, list) and y_score and n_dimensions(y_score[0]) == 2:
+        raise ValueError(
+            f"{name} is a list of an array for each label, as some classifiers give: "
+            f"pass np.column_stack([p[:, 1] for p in {name}])."
+        )
     check_same_length(
         **{"y_true": y_true, name: y_score, "sample_weight": sample_weight}
     )
-    labels = check_label_matrix(y_true, "y_true")
-    scores = check_scores(y_score, labels.shape, name)
-    return labels, scores, check_weights(sample_weight, *labels.shape)
+    names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
+    scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
+    weight = check_weights(sample_weight, *labels.shape, label_names=names)
+    return labels, scores, weight
 
 
 def check_same_length(**arrays):
     """Raise a ValueError naming the arguments unless all have as many rows."""
     present = {name: array for name, array in arrays.items() if array is not None}
-    lengths = {name: _num_samples(array) for name, array in present.items()}
+    lengths = {name: _length(array, name) for name, array in present.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {shown}."
         )
+
+
+def _length(array, name):
+    if isinstance(array, Mapping | set | frozenset | str | bytes):
+        raise TypeError(f"{name} must be array-like, got a {type(array).__name__}.")
+    try:
+        return _num_samples(array)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from error

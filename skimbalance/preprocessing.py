@@ -8,7 +8,6 @@ copy of the data is ever made.
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimbalance._validation import check_weights
@@ -18,6 +17,10 @@ __all__ = [
 ]
 
 _CHUNK_ROWS = 8192
+# Squares below this have lost digits, or are 0 already, in float64.
+_SMALLEST_SQUARE = 1e-290
+# A deviation of so much of the mean is the rounding of the values themselves.
+_NOISE = 4 * np.finfo(np.float64).eps
 
 
 class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -43,7 +46,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    sklearn.preprocessing.StandardScaler : What is used for dense columns.
+    sklearn.preprocessing.StandardScaler : The same for dense columns.
 
     Examples
     --------
@@ -74,19 +77,16 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is empty or not finite.
+            If `X` is empty, not finite, or too large to be scaled.
         """
         X = validate_data(self, X, accept_sparse="csr")
         sample_weight = check_weights(sample_weight, X.shape[0])
         if sp.issparse(X):
             self.center_, self.scale_ = None, _common_scale(X, sample_weight)
-            return self
-        scaler = StandardScaler()
-        for start in range(0, X.shape[0], _CHUNK_ROWS):
-            rows = slice(start, start + _CHUNK_ROWS)
-            weight = None if sample_weight is None else sample_weight[rows]
-            scaler.partial_fit(X[rows], sample_weight=weight)
-        self.center_, self.scale_ = scaler.mean_, scaler.scale_
+        else:
+            self.center_, self.scale_ = _center_and_scale(X, sample_weight)
+        if not np.isfinite(self.scale_).all():
+            raise ValueError("X has values too large to be scaled in float64.")
         return self
 
     def transform(self, X):
@@ -126,7 +126,78 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def _common_scale(X, sample_weight):
-    floats = X if X.dtype.kind == "f" else X.astype(np.float64)
-    squares = floats.multiply(floats).sum(axis=1)
-    mean = np.average(np.asarray(squares).ravel(), weights=sample_weight) / X.shape[1]
-    return float(np.sqrt(mean)) if mean > 0 else 1.0
+    """Return the root of the mean square of all cells of a sparse matrix."""
+    if sample_weight is not None:
+        X = X[sample_weight > 0]
+        sample_weight = sample_weight[sample_weight > 0]
+    # Relative to the largest value, no square overflows or vanishes.
+    largest = float(abs(X).max()) if X.nnz else 0.0
+    if largest == 0:
+        return 1.0
+    squares = (X.data.astype(np.float64) / largest) ** 2, X.indices, X.indptr
+    by_row = sp.csr_array(squares, shape=X.shape).sum(axis=1)
+    mean = np.average(by_row, weights=sample_weight) / X.shape[1]
+    return largest * float(np.sqrt(mean))
+
+
+def _center_and_scale(X, sample_weight):
+    """Return the mean and the standard deviation of each column in float64.
+
+    A column of one value has the deviation 1. Columns whose squares overflow or vanish
+    are read a second time, in units of their largest value.
+    """
+    first = 0 if sample_weight is None else int(np.argmax(sample_weight > 0))
+    origin = X[first].astype(np.float64)
+    unit = np.ones_like(origin)
+    mean, variance, varies = _moments(X, sample_weight, origin, unit)
+    in_range = (variance > _SMALLEST_SQUARE) & (variance < np.inf)
+    extreme = np.flatnonzero(varies & ~in_range)
+    if len(extreme):
+        unit[extreme] = _largest(X, extreme)
+        mean, variance, varies = _moments(X, sample_weight, origin, unit)
+    center, scale = (origin / unit + mean) * unit, np.sqrt(variance) * unit
+    noise = _NOISE * np.abs(center)
+    return center, np.where(varies & (scale > noise), scale, 1.0)
+
+
+def _moments(X, sample_weight, origin, unit):
+    """Return mean, variance and whether there are two values, for each column.
+
+    In the distance from `origin`, in which a column of one value is exactly 0. The
+    chunks are combined by the formula of Chan, Golub and LeVeque (1979), a sum of
+    squares, which no rounding makes negative.
+    """
+    total, mean, squares = 0.0, np.zeros_like(origin), np.zeros_like(origin)
+    varies = np.zeros(len(origin), dtype=bool)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        for rows, weight in _chunks(X, sample_weight):
+            apart = rows.astype(np.float64) / unit - origin / unit
+            varies |= (apart != 0).any(axis=0)
+            mass = weight.sum()
+            chunk_mean = weight @ apart / mass
+            apart -= chunk_mean
+            shift = chunk_mean - mean
+            squares += weight @ apart**2 + shift**2 * (total * mass / (total + mass))
+            total += mass
+            mean += shift * (mass / total)
+    return mean, squares / total, varies
+
+
+def _chunks(X, sample_weight):
+    """Yield a few rows at a time, and their weights, without rows of weight 0."""
+    for start in range(0, X.shape[0], _CHUNK_ROWS):
+        rows = X[start : start + _CHUNK_ROWS]
+        if sample_weight is None:
+            yield rows, np.ones(len(rows))
+            continue
+        weight = sample_weight[start : start + _CHUNK_ROWS]
+        if (weight > 0).all():
+            yield rows, weight
+        elif weight.any():
+            yield rows[weight > 0], weight[weight > 0]
+
+
+def _largest(X, columns):
+    """Return the largest absolute value of some columns."""
+    chunks = (rows[:, columns].astype(np.float64) for rows, _ in _chunks(X, None))
+    return np.max([np.abs(rows).max(axis=0) for rows in chunks], axis=0)

@@ -10,6 +10,7 @@ is ``n_samples / n_classes``, so ``"balanced"`` is scikit-learn's
 ``n_samples / (n_classes * n_k)``.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -113,7 +114,9 @@ def _count_target(target, sample_weight):
     if target.kind == MULTICLASS:
         weight = check_weights(sample_weight, len(target.values))
         return _class_counts(target.values, len(target.classes), weight)
-    weight = check_weights(sample_weight, *target.values.shape)
+    weight = check_weights(
+        sample_weight, *target.values.shape, label_names=target.label_names
+    )
     return count_labels(target.values, weight)
 
 
@@ -261,7 +264,38 @@ def compute_pos_weight(
     )
 
 
-def compute_class_weight(y, class_weight="balanced", *, normalize=None):
+def class_index(target):
+    """Return the place of the class of each row of a 1-D target."""
+    if target.kind == MULTICLASS:
+        return target.values
+    if len(target.classes) == 1:
+        return np.zeros(len(target.values), dtype=np.int64)
+    return np.where(target.values[:, 0] == 1, target.positive, 1 - target.positive)
+
+
+def class_weights(target, class_weight, sample_weight=None):
+    """Return the weight of each class of a 1-D target.
+
+    Parameters
+    ----------
+    target : Target
+        Binary or multiclass.
+    class_weight : str or dict
+        As in `compute_class_weight`.
+    sample_weight : ndarray of shape (n_samples,) or None
+        The weights with which a scheme counts the rows.
+    """
+    classes = target.classes.tolist()
+    if not isinstance(class_weight, str):
+        return _given_weights(class_weight, classes)
+    check_choice("class_weight", class_weight, WEIGHT_SCHEMES)
+    counts = _class_counts(class_index(target), len(classes), sample_weight)
+    return compute_pos_weight(label_counts=counts, scheme=class_weight)
+
+
+def compute_class_weight(
+    y, class_weight="balanced", *, normalize=None, sample_weight=None
+):
     """Compute the `class_weight` of a 1-D target as a dict.
 
     A class weight defines the population: it is a sample weight by class, and no
@@ -277,6 +311,8 @@ def compute_class_weight(y, class_weight="balanced", *, normalize=None):
     normalize : {None, "mean", "sum"}, default=None
         ``"mean"`` scales the weights to mean 1 over the classes (their sum is
         `n_classes`), ``"sum"`` to sum 1.
+    sample_weight : array-like of shape (n_samples,), default=None
+        The weights with which a scheme counts the rows, as in scikit-learn.
 
     Returns
     -------
@@ -308,20 +344,21 @@ def compute_class_weight(y, class_weight="balanced", *, normalize=None):
             "class_weight goes with a 1-D y. For a label matrix use compute_pos_weight "
             "or compute_label_weight."
         )
-    classes = target.classes.tolist()
-    if isinstance(class_weight, str):
-        check_choice("class_weight", class_weight, WEIGHT_SCHEMES)
-        counts = _class_counts(target.values.ravel(), len(classes), None)
-        weight = compute_pos_weight(label_counts=counts, scheme=class_weight)
-    else:
-        weight = _given_weights(class_weight, classes)
+    check_same_length(y=y, sample_weight=sample_weight)
+    sample_weight = check_weights(sample_weight, len(target.values))
+    weight = class_weights(target, class_weight, sample_weight)
     if normalize is not None:
         weight = _normalize(weight, np.ones(len(weight), dtype=bool), normalize)
-    return dict(zip(classes, weight.tolist(), strict=True))
+    return dict(zip(target.classes.tolist(), weight.tolist(), strict=True))
 
 
 def _given_weights(class_weight, classes):
     """Return the weights of a dict in the order of the classes."""
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            f"class_weight={class_weight!r} must be a dict of a weight for each class, "
+            f"such as {{{classes[0]!r}: 1.0}}, or one of {sorted(WEIGHT_SCHEMES)}."
+        )
     unknown = [key for key in class_weight if key not in classes]
     if unknown:
         raise ValueError(

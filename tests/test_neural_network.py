@@ -273,10 +273,10 @@ def test_pos_weight_is_undone_and_sample_weight_defines_the_population(problem):
     """The same training, read in two ways."""
     X, Y = problem
     transformer = PosWeightTransformer("balanced")
-    by_weight = small(pos_weight=transformer, init_bias="zero").fit(X, Y)
-    by_sample = small(init_bias="zero").fit(
-        X, Y, sample_weight=transformer.fit(Y).transform(Y)
-    )
+    # The input scaler reads sample weights, which belong to the population.
+    net = small(init_bias="zero", standardize=False)
+    by_weight = clone(net).set_params(pos_weight=transformer).fit(X, Y)
+    by_sample = clone(net).fit(X, Y, sample_weight=transformer.fit(Y).transform(Y))
     weight = compute_pos_weight(Y)
     np.testing.assert_allclose(by_weight.pos_weight_, weight)
     raw = clone(by_weight).set_params(correct_probabilities=False).fit(X, Y)
@@ -288,7 +288,7 @@ def test_pos_weight_is_undone_and_sample_weight_defines_the_population(problem):
         raw.decision_function(X) - np.log(weight),
         atol=1e-8,
     )
-    sparse = small(init_bias="zero").fit(
+    sparse = clone(net).fit(
         X, sp.csr_array(Y), sample_weight=transformer.transform(sp.csr_array(Y))
     )
     np.testing.assert_allclose(

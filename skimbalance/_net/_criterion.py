@@ -119,8 +119,8 @@ class SetCriterion(_LabelCriterion):
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
         outside = None
-        if self.sums_rows and weight is not None and weight.ndim == 1:
-            weight, outside = None, weight
+        if self.sums_rows and weight is not None:
+            outside, weight = _row_part(labels, weight)
         cell_weight = self._cell_weight(labels, weight, dtype)
         if cell_weight is None:
             cell_weight = scores.new_ones((), dtype=dtype)
@@ -133,6 +133,19 @@ class SetCriterion(_LabelCriterion):
     def divisor(self, n_rows):
         # What couples rows divides by the weights that it finds.
         return super().divisor(n_rows) if self.sums_rows else n_rows
+
+
+def _row_part(labels, weight):
+    """Split weights into one for each row and what its entries weigh beside it.
+
+    A weight of rows acts outside of the loss and one of entries inside: without this,
+    equal weights in a row would mean something else than the same weight of the row.
+    """
+    if weight.ndim == 1:
+        return weight, None
+    observed = (labels >= 0).to(weight.dtype)
+    mean = (weight * observed).sum(dim=1) / observed.sum(dim=1).clamp(min=1)
+    return mean, weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1)
 
 
 def sum_over_members(criterion, scores, labels, weight):

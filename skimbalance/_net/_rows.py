@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skimbalance._entry_weights import SparseWeights
 from skimbalance._net._dataset import DatasetRows
 from skimbalance.modules import SparseRows
 
@@ -223,11 +224,11 @@ def label_source(labels, device):
 
 
 def weight_source(weight, dtype, device):
-    """Return the source of weights; a sparse matrix holds the excess over one."""
+    """Return the source of the weights of rows or entries."""
     if weight is None:
         return None
-    if sp.issparse(weight):
-        return _SparseSource(weight, dtype, device, base=1)
+    if isinstance(weight, SparseWeights):
+        return _SparseSource(weight.excess, dtype, device, base=weight.base)
     return _DenseSource(weight, dtype, device)
 
 

@@ -4,16 +4,27 @@ import numpy as np
 
 from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns
-from skimbalance._validation import count_labels
+from skimbalance._validation import count_labels, n_dimensions
 
 _AVERAGES = ("macro", "micro", "samples", "weighted", None)
 
 
-def check_average(average, options=_AVERAGES):
-    """Raise a ValueError unless the average is one of the options."""
+def check_average(average, options=_AVERAGES, y_true=None):
+    """Raise a ValueError unless the average is one of the options, and has labels."""
     if average not in options:
         known = ", ".join(repr(option) for option in options)
         raise ValueError(f"average={average!r} is not known. Use one of {known}.")
+    if average == "samples" and y_true is not None:
+        check_two_dimensions(y_true, "average='samples'")
+
+
+def check_two_dimensions(y_true, name):
+    """Raise a ValueError unless the rows of `y_true` have labels to average over."""
+    if n_dimensions(y_true) == 1:
+        raise ValueError(
+            f"{name} is over the labels of a row: y_true must be 2D, of shape "
+            "(n_samples, n_labels), but has one dimension."
+        )
 
 
 def check_undefined(undefined):
@@ -47,10 +58,10 @@ def averaged(score, labels, scores, weight, *, average, undefined, what, lacking
         columns, average = [all_cells(labels, scores, weight)], "macro"
         unit = "the one pool of all cells"
     elif average == "samples":
-        by_row = weight is not None and weight.ndim == 1
-        support = weight if by_row else None
-        cell_weight = None if by_row or weight is None else weight.T
-        columns = iter_columns(labels.T, scores.T, cell_weight)
+        if weight is not None and weight.ndim == 1:
+            labels, scores = labels[weight > 0], scores[weight > 0]
+            support, weight = weight[weight > 0], None
+        columns = iter_columns(labels.T, scores.T, None if weight is None else weight.T)
         unit = "rows"
     else:
         columns = iter_columns(labels, scores, weight)
@@ -61,7 +72,7 @@ def averaged(score, labels, scores, weight, *, average, undefined, what, lacking
     values, kept = settled(values, undefined, f"{what} is undefined", unit, lacking)
     if average is None:
         return values
-    return mean_of(values, support, kept)
+    return mean_of(values, support, kept, undefined)
 
 
 def settled(values, undefined, what, unit, lacking):
@@ -78,11 +89,15 @@ def settled(values, undefined, what, unit, lacking):
     return values, ~left_out
 
 
-def mean_of(values, support, kept):
-    """Return the mean of the values that count, NaN where there are none."""
-    if support is not None:
-        support = support[kept]
-        if not support.any():
-            return np.nan
-    values = values[kept]
-    return float(np.average(values, weights=support)) if len(values) else np.nan
+def mean_of(values, support, kept, undefined):
+    """Return the mean of the values that count, the undefined value without any."""
+    values, support = values[kept], None if support is None else support[kept]
+    if support is None:
+        return float(values.mean()) if len(values) else np.nan
+    if support.any():
+        return float(np.average(values, weights=support))
+    if undefined == 0.0:
+        return 0.0
+    if undefined == "skip" and len(values):
+        warn_undefined("The weighted average is undefined: no label has a positive.")
+    return np.nan

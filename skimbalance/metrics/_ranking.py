@@ -15,7 +15,13 @@ from skimbalance._validation import (
     check_weights,
     count_labels,
 )
-from skimbalance.metrics._averages import averaged, check_undefined, mean_of, settled
+from skimbalance.metrics._averages import (
+    averaged,
+    check_two_dimensions,
+    check_undefined,
+    mean_of,
+    settled,
+)
 from skimbalance.metrics._scores import average_precision
 
 _BLOCK_CELLS = 2**22
@@ -23,6 +29,7 @@ _BLOCK_CELLS = 2**22
 
 def _check_rows(y_true, y_score, k, sample_weight):
     """Return labels, scores and row weights, and the checked k."""
+    check_two_dimensions(y_true, "The ranking")
     check_same_length(y_true=y_true, sample_weight=sample_weight)
     labels, scores, _ = check_scored_labels(y_true, y_score)
     weight = check_weights(sample_weight, labels.shape[0])
@@ -63,10 +70,11 @@ def _divide(numerator, denominator):
 
 def _over_rows(values, weight, undefined, what, lacking):
     check_undefined(undefined)
-    values, kept = settled(
-        np.concatenate(values), undefined, f"{what} is undefined", "rows", lacking
-    )
-    return mean_of(values, weight, kept)
+    values = np.concatenate(values)
+    if weight is not None:
+        values, weight = values[weight > 0], weight[weight > 0]
+    values, kept = settled(values, undefined, f"{what} is undefined", "rows", lacking)
+    return mean_of(values, weight, kept, undefined)
 
 
 def precision_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):

@@ -5,6 +5,7 @@ from sklearn.utils import check_random_state
 
 from skimbalance._columns import iter_columns, tally
 from skimbalance._validation import (
+    align_columns,
     check_interval,
     check_label_matrix,
     check_scored_labels,
@@ -137,6 +138,7 @@ def label_frequency_report(
         raise ValueError(f"bounds={bounds!r} must be two numbers, the smaller first.")
     frequency, _ = count_labels(labels)
     if y_train is not None:
+        y_train = align_columns(y_train, column_names(y_true), "y_train")
         frequency, _ = count_labels(check_label_matrix(y_train, "y_train"))
         if len(frequency) != labels.shape[1]:
             raise ValueError(

@@ -5,12 +5,14 @@ import scipy.sparse as sp
 
 from skimbalance._columns import confusion, mass_at_least, tally, total
 from skimbalance._validation import (
+    align_columns,
     check_choice,
     check_interval,
     check_label_matrix,
     check_scored_labels,
+    column_names,
 )
-from skimbalance.metrics._averages import averaged
+from skimbalance.metrics._averages import averaged, check_average
 
 _NO_POSITIVE = "no observed positive"
 _NO_CELL = "no observed cell"
@@ -18,6 +20,7 @@ _NO_CELL = "no observed cell"
 
 def check_decided_labels(y_true, y_pred, sample_weight):
     """Return labels, decisions as a dense array of 0 and 1, and weights."""
+    y_pred = align_columns(y_pred, column_names(y_true), "y_pred")
     decided = check_label_matrix(y_pred, "y_pred")
     decided = decided.toarray() if sp.issparse(decided) else decided
     if decided.min() < 0:
@@ -47,7 +50,7 @@ def average_precision(target, score, weight=None):
     _, hits, decided = tally(target, score, weight)
     reached = decided > 0
     gained, hits, decided = _gained(hits)[reached], hits[reached], decided[reached]
-    return gained @ (hits / decided) / hits[0]
+    return min(gained @ (hits / decided) / hits[0], 1.0)
 
 
 def roc_auc(target, score, weight=None):
@@ -62,7 +65,8 @@ def roc_auc(target, score, weight=None):
     mirrored = -levels[::-1].astype(np.float64)
     at_most = mass_at_least(-negative, mirrored, negative_weight)[::-1]
     # A tie is half a pair in order.
-    return _gained(hits) @ (below + at_most) / (2 * n_positive * n_negative)
+    in_order = _gained(hits) @ (below + at_most) / (2 * n_positive * n_negative)
+    return min(max(in_order, 0.0), 1.0)
 
 
 def f_beta(beta):
@@ -111,8 +115,11 @@ def equal_mass_bins(proba, weight, n_bins):
 
 
 def equal_width_bins(proba, weight, n_bins):  # noqa: ARG001
-    """Return the bin of each cell among equal intervals of [0, 1]."""
-    return np.minimum(proba * n_bins, n_bins - 1).astype(np.intp)
+    """Return the bin of each cell among equal intervals of [0, 1].
+
+    An inner edge belongs to the bin below it, as in scikit-learn's calibration_curve.
+    """
+    return np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], proba)
 
 
 BINNINGS = {"quantile": equal_mass_bins, "uniform": equal_width_bins}
@@ -200,6 +207,7 @@ def multilabel_average_precision_score(
     >>> multilabel_average_precision_score(Y, S, average=None)
     array([0.83333333, 0.5       ])
     """
+    check_average(average, y_true=y_true)
     return averaged(
         average_precision,
         *check_scored_labels(y_true, y_score, sample_weight),
@@ -254,6 +262,7 @@ def multilabel_roc_auc_score(
     >>> multilabel_roc_auc_score([[1], [0], [1], [0]], [[0.9], [0.8], [0.7], [0.1]])
     0.75
     """
+    check_average(average, y_true=y_true)
     return averaged(
         roc_auc,
         *check_scored_labels(y_true, y_score, sample_weight),
@@ -316,6 +325,7 @@ def multilabel_fbeta_score(
     array([0.8       , 0.66666667])
     """
     check_interval("beta", beta, 0, closed="left")
+    check_average(average, y_true=y_true)
     return averaged(
         f_beta(beta),
         *check_decided_labels(y_true, y_pred, sample_weight),
@@ -370,6 +380,7 @@ def multilabel_log_loss(
     >>> round(multilabel_log_loss([[1, 0], [0, 0]], [[0.5, 0.1], [0.5, 0.1]]), 3)
     0.399
     """
+    check_average(average, y_true=y_true)
     return averaged(
         log_loss,
         *check_probable_labels(y_true, y_proba, sample_weight),
@@ -422,6 +433,7 @@ def multilabel_brier_score_loss(
     >>> multilabel_brier_score_loss([[1, 0], [0, 0]], [[0.5, 0.0], [0.5, 0.0]])
     0.125
     """
+    check_average(average, y_true=y_true)
     return averaged(
         brier,
         *check_probable_labels(y_true, y_proba, sample_weight),
@@ -501,6 +513,7 @@ def calibration_error(
     check_interval("n_bins", n_bins, 1)
     check_choice("strategy", strategy, BINNINGS)
     check_choice("norm", norm, _NORMS)
+    check_average(average, y_true=y_true)
     return averaged(
         _calibration_error(int(n_bins), strategy, norm),
         *check_probable_labels(y_true, y_proba, sample_weight),

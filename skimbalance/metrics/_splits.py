@@ -16,7 +16,10 @@ def _test_parts(splits, n_samples=None):
             "splits must hold pairs (train, test) of row indices, as the split method "
             "of a splitter yields them."
         )
-    tests = [np.asarray(test, dtype=np.intp) for _, test in splits]
+    tests = [np.asarray(test) for _, test in splits]
+    if any(test.dtype == bool for test in tests):
+        raise ValueError("splits must hold row indices, not masks: use np.flatnonzero.")
+    tests = [test.astype(np.intp) for test in tests]
     if (
         n_samples is not None
         and max(test.max(initial=-1) for test in tests) >= n_samples

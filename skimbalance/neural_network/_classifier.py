@@ -148,7 +148,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y)
             self._check_params(target)
-            rows = self._encode(X, target, sample_weight, y, reset=True)
+            rows = self._encode(X, target, sample_weight, reset=True)
             held_out = self._encode_held_out(X_val, y_val, sample_weight_val, target)
             return self._fit(rows, held_out, target, groups)
 
@@ -191,12 +191,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
                 target = replace(self._target, values=self._encode_y(y))
-                rows = self._encode(X, target, sample_weight, y, reset=False)
+                rows = self._encode(X, target, sample_weight, reset=False)
             else:
                 target = check_target(y) if classes is None else _of_classes(y, classes)
                 self._check_params(target)
                 self._check_first_chunk(target, classes, label_counts)
-                rows = self._encode(X, target, sample_weight, y, reset=True)
+                rows = self._encode(X, target, sample_weight, reset=True)
                 self._start(rows, target, label_counts)
             return self._train_chunk(rows, target)
 
@@ -251,9 +251,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         )
         return sp.csr_array(X) if sp.issparse(X) else X
 
-    def _encode(self, X, target, sample_weight, y, reset):
+    def _encode(self, X, target, sample_weight, reset):
         X = self._check_inputs(X, reset)
-        return encode_rows(X, target, sample_weight, self.class_weight, y)
+        return encode_rows(X, target, sample_weight, self.class_weight)
 
     def _encode_y(self, y, name="y"):
         return encode_like(y, self._target, name)
@@ -265,7 +265,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             raise ValueError("X_val and y_val go together: pass both or neither.")
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        return self._encode(X_val, target, sample_weight_val, y_val, reset=False)
+        return self._encode(X_val, target, sample_weight_val, reset=False)
 
     def _fit(self, rows, held_out, target, groups):
         checkpoint = self._open_checkpoint()
@@ -277,8 +277,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         counts = all_counts = _count(target, rows)
         if held_out is None and self._holds_out(len(rows)):
             rows, held_out = self._split(rows, target, groups, rng)
-            pairs = zip(all_counts, _count(target, held_out), strict=True)
-            counts = tuple(np.maximum(total - held, 0.0) for total, held in pairs)
+            counts = _count(target, rows)
         if held_out is None and reads_held_out_rows(self.threshold):
             raise ValueError(
                 f"threshold={self.threshold!r} takes its cuts from held-out rows, and "

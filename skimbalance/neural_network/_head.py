@@ -272,7 +272,6 @@ class LabelHead(_Head):
     def _fit_calibrator(self, scores, values, weight):
         values = values.toarray() if sp.issparse(values) else values
         if weight is not None and weight.ndim == 2:
-            weight = weight.toarray() + 1 if sp.issparse(weight) else weight
             weight = weight[:, self.trained]
         labels = np.where(values < 0, np.nan, values)[:, self.trained]
         calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()

@@ -4,16 +4,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import compute_sample_weight
 
+from skimbalance._entry_weights import SparseWeights
 from skimbalance._net import RowSet, input_source, label_source, weight_source
 from skimbalance._validation import (
     MISSING,
     MULTICLASS,
     MULTILABEL,
+    cells_with,
     check_weights,
     has_missing,
 )
+from skimbalance.weights import class_index, class_weights
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,13 @@ class EncodedRows:
         return array[self.index]
 
     def row_weight(self):
-        """Return a weight for each row of the arrays, 0 where it is not meant."""
+        """Return a weight for each row of the arrays, 0 where it is not meant.
+
+        The weight of a row is the mean weight of its observed entries.
+        """
         weight = np.zeros(self.X.shape[0])
-        by_row = self.weight is not None and self.weight.ndim == 1
-        weight[self.index] = self.weight[self.index] if by_row else 1.0
+        totals, counts = _row_totals(self.values, self.weight)
+        weight[self.index] = totals[self.index] / counts[self.index]
         return weight
 
     @property
@@ -79,8 +84,12 @@ def _n_bytes(array):
     return array.nbytes
 
 
-def encode_rows(X, target, sample_weight, class_weight, y):
+def encode_rows(X, target, sample_weight, class_weight):
     """Check the weights and find the rows that count.
+
+    An entry of weight 0 becomes a missing label, so that it is absent from the split,
+    the counts, the scores and the thresholds alike. The others are scaled to mean 1
+    over the observed entries: a weight of rows and its copy in each column agree.
 
     Parameters
     ----------
@@ -92,69 +101,114 @@ def encode_rows(X, target, sample_weight, class_weight, y):
         As passed.
     class_weight : dict, "balanced" or None
         As in scikit-learn.
-    y : array-like
-        The targets as passed, for `class_weight`.
+    """
+    weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
+    if class_weight is not None:
+        by_class = _class_weights(class_weight, target, weight)
+        weight = by_class if weight is None else weight * by_class
+    if weight is not None and weight.ndim == 2:
+        values = _without_weightless(values, weight)
+    totals, counts = _row_totals(values, weight)
+    index = np.flatnonzero(counts)
+    if len(index) == 0:
+        raise ValueError(_describe_nothing_left(values, weight))
+    mean = totals[index].sum() / counts[index].sum()
+    return EncodedRows(X, values, _normalized(weight, mean, index), index)
+
+
+def _read_weights(n_samples, target, sample_weight):
+    """Return weights of rows, or of entries if these differ within rows.
+
+    The largest weight is 1, so that sums neither overflow nor vanish.
     """
     n_labels = None if target.kind == MULTICLASS else target.n_outputs
-    weight = check_weights(sample_weight, X.shape[0], n_labels)
-    if sp.issparse(weight) and not sp.issparse(target.values):
-        weight = 1 + weight.toarray()
-    weight = _combine(weight, _class_weights(class_weight, target, y))
-    counted = _weighted(weight, X.shape[0]) & _labelled(target.values, X.shape[0])
-    return EncodedRows(X, target.values, weight, np.flatnonzero(counted))
-
-
-def _class_weights(class_weight, target, y):
-    if class_weight is None:
+    weight = check_weights(
+        sample_weight, n_samples, n_labels, label_names=target.label_names
+    )
+    if weight is None:
         return None
+    if isinstance(weight, SparseWeights):
+        if sp.issparse(target.values):
+            return weight.scaled(1 / weight.max())
+        weight = weight.toarray()
+    if weight.ndim == 2 and (weight == weight[:, :1]).all():
+        weight = weight[:, 0]
+    return weight / weight.max()
+
+
+def _class_weights(class_weight, target, sample_weight):
+    """Return the weight of the class of each row."""
     if target.kind == MULTILABEL:
         raise ValueError(
             "class_weight goes with a 1-D y. For a label matrix use pos_weight (the "
             "positives of each label), label_weight (labels among each other) or "
             "sample_weight of shape (n_samples, n_labels)."
         )
-    return compute_sample_weight(class_weight, np.ravel(y))
+    return class_weights(target, class_weight, sample_weight)[class_index(target)]
 
 
-def _combine(weight, class_weights):
-    """Return row weights of mean 1 where they count, cell weights as they are."""
-    if _same_in_each_row(weight):
-        weight = weight[:, 0]
-    if class_weights is not None:
-        if weight is not None and weight.ndim == 2:
-            class_weights = class_weights.reshape(-1, 1)
-        weight = class_weights if weight is None else weight * class_weights
-    if weight is None or weight.ndim == 2:
-        return weight
-    if not weight.any():
-        raise ValueError("class_weight and sample_weight leave no row to learn from.")
-    return weight / weight[weight > 0].mean()
+def _without_weightless(values, weight):
+    """Return a label matrix in which the entries of weight 0 are missing."""
+    if not sp.issparse(values):
+        weightless = (weight == 0) & (values != MISSING)
+        return np.where(weightless, MISSING, values) if weightless.any() else values
+    is_sparse = isinstance(weight, SparseWeights)
+    zero = weight.zeros() if is_sparse else sp.csr_array(weight == 0).astype(np.int8)
+    if zero.nnz == 0:
+        return values
+    values = sp.csr_array(values - values.multiply(zero) + MISSING * zero)
+    values.eliminate_zeros()
+    return values
 
 
-def _same_in_each_row(weight):
-    dense = isinstance(weight, np.ndarray) and weight.ndim == 2
-    return dense and bool((weight == weight[:, :1]).all())
-
-
-def _stored_in_all(matrix, value):
-    """Return the rows of a CSR array that hold one value, not 0, in all their cells."""
-    stored = sp.csr_array(matrix == value)
-    return np.diff(stored.indptr) == matrix.shape[1]
-
-
-def _weighted(weight, n_samples):
-    """Return whether each row has a weight."""
+def _row_totals(values, weight):
+    """Return of each row the weight and the number of the entries that count."""
+    if values.ndim == 1:
+        counts = np.ones(len(values))
+    elif not has_missing(values):
+        counts = np.full(*values.shape, dtype=np.float64)
+    elif sp.issparse(values):
+        absent = cells_with(values, MISSING)
+        counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
+    else:
+        counts = np.count_nonzero(values != MISSING, axis=1).astype(np.float64)
     if weight is None:
-        return np.ones(n_samples, dtype=bool)
-    if sp.issparse(weight):
-        return ~_stored_in_all(weight, -1)
-    return weight != 0 if weight.ndim == 1 else weight.any(axis=1)
+        return counts, counts
+    if weight.ndim == 1:
+        return weight * counts, counts * (weight > 0)
+    return _entry_totals(values, weight), counts
 
 
-def _labelled(values, n_samples):
-    """Return whether each row has a label that is not missing."""
-    if values.ndim == 1 or not has_missing(values):
-        return np.ones(n_samples, dtype=bool)
-    if sp.issparse(values):
-        return ~_stored_in_all(values, MISSING)
-    return (values != MISSING).any(axis=1)
+def _entry_totals(values, weight):
+    """Return the weight of the observed entries of each row."""
+    if not sp.issparse(values):
+        return weight.sum(axis=1, where=values != MISSING)
+    absent = cells_with(values, MISSING)
+    if isinstance(weight, SparseWeights):
+        return weight.T.sum_outside(sp.csr_array(absent.T))
+    return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)
+
+
+def _normalized(weight, mean, index):
+    """Scale weights to mean 1, in place; None where all that count are equal."""
+    if weight is None:
+        return None
+    if isinstance(weight, SparseWeights):
+        weight = weight.scaled(1 / mean)
+        stored = weight.stored()
+        return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
+    weight /= mean
+    counted = weight[index]
+    return None if ((counted == 1) | (counted == 0)).all() else weight
+
+
+def _describe_nothing_left(values, weight):
+    if values.ndim == 2 and weight is None:
+        return (
+            "No label is observed: y is missing (NaN) everywhere. At least one entry "
+            "must be 0 or 1."
+        )
+    return (
+        "class_weight and sample_weight leave no row to learn from: each label is "
+        "missing (NaN) or has weight 0."
+    )

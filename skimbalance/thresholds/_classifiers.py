@@ -1,7 +1,6 @@
 """Classifiers that decide by thresholds on what another classifier says."""
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -287,7 +286,6 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
             )
         if known.any():
             if weight is not None and weight.ndim == 2:
-                weight = weight.toarray() + 1 if sp.issparse(weight) else weight
                 weight = weight[:, known]
             cuts[known] = held_out_cuts(
                 self.threshold,

@@ -297,7 +297,7 @@ def _ascend(metric, candidates, counts):
 
 def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
     """Tune one label after the other on the mean over rows, from the common cut."""
-    if weight is not None and (sp.issparse(weight) or weight.ndim == 2):
+    if weight is not None and weight.ndim == 2:
         raise ValueError(
             "average='samples' weighs rows: pass sample_weight of shape (n_samples,)."
         )
