@@ -63,6 +63,7 @@ from skimbalance.neural_network._inputs import (
     as_computable,
     as_one_array,
     check_columns,
+    check_groups,
     check_row_shape,
 )
 from skimbalance.neural_network._monitor import check_scoring, make_monitor, try_score
@@ -170,7 +171,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If `module` or `loss` is nothing that can be used.
         """
         with unchanged_on_error(self):
-            X = as_one_array(X)
+            X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y, pos_label=self.pos_label)
             self._check_params(target)
@@ -214,7 +215,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             or the chunk does not fit what was seen before.
         """
         with unchanged_on_error(self):
-            X = as_one_array(X)
+            X = as_one_array(X, y=y)
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
                 self._check_same_classes(classes)
@@ -288,8 +289,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _check_array(self, X, reset, name):
         check_columns(X, name)
-        if not reset:
-            check_row_shape(X, self._input_shape, name)
+        check_row_shape(X, None if reset else self._input_shape, name)
         try:
             X = validate_data(
                 self,
@@ -299,10 +299,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 order="C",
                 allow_nd=self._module()[0] is not MLP,
             )
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             if re.search(rf"\b{name}\b", str(error)):
                 raise
-            raise ValueError(f"{name}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{name}: {error}") from error
         X = as_computable(X, name)
         return sp.csr_array(X) if sp.issparse(X) else X
 
@@ -320,7 +321,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             return None
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val go together: pass both or neither.")
-        X_val = as_one_array(X_val, "X_val")
+        X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
         weight = sample_weight_val
@@ -708,7 +709,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return self._head.probabilities(scores)
 
     def _class_log_probabilities(self, raw):
-        """Return the logarithm of `_class_probabilities`, finite where that is 0."""
+        """Return log-probabilities, finite where a probability is too small."""
         scores = self._head.scores(raw)
         if self._target.kind == BINARY:
             return both_classes(scores, self._target, log=True)
@@ -748,15 +749,21 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            The logarithm of `predict_proba`; finite where a probability is too small
-            for its dtype.
+            The logarithm of `predict_proba`; finite where that is 0, as the probability
+            is too small for its dtype.
 
         Raises
         ------
         ValueError
             If the inputs are not of the fitted shape.
         """
-        return self._filled(X, self._class_log_probabilities)
+        proba = self.predict_proba(X)
+        is_zero = proba == 0
+        log_proba = np.log(np.where(is_zero, 1, proba))
+        if is_zero.any():
+            exact = self._filled(X, self._class_log_probabilities)
+            log_proba[is_zero] = exact[is_zero]
+        return log_proba
 
     @available_if(_has_probabilities)
     def predict_top_k(self, X, k):

@@ -29,7 +29,7 @@ _TAKEN_AS = {
 }
 
 
-def as_one_array(X, name="X"):
+def as_one_array(X, name="X", y=None):
     """Return inputs in a container that has rows, or raise an error that says why not.
 
     Parameters
@@ -38,21 +38,25 @@ def as_one_array(X, name="X"):
         As the user passed it.
     name : str
         How the error messages call it.
+    y : object, default=None
+        Targets, whose number tells a list of rows from a list of input arrays.
 
     Returns
     -------
     DatasetRows, array, sparse matrix or data frame
         Lists and tensors become arrays; what has a shape stays as it is.
     """
+    if sp.issparse(X):  # one of them is a Mapping, too
+        return X
     if isinstance(X, DataLoader):
         raise TypeError(
             f"{name} is a DataLoader, but {_ONE_ARRAY}. Pass its dataset, "
             f"{name}=loader.dataset; batch_size and num_workers are parameters of the "
             "estimator."
         )
-    if isinstance(X, Mapping) or _is_tuple_of_arrays(X):
+    if isinstance(X, Mapping) or _is_tuple_of_arrays(X) or _is_list_of_inputs(X, y):
         raise TypeError(f"{name} is a {type(X).__name__}, but {_ONE_ARRAY}.")
-    if X is None or isinstance(X, (str, bytes, Iterator)):
+    if isinstance(X, (str, bytes, Iterator)) or not _is_collection(X):
         raise TypeError(f"{name} is of type {type(X).__name__}, but {_ONE_ARRAY}.")
     if isinstance(X, Dataset) or _is_slice_dataset(X):
         return _dataset_rows(X, name)
@@ -65,13 +69,24 @@ def as_one_array(X, name="X"):
             f"{name} is a masked array, and masked values would be read as they are: "
             "fill or impute them first."
         )
-    return X
+    return X if _has_shape(X) else np.asarray(X)
 
 
 def _is_tuple_of_arrays(X):
     return isinstance(X, tuple) and any(
         np.ndim(item) and _has_shape(item) for item in X
     )
+
+
+def _is_list_of_inputs(X, y):
+    """Whether a list holds arrays of as many rows as `y`, and not rows."""
+    if not isinstance(X, list) or not X or y is None or len(X) == _length(y):
+        return False
+    return all(_has_shape(item) and _length(item) == _length(y) for item in X)
+
+
+def _is_collection(X):
+    return hasattr(X, "__len__") or hasattr(X, "__array__") or isinstance(X, Dataset)
 
 
 def _has_shape(item):
@@ -122,6 +137,11 @@ def _tensor_as_array(X, name):
 
 
 def _list_as_array(X, name):
+    if X and isinstance(X[0], Mapping):
+        raise TypeError(
+            f"{name} is a list of dicts, but {_ONE_ARRAY}. DictVectorizer makes one of "
+            "dicts of numbers and names."
+        )
     if X and isinstance(X[0], (tuple, list)) and any(map(_is_tensor, X[0])):
         raise TypeError(
             f"{name} is a list of items of a Dataset, as scikit-learn's tools take "
@@ -139,18 +159,19 @@ def _is_tensor(item):
 
 
 def _describe_ragged(X, name):
-    lengths = sorted(
-        {np.shape(row)[0] if _has_shape(row) else _length(row) for row in X}
-    )
+    lengths = sorted({_length(row) for row in X})
     shown = ", ".join(map(str, lengths[:3])) + (", ..." if len(lengths) > 3 else "")
+    differ = f"length ({shown})" if len(lengths) > 1 else "shape"
     return (
-        f"The rows of {name} differ in length or shape (lengths {shown}). Pad or crop "
-        "them to one length, so that they make one array."
+        f"The rows of {name} differ in {differ}. Pad or crop them to one length, so "
+        "that they make one array."
     )
 
 
-def _length(row):
-    return len(row) if hasattr(row, "__len__") else 1
+def _length(rows):
+    if _has_shape(rows) and np.ndim(rows):
+        return rows.shape[0]
+    return len(rows) if hasattr(rows, "__len__") else 1
 
 
 def check_columns(X, name="X"):
@@ -195,7 +216,7 @@ def _check_numbers(values, name):
     text = [value for value in values if isinstance(value, (str, bytes))]
     if text:
         raise ValueError(
-            f"{name} holds strings such as {text[0]!r}, but a net computes with "
+            f"{name} holds strings such as {str(text[0])!r}, but a net computes with "
             f"numbers. {_ENCODE}."
         )
     try:
@@ -223,13 +244,36 @@ def as_computable(X, name="X"):
 
 
 def check_row_shape(X, fitted, name="X"):
-    """Raise a ValueError unless the rows have the shape of the fitted ones.
+    """Raise a ValueError unless the rows hold values, in the shape of the fitted ones.
 
     Rows of one dimension each are left to scikit-learn's check of their number.
+
+    Parameters
+    ----------
+    X : array, sparse matrix or data frame
+    fitted : tuple or None
+        The shape of the fitted rows; None in `fit`.
+    name : str
     """
     shape = X.shape[1:]
+    if len(shape) > 1 and 0 in shape:
+        raise ValueError(f"{name} has rows of shape {shape}, which hold no value.")
+    if fitted is None:
+        return
     if shape != fitted and max(len(shape), len(fitted)) > 1:
         raise ValueError(
             f"{name} has rows of shape {shape}, but the estimator was fitted with rows "
             f"of shape {fitted}."
         )
+
+
+def check_groups(groups):
+    """Return groups as an array, or raise a ValueError unless there is one a row."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has shape {groups.shape}, but must have one entry for each row."
+        )
+    return groups

@@ -248,7 +248,10 @@ def resolve_optimizer(optimizer):
             f"optimizer is an instance of {type(optimizer).__name__}: pass the class, "
             "and its parameters as optimizer_params."
         )
-    if not callable(optimizer):
+    is_other_class = isinstance(optimizer, type) and not issubclass(
+        optimizer, torch.optim.Optimizer
+    )
+    if is_other_class or not callable(optimizer):
         raise TypeError(
             f"optimizer={optimizer!r} must be the name of an optimizer of torch, such "
             "as 'adam', or a class derived from torch.optim.Optimizer."
