@@ -9,8 +9,9 @@ This is also the only door to scikit-learn's private helpers.
 
 import difflib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +19,14 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection._split import _validate_shuffle_split
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import (
+    Hidden,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_method_params,
@@ -78,6 +87,63 @@ def check_interval(name, value, low, high=np.inf, *, closed="both"):
         raise ValueError(
             f"{name}={value!r} must be a number in {left}{low}, {high}{right}."
         )
+
+
+def check_layer_sizes(sizes, name="hidden_layer_sizes"):
+    """Return the widths of layers as a tuple of int; an int stands for one layer."""
+    widths = (sizes,) if isinstance(sizes, Integral) else sizes
+    listed = isinstance(widths, Iterable) and not isinstance(widths, (str, Mapping))
+    widths = tuple(widths) if listed else (None,)
+    for width in widths:
+        if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
+            raise ValueError(
+                f"{name}={sizes!r} must hold the width of each hidden layer, a whole "
+                "number from 1 upwards, such as (64, 32) or 64."
+            )
+    return tuple(map(int, widths))
+
+
+class Number(Interval):
+    """An interval of numbers for `_parameter_constraints`; a bool is no number."""
+
+    def is_satisfied_by(self, val):
+        is_bool = isinstance(val, (bool, np.bool_))
+        return not is_bool and super().is_satisfied_by(val)
+
+
+def switch():
+    """Return the constraints of a bool: NumPy's too, and the integers 0 and 1."""
+    return ["boolean", Hidden(Options(Integral, {0, 1}))]
+
+
+def check_parameters(estimator):
+    """Check the parameters of an estimator by its `_parameter_constraints`.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its constraints are those of scikit-learn's `validate_parameter_constraints`.
+
+    Raises
+    ------
+    InvalidParameterError
+        A ValueError and TypeError that names the parameter, what it may be, and the
+        nearest spelling of a misspelt name.
+    """
+    caller = type(estimator).__name__
+    for name, constraints in estimator._parameter_constraints.items():
+        value = getattr(estimator, name)
+        try:
+            validate_parameter_constraints({name: constraints}, {name: value}, caller)
+        except InvalidParameterError as error:
+            options = [c.options for c in constraints if isinstance(c, StrOptions)]
+            hint = closest(value, set().union(*options))
+            raise InvalidParameterError(f"{error}{hint}") from None
+
+
+def scorer_pos_label(scorer):
+    """Return the `pos_label` that a scorer was made with, or None."""
+    return scorer._kwargs.get("pos_label") if isinstance(scorer, _Scorer) else None
 
 
 def column_names(y):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding_bag, linear
 
-from skimbalance._validation import check_choice, check_interval
+from skimbalance._validation import check_choice, check_interval, check_layer_sizes
 
 __all__ = [
     "MLP",
@@ -12,7 +12,7 @@ __all__ = [
     "SparseRows",
 ]
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "gelu": nn.GELU,
     "relu": nn.ReLU,
     "silu": nn.SiLU,
@@ -183,7 +183,7 @@ class MLP(nn.Module):
         Number of input columns.
     n_outputs : int
         Number of raw scores: labels, classes, or 1 for a binary target.
-    hidden_layer_sizes : tuple of int, default=(512, 256)
+    hidden_layer_sizes : tuple of int or int, default=(512, 256)
         Width of each hidden layer; empty for a linear model.
     activation : {"relu", "gelu", "silu", "tanh"}, default="relu"
         Between the layers.
@@ -215,14 +215,13 @@ class MLP(nn.Module):
         sparse_input=False,
     ):
         super().__init__()
-        check_choice("activation", activation, _ACTIVATIONS)
+        check_choice("activation", activation, ACTIVATIONS)
         check_interval("dropout", dropout, 0, 1, closed="left")
         self.accepts_sparse = sparse_input
         layers, width = [], n_features
         layer = SparseLinear if sparse_input else nn.Linear
-        for size in hidden_layer_sizes:
-            check_interval("hidden_layer_sizes", size, 1)
-            layers += [layer(width, size), _ACTIVATIONS[activation]()]
+        for size in check_layer_sizes(hidden_layer_sizes):
+            layers += [layer(width, size), ACTIVATIONS[activation]()]
             if dropout:
                 layers.append(_Dropout(dropout))
             width, layer = size, nn.Linear

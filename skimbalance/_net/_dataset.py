@@ -27,7 +27,14 @@ class DatasetRows:
 
     def take(self, index, axis=0):  # noqa: ARG002
         """Return some rows as an array."""
-        return np.stack([self._input(int(row)) for row in index])
+        rows = [self._input(int(row)) for row in index]
+        for row in rows:
+            if row.shape != self.shape[1:]:
+                raise ValueError(
+                    f"The items of the Dataset differ in shape: {row.shape} and "
+                    f"{self.shape[1:]}. Pad or crop them to one length."
+                )
+        return np.stack(rows)
 
     def _input(self, row):
         item = self.dataset[row]

@@ -1,11 +1,13 @@
 """The estimators: what a user of scikit-learn sees."""
 
 import copy
+import re
 from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -35,23 +37,39 @@ from skimbalance._validation import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
-    check_choice,
     check_label_counts,
     check_same_length,
     check_target,
     check_weights,
     encode_like,
+    find_positive,
 )
-from skimbalance.exceptions import CalibrationWarning, NoPositivePredictedWarning
+from skimbalance.exceptions import CalibrationWarning
 from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
+from skimbalance.neural_network._answers import (
+    LabelClasses,
+    answer_dtype,
+    both_classes,
+    stacked,
+    top_k,
+    warn_majority,
+    warn_no_label,
+    warn_no_positive,
+)
 from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
-from skimbalance.neural_network._monitor import find_scorer, make_monitor
+from skimbalance.neural_network._inputs import (
+    as_computable,
+    as_one_array,
+    check_columns,
+    check_groups,
+    check_row_shape,
+)
+from skimbalance.neural_network._monitor import check_scoring, make_monitor, try_score
 from skimbalance.neural_network._parameters import (
+    as_switch,
     check_loss,
-    check_module,
-    check_net_params,
     check_threshold,
     check_top_k,
     check_training_params,
@@ -62,7 +80,15 @@ from skimbalance.neural_network._parameters import (
     optimizer_params,
     resolve_batch_size,
     resolve_loss,
+    resolve_optimizer,
     resolve_precision,
+    target_types_of,
+)
+from skimbalance.neural_network._per_output import (
+    by_name,
+    check_class_weight,
+    resolve_bias,
+    resolve_weight,
 )
 from skimbalance.neural_network._rows import EncodedRows, encode_rows
 from skimbalance.preprocessing import InputScaler
@@ -145,8 +171,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If `module` or `loss` is nothing that can be used.
         """
         with unchanged_on_error(self):
+            X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
-            target = check_target(y)
+            target = check_target(y, pos_label=self.pos_label)
             self._check_params(target)
             rows = self._encode(X, target, sample_weight, reset=True)
             held_out = self._encode_held_out(X_val, y_val, sample_weight_val, target)
@@ -188,12 +215,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             or the chunk does not fit what was seen before.
         """
         with unchanged_on_error(self):
+            X = as_one_array(X, y=y)
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
+                self._check_same_classes(classes)
                 target = replace(self._target, values=self._encode_y(y))
                 rows = self._encode(X, target, sample_weight, reset=False)
             else:
-                target = check_target(y) if classes is None else _of_classes(y, classes)
+                target = _target_of_classes(y, classes, self.pos_label)
                 self._check_params(target)
                 self._check_first_chunk(target, classes, label_counts)
                 rows = self._encode(X, target, sample_weight, reset=True)
@@ -201,58 +230,85 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             return self._train_chunk(rows, target)
 
     def _check_params(self, target):
+        """Check the parameters, alone and with the target, before any work."""
         check_training_params(self)
-        check_net_params(self.net_params)
-        self._check_threshold(target.kind, target.n_outputs)
-        check_module(*self._module())
-        if self.scoring not in (None, "loss"):
-            find_scorer(self.scoring)
+        threshold = by_name("threshold", self.threshold, target)
+        self._check_threshold(threshold, target.kind, target.n_outputs)
         check_loss(
             resolve_loss(self.loss, self.loss_params, target.kind),
             target.n_outputs,
             self.label_smoothing,
             self.correct_probabilities,
         )
-        optimizer_params(
-            self.optimizer,
-            self.optimizer_params,
-            self.weight_decay,
-            find_device(self),
-        )
+        check_scoring(self.scoring, target, self.pos_label)
+        check_class_weight(self.class_weight, target)
+        resolve_weight("pos_weight", self.pos_weight, target)
+        resolve_weight("label_weight", self.label_weight, target)
+        resolve_bias(self.init_bias, target)
         if target.kind == MULTICLASS and self.label_weight is not None:
             raise ValueError(
                 "label_weight goes with a label matrix; weigh the classes of a 1-D y "
                 "by class_weight or pos_weight."
             )
 
-    def _check_inputs(self, X, reset):
-        if isinstance(X, torch.utils.data.Dataset):
-            X = DatasetRows(X)
-            self.n_features_in_ = X.shape[1] if reset else self.n_features_in_
-        else:
-            X = self._check_array(X, reset)
+    def _check_same_classes(self, classes):
+        """Raise a ValueError if a later chunk has other classes or `pos_label`."""
+        target = self._target
+        if target.kind == MULTILABEL:
+            return
+        if classes is not None and not np.array_equal(
+            np.unique(classes), target.classes
+        ):
+            raise ValueError(
+                f"classes={classes!r} differs from the classes of the first call to "
+                f"partial_fit, {target.classes.tolist()}."
+            )
+        given = self.pos_label is not None and target.kind == BINARY
+        if given and find_positive(target.classes, self.pos_label) != target.positive:
+            raise ValueError(
+                f"pos_label={self.pos_label!r} differs from that of the first call to "
+                f"partial_fit, {target.classes[target.positive]!r}."
+            )
+
+    def _check_inputs(self, X, reset, name="X"):
+        """Return inputs of any container as an array, a CSR array or `DatasetRows`."""
+        X = as_one_array(X, name)
+        if not isinstance(X, DatasetRows):
+            X = self._check_array(X, reset, name)
+        elif reset:
+            self.n_features_in_ = X.shape[1]
+            vars(self).pop("feature_names_in_", None)
         if reset:
             self._input_shape = X.shape[1:]
         elif X.shape[1:] != self._input_shape:
             raise ValueError(
-                f"X has rows of shape {X.shape[1:]}, but the estimator was fitted with "
-                f"rows of shape {self._input_shape}."
+                f"{name} has rows of shape {X.shape[1:]}, but the estimator was fitted "
+                f"with rows of shape {self._input_shape}."
             )
         return X
 
-    def _check_array(self, X, reset):
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            order="C",
-            allow_nd=self._module()[0] is not MLP,
-        )
+    def _check_array(self, X, reset, name):
+        check_columns(X, name)
+        check_row_shape(X, None if reset else self._input_shape, name)
+        try:
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                accept_sparse="csr",
+                order="C",
+                allow_nd=self._module()[0] is not MLP,
+            )
+        except (TypeError, ValueError) as error:
+            if re.search(rf"\b{name}\b", str(error)):
+                raise
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{name}: {error}") from error
+        X = as_computable(X, name)
         return sp.csr_array(X) if sp.issparse(X) else X
 
-    def _encode(self, X, target, sample_weight, reset):
-        X = self._check_inputs(X, reset)
+    def _encode(self, X, target, sample_weight, reset, name="X"):
+        X = self._check_inputs(X, reset, name)
         return encode_rows(X, target, sample_weight, self.class_weight)
 
     def _encode_y(self, y, name="y"):
@@ -260,12 +316,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _encode_held_out(self, X_val, y_val, sample_weight_val, target):
         if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val goes with X_val and y_val.")
             return None
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val go together: pass both or neither.")
+        X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        return self._encode(X_val, target, sample_weight_val, reset=False)
+        weight = sample_weight_val
+        return self._encode(X_val, target, weight, reset=False, name="X_val")
 
     def _fit(self, rows, held_out, target, groups):
         checkpoint = self._open_checkpoint()
@@ -310,7 +370,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ]
         return {
             "loss": repr(self._head.loss),
-            "optimizer": self.optimizer.__name__,
+            "optimizer": resolve_optimizer(self.optimizer).__name__,
             "batch_size": self.net_.batch_size,
             "precision": self.precision,
             "sizes of the weights": sizes,
@@ -320,13 +380,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "fingerprint of the label counts": fingerprint(self.prior_),
         }
 
-    def _check_threshold(self, kind, n_outputs):
-        check_threshold(self.threshold, self.threshold_params, kind, n_outputs)
+    def _check_threshold(self, threshold, kind, n_outputs):
+        check_threshold(threshold, self.threshold_params, kind, n_outputs)
 
     def _holds_out(self, n_rows):
-        if self.early_stopping == "auto":
+        if isinstance(self.early_stopping, str):
             return not is_tiny(n_rows)
-        return self.early_stopping
+        return bool(self.early_stopping)
 
     def _split(self, rows, target, groups, rng):
         """Hold out some rows, stratified, as an index into the same arrays."""
@@ -364,15 +424,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _make_head(self, target, counts, all_counts):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
+        if target.kind == BINARY and self.pos_label is None and all_counts is not None:
+            warn_majority(self, target, all_counts)
         head = ClassHead if target.kind == MULTICLASS else LabelHead
         head = head(
             loss,
             target.n_outputs,
             counts,
             all_counts,
-            pos_weight=self.pos_weight,
-            label_weight=self.label_weight,
-            correct=self.correct_probabilities,
+            pos_weight=resolve_weight("pos_weight", self.pos_weight, target),
+            label_weight=resolve_weight("label_weight", self.label_weight, target),
+            correct=as_switch(self.correct_probabilities),
             smoothing=self.label_smoothing,
         )
         if isinstance(loss, FunctionLoss) and not head.invertible:
@@ -387,6 +449,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
         self.classes_ = target.classes
+        if target.kind == MULTILABEL:
+            self.classes_ = target.classes.view(LabelClasses)
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
             self.label_names_ = target.label_names
@@ -403,7 +467,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _fit_scaler(self, rows):
         standardize, is_dataset = self.standardize, isinstance(rows.X, DatasetRows)
-        if standardize == "auto":
+        if isinstance(standardize, str):
             standardize = self._module()[0] is MLP and not is_dataset
         elif standardize and is_dataset:
             raise ValueError(
@@ -431,7 +495,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **({} if self.n_members == 1 else {"module__n_members": self.n_members}),
             criterion=criterion_of(self._head.loss),
             criterion__loss=copy.deepcopy(self._head.loss),
-            optimizer=self.optimizer,
+            optimizer=resolve_optimizer(self.optimizer),
             lr=self.lr,
             batch_size=resolve_batch_size(self.batch_size, len(rows)),
             iterator_train=Batches,
@@ -456,13 +520,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return net
 
     def _initial_bias(self):
-        if isinstance(self.init_bias, str):
-            check_choice("init_bias", self.init_bias, {"prior", "zero"})
-            if self.init_bias == "prior":
-                return self._head.initial_bias()
-            return np.zeros(self._head.n_outputs)
-        bias = np.asarray(self.init_bias, dtype=np.float64)
-        return np.broadcast_to(bias, (self._head.n_outputs,)).copy()
+        bias = resolve_bias(self.init_bias, self._target)
+        return self._head.initial_bias() if isinstance(bias, str) else bias
 
     def _as_read(self, rows, net=None, moves=False):
         """Return encoded rows as the net reads them."""
@@ -487,14 +546,18 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self._calibrate(held_out)
 
     def _monitor(self, held_out):
-        return make_monitor(
+        """Return what early stopping watches; a score of the user is tried first."""
+        values = held_out.taken("values")
+        score = make_monitor(
             self.scoring,
             self._head,
-            self._target.kind,
-            self.classes_,
+            self._target,
             held_out.taken("X") if callable(self.scoring) else None,
-            held_out.taken("values"),
+            values,
         )
+        if score is not None and self.scoring is not None:
+            try_score(score, self.scoring, self._target, values)
+        return score
 
     def _reweigh(self, rows, counts):
         """Tell the batch loss the weights of these rows."""
@@ -609,7 +672,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Return the answers for all rows in one array of the inputs' precision."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
-        return _stacked(self._blocks(X, answer), X.shape[0], _answer_dtype(X))
+        return stacked(self._blocks(X, answer), X.shape[0], answer_dtype(X))
 
     @available_if(_has_probabilities)
     def decision_function(self, X):
@@ -633,16 +696,23 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         scores = self._filled(X, lambda raw: self._head.scores(raw))
-        return scores.ravel() if self._target.kind == BINARY else scores
+        if self._target.kind != BINARY:
+            return scores
+        return (-scores if self._target.is_flipped else scores).ravel()
 
     def _class_probabilities(self, raw):
         """Return a column for each class, or for each label of a label matrix."""
-        proba = self._head.probabilities(self._head.scores(raw))
-        if self._target.kind != BINARY:
-            return proba
-        if len(self.classes_) == 1:
-            return np.ones_like(proba)
-        return np.hstack([1 - proba, proba])
+        scores = self._head.scores(raw)
+        if self._target.kind == BINARY:
+            return both_classes(scores, self._target)
+        return self._head.probabilities(scores)
+
+    def _class_log_probabilities(self, raw):
+        """Return log-probabilities, finite where a probability is too small."""
+        scores = self._head.scores(raw)
+        if self._target.kind == BINARY:
+            return both_classes(scores, self._target, log=True)
+        return log_expit(scores) if self._target.kind == MULTILABEL else scores
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
@@ -665,6 +735,34 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         return self._filled(X, self._class_probabilities)
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            The logarithm of `predict_proba`; finite where that is 0, as the probability
+            is too small for its dtype.
+
+        Raises
+        ------
+        ValueError
+            If the inputs are not of the fitted shape.
+        """
+        proba = self.predict_proba(X)
+        is_zero = proba == 0
+        log_proba = np.log(np.where(is_zero, 1, proba))
+        if is_zero.any():
+            exact = self._filled(X, self._class_log_probabilities)
+            log_proba[is_zero] = exact[is_zero]
+        return log_proba
 
     @available_if(_has_probabilities)
     def predict_top_k(self, X, k):
@@ -694,11 +792,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_top_k(k, len(self.classes_))
         X = self._check_inputs(X, reset=False)
         indices = np.empty((X.shape[0], k), dtype=np.int64)
-        proba = np.empty((X.shape[0], k), dtype=_answer_dtype(X))
+        proba = np.empty((X.shape[0], k), dtype=answer_dtype(X))
         start = 0
         for block in self._blocks(X, self._class_probabilities):
             rows = slice(start, start + len(block))
-            indices[rows], proba[rows] = _top_k(block, k)
+            indices[rows], proba[rows] = top_k(block, k)
             start = rows.stop
         return indices, proba
 
@@ -722,25 +820,35 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        self._check_threshold(self._target.kind, self._head.n_outputs)
-        rule = self._usable_threshold(), self.threshold_params
+        threshold = by_name("threshold", self.threshold, self._target)
+        self._check_threshold(threshold, self._target.kind, self._head.n_outputs)
+        rule = self._usable_threshold(threshold), self.threshold_params
         X = self._check_inputs(X, reset=False)
         blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
-        decided = np.concatenate(list(blocks)).ravel().astype(int)
-        if len(self.classes_) == 1:
-            decided[:] = 0
+        decided = np.concatenate(list(blocks)).ravel()
+        if self._target.kind == BINARY:
+            return self._of_two_classes(decided)
         return self.classes_[decided]
 
-    def _usable_threshold(self):
+    def _of_two_classes(self, decided):
+        """Return the classes of rows that are predicted positive, or not."""
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, len(decided))
+        positive = self._target.positive
+        label = self.classes_[positive]
+        warn_no_positive(decided.sum(), len(decided), self.prior_[0], label)
+        return self.classes_[np.where(decided, positive, 1 - positive)]
+
+    def _usable_threshold(self, threshold):
         """Return the threshold; without probabilities only the trained one is left."""
         if self._head.has_probabilities:
-            return self.threshold
-        if isinstance(self.threshold, str) or np.all(np.equal(self.threshold, 0.5)):
+            return threshold
+        if isinstance(threshold, str) or np.all(np.equal(threshold, 0.5)):
             return "trained"
         raise ValueError(
-            f"threshold={self.threshold!r} cuts probabilities, but there are none: "
+            f"threshold={threshold!r} cuts probabilities, but there are none: "
             "the loss has no inverse and no rows were held out to calibrate on. Fit "
             "with early_stopping=True, or set threshold='trained'."
         )
@@ -749,23 +857,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Stack decided blocks in the container and the dtype of the fitted `y`."""
         sparse_type, dtype = self._target.sparse_type, self._target.dtype
         if sparse_type is None:
-            labels = _stacked(blocks, n_rows, dtype)
+            labels = stacked(blocks, n_rows, dtype)
         else:
             labels = sp.vstack([sp.csr_array(block.astype(dtype)) for block in blocks])
             labels = sparse_type(labels)
-        self._warn_empty_rows(labels)
+        n_empty = n_rows - np.count_nonzero(np.asarray(labels.sum(axis=1)))
+        warn_no_label(n_empty, n_rows, self._share_without_label)
         return labels
-
-    def _warn_empty_rows(self, labels):
-        n_empty = labels.shape[0] - np.count_nonzero(np.asarray(labels.sum(axis=1)))
-        if n_empty > labels.shape[0] / 2 > 0 and self._share_without_label <= 0.5:
-            warn_user(
-                f"{n_empty} of {labels.shape[0]} rows got no label: honest "
-                "probabilities of rare labels seldom pass a threshold of 0.5. Set "
-                "threshold to a rule that fits your metric, such as 'f_beta', or wrap "
-                "the estimator in a classifier of skimbalance.thresholds.",
-                NoPositivePredictedWarning,
-            )
 
     def score(self, X, y, sample_weight=None):
         """Return the share of rows that are decided right in all their labels.
@@ -807,7 +905,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.classifier_tags.multi_label = True
+        kinds = target_types_of(self.loss)
+        tags.classifier_tags.multi_label = MULTILABEL in kinds
+        tags.classifier_tags.multi_class = MULTICLASS in kinds
         return tags
 
     def __getstate__(self):
@@ -819,29 +919,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if getattr(self, "net_", None) is not None:
             # A net trained on a device that is not here has moved to the CPU.
             self.device_ = torch.device(self.net_.device)
-
-
-def _answer_dtype(X):
-    return np.float32 if X.dtype == np.float32 else np.float64
-
-
-def _stacked(blocks, n_rows, dtype):
-    """Return blocks of rows as one array, holding one block beside it."""
-    out, start = None, 0
-    for block in blocks:
-        if out is None:
-            out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
-        out[start : start + len(block)] = block
-        start += len(block)
-    return out
-
-
-def _top_k(proba, k):
-    """Return the columns and the values of the k largest of each row, falling."""
-    top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
-    order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
-    top = np.take_along_axis(top, order, axis=1)
-    return top, np.take_along_axis(proba, top, axis=1)
 
 
 def _generator(random_state):
@@ -869,11 +946,11 @@ def _share_without_label(rows):
     return 1 - float(np.mean(labelled[rows.index]))
 
 
-def _of_classes(y, classes):
-    """Encode a 1-D `y` by its known classes; a label matrix knows its own."""
-    if sp.issparse(y) or np.ndim(y) == 2:
-        return check_target(y)
-    target = check_target(np.asarray(classes))
+def _target_of_classes(y, classes, pos_label):
+    """Encode a first chunk: a 1-D `y` by all its classes, of which it may lack some."""
+    if classes is None or sp.issparse(y) or np.ndim(y) == 2:
+        return check_target(y, pos_label=pos_label)
+    target = check_target(np.asarray(classes), "classes", pos_label)
     return replace(target, values=encode_like(y, target))
 
 

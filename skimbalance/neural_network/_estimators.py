@@ -4,7 +4,12 @@ import torch
 
 from skimbalance.modules import MLP
 from skimbalance.neural_network._classifier import BaseImbalancedNet
-from skimbalance.neural_network._parameters import default_dropout
+from skimbalance.neural_network._parameters import (
+    CONSTRAINTS,
+    MLP_CONSTRAINTS,
+    MODULE_CONSTRAINTS,
+    default_dropout,
+)
 
 __all__ = [
     "ImbalancedMLPClassifier",
@@ -33,18 +38,25 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
         Parameters of a loss given by name, also as ``loss__name``.
-    pos_weight : None, str, float, PosWeightTransformer or array-like of shape \
+    pos_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
-        number, an array of shape (n_labels,) or (n_classes,), or a transformer.
-        Computed from the training part only; undone in the probabilities.
-    label_weight : None, str, float, PosWeightTransformer or array-like of shape \
+        number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
+        or class, or a transformer. Computed from the training part only; undone in the
+        probabilities.
+    label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
-        number, an array of shape (n_labels,) or a transformer.
+        number, an array of shape (n_labels,), a dict or Series by label, or a
+        transformer.
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
         population, and is not undone.
+    pos_label : int, float, bool or str, default=None
+        The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
+        is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
+        and what early stopping watches. It never changes `classes_`, the columns of
+        `predict_proba` or the sign of `decision_function`.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Undone in the probabilities.
@@ -52,7 +64,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
-    threshold : float, array-like of shape (n_labels,) or str, default=0.5
+    threshold : float, array-like of shape (n_labels,), dict or str, default=0.5
         A label is decided where its probability exceeds it. ``"trained"`` cuts where
         the raw score is 0, the trade-off that the weights asked for. The rules of
         `skimbalance.thresholds.MultilabelFixedThresholdClassifier`, ``"accuracy"``,
@@ -63,15 +75,15 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     threshold_params : dict, default=None
         Parameters of the rule, also as ``threshold__name``: `beta`, `cost_fp`,
         `cost_fn`, `k`, `guard`.
-    init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
+    init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
         rates.
     standardize : bool or "auto", default="auto"
         Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
         for the default module only, and not for a Dataset.
-    optimizer : class, default=torch.optim.AdamW
-        A torch optimizer.
+    optimizer : class or str, default=torch.optim.AdamW
+        A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
         Its parameters, also as ``optimizer__name``.
     lr : float, default=1e-3
@@ -111,8 +123,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         or have under 100 positives together, the log-loss of the corrected
         probabilities. It is the loss where there is nothing to correct or no inverse,
         and for a multiclass `y`.
-    callbacks : list, default=None
-        Callbacks of skorch; copied in every fit.
+    callbacks : list, "disable" or None, default=None
+        Callbacks of skorch, their classes, or pairs (name, callback); copied in every
+        fit. ``"disable"`` leaves out the default ones, too.
     net_params : dict, default=None
         Further parameters of the skorch net.
     n_members : int, default=1
@@ -215,6 +228,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     (400, 3)
     """
 
+    _parameter_constraints = {**MODULE_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
@@ -232,6 +246,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        pos_label=None,
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
@@ -272,6 +287,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.pos_label = pos_label
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
@@ -320,7 +336,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(512, 256)
+    hidden_layer_sizes : tuple of int or int, default=(512, 256)
         Width of each hidden layer; empty for a linear model.
     activation : {"relu", "gelu", "silu", "tanh"}, default="relu"
         Between the layers.
@@ -331,29 +347,31 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
         Parameters of a loss given by name, also as ``loss__name``.
-    pos_weight : None, str, float, PosWeightTransformer or array-like of shape \
+    pos_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of the positives within each label; undone in the probabilities.
-    label_weight : None, str, float, PosWeightTransformer or array-like of shape \
+    label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels.
     class_weight : dict, "balanced" or None, default=None
         Sample weight by class of a 1-D `y`; defines the population, is not undone.
+    pos_label : int, float, bool or str, default=None
+        The class of a binary `y` that counts as positive; None is ``classes_[1]``.
     label_smoothing : float, default=0.0
         How far targets move towards the base rates; undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
         Which stages undo the distortion of the training.
-    threshold : float, array-like of shape (n_labels,) or str, default=0.5
+    threshold : float, array-like of shape (n_labels,), dict or str, default=0.5
         A label is decided where its probability exceeds it; or the name of a rule.
     threshold_params : dict, default=None
         Parameters of the rule, also as ``threshold__name``.
-    init_bias : {"prior", "zero"}, float or array-like of shape (n_outputs,), \
+    init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts.
     standardize : bool or "auto", default="auto"
         Scale the input; ``"auto"`` does.
-    optimizer : class, default=torch.optim.AdamW
-        A torch optimizer.
+    optimizer : class or str, default=torch.optim.AdamW
+        A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
         Its parameters, also as ``optimizer__name``.
     lr : float, default=1e-3
@@ -380,7 +398,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
         What early stopping watches.
-    callbacks : list, default=None
+    callbacks : list, "disable" or None, default=None
         Callbacks of skorch.
     net_params : dict, default=None
         Further parameters of the skorch net.
@@ -460,6 +478,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     (400, 3)
     """
 
+    _parameter_constraints = {**MLP_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
         "threshold": "threshold_params",
@@ -477,6 +496,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         pos_weight=None,
         label_weight=None,
         class_weight=None,
+        pos_label=None,
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
@@ -518,6 +538,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.pos_weight = pos_weight
         self.label_weight = label_weight
         self.class_weight = class_weight
+        self.pos_label = pos_label
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold

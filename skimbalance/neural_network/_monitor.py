@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer as sklearn_scorer
@@ -11,8 +12,10 @@ from skimbalance._validation import (
     BINARY,
     MISSING,
     MULTICLASS,
+    Scorer,
     closest,
     count_labels,
+    scorer_pos_label,
 )
 
 _LEAST_POSITIVES = 3
@@ -60,6 +63,33 @@ def find_scorer(scoring):
         ) from error
 
 
+def check_scoring(scoring, target, pos_label):
+    """Raise a ValueError if a scorer is not known, or has another `pos_label`."""
+    if scoring is None or scoring == "loss":
+        return
+    own = scorer_pos_label(find_scorer(scoring))
+    if own is None or target.kind != BINARY:
+        return
+    known = target.classes.tolist()
+    if own not in known:
+        raise ValueError(
+            f"scoring has pos_label={own!r}, which is none of the classes, {known}."
+        )
+    if pos_label is not None and own != pos_label:
+        raise ValueError(
+            f"scoring has pos_label={own!r}, but the estimator has "
+            f"pos_label={pos_label!r}. Give both the same, or one of them only."
+        )
+
+
+def _reads_own_classes(scorer):
+    """Whether a scorer expects the classes as the user passed them, and not 0 and 1.
+
+    Those of scikit-learn without a `pos_label` take 1 for the positive class.
+    """
+    return not isinstance(scorer, Scorer) or scorer_pos_label(scorer) is not None
+
+
 def _reliable_labels(values):
     """Return which labels have enough of both values to be ranked."""
     positive, negative = count_labels(values)
@@ -87,12 +117,16 @@ def _by_default(kind, head, values):
     return "neg_micro_log_loss" if head.undoes else "loss"
 
 
-def _as_users_see(kind, classes, values):
+def _as_users_see(target, scorer, values):
     """Return `y` as it was passed, its classes, and the columns that are scored."""
-    if kind == MULTICLASS:
+    classes = target.classes
+    if target.kind == MULTICLASS:
         return classes[values], classes, slice(None)
-    if kind == BINARY:
-        return values[:, 0], np.array([0, 1]), slice(None)
+    if target.kind == BINARY:
+        if not _reads_own_classes(scorer):
+            return values[:, 0], np.array([0, 1]), slice(None)
+        place = target.positive ^ (values[:, 0] == 0)
+        return classes[place], classes, slice(None)
     columns = _reliable_labels(values)
     if not columns.any():
         columns[:] = True
@@ -103,7 +137,7 @@ def _as_users_see(kind, classes, values):
     return y, classes[columns], columns
 
 
-def make_monitor(scoring, head, kind, classes, X, values):
+def make_monitor(scoring, head, target, X, values):
     """Return ``score(raw_scores) -> float`` of the held-out rows, or None for the loss.
 
     Parameters
@@ -115,25 +149,24 @@ def make_monitor(scoring, head, kind, classes, X, values):
         loss itself, which multiclass targets always watch.
     head : LabelHead or ClassHead
         Turns raw scores into probabilities.
-    kind : str
-        The kind of target.
-    classes : ndarray
-        As the estimator's `classes_`.
+    target : Target
+        Its values are not read.
     X, values : array
         The held-out rows; `values` as `Target.values`.
     """
     if scoring is None:
-        scoring = _by_default(kind, head, values)
-    if scoring == "loss":
+        scoring = _by_default(target.kind, head, values)
+    if isinstance(scoring, str) and scoring == "loss":
         return None
     scorer = find_scorer(scoring)
-    y, classes, columns = _as_users_see(kind, classes, values)
+    y, classes, columns = _as_users_see(target, scorer, values)
+    sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
 
     def score(raw):
         scores = _scores_of(raw, head, columns)
         probabilities = head.probabilities
-        if kind == BINARY:
-            scores, probabilities = scores[:, 0], _of_both_classes
+        if target.kind == BINARY:
+            scores, probabilities = sign * scores[:, 0], _of_both_classes
         return float(scorer(_ScoredRows(classes, scores, probabilities), X, y))
 
     return score
@@ -156,3 +189,39 @@ def _scores_of(raw, head, columns):
 def _of_both_classes(scores):
     proba = expit(scores).reshape(-1, 1)
     return np.hstack([1 - proba, proba])
+
+
+def try_score(score, scoring, target, values):
+    """Raise a ValueError that names `scoring` where it cannot score the held-out rows.
+
+    It scores perfect answers: a score that suits the target has a value for them.
+
+    Parameters
+    ----------
+    score : callable
+        From `make_monitor`.
+    scoring : str or callable
+        As the user gave it.
+    target : Target
+        Its values are not read.
+    values : array
+        The held-out rows, as `Target.values`.
+    """
+    try:
+        score([_perfect_scores(target, values)])
+    except Exception as error:
+        shown = repr(scoring) if isinstance(scoring, str) else repr(scoring)[:80]
+        reason = str(error).partition(". ")[0].partition("\n")[0]
+        raise ValueError(
+            f"scoring={shown} gives no number for a {target.kind} target ({reason}). "
+            "Use 'loss', or a score for such targets."
+        ) from error
+
+
+def _perfect_scores(target, values):
+    """Return raw scores that are high where a label or class is the true one."""
+    if target.kind == MULTICLASS:
+        right = np.arange(target.n_outputs) == values[:, None]
+    else:
+        right = (values.toarray() if sp.issparse(values) else values) == 1
+    return 8 * torch.as_tensor(right).double() - 4

@@ -2,13 +2,25 @@
 
 import inspect
 import numbers
+import os
+from numbers import Integral, Real
 
 import numpy as np
 import torch
 from torch import nn
 
 from skimbalance._net import Net, ParallelStep, Step, takes_closure
-from skimbalance._validation import MULTICLASS, check_choice, check_interval, closest
+from skimbalance._validation import (
+    MULTICLASS,
+    Number,
+    StrOptions,
+    check_choice,
+    check_interval,
+    check_layer_sizes,
+    check_parameters,
+    closest,
+    switch,
+)
 from skimbalance.losses import (
     LOSSES,
     FunctionLoss,
@@ -16,6 +28,7 @@ from skimbalance.losses import (
     SetLoss,
     SoftmaxLoss,
 )
+from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._decisions import check_rule
 
 _SMALL_CELLS = 10**6
@@ -46,6 +59,56 @@ _RESERVED_NET_PARAMS = {
     "train_split",
     "verbose",
     "warm_start",
+}
+
+
+# One line a parameter. What a line cannot say is checked by `check_training_params`
+# and by the functions that resolve the parameter.
+CONSTRAINTS = {
+    "loss": "no_validation",
+    "loss_params": [dict, None],
+    "pos_weight": "no_validation",
+    "label_weight": "no_validation",
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "pos_label": "no_validation",
+    "label_smoothing": [Number(Real, 0, 1, closed="left")],
+    "correct_probabilities": [*switch(), StrOptions({"exact"})],
+    "threshold": "no_validation",
+    "threshold_params": [dict, None],
+    "init_bias": "no_validation",
+    "standardize": [*switch(), StrOptions({"auto"})],
+    "optimizer": "no_validation",
+    "optimizer_params": [dict, None],
+    "lr": [Number(Real, 0, None, closed="neither")],
+    "weight_decay": [Number(Real, 0, None, closed="left"), None],
+    "max_epochs": [Number(Integral, 1, None, closed="left")],
+    "batch_size": [Number(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "gradient_accumulation": [Number(Integral, 1, None, closed="left")],
+    "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
+    "precision": [StrOptions({"auto", *_PRECISIONS})],
+    "compile": switch(),
+    "early_stopping": [*switch(), StrOptions({"auto"})],
+    "validation_fraction": [Number(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Number(Integral, 1, None, closed="left")],
+    "scoring": [str, callable, None],
+    "callbacks": [list, tuple, StrOptions({"disable"}), None],
+    "net_params": [dict, None],
+    "n_members": [Number(Integral, 1, None, closed="left")],
+    "num_workers": [Number(Integral, 0, None, closed="left")],
+    "device": [str, torch.device, Number(Integral, 0, None, closed="left"), None],
+    "data_device": [str, torch.device, Number(Integral, 0, None, closed="left")],
+    "warm_start": switch(),
+    "accelerator": "no_validation",
+    "checkpoint": [str, os.PathLike, None],
+    "resume": switch(),
+    "random_state": ["random_state"],
+    "verbose": ["boolean", Number(Integral, 0, None, closed="left")],
+}
+MODULE_CONSTRAINTS = {"module": "no_validation", "module_params": [dict, None]}
+MLP_CONSTRAINTS = {
+    "hidden_layer_sizes": "no_validation",
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "dropout": [Number(Real, 0, 1, closed="left"), StrOptions({"auto"})],
 }
 
 
@@ -158,11 +221,47 @@ def check_module(module, module_params):
         )
     names, _ = _accepted(module)
     _check_keywords("module", module_params, module, reserved=names[:2])
+    if module is MLP:
+        check_layer_sizes(module_params.get("hidden_layer_sizes", ()))
+        check_choice("activation", module_params.get("activation", "relu"), ACTIVATIONS)
+        check_interval("dropout", module_params["dropout"], 0, 1, closed="left")
+
+
+def resolve_optimizer(optimizer):
+    """Return an optimizer class, which may be given by its name in `torch.optim`."""
+    if isinstance(optimizer, str):
+        known = {
+            name.lower(): value
+            for name, value in vars(torch.optim).items()
+            if isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
+        }
+        known.pop("optimizer")
+        if optimizer.lower() not in known:
+            raise ValueError(
+                f"optimizer={optimizer!r} is not known."
+                f"{closest(optimizer.lower(), known)} Use one of {sorted(known)}, or a "
+                "class derived from torch.optim.Optimizer."
+            )
+        return known[optimizer.lower()]
+    if isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"optimizer is an instance of {type(optimizer).__name__}: pass the class, "
+            "and its parameters as optimizer_params."
+        )
+    is_other_class = isinstance(optimizer, type) and not issubclass(
+        optimizer, torch.optim.Optimizer
+    )
+    if is_other_class or not callable(optimizer):
+        raise TypeError(
+            f"optimizer={optimizer!r} must be the name of an optimizer of torch, such "
+            "as 'adam', or a class derived from torch.optim.Optimizer."
+        )
+    return optimizer
 
 
 def optimizer_params(optimizer, params, weight_decay, device):
     """Return the constructor parameters of the optimizer, but for the learning rate."""
-    params = dict(params or {})
+    optimizer, params = resolve_optimizer(optimizer), dict(params or {})
     groups = list(params.pop("param_groups", []))
     _check_keywords("optimizer", params, optimizer, reserved=("params",))
     if "lr" in params:
@@ -174,7 +273,6 @@ def optimizer_params(optimizer, params, weight_decay, device):
                 "weight_decay is said twice: as weight_decay and as "
                 "optimizer__weight_decay. Keep one."
             )
-        check_interval("weight_decay", weight_decay, 0)
         _check_keywords("optimizer", {"weight_decay": weight_decay}, optimizer)
         params["weight_decay"] = weight_decay
     if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
@@ -202,20 +300,45 @@ def check_net_params(params):
             )
 
 
-def resolve_device(device):
+def check_callbacks(callbacks):
+    """Raise a TypeError unless all are callbacks of skorch, their classes, or pairs."""
+    for callback in callbacks if isinstance(callbacks, (list, tuple)) else ():
+        named = isinstance(callback, tuple) and len(callback) == 2
+        if named and not isinstance(callback[0], str):
+            named = False
+        candidate = callback[1] if named else callback
+        if not hasattr(candidate, "on_train_begin"):
+            raise TypeError(
+                f"callbacks holds {callback!r}, which is no callback. It must hold "
+                "callbacks of skorch, their classes, or pairs (name, callback)."
+            )
+
+
+def resolve_device(device, name="device"):
     """Return a torch device; None is CUDA where there is one, else the CPU."""
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(device)
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f"device={device!r} is not a torch device.") from error
+        raise ValueError(f"{name}={device!r} is not a torch device.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
-            f"device={str(device)!r}, but torch finds no CUDA device. Use device=None "
+            f"{name}={str(device)!r}, but torch finds no CUDA device. Use {name}=None "
             "or 'cpu', or install a CUDA build of torch."
         )
     return device
+
+
+def _check_device(device):
+    """Raise a ValueError unless numbers can be written to the device and read back."""
+    device = resolve_device(device)
+    try:
+        torch.zeros(1, device=device).item()
+    except Exception as error:
+        raise ValueError(
+            f"device={str(device)!r} cannot be used here. Use device=None or 'cpu'."
+        ) from error
 
 
 def find_device(estimator):
@@ -228,7 +351,6 @@ def find_device(estimator):
 def resolve_precision(precision, X, device):
     """Return the dtype of the weights and of the rows that the net reads."""
     if precision != "auto":
-        check_choice("precision", precision, {"auto", *_PRECISIONS})
         return _PRECISIONS[precision]
     narrow = X.dtype in (np.float32, np.float16)
     size = X.nnz if hasattr(X, "nnz") else X.size
@@ -257,7 +379,7 @@ def moves_data(data_device, device, n_bytes):
 
 
 def _check_data_device(data_device, device):
-    if data_device == "auto" or resolve_device(data_device).type in (
+    if data_device == "auto" or resolve_device(data_device, "data_device").type in (
         "cpu",
         resolve_device(device).type,
     ):
@@ -270,7 +392,6 @@ def _check_data_device(data_device, device):
 def resolve_batch_size(batch_size, n_rows):
     """Return the number of rows of a batch."""
     if batch_size != "auto":
-        check_interval("batch_size", batch_size, 1)
         return int(batch_size)
     if is_tiny(n_rows):
         return n_rows
@@ -322,10 +443,8 @@ def check_top_k(k, n_columns):
 
 
 def _check_step(estimator):
-    check_interval("gradient_accumulation", estimator.gradient_accumulation, 1)
-    if estimator.max_grad_norm is not None:
-        check_interval("max_grad_norm", estimator.max_grad_norm, 0, closed="neither")
-    if not takes_closure(estimator.optimizer):
+    optimizer = resolve_optimizer(estimator.optimizer)
+    if not hasattr(optimizer, "step") or not takes_closure(optimizer):
         return
     options = {
         "gradient_accumulation": estimator.gradient_accumulation != 1,
@@ -335,7 +454,7 @@ def _check_step(estimator):
     for name in (name for name, given in options.items() if given):
         raise ValueError(
             f"{name}={getattr(estimator, name)!r} has no meaning for "
-            f"{estimator.optimizer.__name__}, which evaluates the loss itself."
+            f"{optimizer.__name__}, which evaluates the loss itself."
         )
 
 
@@ -385,36 +504,35 @@ def _check_checkpoint(estimator):
 
 
 def check_training_params(estimator):
-    """Check the numbers, switches and dicts that every fit reads."""
-    for name in (
-        "module_params",
-        "loss_params",
-        "threshold_params",
-        "optimizer_params",
-        "net_params",
-    ):
-        value = getattr(estimator, name, None)
-        if value is not None and not isinstance(value, dict):
-            raise TypeError(f"{name}={value!r} must be a dict or None.")
-    check_interval("lr", estimator.lr, 0, closed="neither")
-    check_interval("max_epochs", estimator.max_epochs, 1)
-    check_interval("n_iter_no_change", estimator.n_iter_no_change, 1)
-    check_interval("num_workers", estimator.num_workers, 0)
-    check_interval("n_members", estimator.n_members, 1)
+    """Check all that can be checked of the parameters without the target."""
+    check_parameters(estimator)
+    check_callbacks(estimator.callbacks)
+    check_net_params(estimator.net_params)
+    check_module(*estimator._module())
     _check_accelerator(estimator)
     _check_step(estimator)
+    if estimator.accelerator is None:
+        _check_device(estimator.device)
     _check_data_device(estimator.data_device, estimator.device)
     _check_checkpoint(estimator)
-    check_interval(
-        "validation_fraction", estimator.validation_fraction, 0, 1, closed="neither"
+    optimizer_params(
+        estimator.optimizer,
+        estimator.optimizer_params,
+        estimator.weight_decay,
+        find_device(estimator),
     )
-    if estimator.early_stopping not in ("auto", True, False):
-        raise ValueError(
-            f"early_stopping={estimator.early_stopping!r} must be 'auto', True or "
-            "False."
-        )
-    if estimator.correct_probabilities not in (True, False, "exact"):
-        raise ValueError(
-            f"correct_probabilities={estimator.correct_probabilities!r} must be True, "
-            "'exact' or False."
-        )
+
+
+def as_switch(value):
+    """Return a bool for whatever stands for one; a string is left as it is."""
+    return value if isinstance(value, str) else bool(value)
+
+
+def target_types_of(loss):
+    """Return the kinds of target that a loss takes; all where it cannot be told."""
+    kinds = {kind for _, kind in LOSSES}
+    if isinstance(loss, str):
+        return {kind for name, kind in LOSSES if name == loss} or kinds
+    if callable(loss) and not hasattr(loss, "target_types"):
+        loss = FunctionLoss
+    return set(getattr(loss, "target_types", kinds))

@@ -1,0 +1,279 @@
+"""Inputs of the estimators: which containers they take, and what is wrong with others.
+
+What is wrong is said before scikit-learn, NumPy or torch would say it in their words.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from skimbalance._net import DatasetRows
+
+_ONE_ARRAY = (
+    "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "
+    "Inputs of several arrays are not supported yet: join them into one array, and "
+    "take it apart in the forward method of the module"
+)
+_ENCODE = (
+    "Encode it as numbers, for example by OneHotEncoder or OrdinalEncoder in a "
+    "ColumnTransformer"
+)
+# What torch cannot compute with, and the type that holds the same values.
+_TAKEN_AS = {
+    "float16": np.float32,
+    "uint16": np.int32,
+    "uint32": np.int64,
+}
+
+
+def as_one_array(X, name="X", y=None):
+    """Return inputs in a container that has rows, or raise an error that says why not.
+
+    Parameters
+    ----------
+    X : object
+        As the user passed it.
+    name : str
+        How the error messages call it.
+    y : object, default=None
+        Targets, whose number tells a list of rows from a list of input arrays.
+
+    Returns
+    -------
+    DatasetRows, array, sparse matrix or data frame
+        Lists and tensors become arrays; what has a shape stays as it is.
+    """
+    if sp.issparse(X):  # one of them is a Mapping, too
+        return X
+    if isinstance(X, DataLoader):
+        raise TypeError(
+            f"{name} is a DataLoader, but {_ONE_ARRAY}. Pass its dataset, "
+            f"{name}=loader.dataset; batch_size and num_workers are parameters of the "
+            "estimator."
+        )
+    if isinstance(X, Mapping) or _is_tuple_of_arrays(X) or _is_list_of_inputs(X, y):
+        raise TypeError(f"{name} is a {type(X).__name__}, but {_ONE_ARRAY}.")
+    if isinstance(X, (str, bytes, Iterator)) or not _is_collection(X):
+        raise TypeError(f"{name} is of type {type(X).__name__}, but {_ONE_ARRAY}.")
+    if isinstance(X, Dataset) or _is_slice_dataset(X):
+        return _dataset_rows(X, name)
+    if isinstance(X, torch.Tensor):
+        return _tensor_as_array(X, name)
+    if isinstance(X, (list, tuple)):
+        return _list_as_array(X, name)
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(
+            f"{name} is a masked array, and masked values would be read as they are: "
+            "fill or impute them first."
+        )
+    return X if _has_shape(X) else np.asarray(X)
+
+
+def _is_tuple_of_arrays(X):
+    return isinstance(X, tuple) and any(
+        np.ndim(item) and _has_shape(item) for item in X
+    )
+
+
+def _is_list_of_inputs(X, y):
+    """Whether a list holds arrays of as many rows as `y`, and not rows."""
+    if not isinstance(X, list) or not X or y is None or len(X) == _length(y):
+        return False
+    return all(_has_shape(item) and _length(item) == _length(y) for item in X)
+
+
+def _is_collection(X):
+    return hasattr(X, "__len__") or hasattr(X, "__array__") or isinstance(X, Dataset)
+
+
+def _has_shape(item):
+    return hasattr(item, "shape")
+
+
+def _is_slice_dataset(X):
+    """Whether inputs are a `skorch.helper.SliceDataset`, which is no Dataset itself."""
+    return isinstance(getattr(X, "dataset", None), Dataset) and hasattr(X, "indices_")
+
+
+def _dataset_rows(X, name):
+    if isinstance(X, IterableDataset) or not hasattr(X, "__len__"):
+        raise TypeError(
+            f"{name} is an iterable Dataset, but a map-style one is expected, with "
+            "__len__ and __getitem__."
+        )
+    if len(X) == 0:
+        raise ValueError(
+            f"{name} is a Dataset of length 0: at least one row is needed."
+        )
+    item = X[0]
+    first = item[0] if isinstance(item, (tuple, list)) and len(item) else item
+    if isinstance(first, Mapping) or not np.ndim(first):
+        kind = type(first).__name__
+        raise TypeError(
+            f"{name} is a Dataset whose items are of type {kind}, but each item must "
+            f"be one array of inputs, or a tuple that begins with one. A {kind} is not "
+            "supported yet."
+        )
+    rows = DatasetRows(X)
+    if rows.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} is a Dataset whose items have dtype {rows.dtype}: numbers are "
+            "expected."
+        )
+    return rows
+
+
+def _tensor_as_array(X, name):
+    if X.layout is not torch.strided:
+        raise TypeError(
+            f"{name} is a tensor of layout {X.layout}: pass a dense tensor, or a CSR "
+            "matrix of scipy.sparse."
+        )
+    X = X.detach().cpu()
+    return (X.float() if X.dtype is torch.bfloat16 else X).numpy()
+
+
+def _list_as_array(X, name):
+    if X and isinstance(X[0], Mapping):
+        raise TypeError(
+            f"{name} is a list of dicts, but {_ONE_ARRAY}. DictVectorizer makes one of "
+            "dicts of numbers and names."
+        )
+    if X and isinstance(X[0], (tuple, list)) and any(map(_is_tensor, X[0])):
+        raise TypeError(
+            f"{name} is a list of items of a Dataset, as scikit-learn's tools take "
+            "them out of one. Pass skorch.helper.SliceDataset(dataset) to these tools "
+            "instead, which stays a Dataset when it is sliced."
+        )
+    try:
+        return np.asarray(X)
+    except (ValueError, TypeError) as error:
+        raise ValueError(_describe_ragged(X, name)) from error
+
+
+def _is_tensor(item):
+    return isinstance(item, torch.Tensor)
+
+
+def _describe_ragged(X, name):
+    lengths = sorted({_length(row) for row in X})
+    shown = ", ".join(map(str, lengths[:3])) + (", ..." if len(lengths) > 3 else "")
+    differ = f"length ({shown})" if len(lengths) > 1 else "shape"
+    return (
+        f"The rows of {name} differ in {differ}. Pad or crop them to one length, so "
+        "that they make one array."
+    )
+
+
+def _length(rows):
+    if _has_shape(rows) and np.ndim(rows):
+        return rows.shape[0]
+    return len(rows) if hasattr(rows, "__len__") else 1
+
+
+def check_columns(X, name="X"):
+    """Raise an error that names the first column that does not hold numbers.
+
+    Parameters
+    ----------
+    X : data frame, ndarray or sparse matrix
+    name : str
+    """
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        kinds = [getattr(dtype, "kind", "f") for dtype in X.dtypes]
+        for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
+            if kind not in "biuf":
+                values = X.iloc[:, place] if hasattr(X, "iloc") else X[column]
+                _check_numbers(np.asarray(values), f"Column {column!r} of {name}")
+    elif isinstance(X, np.ndarray):
+        _check_array_columns(X, name)
+
+
+def _check_array_columns(X, name):
+    if X.dtype.kind in "biufc":
+        return
+    if X.dtype.kind == "O" and X.ndim == 1 and len({_length(row) for row in X}) > 1:
+        raise ValueError(_describe_ragged(X, name))
+    if X.ndim != 2:
+        _check_numbers(X.ravel(), name)
+        return
+    for place, column in enumerate(X.T):
+        _check_numbers(column, f"Column {place} of {name}")
+
+
+def _check_numbers(values, name):
+    """Raise an error unless the values of a column are numbers."""
+    if values.dtype.kind in "biufc":
+        return
+    if values.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} holds dates or times ({values.dtype}). Turn it into numbers, such "
+            "as days since a fixed date, hour and weekday."
+        )
+    text = [value for value in values if isinstance(value, (str, bytes))]
+    if text:
+        raise ValueError(
+            f"{name} holds strings such as {str(text[0])!r}, but a net computes with "
+            f"numbers. {_ENCODE}."
+        )
+    try:
+        values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} holds no numbers: {error}. {_ENCODE}.") from error
+
+
+def as_computable(X, name="X"):
+    """Return checked inputs in a dtype that torch computes with, of equal values."""
+    dtype = X.dtype
+    wanted = _TAKEN_AS.get(dtype.name, dtype.newbyteorder("="))
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        wanted = np.float64
+    if dtype.name == "uint64":
+        most = X.max() if X.size else 0
+        wanted = np.int64 if most < 2**63 else np.float64
+    if dtype == wanted and dtype.isnative:
+        return X
+    X = X.astype(wanted)
+    values = X.data if sp.issparse(X) else X
+    if dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} holds values beyond the range of float64.")
+    return X
+
+
+def check_row_shape(X, fitted, name="X"):
+    """Raise a ValueError unless the rows hold values, in the shape of the fitted ones.
+
+    Rows of one dimension each are left to scikit-learn's check of their number.
+
+    Parameters
+    ----------
+    X : array, sparse matrix or data frame
+    fitted : tuple or None
+        The shape of the fitted rows; None in `fit`.
+    name : str
+    """
+    shape = X.shape[1:]
+    if len(shape) > 1 and 0 in shape:
+        raise ValueError(f"{name} has rows of shape {shape}, which hold no value.")
+    if fitted is None:
+        return
+    if shape != fitted and max(len(shape), len(fitted)) > 1:
+        raise ValueError(
+            f"{name} has rows of shape {shape}, but the estimator was fitted with rows "
+            f"of shape {fitted}."
+        )
+
+
+def check_groups(groups):
+    """Return groups as an array, or raise a ValueError unless there is one a row."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has shape {groups.shape}, but must have one entry for each row."
+        )
+    return groups
