@@ -42,17 +42,19 @@ from skimbalance._validation import (
     check_weights,
     encode_like,
 )
-from skimbalance.exceptions import CalibrationWarning, NoPositivePredictedWarning
+from skimbalance.exceptions import (
+    CalibrationWarning,
+    ImbalanceWarning,
+    NoPositivePredictedWarning,
+)
 from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
-from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
     check_loss,
     check_module,
     check_net_params,
-    check_threshold,
     check_top_k,
     check_training_params,
     find_device,
@@ -66,6 +68,13 @@ from skimbalance.neural_network._parameters import (
 )
 from skimbalance.neural_network._rows import EncodedRows, encode_rows
 from skimbalance.preprocessing import InputScaler
+from skimbalance.thresholds._rules import (
+    Accuracy,
+    Given,
+    Uncorrected,
+    check_threshold,
+    resolve_rule,
+)
 from skimbalance.weights import PosWeightTransformer
 
 _VALIDATION_CELLS = 2**23
@@ -203,7 +212,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _check_params(self, target):
         check_training_params(self)
         check_net_params(self.net_params)
-        self._check_threshold(target.kind, target.n_outputs)
+        self._check_threshold(target)
         check_module(*self._module())
         if self.scoring not in (None, "loss"):
             find_scorer(self.scoring)
@@ -279,9 +288,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             rows, held_out = self._split(rows, target, groups, rng)
             pairs = zip(all_counts, _count(target, held_out), strict=True)
             counts = tuple(np.maximum(total - held, 0.0) for total, held in pairs)
-        if held_out is None and reads_held_out_rows(self.threshold):
+        if held_out is None and self._rule().needs_held_out:
             raise ValueError(
-                f"threshold={self.threshold!r} takes its cuts from held-out rows, and "
+                f"threshold={self.threshold!r} learns from held-out rows, and "
                 f"there are none among {len(rows)} rows: pass X_val and y_val, set "
                 "early_stopping=True, or wrap the estimator in "
                 "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
@@ -321,8 +330,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "fingerprint of the label counts": fingerprint(self.prior_),
         }
 
-    def _check_threshold(self, kind, n_outputs):
-        check_threshold(self.threshold, self.threshold_params, kind, n_outputs)
+    def _rule(self):
+        return resolve_rule(self.threshold, self.threshold_params)
+
+    def _check_threshold(self, target):
+        check_threshold(
+            self.threshold,
+            self.threshold_params,
+            target.kind,
+            target.n_outputs,
+            target.label_names,
+        )
 
     def _holds_out(self, n_rows):
         if self.early_stopping == "auto":
@@ -387,6 +405,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _set_head(self, head, target, rows):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
+        head.label_names = target.label_names
         self.classes_ = target.classes
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
@@ -520,12 +539,31 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         raw = self.net_.raw_scores(read, len(held_out))
         seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
         self._head.calibrate(*seen)
-        if reads_held_out_rows(self.threshold):
-            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
+        if self._rule().needs_held_out:
+            self._learn_thresholds(*seen)
+
+    def _learn_thresholds(self, raw, values, weight):
+        """Learn the thresholds; a failure must not lose the training before it."""
+        try:
+            self._head.learn_thresholds(self._rule(), raw, values, weight)
+        except Exception as error:
+            warn_user(
+                f"The net is trained, but threshold={self.threshold!r} could not "
+                f"learn its thresholds ({type(error).__name__}: {error}). Give predict "
+                "another one, such as set_params(threshold=0.5).",
+                ImbalanceWarning,
+            )
 
     def _check_first_chunk(self, target, classes, label_counts):
         if classes is None and target.kind != MULTILABEL:
             raise ValueError("classes must be passed on the first call to partial_fit.")
+        if self._rule().needs_held_out:
+            raise ValueError(
+                f"threshold={self.threshold!r} learns from held-out rows, and "
+                "partial_fit holds none out: use a rule that needs none, or wrap the "
+                "fitted estimator with cv='prefit' in "
+                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+            )
         weights = {"pos_weight": self.pos_weight, "label_weight": self.label_weight}
         counting = [
             f"{name}={weight!r}"
@@ -723,10 +761,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        self._check_threshold(self._target.kind, self._head.n_outputs)
-        rule = self._usable_threshold(), self.threshold_params
+        self._check_threshold(self._target)
+        rule = self._usable_rule()
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
+        blocks = self._blocks(X, lambda raw: self._head.decide(raw, rule))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel().astype(int)
@@ -734,14 +772,15 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             decided[:] = 0
         return self.classes_[decided]
 
-    def _usable_threshold(self):
-        """Return the threshold; without probabilities only the trained one is left."""
-        if self._head.has_probabilities:
-            return self.threshold
-        if isinstance(self.threshold, str) or np.all(np.equal(self.threshold, 0.5)):
-            return "trained"
+    def _usable_rule(self):
+        """Return the rule; without probabilities only the raw scores are left."""
+        rule = self._rule()
+        if self._head.has_probabilities or isinstance(rule, Uncorrected):
+            return rule
+        if isinstance(rule, Accuracy) or (isinstance(rule, Given) and rule.is_default):
+            return Uncorrected()
         raise ValueError(
-            f"threshold={self.threshold!r} cuts probabilities, but there are none: "
+            f"threshold={self.threshold!r} needs probabilities, but there are none: "
             "the loss has no inverse and no rows were held out to calibrate on. Fit "
             "with early_stopping=True, or set threshold='trained'."
         )
