@@ -137,7 +137,6 @@ class HeldOutRule(ThresholdRule):
     needs_held_out = True
 
     def thresholds(self, source):
-        """Return the thresholds that were learnt."""
         return source.learnt_thresholds(self)
 
     @abstractmethod
@@ -156,8 +155,8 @@ class RowRule(ThresholdRule):
 
     target_types = (MULTILABEL,)
 
-    def thresholds(self, source):
-        """Return None: there are no thresholds."""
+    def thresholds(self, source):  # noqa: ARG002
+        return None
 
     def _unsuited(self, kind):
         return (
@@ -165,7 +164,6 @@ class RowRule(ThresholdRule):
         )
 
     def decide(self, proba, thresholds=None):  # noqa: ARG002
-        """Return which labels are predicted: the most probable ones of each row."""
         return _most_probable(proba, self.n_predicted(proba))
 
     @abstractmethod
@@ -221,7 +219,6 @@ class Given(PlainRule):
         return np.ndim(self.value) == 0 and self.value == _DEFAULT
 
     def check(self, kind, n_labels, label_names=None):
-        """Raise a ValueError unless the thresholds suit a target."""
         if kind != MULTICLASS:
             check_thresholds(self.value, n_labels, label_names)
         elif not self.is_default:
@@ -232,7 +229,6 @@ class Given(PlainRule):
             )
 
     def thresholds(self, source):
-        """Return the given thresholds."""
         names = source.label_names
         return check_thresholds(self.value, len(source.prior), names)
 
@@ -255,7 +251,6 @@ class Accuracy(PlainRule):
     is_about_positives = False
 
     def thresholds(self, source):
-        """Return 0.5 for each label."""
         return np.full(len(source.prior), _DEFAULT)
 
 
@@ -275,7 +270,6 @@ class Prior(PlainRule):
     """
 
     def thresholds(self, source):
-        """Return the base rate of each label."""
         return np.asarray(source.prior)
 
 
@@ -331,7 +325,6 @@ class Cost(PlainRule):
         return costs
 
     def thresholds(self, source):
-        """Return the ratio of the costs of each label."""
         cost_fp, cost_fn = self._costs(len(source.prior), source.label_names)
         return cost_fp / (cost_fp + cost_fn)
 
@@ -375,7 +368,6 @@ class Uncorrected(PlainRule):
     is_about_positives = False
 
     def thresholds(self, source):
-        """Return the probabilities of a raw score of 0."""
         return source.uncorrected_thresholds()
 
 
@@ -428,7 +420,6 @@ class FBeta(HeldOutRule):
         check_interval("beta", self.beta, 0)
 
     def learn(self, labels, proba, weight):
-        """Return the plug-in threshold of each label."""
         columns = iter_columns(labels, proba, weight)
         return np.array([self._learn_label(*column) for column in columns])
 
@@ -478,7 +469,6 @@ class MicroFBeta(HeldOutRule):
         check_interval("beta", self.beta, 0)
 
     def learn(self, labels, proba, weight):
-        """Return the plug-in threshold of all entries."""
         _, proba, weight = all_cells(labels, proba, weight)
         return np.full(labels.shape[1], plug_in(proba, self.beta, weight)[0])
 
@@ -506,7 +496,6 @@ class MatchedPrevalence(HeldOutRule):
     """
 
     def learn(self, labels, proba, weight):
-        """Return the threshold that as many rows exceed as there are positives."""
         columns = iter_columns(labels, proba, weight)
         return np.array([_matched_threshold(*column) for column in columns])
 
@@ -591,7 +580,6 @@ class TopK(RowRule):
             )
 
     def n_predicted(self, proba):  # noqa: ARG002
-        """Return k."""
         return self.k
 
 
@@ -617,7 +605,6 @@ class Cardinality(RowRule):
     """
 
     def n_predicted(self, proba):
-        """Return the sum of the probabilities of each row, rounded."""
         return np.rint(proba.sum(axis=1)).astype(int)
 
 
