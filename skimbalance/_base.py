@@ -4,7 +4,9 @@ import contextlib
 import sys
 import warnings
 
-from skimbalance.exceptions import UndefinedLabelWarning
+import numpy as np
+
+from skimbalance.exceptions import PositiveClassWarning, UndefinedLabelWarning
 
 # Packages whose frames lie between the user's line and the code that warns.
 _LIBRARIES = {
@@ -44,6 +46,33 @@ def _is_library(frame):
 def warn_undefined(message):
     """Warn of labels that a computation has to leave out."""
     warn_user(message, UndefinedLabelWarning)
+
+
+def warn_positive_class(target, pos_label, what, weight=None):
+    """Warn where the majority counts as positive, and nobody said that it should.
+
+    Parameters
+    ----------
+    target : Target
+    pos_label : object or None
+        As the user gave it.
+    what : str
+        What is asked for that is about the positive class.
+    weight : ndarray or None
+        Of the rows.
+    """
+    if pos_label is not None or target.kind != "binary" or len(target.classes) < 2:
+        return
+    weight = None if weight is None or weight.ndim == 2 else weight
+    fraction = np.average(target.values[:, 0], weights=weight)
+    if fraction > 0.5:
+        other, last = target.classes.tolist()
+        warn_user(
+            f"{what} is about the positive class. It is the last of classes_, {last!r},"
+            f" which {fraction:.0%} of the rows have. Set pos_label={other!r} if the "
+            f"rarer class is meant, else pos_label={last!r}.",
+            PositiveClassWarning,
+        )
 
 
 class DictParamsMixin:

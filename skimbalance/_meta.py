@@ -1,7 +1,8 @@
 """What the classifiers that wrap another classifier share.
 
 They ask it for out-of-fold scores of each label, keep it fitted on all rows, and pass
-its answers on in one form: a label matrix for a label matrix, classes for classes.
+its answers on in one form: a label matrix for a label matrix, classes for classes. The
+one label of a binary target is 1 where `y` is the positive class.
 """
 
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import (
@@ -32,6 +34,7 @@ from skimbalance._validation import (
     check_weights,
     count_labels,
     encode_like,
+    find_positive,
     has_missing,
     n_samples_of,
     take_params,
@@ -104,12 +107,33 @@ def make_folds(cv, y, random_state=None):
     return check_cv(cv)
 
 
-def _scored_fold(estimator, X, y, train, test, method, n_labels, params):
+def with_positive(target, pos_label):
+    """Return a binary target whose positive class is another one, if one is given."""
+    if pos_label is None or target.kind != BINARY:
+        return target
+    place = find_positive(target.classes, pos_label)
+    flips = place != target.positive
+    values = 1 - target.values if flips else target.values
+    return replace(target, values=values, positive=place)
+
+
+def positive_class(target):
+    """Return the positive class of a binary target, None for any other."""
+    return target.classes[target.positive] if target.kind == BINARY else None
+
+
+def _read_as(target):
+    """Return how `label_scores` reads a classifier of this target."""
+    n_labels = target.n_outputs if target.kind == MULTILABEL else None
+    return {"n_labels": n_labels, "positive": positive_class(target)}
+
+
+def _scored_fold(estimator, X, y, train, test, method, read_as, params):
     """Fit a clone on some rows and score others."""
     fitted = clone(estimator).fit(
         take_rows(X, train), take_rows(y, train), **take_params(X, params, train)
     )
-    return fitted, label_scores(fitted, take_rows(X, test), method, n_labels)
+    return fitted, label_scores(fitted, take_rows(X, test), method, **read_as)
 
 
 def _of_one_value(labels):
@@ -127,15 +151,16 @@ def _warn_lacking(labels, splits):
     if lacking.any():
         warn_undefined(
             f"{lacking.sum()} of {len(lacking)} labels have one value only in the "
-            "training rows of at least one fold: what the classifier says of them "
-            "there is a constant, and their thresholds or calibrators are rough."
+            "training rows of at least one fold: their scores there are constant, and "
+            "their thresholds or calibrators are rough."
         )
 
 
 class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of the classifiers that wrap one classifier of labels.
 
-    A subclass has the parameters `estimator`, `cv` and `n_jobs`.
+    A subclass has the parameters `estimator`, `pos_label` and, but for one, `cv` and
+    `n_jobs`.
     """
 
     _binary_or_multilabel_only = True
@@ -147,28 +172,48 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return indexable rows, the encoded target and its weights."""
         check_classifier(self.estimator)
         X, y = indexable(X, y)
-        target = check_target(y)
+        known = self._known_target(y)
+        target = known or check_target(y, pos_label=self.pos_label)
         if self._binary_or_multilabel_only and target.kind == MULTICLASS:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
                 "multiclass. Unknown label type: multiclass. Pass two classes or a "
                 "label matrix."
             )
-        if self._is_prefit() and target.kind != MULTILABEL:
-            target = replace(target, classes=self._fitted_estimator().classes_)
-            target = replace(target, values=encode_like(y, target))
         n_labels = None if target.kind != MULTILABEL else target.n_outputs
         weight = check_weights(sample_weight, n_samples_of(X), n_labels)
         return X, y, target, weight
 
+    def _known_target(self, y):
+        """Return the target, encoded as a classifier that is fitted already knows it.
+
+        None if no classifier is fitted yet.
+        """
+        if not self._keeps_estimator():
+            return None
+        fitted, target = self._fitted_estimator(), check_target(y)
+        if target.kind == MULTILABEL:
+            if self.pos_label is not None:
+                check_target(y, pos_label=self.pos_label)  # raises
+            names = getattr(fitted, "label_names_", target.label_names)
+            target = replace(target, label_names=names)
+        else:
+            classes = getattr(fitted, "classes_", target.classes)
+            target = check_target(np.asarray(classes), pos_label=self.pos_label)
+        return replace(target, values=encode_like(y, target))
+
     def _is_prefit(self):
         return isinstance(getattr(self, "cv", None), str) and self.cv == "prefit"
+
+    def _keeps_estimator(self):
+        """Whether the classifier is fitted already, and stays as it is."""
+        return self._is_prefit() or isinstance(self.estimator, FrozenEstimator)
 
     def _fitted_estimator(self):
         check_is_fitted(
             self.estimator,
-            msg="With cv='prefit' the estimator must be fitted: call its fit on other "
-            "rows first, or set cv to a number of folds.",
+            msg="With cv='prefit' or a FrozenEstimator the estimator must be fitted: "
+            "call its fit on other rows first.",
         )
         return self.estimator
 
@@ -176,7 +221,7 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return which parameters go to the classifier and which to the splitter."""
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", sample_weight=sample_weight, **params)
-        if sample_weight is not None:
+        if sample_weight is not None and not self._keeps_estimator():
             if "sample_weight" not in signature(self.estimator.fit).parameters:
                 raise ValueError(
                     f"{type(self.estimator).__name__}.fit takes no sample_weight. Turn "
@@ -200,26 +245,31 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _keep(self, target, fitted):
         self._target = replace(target, values=None)
         self.classes_ = target.classes
+        self.pos_label_ = positive_class(target)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted, name):
                 setattr(self, name, getattr(fitted, name))
 
-    @property
-    def _n_labels(self):
-        """Number of labels, None for a target of classes."""
-        return len(self.classes_) if self._target.kind == MULTILABEL else None
+    def _label_scores(self, fitted, X, method):
+        """Return the scores of a fitted classifier for each label of the target."""
+        return label_scores(fitted, X, method, **_read_as(self._target))
 
     def _fit_folds(self, X, y, target, method, routed, random_state=None):
         """Fit a clone in each fold; return rows and scores of each, and the clones."""
         y_split = _to_split(y, target)
         folds = make_folds(self.cv, y_split, random_state)
-        n_labels = target.n_outputs if target.kind == MULTILABEL else None
         splits = list(folds.split(X, y_split, **routed.splitter.split))
         if target.kind == MULTILABEL:
             _warn_lacking(target.values, splits)
         answers = Parallel(n_jobs=self.n_jobs)(
             delayed(_scored_fold)(
-                self.estimator, X, y, *rows, method, n_labels, routed.estimator.fit
+                self.estimator,
+                X,
+                y,
+                *rows,
+                method,
+                _read_as(target),
+                routed.estimator.fit,
             )
             for rows in splits
         )
@@ -227,25 +277,59 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return [test for _, test in splits], list(scores), list(fitted)
 
     def _held_out_scores(self, X, y, target, method, routed, random_state=None):
-        """Return scores of rows that did not train what scored them, and the rows."""
+        """Return scores of rows that did not train what scored them, and the rows.
+
+        Both as lists, one entry for each classifier that was fitted.
+        """
         if self._is_prefit():
-            n_labels = target.n_outputs if target.kind == MULTILABEL else None
-            rows = np.arange(n_samples_of(X))
-            return rows, label_scores(self._fitted_estimator(), X, method, n_labels)
+            fitted = self._fitted_estimator()
+            scores = label_scores(fitted, X, method, **_read_as(target))
+            return [np.arange(n_samples_of(X))], [scores]
         rows, scores, _ = self._fit_folds(X, y, target, method, routed, random_state)
-        return np.concatenate(rows), np.concatenate(scores)
+        return rows, scores
 
     # ----------------------------------------------------------------------
     # Answers
 
-    def _as_target(self, decided):
-        """Return decisions in the form of the target."""
+    def _as_target(self, predicted):
+        """Return predicted labels in the form of the target."""
         if self._target.kind == BINARY:
-            return self.classes_[decided[:, 0].astype(int)]
-        decided = decided.astype(self._target.dtype)
+            place = self._target.positive
+            other = len(self.classes_) - 1 - place
+            return self.classes_[np.where(predicted[:, 0], place, other)]
+        predicted = predicted.astype(self._target.dtype)
         if self._target.sparse_type is None:
-            return decided
-        return self._target.sparse_type(sp.csr_array(decided))
+            return predicted
+        return self._target.sparse_type(sp.csr_array(predicted))
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy; of a label matrix the subset accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Targets; the columns of a frame are aligned by their names, and a missing
+            label is right whatever is predicted.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Fraction of the rows that are right in all their labels.
+        """
+        check_is_fitted(self)
+        if self._target.kind != MULTILABEL:
+            return super().score(X, y, sample_weight)
+        labels, predicted = encode_like(y, self._target), self.predict(X)
+        labels = labels.toarray() if sp.issparse(labels) else labels
+        predicted = predicted.toarray() if sp.issparse(predicted) else predicted
+        right = ((labels == predicted) | (labels < 0)).all(axis=1)
+        return float(
+            np.average(right, weights=check_weights(sample_weight, len(right)))
+        )
 
     # ----------------------------------------------------------------------
     # scikit-learn

@@ -3,7 +3,8 @@
 `predict_proba` of a label matrix comes as one array (`OneVsRestClassifier`,
 `ClassifierChain`, the nets here) or as a list of arrays a label (forests, nearest
 neighbours, `MultiOutputClassifier`), in which a label that had one value only has one
-column. Here it is always ``(n_samples, n_labels)``: the probability of a 1.
+column. Here it is always ``(n_samples, n_labels)``: the probability of a 1, or, of a
+1-D target, of its positive class.
 """
 
 import numpy as np
@@ -11,18 +12,29 @@ import numpy as np
 PROBA, DECISION = "predict_proba", "decision_function"
 
 
+def _reason(error):
+    """Return what an AttributeError says, and the reason behind it."""
+    cause = error.__cause__ or error.__context__
+    return str(error) if cause is None else f"{error}: {cause}"
+
+
 def find_response(estimator, methods):
     """Return the name of the first of the methods that the estimator has."""
+    reasons = []
     for name in methods:
-        if hasattr(estimator, name):
+        try:
+            getattr(estimator, name)
+        except AttributeError as error:
+            reasons.append(_reason(error))
+        else:
             return name
     raise ValueError(
         f"{type(estimator).__name__} has none of the methods {', '.join(methods)}, so "
-        "there are no scores to work on."
+        f"there are no scores to work on. {' '.join(reasons)}"
     )
 
 
-def label_scores(estimator, X, method, n_labels=None):
+def label_scores(estimator, X, method, n_labels=None, positive=None):
     """Return the scores of the labels of each row.
 
     Parameters
@@ -33,13 +45,16 @@ def label_scores(estimator, X, method, n_labels=None):
         Its inputs.
     method : {"predict_proba", "decision_function"}
     n_labels : int or None
-        None for the 1-D target of a binary problem, whose second class is the label.
+        None for a 1-D target.
+    positive : object or None
+        The class of a 1-D target whose scores are returned; None is the last one. Of a
+        label matrix it is always 1.
 
     Returns
     -------
     scores : ndarray of float, shape (n_samples, n_labels)
     """
-    answer = getattr(estimator, method)(X)
+    answer = _ask(estimator, X, method)
     if isinstance(answer, list):
         scores = _of_columns(answer, estimator.classes_)
     else:
@@ -47,7 +62,8 @@ def label_scores(estimator, X, method, n_labels=None):
         if scores.dtype.kind != "f":
             scores = scores.astype(np.float64)
         if n_labels in (None, 1):
-            scores = _of_one_label(scores, estimator)
+            positive = positive if n_labels is None else 1
+            scores = _of_one_label(scores, estimator, method, positive)
     expected = n_labels or 1
     if scores.ndim != 2 or scores.shape[1] != expected:
         raise ValueError(
@@ -61,6 +77,17 @@ def label_scores(estimator, X, method, n_labels=None):
     return scores
 
 
+def _ask(estimator, X, method):
+    """Return the answer of a method that may only be missing once fitted."""
+    try:
+        answer = getattr(estimator, method)
+    except AttributeError as error:
+        raise ValueError(
+            f"The fitted {type(estimator).__name__} has no {method}. {_reason(error)}"
+        ) from error
+    return answer(X)
+
+
 def _of_columns(answers, classes):
     """Return the probability of 1 from an answer of one array a label."""
     columns = []
@@ -71,14 +98,26 @@ def _of_columns(answers, classes):
     return np.column_stack(columns)
 
 
-def _of_one_label(scores, estimator):
-    """Return the column of the second class of a binary problem."""
-    if scores.ndim == 1:
-        return scores.reshape(-1, 1)
-    if scores.shape[1] == 2:
-        return scores[:, 1:]
-    classes = np.ravel(getattr(estimator, "classes_", [0, 1]))
-    if scores.shape[1] == 1 and len(classes) == 1:
-        # One class only: the probability of a second one is 0.
-        return np.zeros_like(scores)
-    return scores
+def _of_one_label(scores, estimator, method, positive):
+    """Return the column of the positive class of a binary problem."""
+    classes = np.ravel(getattr(estimator, "classes_", [0, 1])).tolist()
+    positive = classes[-1] if positive is None else positive
+    is_positive = [bool(known == positive) for known in classes]
+    if len(classes) > 1 and not any(is_positive):
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted with the classes {classes}, which "
+            f"lack {positive!r}."
+        )
+    if len(classes) == 1:
+        # A classifier of one class: it is certain of it.
+        value = float(is_positive[0])
+        value = value if method == PROBA else 2 * value - 1
+        return np.full((len(scores), 1), value, dtype=scores.dtype)
+    if scores.ndim == 2 and scores.shape[1] == 2:
+        return scores[:, is_positive]
+    if scores.ndim == 2 and scores.shape[1] > 2:
+        return scores
+    scores = scores.reshape(-1, 1)
+    if is_positive[-1]:
+        return scores
+    return 1 - scores if method == PROBA else -scores

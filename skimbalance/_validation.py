@@ -371,6 +371,16 @@ def find_positive(classes, pos_label):
     return int(place[0])
 
 
+def positive_of(classes, pos_label=None):
+    """Return the positive one of one or two classes.
+
+    A lone 0, -1 or False is the negative class of a target that lacks the other one.
+    """
+    if pos_label is None and len(classes) == 1 and classes[0] in (0, -1):
+        return 1
+    return classes[find_positive(classes, pos_label)]
+
+
 def check_target(y, name="y", pos_label=None):
     """Find out what kind of target `y` is and encode it.
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._columns import all_cells, iter_columns, total
 from skimbalance._meta import LabelMetaClassifier
-from skimbalance._response import DECISION, PROBA, find_response, label_scores
+from skimbalance._response import DECISION, PROBA, find_response
 from skimbalance._sigmoid import fit_sigmoid, fit_slopes
 from skimbalance._validation import (
     BINARY,
@@ -414,8 +414,8 @@ class _LogOdds:
 class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
     """Calibrate the probabilities of each label, out of fold.
 
-    For classifiers of a label matrix whose scores are no honest probabilities: forests,
-    margins, nets trained with a loss that has no inverse, weighted training.
+    For classifiers whose scores are no calibrated probabilities: forests, margins, nets
+    trained with a loss that has no inverse, weighted training.
 
     Parameters
     ----------
@@ -428,7 +428,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
 
     cv : int, float, splitter, iterable or "prefit", default=None
         The folds of the out-of-fold scores; None stands for 5, which are stratified by
-        label. A share holds out one part; ``"prefit"`` takes the estimator as it is,
+        label. A fraction holds out one part; ``"prefit"`` takes the estimator as it is,
         and the rows passed to `fit`, which must not be those that trained it.
 
     ensemble : bool or "auto", default="auto"
@@ -443,7 +443,12 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out share.
+        Of the held-out fraction.
+
+    pos_label : object, default=None
+        The positive class of a binary target, whose log-odds the calibrator maps; None
+        is the last of `classes_`. The order of `classes_` and of the columns of
+        `predict_proba` stays.
 
     Attributes
     ----------
@@ -455,6 +460,9 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
 
     classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
+
+    pos_label_ : object
+        The positive class; None for a label matrix.
 
     n_features_in_ : int
         Number of features, if the estimator tells.
@@ -494,6 +502,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         shrinkage=20.0,
         n_jobs=None,
         random_state=None,
+        pos_label=None,
     ):
         self.estimator = estimator
         self.method = method
@@ -502,6 +511,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         self.shrinkage = shrinkage
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.pos_label = pos_label
 
     def fit(self, X, y, sample_weight=None, **params):
         """Fit the classifier and the calibrators.
@@ -513,7 +523,8 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Two classes, or a label matrix.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, for the classifier and for the calibrators.
+            Weights of the rows, for the calibrators, and for the classifier unless it
+            is fitted already.
         **params : dict
             For `fit` of the classifier, or routed by scikit-learn's metadata routing.
 
@@ -536,10 +547,9 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         routed = self._route(sample_weight, params)
         calibrator = LabelCalibrator(self.method, shrinkage=self.shrinkage)
         if self._keeps_folds():
-            folds, scores, fitted = self._fit_folds(
+            rows, scores, fitted = self._fit_folds(
                 X, y, target, method, routed, self.random_state
             )
-            rows, scores = np.concatenate(folds), np.concatenate(scores)
             self.estimators_ = fitted
             self._keep(target, fitted[0])
         else:
@@ -547,6 +557,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
                 X, y, target, method, routed, self.random_state
             )
             self.estimators_ = [self._fit_estimator(X, y, target, routed)]
+        rows, scores = np.concatenate(rows), np.concatenate(scores)
         self._log_odds = _LogOdds(method, scores)
         self.calibrator_ = calibrator.fit(
             self._log_odds.of(scores),
@@ -567,7 +578,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         check_is_fitted(self)
         total_proba = 0.0
         for estimator in self.estimators_:
-            scores = label_scores(estimator, X, self._log_odds.method, self._n_labels)
+            scores = self._label_scores(estimator, X, self._log_odds.method)
             log_odds = self._log_odds.of(scores)
             total_proba = total_proba + expit(self.calibrator_.transform(log_odds))
         return total_proba / len(self.estimators_)
@@ -586,10 +597,31 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
             That each label is 1, or of each class of a 1-D target.
         """
         proba = self._label_probabilities(X)
-        return np.hstack([1 - proba, proba]) if self._target.kind == BINARY else proba
+        if self._target.kind != BINARY:
+            return proba
+        if len(self.classes_) == 1:
+            return np.ones_like(proba)
+        columns = [1 - proba, proba]
+        return np.hstack(columns[::-1] if self._target.is_flipped else columns)
+
+    def predict_log_proba(self, X):
+        """Return the logarithms of the calibrated probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        log_proba : ndarray of float64, shape (n_samples, n_labels) or (n_samples, 2)
+            Of each label, or of each class of a 1-D target.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def predict(self, X):
-        """Decide where the calibrated probability is above 0.5.
+        """Predict the labels whose calibrated probability is above 0.5.
 
         Parameters
         ----------

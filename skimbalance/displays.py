@@ -9,14 +9,19 @@ import numpy as np
 
 from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns, mass_at_least, tally
-from skimbalance._response import DECISION, PROBA, find_response, label_scores
-from skimbalance._validation import (
-    MULTILABEL,
-    check_interval,
-    check_scored_labels,
-    check_target,
-    column_names,
+from skimbalance._drawn import (
+    FEW,
+    align_with,
+    drawn_labels,
+    labels_of,
+    labels_of_estimator,
+    names_of,
+    own_pos_label,
+    scored,
+    scores_of,
 )
+from skimbalance._response import DECISION, PROBA
+from skimbalance._validation import align_weights, check_interval, count_labels
 from skimbalance.metrics._averages import averaged
 from skimbalance.metrics._scores import (
     BINNINGS,
@@ -32,7 +37,6 @@ __all__ = [
     "TrainingHistoryDisplay",
 ]
 
-_FEW = 10
 _MOST_CELLS = 2**22
 _GRID = np.linspace(0, 1, 101)
 _BAND = (0.05, 0.95)
@@ -59,46 +63,6 @@ class _Display:
         return ax
 
 
-def _answers(estimator, X, y, methods):
-    """Return what the classifier says of each label of the rows."""
-    kind = check_target(y).kind
-    n_labels = check_target(y).n_outputs if kind == MULTILABEL else None
-    method = find_response(estimator, methods)
-    return label_scores(estimator, X, method, n_labels)
-
-
-def _binary_labels(y):
-    """Return a label matrix as it is, two classes as 0 and 1."""
-    target = check_target(y)
-    return y if target.kind == MULTILABEL else target.values
-
-
-def _names_of(y, label_names, n_labels):
-    """Return a name for each label."""
-    if label_names is None:
-        label_names = column_names(y)
-    if label_names is None:
-        label_names = [f"label {k}" for k in range(n_labels)]
-    if len(label_names) != n_labels:
-        raise ValueError(
-            f"label_names has {len(label_names)} names for {n_labels} labels."
-        )
-    return [str(name) for name in label_names]
-
-
-def _drawn_labels(labels, n_labels):
-    """Return the indices of the labels that get a line of their own."""
-    if labels is None:
-        return range(n_labels) if 1 < n_labels <= _FEW else range(0)
-    labels = [int(k) for k in labels]
-    if not all(0 <= k < n_labels for k in labels):
-        raise ValueError(
-            f"labels={labels!r} must be column numbers below {n_labels}, the number of "
-            "labels."
-        )
-    return labels
-
-
 def _spread(curves):
     """Return the mean of the curves, and the two that hold nine of ten."""
     mean = np.nanmean(curves, axis=0)
@@ -117,15 +81,15 @@ def _without_positives(n_left_out, n_labels):
 
 def _precision_at(recall, target, score, weight):
     """Return the precision where each recall is first reached."""
-    _, hits, decided = tally(target, score, weight)
+    _, hits, predicted = tally(target, score, weight)
     # From the highest score downwards, as the recall grows.
-    hits, decided = hits[::-1], decided[::-1]
+    hits, predicted = hits[::-1], predicted[::-1]
     place = np.searchsorted(hits, recall * hits[-1] * (1 - 1e-12))
-    return (hits / np.maximum(decided, np.finfo(float).tiny))[place]
+    return (hits / np.maximum(predicted, np.finfo(float).tiny))[place]
 
 
 class MultilabelPrecisionRecallDisplay(_Display):
-    """Precision against recall: mean over labels, all cells together, chosen labels.
+    """Precision against recall: mean over labels, all entries together, chosen ones.
 
     Use `from_estimator` or `from_predictions`.
 
@@ -141,7 +105,7 @@ class MultilabelPrecisionRecallDisplay(_Display):
         Between them lie nine of ten labels.
 
     micro : ndarray of shape (n_points,)
-        Precision over all cells.
+        Precision over all entries.
 
     label_curves : dict of str to ndarray of shape (n_points,)
         Precision of single labels.
@@ -246,6 +210,7 @@ class MultilabelPrecisionRecallDisplay(_Display):
         labels=None,
         label_names=None,
         sample_weight=None,
+        pos_label=None,
         ax=None,
     ):
         """Draw the curves of scores.
@@ -254,7 +219,7 @@ class MultilabelPrecisionRecallDisplay(_Display):
         ----------
         y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or \
                 (n_samples,)
-            0, 1 and NaN for a missing label, which is left out.
+            0, 1 and NaN for a missing label, which is left out; or two classes.
         y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
             Probabilities or any scores that rank.
         labels : array-like of int, shape (n_chosen,), default=None
@@ -263,7 +228,10 @@ class MultilabelPrecisionRecallDisplay(_Display):
             None takes the columns of a data frame, or numbers.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of the rows or cells.
+            Weights of the rows or entries.
+        pos_label : object, default=None
+            The positive class of a 1-D `y_true`, whose scores `y_score` holds; None is
+            the last of the classes.
         ax : matplotlib Axes, default=None
             None makes a figure.
 
@@ -277,11 +245,10 @@ class MultilabelPrecisionRecallDisplay(_Display):
         ValueError
             If the shapes differ, scores are not finite, or nothing is positive.
         """
-        y = _binary_labels(y_true)
-        values, scores, weight = check_scored_labels(y, y_score, sample_weight)
+        values, scores, weight = scored(y_true, y_score, sample_weight, pos_label)
         n_labels = values.shape[1]
-        names = _names_of(y_true, label_names, n_labels)
-        drawn = _drawn_labels(labels, n_labels)
+        names = names_of(y_true, label_names, n_labels)
+        drawn = drawn_labels(labels, n_labels)
         options = {"average": None, "undefined": "nan", "what": "", "lacking": ""}
         each = averaged(average_precision, values, scores, weight, **options)
         known = ~np.isnan(each)
@@ -307,7 +274,7 @@ class MultilabelPrecisionRecallDisplay(_Display):
         return display.plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, **options):
+    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options):
         """Draw the curves of a fitted classifier.
 
         Parameters
@@ -318,6 +285,9 @@ class MultilabelPrecisionRecallDisplay(_Display):
             Rows that did not train it.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Their labels.
+        pos_label : object, default=None
+            The positive class of a binary target; None is that of the estimator, or
+            else the last of its classes.
         **options : dict
             Further parameters of `from_predictions`.
 
@@ -326,14 +296,15 @@ class MultilabelPrecisionRecallDisplay(_Display):
         display : MultilabelPrecisionRecallDisplay
             Drawn.
         """
-        scores = _answers(estimator, X, y, (DECISION, PROBA))
+        y, read_as = labels_of_estimator(estimator, y, pos_label)
+        scores = scores_of(estimator, X, (DECISION, PROBA), read_as)
         return cls.from_predictions(y, scores, **options)
 
 
 class MultilabelCalibrationDisplay(_Display):
     """Observed frequencies against probabilities, of one or two sets of probabilities.
 
-    A line joins the bins of the cells of all labels; a dot is a label, its base rate
+    A line joins the bins of the entries of all labels; a dot is a label, its base rate
     against its mean probability. On the diagonal both are right. Where most bins are
     rare the axes are logarithmic.
 
@@ -400,8 +371,8 @@ class MultilabelCalibrationDisplay(_Display):
         """
         ax = self._set_axes(ax)
         lines = []
-        for k, (name, (said, seen)) in enumerate(self.curves.items()):
-            (line,) = ax.plot(said, seen, "o-", ms=4, label=name, zorder=3 - k)
+        for k, (name, (expected, observed)) in enumerate(self.curves.items()):
+            (line,) = ax.plot(expected, observed, "o-", ms=4, label=name, zorder=3 - k)
             lines.append(line)
             means = self.label_means[name]
             size = float(np.clip(2000 / len(means[0]), 2, 25))
@@ -433,6 +404,7 @@ class MultilabelCalibrationDisplay(_Display):
         n_bins=10,
         strategy="quantile",
         sample_weight=None,
+        pos_label=None,
         ax=None,
     ):
         """Draw the lines of probabilities.
@@ -441,7 +413,7 @@ class MultilabelCalibrationDisplay(_Display):
         ----------
         y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or \
                 (n_samples,)
-            0, 1 and NaN for a missing label, which is left out.
+            0, 1 and NaN for a missing label, which is left out; or two classes.
         y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
             Probabilities.
         beside : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
@@ -452,7 +424,10 @@ class MultilabelCalibrationDisplay(_Display):
             Bins of equal mass, or of equal width.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of the rows or cells.
+            Weights of the rows or entries.
+        pos_label : object, default=None
+            The positive class of a 1-D `y_true`, whose scores `y_score` holds; None is
+            the last of the classes.
         ax : matplotlib Axes, default=None
             None makes a figure.
 
@@ -474,10 +449,14 @@ class MultilabelCalibrationDisplay(_Display):
         sets = {"corrected" if beside is not None else "probabilities": y_proba}
         if beside is not None:
             sets["raw"] = beside
-        y = _binary_labels(y_true)
+        sample_weight, *aligned = align_with(
+            y_true, ("sample_weight", sample_weight), *sets.items()
+        )
+        y = labels_of(y_true, pos_label)
         curves, label_means = {}, {}
-        for name, proba in sets.items():
+        for name, proba in zip(sets, aligned, strict=True):
             cells = check_probable_labels(y, proba, sample_weight)
+            _check_observed(cells[0], cells[-1])
             _, *curve = reliability(
                 *all_cells(*_thinned(*cells)), n_bins=int(n_bins), strategy=strategy
             )
@@ -486,7 +465,7 @@ class MultilabelCalibrationDisplay(_Display):
         return cls(curves=curves, label_means=label_means).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, beside=None, **options):
+    def from_estimator(cls, estimator, X, y, *, beside=None, pos_label=None, **options):
         """Draw the lines of a fitted classifier.
 
         Parameters
@@ -499,6 +478,9 @@ class MultilabelCalibrationDisplay(_Display):
             Their labels.
         beside : classifier, default=None
             A second one, drawn beside: that before calibration.
+        pos_label : object, default=None
+            The positive class of a binary target; None is that of the estimator, or
+            else the last of its classes.
         **options : dict
             Further parameters of `from_predictions`.
 
@@ -507,14 +489,21 @@ class MultilabelCalibrationDisplay(_Display):
         display : MultilabelCalibrationDisplay
             Drawn.
         """
-        proba = _answers(estimator, X, y, (PROBA,))
+        y, read_as = labels_of_estimator(estimator, y, pos_label)
+        proba = scores_of(estimator, X, (PROBA,), read_as)
         if beside is not None:
-            options["beside"] = _answers(beside, X, y, (PROBA,))
+            options["beside"] = scores_of(beside, X, (PROBA,), read_as)
         return cls.from_predictions(y, proba, **options)
 
 
+def _check_observed(labels, weight):
+    """Raise a ValueError if no label has an observed entry of positive weight."""
+    if sum(map(sum, count_labels(labels, weight))) == 0:
+        raise ValueError("y_true has no observed label: there is nothing to draw.")
+
+
 def _thinned(labels, scores, weight):
-    """Return every so many rows: ten bins need no more than millions of cells."""
+    """Return every so many rows: ten bins need no more than millions of entries."""
     step = -(-scores.size // _MOST_CELLS)
     return labels[::step], scores[::step], None if weight is None else weight[::step]
 
@@ -529,39 +518,42 @@ def _means_of_labels(labels, proba, weight):
     return tuple(np.transpose(means))
 
 
-def _rates_at(cuts, target, score, weight):
-    """Return precision, recall and F1 when the cut is each of some values."""
+def _rates_at(thresholds, target, score, weight):
+    """Return precision, recall and F1 at each of some thresholds."""
     positive = score[target]
-    hits = mass_at_least(positive, cuts, None if weight is None else weight[target])
-    decided = mass_at_least(score, cuts, weight)
+    hits = mass_at_least(
+        positive, thresholds, None if weight is None else weight[target]
+    )
+    predicted = mass_at_least(score, thresholds, weight)
     n_positive = len(positive) if weight is None else weight[target].sum()
     with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(decided > 0, hits / decided, np.nan)
+        precision = np.where(predicted > 0, hits / predicted, np.nan)
     recall = hits / n_positive
-    return precision, recall, 2 * hits / (decided + n_positive)
+    return precision, recall, 2 * hits / (predicted + n_positive)
 
 
 class ThresholdCurveDisplay(_Display):
-    """Precision, recall and F1 against the cut, and where the labels have their best.
+    """Precision, recall and F1 against the threshold, and the best one of each label.
 
     The three lines are means over labels. Below lies, for up to ten labels, a tick for
-    each at its cut, beyond ten a histogram of the cuts.
+    each at its threshold, beyond ten a histogram of them.
 
     Use `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_points,)
-        The cuts.
+        The thresholds.
 
     precision, recall, f1 : ndarray of shape (n_points,)
-        Means over the labels; labels of which nothing is decided have no precision.
+        Means over the labels; a label that is predicted nowhere has no precision.
 
     low, high : ndarray of shape (n_points,)
         Between them lies the F1 of nine of ten labels.
 
     cuts : dict of str to float
-        The cut of each label: that of the classifier, else the best of `thresholds`.
+        The threshold of each label: that of the classifier, else the best of
+        `thresholds`.
 
     Attributes
     ----------
@@ -576,7 +568,7 @@ class ThresholdCurveDisplay(_Display):
 
     See Also
     --------
-    skimbalance.thresholds.tune_thresholds : Finds the cuts.
+    skimbalance.thresholds.tune_thresholds : Finds the thresholds.
 
     References
     ----------
@@ -624,7 +616,7 @@ class ThresholdCurveDisplay(_Display):
         ax.plot(at, self.precision, lw=1.5, label="precision")
         ax.plot(at, self.recall, lw=1.5, label="recall")
         (self.line_,) = ax.plot(at, self.f1, "k", lw=2.5, label="F1")
-        self._mark_cuts(ax)
+        self._mark_thresholds(ax)
         if at.min() > 0 and np.median(list(self.cuts.values())) < 0.1:
             ax.set_xscale("log")
         ax.set(
@@ -638,10 +630,10 @@ class ThresholdCurveDisplay(_Display):
         ax.legend(fontsize="small", loc="center right")
         return self
 
-    def _mark_cuts(self, ax):
-        """Show where the cuts of the labels are, below the curves."""
+    def _mark_thresholds(self, ax):
+        """Show where the thresholds of the labels are, below the curves."""
         cuts = np.clip(list(self.cuts.values()), self.thresholds[0], None)
-        if len(cuts) > _FEW:
+        if len(cuts) > FEW:
             counts, edges = np.histogram(cuts, self.thresholds[::5])
             height = 0.15 * counts / max(counts.max(), 1)
             label = "thresholds of the labels"
@@ -662,6 +654,7 @@ class ThresholdCurveDisplay(_Display):
         thresholds=None,
         label_names=None,
         sample_weight=None,
+        pos_label=None,
         ax=None,
     ):
         """Draw the curves of scores.
@@ -670,16 +663,20 @@ class ThresholdCurveDisplay(_Display):
         ----------
         y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or \
                 (n_samples,)
-            0, 1 and NaN for a missing label, which is left out.
+            0, 1 and NaN for a missing label, which is left out; or two classes.
         y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
             Probabilities or decision scores.
         thresholds : array-like of shape (n_labels,), default=None
-            The cuts to mark. None marks the best of the drawn ones.
+            Those to mark, also a dict or a Series by the names of the labels. None
+            marks the best of the drawn ones.
         label_names : array-like of str, shape (n_labels,), default=None
             None takes the columns of a data frame, or numbers.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of the rows or cells.
+            Weights of the rows or entries.
+        pos_label : object, default=None
+            The positive class of a 1-D `y_true`, whose scores `y_score` holds; None is
+            the last of the classes.
         ax : matplotlib Axes, default=None
             None makes a figure.
 
@@ -693,10 +690,9 @@ class ThresholdCurveDisplay(_Display):
         ValueError
             If the shapes differ, scores are not finite, or nothing is positive.
         """
-        y = _binary_labels(y_true)
-        values, scores, weight = check_scored_labels(y, y_score, sample_weight)
-        names = _names_of(y_true, label_names, values.shape[1])
-        grid = _cut_grid(scores)
+        values, scores, weight = scored(y_true, y_score, sample_weight, pos_label)
+        names = names_of(y_true, label_names, values.shape[1])
+        grid = _threshold_grid(scores)
         rates, known = [], []
         for k, (target, score, w) in enumerate(iter_columns(values, scores, weight)):
             if (target if w is None else w[target]).any():
@@ -706,7 +702,7 @@ class ThresholdCurveDisplay(_Display):
         precision, recall, f1 = np.array(rates).transpose(1, 0, 2)
         cuts = grid[f1.argmax(axis=1)]
         if thresholds is not None:
-            cuts = np.broadcast_to(np.asarray(thresholds, float), len(names))[known]
+            cuts = _as_marks(thresholds, names)[known]
         mean, low, high = _spread(f1)
         display = cls(
             thresholds=grid,
@@ -720,17 +716,21 @@ class ThresholdCurveDisplay(_Display):
         return display.plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, **options):
+    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options):
         """Draw the curves of a fitted classifier, and mark its thresholds if it tells.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted. `thresholds_` are read as cuts on its probabilities, if it has any.
+            Fitted. Its `thresholds_` are marked; they are read as thresholds of its
+            probabilities, if it has any and does not say otherwise.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows that did not train it.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Their labels.
+        pos_label : object, default=None
+            The positive class of a binary target; None is that of the estimator, or
+            else the last of its classes.
         **options : dict
             Further parameters of `from_predictions`.
 
@@ -739,13 +739,28 @@ class ThresholdCurveDisplay(_Display):
         display : ThresholdCurveDisplay
             Drawn.
         """
-        scores = _answers(estimator, X, y, (PROBA, DECISION))
-        options.setdefault("thresholds", getattr(estimator, "thresholds_", None))
+        y, read_as = labels_of_estimator(estimator, y, pos_label)
+        method = getattr(estimator, "_response_method", None)
+        methods = (PROBA, DECISION) if method is None else (method,)
+        scores = scores_of(estimator, X, methods, read_as)
+        own, positive = own_pos_label(estimator), read_as.get("positive")
+        if own is None or own == positive:
+            options.setdefault("thresholds", getattr(estimator, "thresholds_", None))
         return cls.from_predictions(y, scores, **options)
 
 
-def _cut_grid(scores):
-    """Return a hundred cuts: where rare probabilities are, more of them."""
+def _as_marks(thresholds, names):
+    """Return the thresholds to mark, one for each label."""
+    marks = np.asarray(align_weights(thresholds, names, "thresholds"), dtype=float)
+    if marks.shape not in ((), (len(names),)):
+        raise ValueError(
+            f"thresholds has shape {marks.shape}, expected a number or ({len(names)},)."
+        )
+    return np.broadcast_to(marks, len(names))
+
+
+def _threshold_grid(scores):
+    """Return a hundred thresholds, more of them where probabilities are rare."""
     low, high = float(scores.min()), float(scores.max())
     if low >= 0 and high <= 1:
         typical = np.quantile(scores[scores > 0], 0.5) if (scores > 0).any() else 0.5

@@ -13,17 +13,19 @@ from sklearn.metrics import make_scorer
 
 from skimbalance._base import UndefinedLabelWarning
 from skimbalance.thresholds import (
+    Cardinality,
+    FBeta,
+    MatchedPrevalence,
+    MicroFBeta,
+    TopK,
     expected_f_beta,
     plug_in_threshold,
     tune_thresholds,
 )
-from skimbalance.thresholds._link import Link, fit_link, plug_in_cut
-from skimbalance.thresholds._rules import (
-    decide_most_probable,
-    expected_cardinality,
-    held_out_cuts,
-)
-from skimbalance.thresholds._search import METRICS, check_search, search
+from skimbalance.thresholds._link import Link, fit_link, metric_plug_in
+from skimbalance.thresholds._metrics import METRICS
+from skimbalance.thresholds._rules import learn_thresholds
+from skimbalance.thresholds._search import check_search, search
 
 SCIKIT_LEARN = {
     "accuracy": reference.accuracy_score,
@@ -158,7 +160,7 @@ def test_plug_in_iteration_ends_at_the_best_of_all_sets(proba, beta):
     if proba.max() < 1e-6:
         return
     name = {0.5: "f0.5", 1: "f1", 2: "f2"}[beta]
-    cut = plug_in_cut(METRICS[name], proba)
+    cut = metric_plug_in(METRICS[name], proba)
     reached = expected_f_beta(proba, min(cut, 1.0), beta=beta)
     ranked = np.sort(proba)[::-1]
     best = max(
@@ -216,7 +218,7 @@ def test_certain_probabilities_stay_finite():
 def _found(Y, S, scoring="f1", average="macro", shrinkage=0, weight=None):
     options = {"average": average, "shrinkage": shrinkage, "constraint": None}
     metric = check_search(scoring, **options)
-    return search(metric, np.asarray(Y, np.int8), S, weight, **options)
+    return search(metric, np.asarray(Y, np.int8), [S], weight, **options)
 
 
 def _best_of_all_cut_vectors(Y, S, score):
@@ -240,7 +242,7 @@ def test_ascent_is_close_to_all_vectors_of_cuts(average):
             return reference.f1_score(y, d, average=average, zero_division=0.0)
 
         found = _found(Y, S, average=average)
-        reached = score(Y, found.cuts < S)
+        reached = score(Y, found.thresholds < S)
         assert found.scores == pytest.approx(reached, abs=1e-12)
         short.append(_best_of_all_cut_vectors(Y, S, score) - reached)
     assert min(short) > -1e-12
@@ -268,7 +270,7 @@ def test_ascent_beats_the_common_cut(average, load):
     weighed = tune_thresholds(
         Y[test], S, average=average, shrinkage=0, sample_weight=np.full(len(S), 2.0)
     )
-    np.testing.assert_allclose(weighed, found.cuts)
+    np.testing.assert_allclose(weighed, found.thresholds)
 
 
 def test_callables_get_one_label_at_a_time_or_whole_matrices():
@@ -367,10 +369,12 @@ def test_rate_decides_as_many_as_there_are():
     rng = np.random.default_rng(0)
     Y, P = _many(rng)
     labels = Y.astype(np.int8)
-    cuts = held_out_cuts("rate", labels, P)
+    cuts = learn_thresholds(MatchedPrevalence(), labels, P)
     np.testing.assert_array_equal((cuts < P).sum(axis=0), Y.sum(axis=0))
     tied = np.array([[0.5], [0.5], [0.5], [0.1]])
-    cut = held_out_cuts("rate", np.array([[1], [1], [0], [0]], np.int8), tied)
+    cut = learn_thresholds(
+        MatchedPrevalence(), np.array([[1], [1], [0], [0]], np.int8), tied
+    )
     assert (tied > cut).sum() == 3
 
 
@@ -379,7 +383,7 @@ def test_guard_spares_a_label_that_would_be_decided_everywhere():
     P = np.column_stack([np.full(100, 0.2), rng.random(100)])
     Y = (np.arange(100)[:, None] < [20, 50]).astype(np.int8)
     plain, guarded = (
-        held_out_cuts("f_beta", Y, P, guard=guard) for guard in (False, True)
+        learn_thresholds(FBeta(guard=guard), Y, P) for guard in (False, True)
     )
     assert (P[:, 0] > plain[0]).all()
     assert plain[0] == pytest.approx(plug_in_threshold(P)[0])
@@ -390,22 +394,22 @@ def test_guard_spares_a_label_that_would_be_decided_everywhere():
 def test_micro_rule_is_one_plug_in_cut_of_all_cells():
     P = np.random.default_rng(0).random((50, 3)) ** 3
     Y = (P > 0.5).astype(np.int8)
-    cuts = held_out_cuts("micro_f_beta", Y, P, beta=2)
+    cuts = learn_thresholds(MicroFBeta(beta=2), Y, P)
     np.testing.assert_allclose(cuts, plug_in_threshold(P, 2, "micro"))
     missing = Y.copy()
     missing[:, 0] = -1
-    alone = held_out_cuts("micro_f_beta", missing, P, beta=2)
-    np.testing.assert_allclose(alone, plug_in_threshold(P[:, 1:], 2, "micro")[0])
+    with pytest.warns(UndefinedLabelWarning, match="1 of 3 labels"):
+        alone = learn_thresholds(MicroFBeta(beta=2), missing, P)
+    expected = plug_in_threshold(P[:, 1:], 2, "micro")[0]
+    np.testing.assert_allclose(alone, [0.5, expected, expected])
 
 
 def test_row_rules():
     P = np.array([[0.9, 0.8, 0.2], [0.3, 0.3, 0.3], [0.0, 0.1, 0.2]])
-    top = decide_most_probable(P, 2)
+    top = TopK(2).decide(P)
     np.testing.assert_array_equal(top, [[1, 1, 0], [1, 1, 0], [0, 1, 1]])
-    np.testing.assert_array_equal(expected_cardinality(P), [2, 1, 0])
     np.testing.assert_array_equal(
-        decide_most_probable(P, expected_cardinality(P)),
-        [[1, 1, 0], [1, 0, 0], [0, 0, 0]],
+        Cardinality().decide(P), [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
     )
 
 
@@ -429,15 +433,18 @@ def test_labels_of_one_value_are_cut_where_probabilities_always_are():
     ("call", "message"),
     [
         (lambda y, s: tune_thresholds(y, s, scoring="accuracyy"), "Did you mean"),
-        (lambda y, s: tune_thresholds(y, s, scoring="roc_auc"), "depend on the cut"),
+        (
+            lambda y, s: tune_thresholds(y, s, scoring="roc_auc"),
+            "depend on the threshold",
+        ),
         (
             lambda y, s: tune_thresholds(y, s, scoring="macro_average_precision"),
-            "depend on the cut",
+            "depend on the threshold",
         ),
         (lambda y, s: tune_thresholds(y, s, scoring=3), "scoring=3"),
         (
             lambda y, s: tune_thresholds(y, s, scoring=lambda a, b: 1.0),
-            "does not depend on the cut",
+            "does not depend on the threshold",
         ),
         (lambda y, s: tune_thresholds(y, s, average="weighted"), "average"),
         (lambda y, s: tune_thresholds(y, s, shrinkage=-1), "shrinkage"),

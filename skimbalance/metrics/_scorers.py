@@ -6,30 +6,66 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._response import DECISION, PROBA, find_response, label_scores
-from skimbalance._validation import Scorer, check_choice, closest
+from skimbalance._validation import (
+    Scorer,
+    align_columns,
+    check_choice,
+    closest,
+    positive_of,
+)
 from skimbalance.metrics import _ranking, _scores
 
 _RANKED, _PROBABLE, _DECIDED = (DECISION, PROBA), (PROBA,), "predict"
 _DEPTHS = (1, 3, 5)
 
 
-class _LabelScorer(Scorer):
-    """A scorer that reads the answer of any multilabel classifier.
+class LabelScorer(Scorer):
+    """A scorer that reads the answer of any multilabel or binary classifier.
 
-    scikit-learn's own takes the labels of two columns for two classes, and fails where
-    a fold has a label of one value only.
+    scikit-learn's own takes the labels of two columns for two classes, fails where a
+    fold has a label of one value only, and cannot read classes that are strings.
     """
 
-    def _score(self, method_caller, estimator, X, y_true, **kwargs):
-        if not sp.issparse(y_true) and np.ndim(y_true) != 2:
-            return super()._score(method_caller, estimator, X, y_true, **kwargs)
+    def _score(self, method_caller, estimator, X, y_true, **kwargs):  # noqa: ARG002
+        options = {**self._kwargs, **kwargs}
+        pos_label = options.pop("pos_label", None)
+        if sp.issparse(y_true) or np.ndim(y_true) == 2:
+            y_true, answer = self._of_labels(estimator, X, y_true, pos_label)
+        else:
+            y_true, answer = self._of_classes(estimator, X, y_true, pos_label)
+        return self._sign * self._score_func(y_true, answer, **options)
+
+    def _of_labels(self, estimator, X, y, pos_label):
+        """Return a label matrix, and the answer of the estimator for it."""
+        if pos_label is not None:
+            raise ValueError(
+                f"pos_label={pos_label!r} goes with a y of two classes, but y is a "
+                "label matrix."
+            )
+        y = align_columns(y, getattr(estimator, "label_names_", None), "y")
         if self._response_method == "predict":
-            said = estimator.predict(X)
+            return y, estimator.predict(X)
+        method = find_response(estimator, self._response_method)
+        return y, label_scores(estimator, X, method, np.shape(y)[1])
+
+    def _of_classes(self, estimator, X, y, pos_label):
+        """Return a binary target as 0 and 1, and the answer for its positive class."""
+        y = np.asarray(y)
+        classes = np.unique(y)
+        if hasattr(estimator, "classes_"):
+            classes = np.union1d(estimator.classes_, classes)
+        if len(classes) > 2:
+            raise ValueError(
+                "This scorer reads a label matrix or two classes, but there are "
+                f"{len(classes)} classes."
+            )
+        positive = positive_of(classes, pos_label)
+        if self._response_method == "predict":
+            answer = (estimator.predict(X) == positive).astype(int)
         else:
             method = find_response(estimator, self._response_method)
-            said = label_scores(estimator, X, method, np.shape(y_true)[1])
-        options = {**self._kwargs, **kwargs}
-        return self._sign * self._score_func(y_true, said, **options)
+            answer = label_scores(estimator, X, method, positive=positive).ravel()
+        return (y == positive).astype(int), answer
 
 
 def _over_averages(name, score, response, sign=1):
@@ -81,7 +117,7 @@ def _find(name):
 
 def _check_options(name, score, options):
     known = inspect.signature(score).parameters
-    for key in options:
+    for key in options.keys() - {"pos_label"}:
         if key not in known:
             raise ValueError(
                 f"{key!r} is not an option of {name!r}.{closest(key, known)}"
@@ -118,7 +154,9 @@ def get_scorer(name, **options):
         ``"ndcg_at_k"``, ``"propensity_scored_precision_at_k"`` with a number for k.
         Greater is better: losses start with ``neg_``.
     **options : dict
-        Parameters of the metric behind it, such as ``beta`` or ``undefined``.
+        Parameters of the metric behind it, such as ``beta`` or ``undefined``, and
+        ``pos_label``, the positive class of a target of two classes; None is the last
+        of the classes.
 
     Returns
     -------
@@ -135,7 +173,8 @@ def get_scorer(name, **options):
     >>> from skimbalance.metrics import get_scorer
     >>> scorer = get_scorer("macro_average_precision")
     >>> f2_scorer = get_scorer("macro_f1", beta=2)
+    >>> fraud_scorer = get_scorer("macro_average_precision", pos_label="fraud")
     """
     score, sign, response, settings = _find(str(name))
     _check_options(name, score, options)
-    return _LabelScorer(score, sign, {**settings, **options}, response_method=response)
+    return LabelScorer(score, sign, {**settings, **options}, response_method=response)

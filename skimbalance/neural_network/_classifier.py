@@ -44,7 +44,7 @@ from skimbalance._validation import (
     encode_like,
     find_positive,
 )
-from skimbalance.exceptions import CalibrationWarning
+from skimbalance.exceptions import CalibrationWarning, ImbalanceWarning
 from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._answers import (
@@ -57,7 +57,6 @@ from skimbalance.neural_network._answers import (
     warn_no_label,
     warn_no_positive,
 )
-from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._inputs import (
     as_computable,
@@ -70,7 +69,6 @@ from skimbalance.neural_network._monitor import check_scoring, make_monitor, try
 from skimbalance.neural_network._parameters import (
     as_switch,
     check_loss,
-    check_threshold,
     check_top_k,
     check_training_params,
     find_device,
@@ -85,13 +83,19 @@ from skimbalance.neural_network._parameters import (
     target_types_of,
 )
 from skimbalance.neural_network._per_output import (
-    by_name,
     check_class_weight,
     resolve_bias,
     resolve_weight,
 )
 from skimbalance.neural_network._rows import EncodedRows, encode_rows
 from skimbalance.preprocessing import InputScaler
+from skimbalance.thresholds._rules import (
+    Accuracy,
+    Given,
+    Uncorrected,
+    check_threshold,
+    resolve_rule,
+)
 from skimbalance.weights import PosWeightTransformer
 
 _VALIDATION_CELLS = 2**23
@@ -232,8 +236,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _check_params(self, target):
         """Check the parameters, alone and with the target, before any work."""
         check_training_params(self)
-        threshold = by_name("threshold", self.threshold, target)
-        self._check_threshold(threshold, target.kind, target.n_outputs)
+        self._check_threshold(target)
         check_loss(
             resolve_loss(self.loss, self.loss_params, target.kind),
             target.n_outputs,
@@ -338,9 +341,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if held_out is None and self._holds_out(len(rows)):
             rows, held_out = self._split(rows, target, groups, rng)
             counts = _count(target, rows)
-        if held_out is None and reads_held_out_rows(self.threshold):
+        if held_out is None and self._rule().needs_held_out:
             raise ValueError(
-                f"threshold={self.threshold!r} takes its cuts from held-out rows, and "
+                f"threshold={self.threshold!r} learns from held-out rows, and "
                 f"there are none among {len(rows)} rows: pass X_val and y_val, set "
                 "early_stopping=True, or wrap the estimator in "
                 "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
@@ -380,8 +383,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "fingerprint of the label counts": fingerprint(self.prior_),
         }
 
-    def _check_threshold(self, threshold, kind, n_outputs):
-        check_threshold(threshold, self.threshold_params, kind, n_outputs)
+    def _rule(self):
+        return resolve_rule(self.threshold, self.threshold_params)
+
+    def _check_threshold(self, target):
+        check_threshold(
+            self.threshold,
+            self.threshold_params,
+            target.kind,
+            target.n_outputs,
+            target.label_names,
+        )
 
     def _holds_out(self, n_rows):
         if isinstance(self.early_stopping, str):
@@ -448,6 +460,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _set_head(self, head, target, rows):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
+        head.label_names = target.label_names
         self.classes_ = target.classes
         if target.kind == MULTILABEL:
             self.classes_ = target.classes.view(LabelClasses)
@@ -582,12 +595,31 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         raw = self.net_.raw_scores(read, len(held_out))
         seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
         self._head.calibrate(*seen)
-        if reads_held_out_rows(self.threshold):
-            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
+        if self._rule().needs_held_out:
+            self._learn_thresholds(*seen)
+
+    def _learn_thresholds(self, raw, values, weight):
+        """Learn the thresholds; a failure must not lose the training before it."""
+        try:
+            self._head.learn_thresholds(self._rule(), raw, values, weight)
+        except Exception as error:
+            warn_user(
+                f"The net is trained, but threshold={self.threshold!r} could not "
+                f"learn its thresholds ({type(error).__name__}: {error}). Give predict "
+                "another one, such as set_params(threshold=0.5).",
+                ImbalanceWarning,
+            )
 
     def _check_first_chunk(self, target, classes, label_counts):
         if classes is None and target.kind != MULTILABEL:
             raise ValueError("classes must be passed on the first call to partial_fit.")
+        if self._rule().needs_held_out:
+            raise ValueError(
+                f"threshold={self.threshold!r} learns from held-out rows, and "
+                "partial_fit holds none out: use a rule that needs none, or wrap the "
+                "fitted estimator with cv='prefit' in "
+                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+            )
         weights = {"pos_weight": self.pos_weight, "label_weight": self.label_weight}
         counting = [
             f"{name}={weight!r}"
@@ -820,11 +852,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        threshold = by_name("threshold", self.threshold, self._target)
-        self._check_threshold(threshold, self._target.kind, self._head.n_outputs)
-        rule = self._usable_threshold(threshold), self.threshold_params
+        self._check_threshold(self._target)
+        rule = self._usable_rule()
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
+        blocks = self._blocks(X, lambda raw: self._head.decide(raw, rule))
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
         decided = np.concatenate(list(blocks)).ravel()
@@ -841,14 +872,15 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         warn_no_positive(decided.sum(), len(decided), self.prior_[0], label)
         return self.classes_[np.where(decided, positive, 1 - positive)]
 
-    def _usable_threshold(self, threshold):
-        """Return the threshold; without probabilities only the trained one is left."""
-        if self._head.has_probabilities:
-            return threshold
-        if isinstance(threshold, str) or np.all(np.equal(threshold, 0.5)):
-            return "trained"
+    def _usable_rule(self):
+        """Return the rule; without probabilities only the raw scores are left."""
+        rule = self._rule()
+        if self._head.has_probabilities or isinstance(rule, Uncorrected):
+            return rule
+        if isinstance(rule, Accuracy) or (isinstance(rule, Given) and rule.is_default):
+            return Uncorrected()
         raise ValueError(
-            f"threshold={threshold!r} cuts probabilities, but there are none: "
+            f"threshold={self.threshold!r} needs probabilities, but there are none: "
             "the loss has no inverse and no rows were held out to calibrate on. Fit "
             "with early_stopping=True, or set threshold='trained'."
         )

@@ -23,12 +23,10 @@ from skimbalance.losses._smoothing import (
     unsmoothed_log_probabilities,
 )
 from skimbalance.neural_network._calibration import ShrunkClassCalibrator
-from skimbalance.neural_network._decisions import (
-    compares_labels,
-    decide_by_row,
-    learnt_cuts,
-    plain_cuts,
-    reads_held_out_rows,
+from skimbalance.thresholds._rules import (
+    Uncorrected,
+    is_same_rule,
+    learn_thresholds,
 )
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
 
@@ -127,6 +125,8 @@ class _Head:
         )
         self._see_first(all_counts)
 
+    label_names = None  # set by the estimator where `y` has names
+
     @property
     def _distorting_weight(self):
         return 1.0 if self.pos_weight is None else self.pos_weight
@@ -197,12 +197,14 @@ class _Head:
 class LabelHead(_Head):
     """Binary and multilabel: each score is the log-odds of a label, once undone.
 
+    It is the source that the threshold rules ask (`ThresholdSource`).
+
     A label that has one value only among the rows seen so far is not trained, and is
     predicted as a constant.
     """
 
     def _see_first(self, counts):
-        self.counts_known, self.learnt = counts is not None, {}
+        self.counts_known, self.learnt = counts is not None, None
         zeros = np.zeros(self.n_outputs)
         self._seen = (zeros, zeros) if counts is None else counts
         self._find_constants()
@@ -301,47 +303,40 @@ class LabelHead(_Head):
         """Return the probability of each label."""
         return expit(scores)
 
-    def learn_cuts(self, rule, params, raw, values, weight):
-        """Find the cuts of a rule on rows that did not train the net."""
-        proba = self.probabilities(self.scores(raw))
-        self.learnt = {rule: learnt_cuts(rule, params, values, proba, weight)}
+    def learn_thresholds(self, rule, raw, values, weight):
+        """Learn the thresholds of a rule from rows that did not train the net."""
+        known, thresholds = self.trained, np.full(self.n_outputs, 0.5)
+        if known.any():
+            proba = self.probabilities(self.scores(raw))[:, known]
+            if weight is not None and weight.ndim == 2:
+                weight = weight[:, known]
+            thresholds[known] = learn_thresholds(rule, values[:, known], proba, weight)
+        self.learnt = (clone(rule), thresholds)
 
-    def cut(self, threshold, params=None):
-        """Return the scores above which a label is decided.
-
-        Parameters
-        ----------
-        threshold : float, array-like of shape (n_labels,) or str
-            On the probability, or a rule; "trained" is where the raw score is 0.
-        params : dict or None
-            Of the rule.
-        """
-        if not isinstance(threshold, str):
-            cut = logit(np.broadcast_to(threshold, self.trained.shape))
-        elif threshold == "trained":
-            cut = self.scores(torch.zeros(1, len(self.trained)))[0]
-        elif reads_held_out_rows(threshold):
-            cut = logit(self._cuts_of(threshold))
-        else:
-            cut = logit(plain_cuts(threshold, params, self.prior))
-        return np.where(self.trained, cut, 0.0)
-
-    def _cuts_of(self, rule):
+    def learnt_thresholds(self, rule):
+        """Return the thresholds that a rule learnt in fit."""
         if not self.trained.any():
             return np.full(self.n_outputs, 0.5)
-        if rule not in self.learnt:
+        if self.learnt is None or not is_same_rule(rule, self.learnt[0]):
             raise ValueError(
-                f"threshold={rule!r} takes its cuts from held-out rows in fit: fit "
-                "again after it was set."
+                f"threshold={rule!r} learns its thresholds from held-out rows in fit: "
+                "fit again after it was set."
             )
-        return self.learnt[rule]
+        return self.learnt[1]
 
-    def decide(self, raw, threshold, params=None):
-        """Return whether each label is decided."""
-        scores = self.scores(raw)
-        if compares_labels(threshold):
-            return decide_by_row(threshold, params, self.probabilities(scores))
-        return scores > self.cut(threshold, params)
+    def uncorrected_thresholds(self):
+        """Return the probabilities that belong to a raw score of 0."""
+        return self.probabilities(self.scores(torch.zeros(1, self.n_outputs))[0])
+
+    def thresholds(self, rule):
+        """Return the probabilities above which a rule predicts the labels, or None."""
+        thresholds = rule.thresholds(self)
+        return None if thresholds is None else np.where(self.trained, thresholds, 0.5)
+
+    def decide(self, raw, rule):
+        """Return which labels a rule predicts."""
+        proba = self.probabilities(self.scores(raw))
+        return rule.decide(proba, self.thresholds(rule))
 
 
 class ClassHead(_Head):
@@ -409,8 +404,8 @@ class ClassHead(_Head):
         """Return the probability of each class."""
         return np.exp(scores)
 
-    def decide(self, raw, threshold, params=None):  # noqa: ARG002
-        """Return the index of the decided class."""
-        if isinstance(threshold, str):
+    def decide(self, raw, rule):
+        """Return the index of the predicted class."""
+        if isinstance(rule, Uncorrected):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)

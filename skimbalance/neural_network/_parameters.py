@@ -11,7 +11,6 @@ from torch import nn
 
 from skimbalance._net import Net, ParallelStep, Step, takes_closure
 from skimbalance._validation import (
-    MULTICLASS,
     Number,
     StrOptions,
     check_choice,
@@ -29,7 +28,6 @@ from skimbalance.losses import (
     SoftmaxLoss,
 )
 from skimbalance.modules import ACTIVATIONS, MLP
-from skimbalance.neural_network._decisions import check_rule
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200
@@ -406,31 +404,6 @@ def is_tiny(n_rows):
 def default_dropout(n_rows):
     """Return the dropout of the default module."""
     return 0.0 if is_tiny(n_rows) else _DROPOUT
-
-
-def check_threshold(threshold, params, kind, n_outputs):
-    """Raise a ValueError unless the threshold makes sense for the target."""
-    if kind != MULTICLASS and isinstance(threshold, str):
-        check_rule(threshold, params, kind, n_outputs)
-        return
-    if kind == MULTICLASS:
-        if isinstance(threshold, str):
-            check_choice("threshold", threshold, {"trained"})
-        elif threshold != 0.5:
-            raise ValueError(
-                f"threshold={threshold!r}: a multiclass target is decided by the "
-                "largest probability (leave the default, 0.5) or by 'trained'."
-            )
-        return
-    values = np.asarray(threshold)
-    numeric = values.dtype.kind in "iuf" or isinstance(threshold, numbers.Real)
-    if not numeric or values.shape not in ((), (n_outputs,)):
-        raise ValueError(
-            f"threshold must be a number, an array of shape ({n_outputs},) or the "
-            f"name of a rule, got {threshold!r}."
-        )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"threshold={threshold!r} must lie in [0, 1].")
 
 
 def check_top_k(k, n_columns):

@@ -1,30 +1,32 @@
-"""Classifiers that decide by thresholds on what another classifier says."""
+"""Classifiers that predict by thresholds on the scores of another classifier."""
+
+from inspect import signature
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import warn_undefined
-from skimbalance._meta import LabelMetaClassifier
-from skimbalance._response import DECISION, PROBA, find_response, label_scores
+from skimbalance._base import warn_positive_class
+from skimbalance._meta import LabelMetaClassifier, with_positive
+from skimbalance._response import DECISION, PROBA, find_response
 from skimbalance._validation import (
+    BINARY,
     MULTILABEL,
+    align_weights,
     check_choice,
     check_interval,
     check_probabilities,
     count_labels,
 )
+from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
-    HELD_OUT_RULES,
-    ROW_RULES,
-    RULES,
-    check_cuts,
-    cost_cuts,
-    decide_most_probable,
-    expected_cardinality,
-    held_out_cuts,
+    ThresholdRule,
+    Uncorrected,
+    learn_thresholds,
+    resolve_rule,
 )
-from skimbalance.thresholds._search import check_search, search
+from skimbalance.thresholds._search import check_labels, check_search, search
 
 
 def _inner_has(method):
@@ -38,12 +40,12 @@ def _inner_has(method):
     return condition
 
 
-class _DecidingClassifier(LabelMetaClassifier):
-    """Base: pass the scores of the wrapped classifier on; only decisions differ."""
+class _ThresholdedClassifier(LabelMetaClassifier):
+    """Base: pass the scores of the wrapped classifier on; only predictions differ."""
 
     def _scores(self, X, method):
         check_is_fitted(self)
-        return label_scores(self.estimator_, X, method, self._n_labels)
+        return self._label_scores(self.estimator_, X, method)
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X):
@@ -60,9 +62,26 @@ class _DecidingClassifier(LabelMetaClassifier):
             That each label is 1, or of each class of a 1-D target.
         """
         check_is_fitted(self)
-        if self._n_labels is None:
+        if self._target.kind != MULTILABEL:
             return self.estimator_.predict_proba(X)
-        return self._scores(X, "predict_proba")
+        return self._scores(X, PROBA)
+
+    @available_if(_inner_has("predict_proba"))
+    def predict_log_proba(self, X):
+        """Return the logarithms of the probabilities of the wrapped classifier.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_labels) or (n_samples, n_classes)
+            Of each label, or of each class of a 1-D target.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X):
@@ -82,52 +101,63 @@ class _DecidingClassifier(LabelMetaClassifier):
         return self.estimator_.decision_function(X)
 
 
-class MultilabelFixedThresholdClassifier(_DecidingClassifier):
-    """Decide by given thresholds, or by a rule that needs no search.
+_RULE_PARAMS = ("beta", "cost_fp", "cost_fn", "k", "guard")
+
+
+class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
+    """Predict by given thresholds, or by a rule that needs no search.
 
     Parameters
     ----------
     estimator : classifier
         With `predict_proba`, of a label matrix or of two classes.
 
-    threshold : float, array-like of shape (n_labels,) or str, default=0.5
-        A label is decided where its probability is greater. The rules:
+    threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
+            rule object, default=0.5
+        A label is predicted where its probability is greater; a dict or a Series has
+        the threshold of each label by its name. A rule is an object such as
+        `FBeta`, searched as ``threshold__beta``, or its name:
 
-        - ``"accuracy"``: 0.5, best for the share of right cells.
-        - ``"prior"``: the base rate, best for balanced accuracy.
-        - ``"cost"``: ``cost_fp / (cost_fp + cost_fn)``.
-        - ``"f_beta"``: the plug-in cut of each label, from its probabilities.
-        - ``"micro_f_beta"``: one plug-in cut for all cells.
-        - ``"rate"``: as many decided as there were positives.
-        - ``"top_k"``: the `k` most probable labels of each row.
-        - ``"cardinality"``: as many labels of a row as it is expected to have.
+        - ``"accuracy"``, `Accuracy`: 0.5, best for the fraction of right entries.
+        - ``"prior"``, `Prior`: the base rate, best for balanced accuracy.
+        - ``"cost"``, `Cost`: ``cost_fp / (cost_fp + cost_fn)``.
+        - ``"f_beta"``, `FBeta`: the plug-in threshold of each label.
+        - ``"micro_f_beta"``, `MicroFBeta`: one plug-in threshold for all entries.
+        - ``"rate"``, `MatchedPrevalence`: as many predicted as there are positives.
+        - ``"top_k"``, `TopK`: the `k` most probable labels of each row.
+        - ``"cardinality"``, `Cardinality`: as many labels of a row as it is expected
+          to have.
 
         ``"f_beta"``, ``"micro_f_beta"`` and ``"rate"`` read out-of-fold probabilities.
 
     beta : float, default=1.0
-        Weight of the recall in the F-beta rules.
+        Weight of the recall in the F-beta rules that are given by name.
 
-    cost_fp, cost_fn : float or array-like of shape (n_labels,), default=1.0
+    cost_fp, cost_fn : float, array-like of shape (n_labels,), dict or pandas Series, \
+            default=1.0
         What a false positive and a false negative cost, for ``"cost"``.
 
     k : int, default=1
         For ``"top_k"``.
 
     guard : bool, default=False
-        Under ``"f_beta"``, a label that would be decided in every row, as its best
-        expected F-beta is that of all-positive, is decided by rate. This lowers the
-        expected F-beta; it spares useless decisions.
+        For ``"f_beta"``, see `FBeta`.
 
     cv : int, float, splitter, iterable or "prefit", default=5
-        The folds of the out-of-fold probabilities, stratified by label. A share holds
-        out one part; ``"prefit"`` takes the estimator as it is, and the rows passed to
-        `fit`, which must not be those that trained it.
+        The folds of the out-of-fold probabilities, stratified by label. A fraction
+        holds out one part; ``"prefit"`` takes the estimator as it is, and the rows
+        passed to `fit`, which must not be those that trained it.
 
     n_jobs : int, default=None
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out share.
+        Of the held-out fraction.
+
+    pos_label : object, default=None
+        The positive class of a binary target, which thresholds, rules and costs are
+        about; None is the last of `classes_`. It changes neither the order of
+        `classes_` nor that of the columns of `predict_proba`.
 
     Attributes
     ----------
@@ -135,8 +165,12 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
         Fitted on all rows.
 
     thresholds_ : ndarray of float64, shape (n_labels,), or None
-        The cuts; None for the two rules that decide by row. Labels that had one value
-        only are cut at 0.5 by the rules that read probabilities, with one warning.
+        On the probabilities, of a binary target on that of `pos_label_`; None for the
+        two rules that compare the labels of a row. Labels that had one value only are
+        thresholded at 0.5 by the rules that read probabilities, with one warning.
+
+    pos_label_ : object
+        The positive class; None for a label matrix.
 
     classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
@@ -149,7 +183,7 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
 
     See Also
     --------
-    MultilabelTunedThresholdClassifierCV : Cuts found by search.
+    MultilabelTunedThresholdClassifierCV : Thresholds found by search.
     sklearn.model_selection.FixedThresholdClassifier : For one label.
 
     References
@@ -184,6 +218,7 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
         cv=5,
         n_jobs=None,
         random_state=None,
+        pos_label=None,
     ):
         self.estimator = estimator
         self.threshold = threshold
@@ -195,9 +230,10 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.pos_label = pos_label
 
     def fit(self, X, y, sample_weight=None, **params):
-        """Fit the classifier and find the cuts.
+        """Fit the classifier and find the thresholds.
 
         Parameters
         ----------
@@ -206,7 +242,8 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Two classes, or a label matrix.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, for the classifier and for the cuts.
+            Weights of the rows, for the thresholds, and for the classifier unless it is
+            fitted already.
         **params : dict
             For `fit` of the classifier, or routed by scikit-learn's metadata routing.
 
@@ -224,81 +261,46 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
             If `estimator` is not a classifier.
         """
         X, y, target, weight = self._check_input(X, y, sample_weight)
-        self._check_rule(target)
+        rule = self._check_rule(target)
         find_response(self.estimator, (PROBA,))
+        if rule.is_about_positives:
+            what = f"threshold={self.threshold!r}"
+            warn_positive_class(target, self.pos_label, what, weight)
         routed = self._route(sample_weight, params)
-        thresholds = self._find_cuts(X, y, target, weight, routed)
+        source = _OutOfFold(self, X, y, target, weight, routed)
+        thresholds = rule.thresholds(source)
         self.estimator_ = self._fit_estimator(X, y, target, routed)
-        self.thresholds_ = thresholds
+        self.thresholds_, self._fitted_rule = thresholds, clone(rule)
         return self
 
-    def _check_rule(self, target):
-        n_labels = target.n_outputs
-        if not isinstance(self.threshold, str):
-            check_cuts(self.threshold, n_labels)
-            return
-        check_choice("threshold", self.threshold, RULES)
-        check_interval("beta", self.beta, 0)
-        if self.threshold in ROW_RULES and target.kind != MULTILABEL:
-            raise ValueError(
-                f"threshold={self.threshold!r} compares the labels of a row: it needs "
-                "a label matrix."
-            )
-        if self.threshold == "cost":
-            cost_cuts(self.cost_fp, self.cost_fn, n_labels)
-        if self.threshold == "top_k":
-            check_interval("k", self.k, 1)
-            if self.k > n_labels or self.k != int(self.k):
+    def _named_rule(self):
+        """Return the rule object; the parameters beside it are those of names."""
+        params = {name: getattr(self, name) for name in _RULE_PARAMS}
+        if not isinstance(self.threshold, ThresholdRule):
+            return resolve_rule(self.threshold, params)
+        defaults = signature(type(self)).parameters
+        for name, value in params.items():
+            if not np.array_equal(value, defaults[name].default):
                 raise ValueError(
-                    f"k={self.k} must be an integer of at most the number of labels, "
-                    f"{n_labels}."
+                    f"{name}={value!r} goes with the name of a rule; set it on the "
+                    "rule object, as threshold__name."
                 )
+        return self.threshold
 
-    def _find_cuts(self, X, y, target, weight, routed):
-        n_labels = target.n_outputs
-        if not isinstance(self.threshold, str):
-            return check_cuts(self.threshold, n_labels)
-        if self.threshold in ROW_RULES:
-            return None
-        if self.threshold == "cost":
-            return cost_cuts(self.cost_fp, self.cost_fn, n_labels)
-        if self.threshold in HELD_OUT_RULES:
-            return self._find_held_out_cuts(X, y, target, weight, routed)
-        if self.threshold == "accuracy":
-            return np.full(n_labels, 0.5)
-        positive, negative = count_labels(target.values, weight)
-        observed = np.maximum(positive + negative, np.finfo(float).tiny)
-        return positive / observed
-
-    def _find_held_out_cuts(self, X, y, target, weight, routed):
-        rows, proba = self._held_out_scores(
-            X, y, target, PROBA, routed, self.random_state
-        )
-        proba = check_probabilities(proba, f"{type(self.estimator).__name__}'s proba")
-        labels, weight = target.values[rows], None if weight is None else weight[rows]
-        positive, negative = count_labels(labels, weight)
-        known = (positive > 0) & (negative > 0)
-        cuts = np.full(len(known), 0.5)
-        if not known.all():
-            warn_undefined(
-                f"{(~known).sum()} of {len(known)} labels have one value only: they "
-                "are cut at 0.5.",
+    def _check_rule(self, target):
+        rule = self._named_rule()
+        check_interval("beta", self.beta, 0)
+        if isinstance(rule, Uncorrected):
+            raise ValueError(
+                f"threshold={self.threshold!r} thresholds the raw scores of a net of "
+                "skimbalance.neural_network, as its own parameter; a wrapper reads "
+                "probabilities."
             )
-        if known.any():
-            if weight is not None and weight.ndim == 2:
-                weight = weight[:, known]
-            cuts[known] = held_out_cuts(
-                self.threshold,
-                labels[:, known],
-                proba[:, known],
-                weight,
-                beta=self.beta,
-                guard=self.guard,
-            )
-        return cuts
+        rule.check(target.kind, target.n_outputs, target.label_names)
+        return rule
 
     def predict(self, X):
-        """Decide.
+        """Predict by the thresholds, or by the rule.
 
         Parameters
         ----------
@@ -311,14 +313,37 @@ class MultilabelFixedThresholdClassifier(_DecidingClassifier):
             In the form of the fitted `y`.
         """
         proba = self._scores(X, PROBA)
-        if self.thresholds_ is not None:
-            return self._as_target(proba > self.thresholds_)
-        n_decided = self.k if self.threshold == "top_k" else expected_cardinality(proba)
-        return self._as_target(decide_most_probable(proba, n_decided))
+        return self._as_target(self._fitted_rule.decide(proba, self.thresholds_))
 
 
-class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
-    """Decide by thresholds that are best on out-of-fold scores.
+class _OutOfFold:
+    """The `ThresholdSource` of a wrapper: base rates, and out-of-fold probabilities."""
+
+    def __init__(self, wrapper, X, y, target, weight, routed):
+        self.wrapper, self.X, self.y = wrapper, X, y
+        self.target, self.weight, self.routed = target, weight, routed
+        self.label_names = target.label_names
+
+    @property
+    def prior(self):
+        """The fraction of positives among the observed entries of each label."""
+        positive, negative = count_labels(self.target.values, self.weight)
+        return positive / np.maximum(positive + negative, np.finfo(float).tiny)
+
+    def learnt_thresholds(self, rule):
+        """Return the thresholds of a rule on out-of-fold probabilities."""
+        wrapper, target = self.wrapper, self.target
+        parts, scores = wrapper._held_out_scores(
+            self.X, self.y, target, PROBA, self.routed, wrapper.random_state
+        )
+        rows, name = np.concatenate(parts), type(wrapper.estimator).__name__
+        proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
+        weight = None if self.weight is None else self.weight[rows]
+        return learn_thresholds(rule, target.values[rows], proba, weight)
+
+
+class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
+    """Predict by thresholds that are best on out-of-fold scores.
 
     Parameters
     ----------
@@ -327,22 +352,24 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         `decision_function`.
 
     scoring : str or callable, default="f1"
-        What to maximise, as in `tune_thresholds`.
+        What to maximise, as in `tune_thresholds`. Of a binary target a scorer of
+        scikit-learn gets the classes as they were passed, and its own `pos_label`
+        counts; a callable ``metric(y_true, y_pred)`` gets 1 for the positive class.
 
     average : {"macro", "micro", "samples"}, default="macro"
-        The metric of each label; of all cells together; the mean over rows.
+        The metric of each label; of all entries together; the mean over rows.
 
     response_method : {"auto", "decision_function", "predict_proba"}, default="auto"
-        What is cut; ``"auto"`` prefers `predict_proba`.
+        What is thresholded; ``"auto"`` prefers `predict_proba`.
 
     cv : int, float, splitter, iterable or "prefit", default=None
         The folds of the out-of-fold scores, which are pooled; None stands for 5, which
-        are stratified by label. A share holds out one part; ``"prefit"`` takes the
+        are stratified by label. A fraction holds out one part; ``"prefit"`` takes the
         estimator as it is, and the rows passed to `fit`, which must not be those that
         trained it.
 
     shrinkage : float, default=20.0
-        Positives that weigh as much as the plug-in cut; 0 for none. See
+        Positives that weigh as much as the plug-in threshold; 0 for none. See
         `tune_thresholds`.
 
     constraint : tuple of str and float, default=None
@@ -353,13 +380,18 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         and is needed with ``cv="prefit"``.
 
     store_cv_results : bool, default=False
-        Keep the values of the metric at all cuts in `cv_results_`.
+        Keep the values of the metric at all thresholds in `cv_results_`.
 
     n_jobs : int, default=None
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out share.
+        Of the held-out fraction.
+
+    pos_label : object, default=None
+        The positive class of a binary target, which thresholds and metric are about;
+        None is that of the scorer, or else the last of `classes_`. It changes neither
+        the order of `classes_` nor that of the columns of `predict_proba`.
 
     Attributes
     ----------
@@ -367,17 +399,22 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         The fitted classifier that predicts.
 
     thresholds_ : ndarray of float64, shape (n_labels,)
-        A label is decided where its score is greater.
+        A label is predicted where its score is greater. Of a binary target the score is
+        that of `pos_label_`; the sign of `decision_function` is changed if that is the
+        first of `classes_`.
 
     best_scores_ : ndarray of float64 of shape (n_labels,), or float
         The out-of-fold metric at `thresholds_`: of each label under ``"macro"``, else
-        of all together. A metric of the rows that chose the cuts, so optimistic. Under
-        a constraint, the share that is not constrained.
+        of all together. A metric of the rows that chose the thresholds, so optimistic.
+        Under a constraint, the one of precision and recall that is not constrained.
 
     cv_results_ : dict
-        ``"thresholds"`` and ``"scores"``: for each label (one entry for
-        ``"micro"`` and ``"samples"``) the values of the metric when the cut is just
-        below each of some scores. Only with `store_cv_results`.
+        ``"thresholds"`` and ``"scores"``: for each label (one entry for ``"micro"`` and
+        ``"samples"``) the values of the metric when the threshold is just below each of
+        some scores. Only with `store_cv_results`.
+
+    pos_label_ : object
+        The positive class; None for a label matrix.
 
     classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
@@ -426,6 +463,7 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         store_cv_results=False,
         n_jobs=None,
         random_state=None,
+        pos_label=None,
     ):
         self.estimator = estimator
         self.scoring = scoring
@@ -438,9 +476,10 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         self.store_cv_results = store_cv_results
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.pos_label = pos_label
 
     def fit(self, X, y, sample_weight=None, **params):
-        """Find the cuts on out-of-fold scores, and fit the classifier.
+        """Find the thresholds on out-of-fold scores, and fit the classifier.
 
         Parameters
         ----------
@@ -449,7 +488,8 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Two classes, or a label matrix.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, for the classifier and for the cuts.
+            Weights of the rows, for the thresholds, and for the classifier unless it is
+            fitted already.
         **params : dict
             For `fit` of the classifier, or routed by scikit-learn's metadata routing.
 
@@ -461,35 +501,51 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         Raises
         ------
         ValueError
-            If an option makes no sense, the metric does not depend on the cut, or the
-            classifier has no scores.
+            If an option makes no sense, the metric does not depend on the threshold,
+            the `pos_label` of a scorer is another one, or the classifier has no scores.
         TypeError
             If `estimator` is not a classifier.
         """
         X, y, target, weight = self._check_input(X, y, sample_weight)
+        pos_label = self._known_pos_label()
+        target = with_positive(target, pos_label)
         options = {
             "average": self.average,
             "shrinkage": self.shrinkage,
             "constraint": self.constraint,
         }
-        metric = check_search(self.scoring, **options)
+        metric = check_search(
+            self.scoring, **options, target=target, is_weighted=weight is not None
+        )
+        check_labels(metric, self.average, target.values, weight)
+        if metric.is_about_positives:
+            name = "scoring" if self.constraint is None else "constraint"
+            what = f"{name}={getattr(self, name)!r}"
+            warn_positive_class(target, pos_label, what, weight)
         method = self._find_response()
         self._check_refit()
         routed = self._route(sample_weight, params)
-        rows, scores = self._tuning_scores(X, y, target, method, routed)
+        parts, scores = self._tuning_scores(X, y, target, method, routed)
+        rows = np.concatenate(parts)
         if weight is not None:
             weight = weight[rows]
         found = search(metric, target.values[rows], scores, weight, **options)
         if self.refit or self._is_prefit():
             self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._response_method = method
-        self.thresholds_, self.best_scores_ = found.cuts, found.scores
+        self.thresholds_, self.best_scores_ = found.thresholds, found.scores
         if self.store_cv_results:
             self.cv_results_ = {
                 "thresholds": [curve.levels for curve in found.curves],
                 "scores": [curve.values[:-1] for curve in found.curves],
             }
         return self
+
+    def _known_pos_label(self):
+        """Return the class that is positive to the wrapper, or to its scorer."""
+        if self.constraint is not None:
+            return self.pos_label
+        return find_pos_label(self.scoring, self.pos_label)
 
     def _find_response(self):
         methods = {
@@ -517,10 +573,10 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
             raise ValueError("When cv has several folds, refit cannot be False.")
         self.estimator_ = fitted[0]
         self._keep(target, fitted[0])
-        return rows[0], scores[0]
+        return rows, scores
 
     def predict(self, X):
-        """Decide.
+        """Predict by the thresholds.
 
         Parameters
         ----------
@@ -538,22 +594,27 @@ class MultilabelTunedThresholdClassifierCV(_DecidingClassifier):
         )
 
 
-class MinimumExpectedCostClassifier(_DecidingClassifier):
+class MinimumExpectedCostClassifier(_ThresholdedClassifier):
     """Predict the class of least expected cost.
 
     Of a row with the class probabilities p it predicts ``argmin_j sum_y p_y C[y, j]``.
-    The probabilities must be honest, so train without class weights; the costs come in
-    here.
+    The probabilities must be calibrated, so train without class weights; the costs come
+    in here.
 
     Parameters
     ----------
     estimator : classifier
         With `predict_proba`, of two or more classes.
 
-    cost_matrix : array-like of shape (n_classes, n_classes), default=None
+    cost_matrix : {array-like, data frame} of shape (n_classes, n_classes), default=None
         ``cost_matrix[y, j]`` is what it costs to predict class j where class y is true,
-        in the order of `classes_`. None: every error costs 1, so that the most probable
-        class is predicted.
+        in the order of `classes_`, or, with `pos_label`, the other class first. A frame
+        whose index and columns are the classes is read by these names. None: every
+        error costs 1, so that the most probable class is predicted.
+
+    pos_label : object, default=None
+        The positive class of a binary target, which stands last in a `cost_matrix`
+        without names; None is the last of `classes_`. The order of `classes_` stays.
 
     Attributes
     ----------
@@ -563,6 +624,9 @@ class MinimumExpectedCostClassifier(_DecidingClassifier):
 
     classes_ : ndarray of shape (n_classes,)
         The classes.
+
+    pos_label_ : object
+        The positive class of a binary target, else None.
 
     n_features_in_ : int
         Number of features, if the estimator tells.
@@ -593,9 +657,10 @@ class MinimumExpectedCostClassifier(_DecidingClassifier):
 
     _binary_or_multilabel_only = False
 
-    def __init__(self, estimator, cost_matrix=None):
+    def __init__(self, estimator, cost_matrix=None, *, pos_label=None):
         self.estimator = estimator
         self.cost_matrix = cost_matrix
+        self.pos_label = pos_label
 
     def fit(self, X, y, sample_weight=None, **params):
         """Fit the classifier.
@@ -630,24 +695,27 @@ class MinimumExpectedCostClassifier(_DecidingClassifier):
                 "y is a label matrix, whose labels do not exclude each other: use "
                 "MultilabelFixedThresholdClassifier with threshold='cost'."
             )
-        costs = self._check_costs(target.classes)
+        costs = self._check_costs(target)
         find_response(self.estimator, (PROBA,))
         routed = self._route(sample_weight, params)
         self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._costs = costs
         return self
 
-    def _check_costs(self, classes):
+    def _check_costs(self, target):
+        """Return the costs in the order of `classes_`."""
+        classes = target.classes
         if self.cost_matrix is None:
             return 1 - np.eye(len(classes))
-        costs = np.asarray(self.cost_matrix, dtype=np.float64)
+        costs, is_named = _by_class_names(self.cost_matrix, classes)
         expected = (len(classes),) * 2
         if costs.shape != expected or not np.isfinite(costs).all():
             raise ValueError(
                 f"cost_matrix must hold finite numbers of shape {expected}, one row "
                 f"for each true class of {classes!r}; got shape {costs.shape}."
             )
-        return costs
+        is_flipped = target.kind == BINARY and target.is_flipped
+        return costs[::-1, ::-1] if is_flipped and not is_named else costs
 
     def predict(self, X):
         """Predict the class of least expected cost.
@@ -665,3 +733,34 @@ class MinimumExpectedCostClassifier(_DecidingClassifier):
         check_is_fitted(self)
         proba = np.asarray(self.estimator_.predict_proba(X))
         return self.classes_[(proba @ self._costs).argmin(axis=1)]
+
+
+def _by_class_names(cost_matrix, classes):
+    """Return costs in the order of the classes, and whether names said which is which.
+
+    A frame with default names on both axes counts as an array.
+    """
+    axes = [getattr(cost_matrix, name, None) for name in ("index", "columns")]
+    if any(axis is None or callable(axis) for axis in axes):
+        return _as_numbers(cost_matrix), False
+    names = [list(axis) for axis in axes]
+    known = classes.tolist()
+    if all(axis == list(range(len(axis))) for axis in names) and names[0] != known:
+        return _as_numbers(cost_matrix), False
+    orders = []
+    for axis, what in zip(names, ("index", "columns"), strict=True):
+        if len(set(axis)) != len(axis):
+            raise ValueError(f"The {what} of cost_matrix have a class more than once.")
+        places = {name: place for place, name in enumerate(axis)}
+        what = f"The {what} of cost_matrix, the classes,"
+        orders.append(align_weights(places, known, what))
+    return _as_numbers(cost_matrix)[np.ix_(*orders)], True
+
+
+def _as_numbers(cost_matrix):
+    try:
+        return np.asarray(cost_matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"cost_matrix must hold numbers, one row for each class: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""From the scores of any classifier to probabilities, and what these say of a cut."""
+"""From the scores of any classifier to probabilities, and their plug-in threshold."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ def _range(scores, of_odds):
 
 
 def fit_link(labels, scores, weight=None):
-    """Fit the sigmoid on the cells of all labels; very many are thinned out first."""
+    """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
     step = -(-scores.size // _MOST_CELLS)
     if weight is not None:
         weight = weight[::step]
@@ -64,21 +64,21 @@ def fit_link(labels, scores, weight=None):
     return Link(slope, intercept, low, high, of_odds)
 
 
-def _indifference(metric, hits, decided, n_positive, mass):
-    """Return the probability at which one more decision changes nothing."""
+def _indifference(metric, hits, predicted, n_positive, mass):
+    """Return the probability at which one more predicted row changes nothing."""
     tp = hits + _STEP * np.array([0, 1, 0])
-    fp = decided - hits + _STEP * np.array([0, 0, 1])
+    fp = predicted - hits + _STEP * np.array([0, 0, 1])
     now, right, wrong = metric(tp, fp, n_positive - tp, mass - n_positive - fp)
     return (now - wrong) / (right - wrong) if right > wrong else np.inf
 
 
-def plug_in_cut(metric, proba, weight=None, start=0.0):
-    """Return the cut of the best expected metric.
+def metric_plug_in(metric, proba, weight=None, start=0.0):
+    """Return the threshold of the best expected metric.
 
-    From a first cut on, the next one is where one more decision is worth nothing, until
-    it rises no more. For ratios of linear functions of the confusion counts,
-    F-beta, Jaccard, accuracy and balanced accuracy among them, this is Dinkelbach's
-    iteration, which ends at the best of all cuts.
+    After a first threshold, the next one is where one more predicted row changes
+    nothing, until it increases no more. For ratios of linear functions of the confusion
+    counts, F-beta, Jaccard, accuracy and balanced accuracy among them, this is
+    Dinkelbach's iteration, which ends at the best of all thresholds.
 
     Parameters
     ----------
@@ -87,29 +87,29 @@ def plug_in_cut(metric, proba, weight=None, start=0.0):
     proba : ndarray of shape (n_observed,)
     weight : ndarray of shape (n_observed,) or None
     start : float
-        The first cut; nearer to the best it saves rounds.
+        The first threshold; nearer to the best it saves rounds.
     """
     gain = proba if weight is None else weight * proba
     n_positive = gain.sum(dtype=np.float64)
     mass = len(proba) if weight is None else weight.sum()
     first = proba > start
-    hits, decided = _sums(gain, weight, first)
-    cut = -1.0
+    hits, predicted = _sums(gain, weight, first)
+    threshold = -1.0
     while True:
-        higher = _indifference(metric, hits, decided, n_positive, mass)
-        if not higher > cut * (1 + 1e-7):
-            return max(cut, 0.0)
+        higher = _indifference(metric, hits, predicted, n_positive, mass)
+        if not higher > threshold * (1 + 1e-7):
+            return max(threshold, 0.0)
         if higher >= proba.max(initial=0.0):
             return min(higher, 1.0)
-        cut = higher
-        kept = proba > cut
+        threshold = higher
+        kept = proba > threshold
         proba, gain = proba[kept], gain[kept]
         weight = None if weight is None else weight[kept]
-        hits, decided = _sums(gain, weight)
+        hits, predicted = _sums(gain, weight)
 
 
 def _sums(gain, weight, chosen=slice(None)):
-    """Return the expected positives among chosen cells, and their mass."""
+    """Return the expected positives among chosen rows, and their mass."""
     gain = gain[chosen]
-    decided = len(gain) if weight is None else weight[chosen].sum()
-    return gain.sum(dtype=np.float64), decided
+    predicted = len(gain) if weight is None else weight[chosen].sum()
+    return gain.sum(dtype=np.float64), predicted

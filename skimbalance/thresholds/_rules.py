@@ -1,48 +1,397 @@
-"""Rules that need no search: the cut follows from costs, base rates, probabilities."""
+"""Threshold rules: objects that turn probabilities into predicted labels.
+
+A rule holds parameters and is never fitted in place. What it needs to know, it asks of
+a `ThresholdSource`: the fitted net or the classifier that wraps another one. A rule
+class derives from one of three abstract classes, each with one abstract method:
+
+- `PlainRule`: the thresholds follow from costs or from base rates,
+- `HeldOutRule`: they are learnt from held-out rows,
+- `RowRule`: the labels of a row are compared, without thresholds.
+
+A class without that method cannot be instantiated, so no rule can act as another one.
+"""
+
+from abc import ABC, abstractmethod
+from numbers import Integral
+from typing import Protocol
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
+from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns, mass_at_least, total
-from skimbalance._validation import check_choice, check_interval, check_probabilities
+from skimbalance._validation import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+    align_weights,
+    check_interval,
+    closest,
+    count_labels,
+)
+from skimbalance.thresholds._plug_in import (
+    check_thresholds,
+    midpoint_below,
+    plug_in,
+    precision_weight,
+)
+
+_DEFAULT = 0.5
 
 
-def _by_average(proba, average):
-    """Return the columns that share a cut."""
-    check_choice("average", average, {"macro", "micro"})
-    return proba if average == "macro" else proba.reshape(-1, 1)
+class ThresholdSource(Protocol):
+    """What a rule may ask of the classifier that predicts by it."""
+
+    prior: np.ndarray
+    label_names: np.ndarray | None
+
+    def learnt_thresholds(self, rule):
+        """Return the thresholds that a `HeldOutRule` learnt from held-out rows."""
+
+    def uncorrected_thresholds(self):
+        """Return the probabilities that belong to a raw score of 0."""
 
 
-def plug_in_threshold(y_score, beta=1.0, average="macro"):
-    """Compute the cut that maximises the expected F-beta, from probabilities alone.
+class ThresholdRule(BaseEstimator, ABC):
+    """Base of all rules.
 
-    With the probabilities of a label sorted downwards, deciding the first k of n rows
-    has the expected F-beta ``(1 + beta^2) sum_{i<=k} p_i / (k + beta^2 sum_i p_i)``.
-    Its maximum F* is reached by the cut ``F* / (1 + beta^2)``. No labels are needed,
-    but the probabilities must be honest, and of rows that did not train the model.
+    Attributes
+    ----------
+    target_types : tuple of str
+        The kinds of target that the rule is for.
+    needs_held_out : bool
+        Whether the rule learns from rows that did not train the classifier.
+    is_about_positives : bool
+        Whether another positive class leads to other predictions.
+    """
+
+    target_types = (BINARY, MULTILABEL)
+    needs_held_out = False
+    is_about_positives = True
+
+    def check(self, kind, n_labels, label_names=None):
+        """Raise a ValueError unless the rule suits a target.
+
+        Parameters
+        ----------
+        kind : str
+            The kind of target.
+        n_labels : int
+            1 for a binary target.
+        label_names : ndarray of str or None
+
+        Raises
+        ------
+        ValueError
+            If it does not.
+        """
+        if kind not in self.target_types:
+            raise ValueError(f"threshold={self!r} {self._unsuited(kind)}")
+        self._check_params(n_labels, label_names)
+
+    def _unsuited(self, kind):
+        return f"is for {' and '.join(self.target_types)} targets, but y is {kind}."
+
+    def _check_params(self, n_labels, label_names):
+        """Raise a ValueError unless the parameters make sense."""
+
+    @abstractmethod
+    def thresholds(self, source):
+        """Return a threshold for each label, or None where rows are compared.
+
+        Parameters
+        ----------
+        source : ThresholdSource
+        """
+
+    def decide(self, proba, thresholds):
+        """Return which labels are predicted.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_samples, n_labels)
+        thresholds : ndarray of shape (n_labels,) or None
+            From `thresholds`.
+
+        Returns
+        -------
+        predicted : ndarray of bool, shape (n_samples, n_labels)
+        """
+        return proba > thresholds
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags._skip_test = True  # a rule has no fit, which most of the checks call
+        return tags
+
+
+class PlainRule(ThresholdRule):
+    """Base of the rules whose thresholds need no held-out rows."""
+
+
+class HeldOutRule(ThresholdRule):
+    """Base of the rules that learn thresholds from held-out rows."""
+
+    needs_held_out = True
+
+    def thresholds(self, source):
+        return source.learnt_thresholds(self)
+
+    @abstractmethod
+    def learn(self, labels, proba, weight):
+        """Return a threshold for each label.
+
+        Parameters
+        ----------
+        labels, proba, weight : ndarray
+            As `iter_columns` takes them; every label has a positive and a negative.
+        """
+
+
+class RowRule(ThresholdRule):
+    """Base of the rules that compare the labels of a row."""
+
+    target_types = (MULTILABEL,)
+
+    def thresholds(self, source):  # noqa: ARG002
+        return None
+
+    def _unsuited(self, kind):
+        return (
+            f"compares the labels of a row: it needs a label matrix, but y is {kind}."
+        )
+
+    def decide(self, proba, thresholds=None):  # noqa: ARG002
+        return _most_probable(proba, self.n_predicted(proba))
+
+    @abstractmethod
+    def n_predicted(self, proba):
+        """Return how many labels of each row are predicted.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_samples, n_labels)
+
+        Returns
+        -------
+        n_predicted : int or ndarray of int, shape (n_samples,)
+        """
+
+
+def _most_probable(proba, n_predicted):
+    """Return which labels are among the most probable; of equal ones the first."""
+    order = np.argsort(-proba, axis=1, kind="stable")
+    places = np.arange(proba.shape[1])
+    chosen = places < np.broadcast_to(n_predicted, (len(proba),))[:, None]
+    predicted = np.zeros(proba.shape, dtype=bool)
+    np.put_along_axis(predicted, order, chosen, axis=1)
+    return predicted
+
+
+# --------------------------------------------------------------------------
+# Rules that need no held-out rows
+
+
+class Given(PlainRule):
+    """Threshold at given numbers: what a float or an array as `threshold` stands for.
 
     Parameters
     ----------
-    y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Probabilities.
+    value : float, array-like of shape (n_labels,), dict or pandas Series
+        On the probabilities; a dict or a Series by the names of the labels.
+    """
+
+    target_types = (BINARY, MULTICLASS, MULTILABEL)
+
+    def __init__(self, value=_DEFAULT):
+        self.value = value
+
+    @property
+    def is_about_positives(self):
+        """Whether a threshold is not 0.5, where both classes are alike."""
+        return not self.is_default
+
+    @property
+    def is_default(self):
+        """Whether the thresholds are 0.5."""
+        return np.ndim(self.value) == 0 and self.value == _DEFAULT
+
+    def check(self, kind, n_labels, label_names=None):
+        if kind != MULTICLASS:
+            check_thresholds(self.value, n_labels, label_names)
+        elif not self.is_default:
+            raise ValueError(
+                f"threshold={self.value!r}: of a multiclass target the class of the "
+                "largest probability is predicted (leave the default, 0.5), or that of "
+                "the largest raw score ('trained')."
+            )
+
+    def thresholds(self, source):
+        names = source.label_names
+        return check_thresholds(self.value, len(source.prior), names)
+
+
+class Accuracy(PlainRule):
+    """Threshold at 0.5, which has the greatest expected accuracy of each label.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skimbalance.thresholds import Accuracy, MultilabelFixedThresholdClassifier
+    >>> X, y = make_classification(random_state=0)
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     LogisticRegression(), threshold=Accuracy())
+    >>> model.fit(X, y).thresholds_
+    array([0.5])
+    """
+
+    is_about_positives = False
+
+    def thresholds(self, source):
+        return np.full(len(source.prior), _DEFAULT)
+
+
+class Prior(PlainRule):
+    """Threshold at the base rate, which suits the balanced accuracy of each label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skimbalance.thresholds import MultilabelFixedThresholdClassifier, Prior
+    >>> X, y = np.arange(10.0).reshape(-1, 1), np.repeat([0, 1], [8, 2])
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     LogisticRegression(), threshold=Prior())
+    >>> model.fit(X, y).thresholds_
+    array([0.2])
+    """
+
+    def thresholds(self, source):
+        return np.asarray(source.prior)
+
+
+class Cost(PlainRule):
+    """Threshold where a false positive and a false negative are expected to cost alike.
+
+    The threshold is ``cost_fp / (cost_fp + cost_fn)``.
+
+    Parameters
+    ----------
+    cost_fp, cost_fn : float, array-like of shape (n_labels,), dict or pandas Series, \
+            default=1.0
+        Costs of a false positive and of a false negative; a dict or a Series has the
+        cost of each label by its name.
+
+    References
+    ----------
+    .. [1] Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skimbalance.thresholds import Cost, MultilabelFixedThresholdClassifier
+    >>> X, y = make_classification(random_state=0)
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     LogisticRegression(), threshold=Cost(cost_fn=9))
+    >>> model.fit(X, y).thresholds_
+    array([0.1])
+    """
+
+    def __init__(self, cost_fp=1.0, cost_fn=1.0):
+        self.cost_fp = cost_fp
+        self.cost_fn = cost_fn
+
+    @property
+    def is_about_positives(self):
+        """Whether the two errors differ in their costs."""
+        costs = (np.ndim(self.cost_fp) == 0, np.ndim(self.cost_fn) == 0)
+        return not all(costs) or self.cost_fp != self.cost_fn
+
+    def _check_params(self, n_labels, label_names):
+        self._costs(n_labels, label_names)
+
+    def _costs(self, n_labels, label_names):
+        """Return both costs of each label."""
+        costs = np.empty((2, n_labels))
+        for row, name in zip(costs, ("cost_fp", "cost_fn"), strict=True):
+            cost = align_weights(getattr(self, name), label_names, name)
+            row[:] = _check_cost(name, cost, n_labels)
+        if not costs.any(axis=0).all():
+            raise ValueError("cost_fp and cost_fn must not both be 0.")
+        return costs
+
+    def thresholds(self, source):
+        cost_fp, cost_fn = self._costs(len(source.prior), source.label_names)
+        return cost_fp / (cost_fp + cost_fn)
+
+
+def _check_cost(name, cost, n_labels):
+    try:
+        cost = np.asarray(cost, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}={cost!r} must be a number or ({n_labels},) numbers."
+        ) from error
+    if cost.shape not in ((), (n_labels,)):
+        raise ValueError(
+            f"{name} has shape {cost.shape}, expected a number or ({n_labels},)."
+        )
+    if not (np.isfinite(cost) & (cost >= 0)).all():
+        raise ValueError(f"{name} must be finite and not negative.")
+    return cost
+
+
+class Uncorrected(PlainRule):
+    """Threshold the raw score of a net at 0, before loss and weights are corrected.
+
+    This is the trade-off that `pos_weight` and the loss of a net of
+    `skimbalance.neural_network` asked for. Of a multiclass target the class of the
+    largest raw score is predicted. Other classifiers have no raw scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from skimbalance.neural_network import ImbalancedMLPClassifier
+    >>> from skimbalance.thresholds import Uncorrected
+    >>> X, y = make_classification(random_state=0)
+    >>> net = ImbalancedMLPClassifier(
+    ...     (), pos_weight="balanced", threshold=Uncorrected(), random_state=0)
+    >>> net.fit(X, y).predict(X).shape
+    (100,)
+    """
+
+    target_types = (BINARY, MULTICLASS, MULTILABEL)
+    is_about_positives = False
+
+    def thresholds(self, source):
+        return source.uncorrected_thresholds()
+
+
+# --------------------------------------------------------------------------
+# Rules that learn from held-out rows
+
+
+class FBeta(HeldOutRule):
+    """Threshold each label where its expected F-beta is greatest.
+
+    The plug-in threshold of `plug_in_threshold`, of held-out probabilities.
+
+    Parameters
+    ----------
     beta : float, default=1.0
-        Weight of the recall; at least 0.
-    average : {"macro", "micro"}, default="macro"
-        A cut for each label, or one for all.
-
-    Returns
-    -------
-    threshold : ndarray of float64, shape (n_labels,)
-        Between 0 and 1; decide where the probability is greater.
-
-    Raises
-    ------
-    ValueError
-        If a score is not a probability, or an option is not known.
+        Weight of the recall: 0 is the precision, infinity the recall.
+    guard : bool, default=False
+        Use `MatchedPrevalence` for a label that would be predicted in every row, as its
+        best expected F-beta is that of predicting all. This lowers the expected F-beta;
+        it avoids useless predictions.
 
     See Also
     --------
-    expected_f_beta : What a cut is expected to reach.
-    tune_thresholds : Cuts from labels.
+    plug_in_threshold : The thresholds of given probabilities.
+    MicroFBeta : One threshold for all labels.
 
     References
     ----------
@@ -51,111 +400,107 @@ def plug_in_threshold(y_score, beta=1.0, average="macro"):
 
     Examples
     --------
-    >>> from skimbalance.thresholds import plug_in_threshold
-    >>> plug_in_threshold([0.9, 0.3, 0.1, 0.1])
-    array([0.375])
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from skimbalance.thresholds import FBeta, MultilabelFixedThresholdClassifier
+    >>> X, Y = make_multilabel_classification(random_state=0)
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     OneVsRestClassifier(LogisticRegression()), threshold=FBeta(beta=2))
+    >>> model.fit(X, Y).thresholds_.shape
+    (5,)
     """
-    check_interval("beta", beta, 0)
-    proba = check_probabilities(y_score, "y_score")
-    columns = _by_average(proba, average)
-    best = np.array([best_expected_f_beta(column, beta) for column in columns.T])
-    return np.broadcast_to(best / (1 + beta**2), proba.shape[1:]).copy()
+
+    def __init__(self, beta=1.0, guard=False):
+        self.beta = beta
+        self.guard = guard
+
+    def _check_params(self, n_labels, label_names):  # noqa: ARG002
+        check_interval("beta", self.beta, 0)
+
+    def learn(self, labels, proba, weight):
+        columns = iter_columns(labels, proba, weight)
+        return np.array([self._learn_label(*column) for column in columns])
+
+    def _learn_label(self, target, proba, weight):
+        threshold, best = plug_in(proba, self.beta, weight)
+        if self.guard:
+            n_positive = total(weight, target)
+            mass = len(proba) if weight is None else weight.sum()
+            share = precision_weight(self.beta)
+            of_all = n_positive / (share * mass + (1 - share) * n_positive)
+            if best <= of_all or proba.min() > threshold:
+                return _matched_threshold(target, proba, weight)
+        return threshold
 
 
-def best_expected_f_beta(proba, beta, weight=None):
-    """Return the greatest expected F-beta of the decisions on one label."""
-    order = np.argsort(-proba)
-    mass = np.ones(len(proba)) if weight is None else weight[order]
-    hits = np.cumsum(mass * proba[order], dtype=np.float64)
-    decided = np.cumsum(mass)
-    size = decided + beta**2 * hits[-1]
-    gained = np.divide(hits, size, out=np.zeros(len(hits)), where=size > 0)
-    return (1 + beta**2) * gained.max()
-
-
-def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):
-    """Compute the F-beta that decisions are expected to reach, without labels.
-
-    The ratio of the expectations of numerator and denominator, which for more than a
-    few rows is the expectation of the ratio.
+class MicroFBeta(HeldOutRule):
+    """Threshold all labels at one value, where the expected micro F-beta is greatest.
 
     Parameters
     ----------
-    y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Honest probabilities.
-    threshold : float or array-like of shape (n_labels,), default=0.5
-        A label is decided where its probability is greater.
     beta : float, default=1.0
-        Weight of the recall; at least 0.
-    average : {"macro", "micro", None}, default="macro"
-        Mean over labels, over all cells, or a value for each label.
-
-    Returns
-    -------
-    score : float, or ndarray of float64 of shape (n_labels,) if `average` is None
-        0 for a label whose probabilities are all 0 and of which nothing is decided.
-
-    Raises
-    ------
-    ValueError
-        If a score is not a probability, or thresholds do not fit.
+        Weight of the recall: 0 is the precision, infinity the recall.
 
     See Also
     --------
-    plug_in_threshold : The cut of the greatest value.
-
-    References
-    ----------
-    .. [1] Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize
-       F1 Measure", ECML PKDD 2014.
+    FBeta : A threshold for each label.
 
     Examples
     --------
-    >>> from skimbalance.thresholds import expected_f_beta
-    >>> round(expected_f_beta([0.9, 0.3, 0.1, 0.1], 0.375), 2)
-    0.75
+    >>> import numpy as np
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from skimbalance.thresholds import (
+    ...     MicroFBeta, MultilabelFixedThresholdClassifier)
+    >>> X, Y = make_multilabel_classification(random_state=0)
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     OneVsRestClassifier(LogisticRegression()), threshold=MicroFBeta())
+    >>> np.ptp(model.fit(X, Y).thresholds_)
+    np.float64(0.0)
     """
-    check_interval("beta", beta, 0)
-    check_choice("average", str(average), {"macro", "micro", "None"})
-    proba = check_probabilities(y_score, "y_score")
-    decided = proba > check_cuts(threshold, proba.shape[1])
-    sums = np.array([(proba * decided).sum(0), decided.sum(0), proba.sum(0)], float)
-    if average == "micro":
-        sums = sums.sum(axis=1, keepdims=True)
-    hits, n_decided, n_expected = sums
-    size = n_decided + beta**2 * n_expected
-    score = np.divide(
-        (1 + beta**2) * hits, size, out=np.zeros_like(size), where=size > 0
-    )
-    return score if average is None else float(score.mean())
+
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    def _check_params(self, n_labels, label_names):  # noqa: ARG002
+        check_interval("beta", self.beta, 0)
+
+    def learn(self, labels, proba, weight):
+        _, proba, weight = all_cells(labels, proba, weight)
+        return np.full(labels.shape[1], plug_in(proba, self.beta, weight)[0])
 
 
-def check_cuts(threshold, n_labels, name="threshold"):
-    """Return thresholds on probabilities, one for each label."""
-    cuts = np.asarray(threshold)
-    if cuts.dtype.kind not in "iuf" or cuts.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"{name}={threshold!r} must be a number or an array of shape ({n_labels},),"
-            " one cut for each label."
-        )
-    if not ((cuts >= 0) & (cuts <= 1)).all():
-        raise ValueError(
-            f"{name}={threshold!r} must lie in [0, 1]: it is a cut on probabilities."
-        )
-    return np.broadcast_to(cuts, (n_labels,)).astype(np.float64)
+class MatchedPrevalence(HeldOutRule):
+    """Predict each label in as many held-out rows as have it.
+
+    Its name as a string is ``"rate"``.
+
+    See Also
+    --------
+    Prior : The threshold at the base rate itself.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skimbalance.thresholds import (
+    ...     MatchedPrevalence, MultilabelFixedThresholdClassifier)
+    >>> X, y = make_classification(weights=[0.8], random_state=0)
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     LogisticRegression(), threshold=MatchedPrevalence())
+    >>> 10 < model.fit(X, y).predict(X).sum() < 30
+    np.True_
+    """
+
+    def learn(self, labels, proba, weight):
+        columns = iter_columns(labels, proba, weight)
+        return np.array([_matched_threshold(*column) for column in columns])
 
 
-def midpoint_below(score, level):
-    """Return a cut that decides the scores from a level upwards, and no other."""
-    lower = score[score < level]
-    if len(lower):
-        level, low = np.float64(level), np.float64(lower.max())
-        return low + (level - low) / 2
-    return np.nextafter(np.float64(level), -np.inf)
-
-
-def _rate_cut(target, score, weight):
-    """Return the cut at which as many are decided as there are positives."""
+def _matched_threshold(target, score, weight):
+    """Return the threshold that as many scores exceed as there are positives."""
     wanted = total(weight, target)
     levels = np.unique(score)
     surplus = np.append(mass_at_least(score, levels, weight), 0) - wanted
@@ -165,96 +510,212 @@ def _rate_cut(target, score, weight):
     return midpoint_below(score, levels[best])
 
 
-def _f_beta_cut(target, score, weight, beta, guard):
-    """Return the plug-in cut; under `guard` by rate, if all would be decided."""
-    best = best_expected_f_beta(score, beta, weight)
-    n_positive = total(weight, target)
-    mass = len(score) if weight is None else weight.sum()
-    everywhere = (1 + beta**2) * n_positive / (mass + beta**2 * n_positive)
-    cut = best / (1 + beta**2)
-    if guard and (best <= everywhere or score.min() > cut):
-        return _rate_cut(target, score, weight)
-    return cut
+def learn_thresholds(rule, labels, proba, weight=None):
+    """Return the thresholds of a rule on held-out rows.
 
-
-HELD_OUT_RULES = ("f_beta", "micro_f_beta", "rate")
-ROW_RULES = ("cardinality", "top_k")
-PLAIN_RULES = ("accuracy", "cost", "prior")
-RULES = (*PLAIN_RULES, *HELD_OUT_RULES, *ROW_RULES)
-
-
-def held_out_cuts(rule, labels, proba, weight=None, *, beta=1.0, guard=False):
-    """Return the cut of each label by one of the rules that read probabilities.
+    A label without a positive, a negative or an observed entry among them is
+    thresholded at 0.5, with one warning.
 
     Parameters
     ----------
-    rule : {"f_beta", "micro_f_beta", "rate"}
+    rule : HeldOutRule
     labels, proba, weight : ndarray
         As `iter_columns` takes them; of rows that did not train what gave `proba`.
-    beta : float, default=1.0
-        Weight of the recall.
-    guard : bool, default=False
-        Whether "f_beta" turns to "rate" where it would decide every row.
 
     Returns
     -------
-    cuts : ndarray of float64, shape (n_labels,)
+    thresholds : ndarray of float64, shape (n_labels,)
     """
-    if rule == "micro_f_beta":
-        cut = _f_beta_cut(*all_cells(labels, proba, weight), beta, guard=False)
-        return np.full(labels.shape[1], cut)
-    columns = iter_columns(labels, proba, weight)
-    if rule == "rate":
-        return np.array([_rate_cut(*column) for column in columns])
-    return np.array([_f_beta_cut(*column, beta, guard) for column in columns])
+    positive, negative = count_labels(labels, weight)
+    known = (positive > 0) & (negative > 0)
+    thresholds = np.full(len(known), _DEFAULT)
+    if not known.all():
+        warn_undefined(
+            f"{(~known).sum()} of {len(known)} labels have one value only, or none, in "
+            f"the held-out rows: they are thresholded at {_DEFAULT}."
+        )
+    if known.any():
+        if weight is not None and weight.ndim == 2:
+            weight = weight[:, known]
+        thresholds[known] = rule.learn(labels[:, known], proba[:, known], weight)
+    return thresholds
 
 
-def cost_cuts(cost_fp, cost_fn, n_labels):
-    """Return the cuts above which a false negative would cost more than a false alarm.
+# --------------------------------------------------------------------------
+# Rules that compare the labels of a row
+
+
+class TopK(RowRule):
+    """Predict the k most probable labels of each row; of equal ones the first.
 
     Parameters
     ----------
-    cost_fp, cost_fn : float or array-like of shape (n_labels,)
-        Not negative, and not both 0.
-    n_labels : int
+    k : int, default=1
+        At most the number of labels.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from skimbalance.thresholds import MultilabelFixedThresholdClassifier, TopK
+    >>> X, Y = make_multilabel_classification(random_state=0)
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     OneVsRestClassifier(LogisticRegression()), threshold=TopK(k=2))
+    >>> set(model.fit(X, Y).predict(X).sum(axis=1).tolist())
+    {2}
     """
-    costs = []
-    for name, cost in (("cost_fp", cost_fp), ("cost_fn", cost_fn)):
-        cost = np.asarray(cost, dtype=np.float64)
-        if cost.shape not in ((), (n_labels,)):
+
+    def __init__(self, k=1):
+        self.k = k
+
+    def _check_params(self, n_labels, label_names):  # noqa: ARG002
+        whole = isinstance(self.k, Integral) and not isinstance(self.k, bool)
+        if not whole or not 1 <= self.k <= n_labels:
             raise ValueError(
-                f"{name} has shape {cost.shape}, expected a number or ({n_labels},)."
+                f"k={self.k} must be an integer from 1 to the number of labels, "
+                f"{n_labels}."
             )
-        if not (np.isfinite(cost) & (cost >= 0)).all():
-            raise ValueError(f"{name} must be finite and not negative.")
-        costs.append(np.broadcast_to(cost, (n_labels,)))
-    total_cost = costs[0] + costs[1]
-    if not total_cost.all():
-        raise ValueError("cost_fp and cost_fn must not both be 0.")
-    return costs[0] / total_cost
+
+    def n_predicted(self, proba):  # noqa: ARG002
+        return self.k
 
 
-def decide_most_probable(proba, n_decided):
-    """Decide the most probable labels of each row; of equals the first column.
+class Cardinality(RowRule):
+    """Predict as many labels of a row as it is expected to have.
+
+    The expected number is the sum of the probabilities of the row, rounded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from skimbalance.thresholds import (
+    ...     Cardinality, MultilabelFixedThresholdClassifier)
+    >>> X, Y = make_multilabel_classification(random_state=0)
+    >>> model = MultilabelFixedThresholdClassifier(
+    ...     OneVsRestClassifier(LogisticRegression()), threshold=Cardinality())
+    >>> expected = model.fit(X, Y).predict_proba(X).sum(axis=1)
+    >>> bool((model.predict(X).sum(axis=1) == np.rint(expected)).all())
+    True
+    """
+
+    def n_predicted(self, proba):
+        return np.rint(proba.sum(axis=1)).astype(int)
+
+
+# --------------------------------------------------------------------------
+# Names
+
+RULES = {
+    "accuracy": Accuracy,
+    "cardinality": Cardinality,
+    "cost": Cost,
+    "f_beta": FBeta,
+    "micro_f_beta": MicroFBeta,
+    "prior": Prior,
+    "rate": MatchedPrevalence,
+    "top_k": TopK,
+    "trained": Uncorrected,
+}
+# What other libraries and papers call the rules.
+_SYNONYMS = {
+    "balanced_accuracy": "prior",
+    "base_rate": "prior",
+    "cost_matrix": "cost",
+    "cost_sensitive": "cost",
+    "default": "accuracy",
+    "elkan": "cost",
+    "f0.5": "f_beta",
+    "f1": "f_beta",
+    "f1_macro": "f_beta",
+    "f1_micro": "micro_f_beta",
+    "f1_score": "f_beta",
+    "f2": "f_beta",
+    "f_score": "f_beta",
+    "matched_prevalence": "rate",
+    "micro_f1": "micro_f_beta",
+    "plug_in": "f_beta",
+    "prevalence": "prior",
+    "raw": "trained",
+    "uncorrected": "trained",
+}
+
+
+def _check_name(name):
+    if name in RULES:
+        return
+    plain = name.lower().replace("-", "_").replace(" ", "_")
+    known = _SYNONYMS.get(plain)
+    hint = f" Did you mean {known!r}?" if known in RULES else closest(plain, RULES)
+    raise ValueError(
+        f"threshold={name!r} is not known.{hint} Use a number, an array, a rule object "
+        f"of skimbalance.thresholds, or one of {', '.join(map(repr, sorted(RULES)))}."
+    )
+
+
+def _check_param_names(params):
+    known = {name for rule in RULES.values() for name in rule._get_param_names()}
+    for key in params:
+        if key not in known:
+            raise ValueError(
+                f"threshold_params has no entry {key!r}.{closest(key, known)} It may "
+                f"hold {sorted(known)}."
+            )
+
+
+def resolve_rule(threshold, params=None):
+    """Return the rule object that a `threshold` parameter stands for.
 
     Parameters
     ----------
-    proba : ndarray of shape (n_samples, n_labels)
-    n_decided : int or ndarray of int, shape (n_samples,)
-        How many.
-
-    Returns
-    -------
-    decided : ndarray of bool, shape (n_samples, n_labels)
+    threshold : float, array-like, dict, pandas Series, str or ThresholdRule
+    params : dict or None
+        Parameters of a rule that is given by its name; the rule takes those it has.
     """
-    order = np.argsort(-proba, axis=1, kind="stable")
-    places = np.arange(proba.shape[1])
-    chosen = places < np.broadcast_to(n_decided, (len(proba),))[:, None]
-    decided = np.zeros(proba.shape, dtype=bool)
-    np.put_along_axis(decided, order, chosen, axis=1)
-    return decided
+    params = params or {}
+    _check_param_names(params)
+    if isinstance(threshold, str):
+        _check_name(threshold)
+        rule = RULES[threshold]
+        known = rule._get_param_names()
+        return rule(**{key: params[key] for key in known if key in params})
+    if isinstance(threshold, type) and issubclass(threshold, ThresholdRule):
+        raise TypeError(
+            f"threshold={threshold.__name__} is a class: pass an object, "
+            f"{threshold.__name__}()."
+        )
+    if not isinstance(threshold, ThresholdRule):
+        return Given(threshold)
+    if params:
+        raise ValueError(
+            "threshold_params goes with the name of a rule; set the parameters of a "
+            "rule object on the object, as threshold__name."
+        )
+    return threshold
 
 
-def expected_cardinality(proba):
-    """Return the number of labels that each row is expected to have, rounded."""
-    return np.rint(proba.sum(axis=1)).astype(int)
+def check_threshold(threshold, params, kind, n_labels, label_names=None):
+    """Raise a ValueError unless a `threshold` parameter suits a target.
+
+    Parameters
+    ----------
+    threshold, params : object
+        As `resolve_rule` takes them.
+    kind : str
+        The kind of target.
+    n_labels : int
+        1 for a binary target.
+    label_names : ndarray of str or None
+    """
+    resolve_rule(threshold, params).check(kind, n_labels, label_names)
+
+
+def is_same_rule(first, second):
+    """Whether two rules have one class and the same parameters."""
+    if type(first) is not type(second):
+        return False
+    ours, theirs = first.get_params(), second.get_params()
+    return all(np.array_equal(ours[name], theirs[name]) for name in ours)
