@@ -36,7 +36,9 @@ def read_target(y, name):
     elif isinstance(y, list | tuple):
         y = _read_sequence(y, name)
     if getattr(getattr(y, "dtype", None), "kind", None) == "c":
-        raise ValueError(_not_classes(name, "complex numbers"))
+        raise ValueError(
+            f"Complex data not supported: {_not_classes(name, 'complex numbers')}"
+        )
     values = check_array(
         _without_nullable_dtype(y),
         accept_sparse="csr",

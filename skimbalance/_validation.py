@@ -329,6 +329,15 @@ class Target:
         return 1 if self.kind == BINARY else len(self.classes)
 
     @property
+    def class_index(self):
+        """The place in `classes` of the class of each row of a 1-D target."""
+        if self.kind == MULTICLASS:
+            return self.values
+        if len(self.classes) == 1:
+            return np.zeros(len(self.values), dtype=np.int64)
+        return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
+
+    @property
     def is_flipped(self):
         """Whether the first of two classes is the positive one."""
         return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
@@ -561,7 +570,10 @@ def check_weights(
         raise ValueError(f"{name} has shape {weight.shape}, expected {shapes}.")
     values = weight.stored() if isinstance(weight, SparseWeights) else weight
     if not np.isfinite(values).all() or values.min(initial=0.0) < 0:
-        raise ValueError(f"{name} must be finite and not negative.")
+        raise ValueError(
+            f"{name} contains NaN, infinity or a negative number: weights are finite "
+            "and at least 0."
+        )
     if not weight.max() > 0:
         raise ValueError(f"{name} is zero everywhere: no row or entry is left.")
     return weight

@@ -264,16 +264,7 @@ def compute_pos_weight(
     )
 
 
-def class_index(target):
-    """Return the place of the class of each row of a 1-D target."""
-    if target.kind == MULTICLASS:
-        return target.values
-    if len(target.classes) == 1:
-        return np.zeros(len(target.values), dtype=np.int64)
-    return np.where(target.values[:, 0] == 1, target.positive, 1 - target.positive)
-
-
-def class_weights(target, class_weight, sample_weight=None):
+def _weights_of_classes(target, class_weight, sample_weight=None):
     """Return the weight of each class of a 1-D target.
 
     Parameters
@@ -289,7 +280,7 @@ def class_weights(target, class_weight, sample_weight=None):
     if not isinstance(class_weight, str):
         return _given_weights(class_weight, classes)
     check_choice("class_weight", class_weight, WEIGHT_SCHEMES)
-    counts = _class_counts(class_index(target), len(classes), sample_weight)
+    counts = _class_counts(target.class_index, len(classes), sample_weight)
     return compute_pos_weight(label_counts=counts, scheme=class_weight)
 
 
@@ -346,7 +337,7 @@ def compute_class_weight(
         )
     check_same_length(y=y, sample_weight=sample_weight)
     sample_weight = check_weights(sample_weight, len(target.values))
-    weight = class_weights(target, class_weight, sample_weight)
+    weight = _weights_of_classes(target, class_weight, sample_weight)
     if normalize is not None:
         weight = _normalize(weight, np.ones(len(weight), dtype=bool), normalize)
     return dict(zip(target.classes.tolist(), weight.tolist(), strict=True))

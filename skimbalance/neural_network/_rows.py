@@ -15,7 +15,7 @@ from skimbalance._validation import (
     check_weights,
     has_missing,
 )
-from skimbalance.weights import class_index, class_weights
+from skimbalance.weights import _weights_of_classes
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _class_weights(class_weight, target, sample_weight):
             "positives of each label), label_weight (labels among each other) or "
             "sample_weight of shape (n_samples, n_labels)."
         )
-    return class_weights(target, class_weight, sample_weight)[class_index(target)]
+    return _weights_of_classes(target, class_weight, sample_weight)[target.class_index]
 
 
 def _without_weightless(values, weight):
