@@ -126,7 +126,11 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def _common_scale(X, sample_weight):
-    floats = X if X.dtype.kind == "f" else X.astype(np.float64)
-    squares = floats.multiply(floats).sum(axis=1)
+    largest = np.abs(X.data).max(initial=0)
+    if largest == 0:
+        return 1.0
+    # In units of the largest value, no square is beyond the range of its dtype.
+    units = sp.csr_array((X.data / np.float64(largest), X.indices, X.indptr), X.shape)
+    squares = units.multiply(units).sum(axis=1)
     mean = np.average(np.asarray(squares).ravel(), weights=sample_weight) / X.shape[1]
-    return float(np.sqrt(mean)) if mean > 0 else 1.0
+    return float(np.sqrt(mean) * largest) if mean > 0 else 1.0
