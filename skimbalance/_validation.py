@@ -571,8 +571,8 @@ def check_weights(
     values = weight.stored() if isinstance(weight, SparseWeights) else weight
     if not np.isfinite(values).all() or values.min(initial=0.0) < 0:
         raise ValueError(
-            f"{name} contains NaN, infinity or a negative number: weights are finite "
-            "and at least 0."
+            f"{name} contains NaN, infinity or a number below 0: weights must be "
+            "finite and not negative."
         )
     if not weight.max() > 0:
         raise ValueError(f"{name} is zero everywhere: no row or entry is left.")

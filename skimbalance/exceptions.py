@@ -2,7 +2,9 @@
 
 __all__ = [
     "CalibrationWarning",
+    "CheckpointWarning",
     "ImbalanceWarning",
+    "ModuleOutputWarning",
     "NoPositivePredictedWarning",
     "PositiveClassWarning",
     "UndefinedLabelWarning",
@@ -34,3 +36,11 @@ class PositiveClassWarning(ImbalanceWarning):
 
 class CalibrationWarning(ImbalanceWarning):
     """The scores have no exact map to probabilities, or cannot be calibrated."""
+
+
+class ModuleOutputWarning(ImbalanceWarning):
+    """The module gives probabilities where raw scores are expected."""
+
+
+class CheckpointWarning(ImbalanceWarning):
+    """A checkpoint cannot hold all that a resumed run would need."""

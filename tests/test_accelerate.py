@@ -88,6 +88,7 @@ def test_bad_accelerators(problem, accelerator, params, message):
             "num_processes": 1,
             "process_index": 0,
             "prepare_model": lambda module: module,
+            "free_memory": lambda: None,
         }
         accelerator = SimpleNamespace(**facts | accelerator)
     net = ImbalancedMLPClassifier((8,), accelerator=accelerator, **params)

@@ -29,7 +29,7 @@ CENTER, SCALE = RNG.normal(size=5), RNG.random(5) + 0.5
 
 
 def collect(batches):
-    cuts = zip(*(batch[:3] for batch in batches), strict=True)
+    cuts = zip(*((x, y.labels, y.weight) for x, y in batches), strict=True)
     parts = [torch.cat(part) for part in cuts]
     return [part.numpy() for part in parts]
 
@@ -47,7 +47,7 @@ def test_batches_hold_the_rows_in_order(monkeypatch, chunk_bytes, num_workers, s
         weight_source(kind(W - 1) if sparse else W, torch.float64, CPU),
     )
     batches = Batches(rows, 6, num_workers=num_workers)
-    sizes = [len(batch.x) for batch in batches]
+    sizes = [len(x) for x, _ in batches]
     assert sizes == [6, 6, 6, 5]
     assert len(batches) == 4
     x, y, w = collect(batches)
@@ -59,8 +59,8 @@ def test_batches_hold_the_rows_in_order(monkeypatch, chunk_bytes, num_workers, s
 
 def test_a_last_batch_is_never_a_handful_of_rows():
     rows = RowSet(np.arange(33), input_source(X, torch.float32, CPU))
-    assert [len(batch.x) for batch in Batches(rows, 16)] == [11, 11, 11]
-    assert [len(batch.x) for batch in Batches(rows, 100)] == [33]
+    assert [len(x) for x, _ in Batches(rows, 16)] == [11, 11, 11]
+    assert [len(x) for x, _ in Batches(rows, 100)] == [33]
 
 
 def test_shuffled_batches_are_a_new_permutation_each_time():
@@ -69,10 +69,10 @@ def test_shuffled_batches_are_a_new_permutation_each_time():
     )
     batches = Batches(rows, 4, shuffle=True)
     with seeded(0, CPU):
-        first = np.concatenate([batch.labels for batch in batches])
-        second = np.concatenate([batch.labels for batch in batches])
+        first = np.concatenate([y.labels for _, y in batches])
+        second = np.concatenate([y.labels for _, y in batches])
     with seeded(0, CPU):
-        again = np.concatenate([batch.labels for batch in batches])
+        again = np.concatenate([y.labels for _, y in batches])
     assert sorted(first) == sorted(ROWS)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, again)
@@ -81,7 +81,7 @@ def test_shuffled_batches_are_a_new_permutation_each_time():
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
 def test_dense_statistics_scale_sparse_rows_too(kind):
     rows = RowSet(ROWS, input_source(kind(X), torch.float64, CPU, CENTER, SCALE))
-    x = torch.cat([batch.x for batch in Batches(rows, 7)])
+    x = torch.cat([x for x, _ in Batches(rows, 7)])
     np.testing.assert_allclose(x, (X[ROWS] - CENTER) / SCALE)
 
 
@@ -89,7 +89,7 @@ def test_read_only_and_integer_inputs_are_read():
     image = RNG.integers(0, 255, size=(37, 2, 3), dtype=np.uint8)
     image.flags.writeable = False
     rows = RowSet(ROWS, input_source(image, torch.float32, CPU, None, 255.0))
-    x = torch.cat([batch.x for batch in Batches(rows, 7)])
+    x = torch.cat([x for x, _ in Batches(rows, 7)])
     assert x.dtype == torch.float32
     np.testing.assert_allclose(x, image[ROWS] / 255, rtol=1e-6)
 
@@ -97,8 +97,8 @@ def test_read_only_and_integer_inputs_are_read():
 def test_reading_never_changes_the_arrays():
     before = X.copy()
     rows = RowSet(np.arange(37), input_source(X, torch.float64, CPU, CENTER, SCALE))
-    for batch in Batches(rows, 37):
-        batch.x.add_(1)
+    for x, _ in Batches(rows, 37):
+        x.add_(1)
     np.testing.assert_array_equal(X, before)
 
 
@@ -186,7 +186,7 @@ def test_batches_are_even_within_a_row(n_rows, batch_size):
     rows = RowSet(
         np.arange(n_rows), input_source(np.zeros((n_rows, 1)), torch.float64, CPU)
     )
-    sizes = [len(batch.x) for batch in Batches(rows, batch_size)]
+    sizes = [len(x) for x, _ in Batches(rows, batch_size)]
     assert sum(sizes) == n_rows
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1
@@ -196,16 +196,17 @@ def test_batches_are_even_within_a_row(n_rows, batch_size):
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_shares_add_up_to_the_mean_over_a_step(accumulate, world):
     values = np.random.default_rng(0).normal(size=(41, 1))
-    rows = RowSet(np.arange(41), input_source(values, torch.float64, CPU))
+    source = input_source(values, torch.float64, CPU)
+    rows = RowSet(np.arange(41), source, label_source(np.zeros((41, 1)), CPU))
     steps, seen = {}, []
     for rank in range(world):
         batches = Batches(rows, 8, accumulate=accumulate, part=(rank, world))
         step = 0
-        for batch in batches:
+        for x, y in batches:
             steps.setdefault(step, [])
-            steps[step].append((batch.share / world * batch.x.mean(), batch.x))
-            seen.extend(batch.x.ravel().tolist())
-            step += batch.last
+            steps[step].append((y.fraction / world * x.mean(), x))
+            seen.extend(x.ravel().tolist())
+            step += y.last
     np.testing.assert_allclose(np.sort(seen), np.sort(values.ravel()))
     for parts in steps.values():
         mean = torch.cat([x for _, x in parts]).mean()

@@ -81,8 +81,8 @@ def test_rows_stay_sparse_only_where_few_values_are_stored():
         X = sparse_matrix(density=density)
         for keep_sparse, expected in ((True, kind), (False, torch.Tensor)):
             source = input_source(X, torch.float64, CPU, keep_sparse=keep_sparse)
-            batch = next(iter(Batches(RowSet(np.arange(60), source), 16)))
-            assert isinstance(batch.x, expected)
+            x, _ = next(iter(Batches(RowSet(np.arange(60), source), 16)))
+            assert isinstance(x, expected)
 
 
 @pytest.mark.parametrize("moved", [False, True])
@@ -99,9 +99,9 @@ def test_sparse_batches_hold_the_rows_in_order(
     if moved:
         source.move()
     batches = Batches(RowSet(kept, source), 10)
-    dense = torch.cat([b.x.matmul(torch.eye(400)) for b in batches])
+    dense = torch.cat([x.matmul(torch.eye(400)) for x, _ in batches])
     np.testing.assert_allclose(dense, X[kept].toarray() / 2, rtol=1e-6)
-    assert [len(batch.x) for batch in batches] == [10, 9, 9, 9]
+    assert [len(x) for x, _ in batches] == [10, 9, 9, 9]
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
@@ -118,10 +118,10 @@ def test_rows_moved_to_the_device_are_the_same_rows(kind):
         for source in sources if move else ():
             source.move()
         found.append(list(Batches(RowSet(kept, *sources), 8)))
-    for stored, moved in zip(*found):
-        torch.testing.assert_close(stored.x, moved.x)
-        torch.testing.assert_close(stored.labels, moved.labels)
-    np.testing.assert_array_equal(torch.cat([b.labels for b in found[1]]), Y[kept])
+    for (x, y), (moved_x, moved_y) in zip(*found):
+        torch.testing.assert_close(x, moved_x)
+        torch.testing.assert_close(y.labels, moved_y.labels)
+    np.testing.assert_array_equal(torch.cat([y.labels for _, y in found[1]]), Y[kept])
 
 
 @pytest.mark.parametrize("hidden", [(), (16,), (16, 8)])

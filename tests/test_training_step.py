@@ -42,20 +42,21 @@ def problem():
 
 @pytest.mark.parametrize("accumulate", [1, 2, 4, 99])
 def test_shares_of_a_step_are_shares_of_its_rows(accumulate):
-    rows = RowSet(np.arange(103), input_source(np.zeros((103, 2)), torch.float64, CPU))
+    source = input_source(np.zeros((103, 2)), torch.float64, CPU)
+    rows = RowSet(np.arange(103), source, label_source(np.zeros((103, 1)), CPU))
     batches = list(Batches(rows, 10, accumulate=accumulate))
     steps, step = [], []
-    for batch in batches:
-        assert batch.first == (not step)
-        step.append(batch)
-        if batch.last:
+    for x, y in batches:
+        assert y.first == (not step)
+        step.append((x, y))
+        if y.last:
             steps.append(step)
             step = []
     assert not step
     assert [len(step) for step in steps[:-1]] == [accumulate] * (len(steps) - 1)
     for step in steps:
-        sizes = np.array([len(batch.x) for batch in step])
-        np.testing.assert_allclose([b.share for b in step], sizes / sizes.sum())
+        sizes = np.array([len(x) for x, _ in step])
+        np.testing.assert_allclose([y.fraction for _, y in step], sizes / sizes.sum())
 
 
 def test_accumulated_gradients_are_those_of_the_larger_batch(problem):
@@ -164,7 +165,7 @@ def test_an_infinite_scaled_gradient_skips_the_step(problem):
     X, Y = problem
     net = small(precision="16", max_epochs=2).fit(X, Y)
     assert np.isfinite(net.predict_proba(X)).all()
-    assert pickle.loads(pickle.dumps(net)).net_.step.scaler is None
+    assert pickle.loads(pickle.dumps(net)).net_.step_.scaler is None
 
 
 # ------------------------------------------------------------------------------ compile
@@ -261,6 +262,6 @@ def test_workers_gather_labels_and_sparse_inputs_too():
         input_source(X, torch.float64, CPU, keep_sparse=True),
         label_source(Y, CPU),
     )
-    for batch, ahead in zip(Batches(rows, 64), Batches(rows, 64, num_workers=3)):
-        torch.testing.assert_close(batch.x.values, ahead.x.values)
-        torch.testing.assert_close(batch.labels, ahead.labels)
+    for (x, y), ahead in zip(Batches(rows, 64), Batches(rows, 64, num_workers=3)):
+        torch.testing.assert_close(x.values, ahead[0].values)
+        torch.testing.assert_close(y.labels, ahead[1].labels)

@@ -50,8 +50,10 @@ class MemberModule(ScoreModule):
         return members(parameters)
 
     def members(self):
-        members = [copy.deepcopy(self) for _ in self.bias]
-        for number, member in enumerate(members):
-            for tensor in _tensors(member).values():
-                tensor.data = tensor.data[number].clone()
-        return members
+        return [self.member(number) for number in range(self.n_members)]
+
+    def member(self, number):
+        member = copy.deepcopy(self)
+        for tensor in _tensors(member).values():
+            tensor.data = tensor.data[number].clone()
+        return member

@@ -1,34 +1,63 @@
 """The module that is trained: the user's, and a bias that starts at the base rates."""
 
 import copy
+import inspect
 from operator import attrgetter
 
 import numpy as np
 import torch
 from torch import nn
 
+from skimbalance._net._copies import copied
 from skimbalance.modules import SparseRows
+
+_BODY = "body."
 
 
 class ScoreModule(nn.Module):
     """The user's module, with an output bias that starts at the base rates.
 
     The bias is a parameter of our own, unless the module turns out to add one to its
-    output by itself: then it is that one, with the start added to its value.
+    output by itself: then it is that one, with the start added to its value. What the
+    user passes, or returns from a function, is copied and never changed.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(n_features, n_outputs, **params)`` gives the user's module.
+    params : dict
+        Its parameters.
+    n_features : int or tuple of int
+        The shape of a row.
+    n_outputs : int
+        Number of raw scores of a row.
+    bias : array-like of shape (n_outputs,)
+        Where the bias starts.
+    dtype : torch.dtype
+        Of the weights.
+    **more
+        Further parameters that skorch's callbacks set, such as `InputShapeSetter`; they
+        go to `build` if it takes them.
     """
 
     n_members = 1
+    reads_integers = False
 
-    def __init__(self, build, params, n_features, n_outputs, bias, dtype):
+    def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
         super().__init__()
-        self.body = build(n_features, n_outputs, **params)
+        params = copied(params) | _accepted(build, more)
+        self.body = copied(build(n_features, n_outputs, **params))
+        if not isinstance(self.body, nn.Module):
+            raise TypeError(
+                f"module must return a torch.nn.Module, got {type(self.body).__name__}."
+            )
         self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.n_outputs = n_outputs
         self.to(dtype)
         start = torch.as_tensor(bias, dtype=dtype)
         x = _probe(self.accepts_sparse, n_features, dtype)
         found = _added_bias(self.body, x, n_outputs)
-        self.bias_name, self.own_bias = f"body.{found}", None
+        self.bias_name, self.own_bias = f"{_BODY}{found}", None
         if found is None:
             self.bias_name, self.own_bias = "own_bias", nn.Parameter(start.clone())
         else:
@@ -40,18 +69,53 @@ class ScoreModule(nn.Module):
         return attrgetter(self.bias_name)(self)
 
     def forward(self, x):
-        scores = self.body(x)
-        if scores.shape != (len(x), self.n_outputs):
-            raise ValueError(
-                f"module gives an output of shape {tuple(scores.shape)} for {len(x)} "
-                f"rows, but must give shape {(len(x), self.n_outputs)}: one raw score "
-                "for each output. Its second argument, n_outputs, is their number."
-            )
+        scores = check_scores(self.body(x), len(x), self.n_outputs)
         return scores if self.own_bias is None else scores + self.own_bias
 
     def members(self):
         """Return each net in this module, on copies of its weights."""
-        return [copy.deepcopy(self)]
+        return [self.member(0)]
+
+    def member(self, number):  # noqa: ARG002
+        """Return one net of this module, on a copy of its weights."""
+        return copy.deepcopy(self)
+
+
+def user_name(name):
+    """Return the name that a parameter has in the user's own module."""
+    return name.removeprefix(_BODY)
+
+
+def check_scores(scores, n_rows, n_outputs):
+    """Return what a user's module gives, if it is one raw score for each output."""
+    if not isinstance(scores, torch.Tensor):
+        kind = type(scores).__name__
+        item = "its `logits`" if hasattr(scores, "logits") else "the item that holds it"
+        raise TypeError(
+            f"module returns a {kind}, but must return one tensor of raw scores of "
+            f"shape (n_samples, n_outputs). Wrap it in a module that returns {item}."
+        )
+    if scores.shape != (n_rows, n_outputs):
+        raise ValueError(
+            f"module gives an output of shape {tuple(scores.shape)} for {n_rows} "
+            f"rows, but must give shape {(n_rows, n_outputs)}: one raw score "
+            "for each output. Its second argument, n_outputs, is their number."
+        )
+    if not scores.is_floating_point():
+        raise TypeError(
+            f"module gives an output of {scores.dtype}, but must give raw scores of a "
+            "floating-point dtype."
+        )
+    return scores
+
+
+def _accepted(build, params):
+    """Return the parameters that a class or function takes by name."""
+    if not params:
+        return {}
+    known = inspect.signature(build).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    return {key: params[key] for key in params if takes_any or key in known}
 
 
 def _probe(accepts_sparse, n_features, dtype):

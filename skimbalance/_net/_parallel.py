@@ -1,4 +1,4 @@
-"""A step on several processes: a share of each batch here, gradients averaged."""
+"""A step on several processes: a part of each batch here, gradients averaged."""
 
 from skimbalance._net._step import Step
 

@@ -9,11 +9,11 @@ import copy
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from skorch.dataset import Dataset
 
 from skimbalance._entry_weights import SparseWeights
 from skimbalance._net._dataset import DatasetRows
@@ -21,24 +21,61 @@ from skimbalance.modules import SparseRows
 
 # Rows that are gathered at once.
 _CHUNK_BYTES = 2**20
-# Below this share of stored values a sparse product is quicker than a dense one.
+# Below this fraction of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
 
 
-class Batch(NamedTuple):
-    """What a step reads; `labels` is int8 with -1 for a missing label.
+class BatchTargets(torch.Tensor):
+    """The second item of a batch: the labels as a tensor, and what goes with them.
 
-    `share` is the weight of the mean loss of these rows in the loss of a step, and
-    `first` and `last` tell where in the step they stand: more than one batch makes a
-    step when gradients accumulate.
+    Labels are int8 with -1 for a missing one, or class indices. To NumPy, as callbacks
+    of skorch convert them, they are the targets as the user passed them.
+
+    Attributes
+    ----------
+    labels : Tensor
+        The same labels as a plain tensor, which torch computes with faster.
+    weight : Tensor or None
+        Weights of rows or entries.
+    fraction : float
+        Weight of the mean loss of these rows in the loss of a step.
+    first, last : bool
+        Where in the step the batch stands: more than one batch makes a step when
+        gradients accumulate.
     """
 
-    x: torch.Tensor | SparseRows
-    labels: torch.Tensor | None
-    weight: torch.Tensor | None
-    share: float = 1.0
-    first: bool = True
-    last: bool = True
+    # Without it each operation on the labels would look for an override in Python.
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    decode = None
+
+    def cpu(self):
+        """Return the targets in the memory of the CPU."""
+        if self.device.type == "cpu":
+            return self
+        return _with_labels(self.labels.cpu(), self)
+
+    def numpy(self):
+        """Return the targets as the user passed them."""
+        labels = self.labels.numpy()
+        return labels if self.decode is None else self.decode(labels)
+
+
+def _with_labels(labels, like):
+    """Return labels with the attributes of other batch targets."""
+    targets = labels.as_subclass(BatchTargets)
+    vars(targets).update(vars(like), labels=labels)
+    return targets
+
+
+def batch_targets(labels, weight, place, decode):
+    """Return labels, weights and the place in a step as the second item of a batch."""
+    if labels is None:
+        return None
+    targets = labels.as_subclass(BatchTargets)
+    targets.labels, targets.weight, targets.decode = labels, weight, decode
+    targets.fraction, targets.first, targets.last = place
+    return targets
 
 
 def _moved(array, dtype, device):
@@ -65,13 +102,8 @@ def _as_memory(array):
 class _DenseSource:
     """An array whose rows are gathered as a tensor."""
 
-    def __init__(self, array, dtype, device, center=None, scale=None):
+    def __init__(self, array, dtype, device):
         self.array, self.dtype, self.device = _as_memory(array), dtype, device
-        self.center = None if center is None else self._tensor(center)
-        self.scale = None if scale is None else self._tensor(scale)
-
-    def _tensor(self, array):
-        return _moved(array, self.dtype, self.device)
 
     @property
     def row_bytes(self):
@@ -88,19 +120,93 @@ class _DenseSource:
             self.array = torch.as_tensor(self.array).to(self.device)
 
     def gather(self, index):
-        rows = self._tensor(self._rows(index))
-        if self.center is not None:
-            rows = rows.sub_(self.center)
-        return rows if self.scale is None else rows.div_(self.scale)
+        return _moved(self._rows(index), self.dtype, self.device)
 
     def _rows(self, index):
+        """Return a copy of some rows, where the array lies."""
         if isinstance(self.array, torch.Tensor):
             return self.array.index_select(
                 0, torch.from_numpy(index).to(self.array.device)
             )
         if hasattr(self.array, "toarray"):
-            return self.array[index].toarray()
-        return self.array.take(index, axis=0)
+            return torch.as_tensor(self.array[index].toarray())
+        return torch.as_tensor(self.array.take(index, axis=0))
+
+
+class _InputSource(_DenseSource):
+    """An array of inputs, which are scaled before they lose precision.
+
+    Seconds since 1970 differ by less than float32 can tell apart at their size.
+    """
+
+    def __init__(self, array, dtype, device, center=None, scale=None):
+        super().__init__(array, dtype, device)
+        wide = dtype is torch.float32 and not _scales_in_single(array, center, scale)
+        self.exact_dtype = torch.float64 if wide else dtype
+        self.center, self.scale = (
+            None if part is None else torch.as_tensor(part).to(self.exact_dtype)
+            for part in (center, scale)
+        )
+
+    def gather(self, index):
+        rows = self._rows(index)
+        if self.exact_dtype is self.dtype:
+            return self._scaled(_moved(rows, self.dtype, self.device))
+        rows = self._scaled(rows.to(self.exact_dtype))
+        _check_range(rows, self.dtype)
+        return _moved(rows, self.dtype, self.device)
+
+    def _scaled(self, rows):
+        if self.center is not None:
+            rows = rows.sub_(self._on_device_of(rows, "center"))
+        if self.scale is not None:
+            rows = rows.div_(self._on_device_of(rows, "scale"))
+        return rows
+
+    def _on_device_of(self, rows, name):
+        """Return a statistic on the device of the rows, on which it then stays."""
+        statistic = getattr(self, name).to(rows.device)
+        setattr(self, name, statistic)
+        return statistic
+
+
+def _scales_in_single(array, center, scale):
+    """Whether float32 holds the rows of an array and what centres them."""
+    if not np.can_cast(array.dtype, np.float32):
+        return False
+    if center is None:
+        return True
+    # A centre far from zero is rounded by more than the rows are scaled to.
+    rounding = center - np.float32(center).astype(np.float64)
+    return bool((np.abs(rounding) <= 1e-3 * scale).all())
+
+
+def _check_range(rows, dtype):
+    """Raise a ValueError where finite values become infinite in a narrower dtype."""
+    if rows.device.type != "cpu" or not rows.numel():
+        return  # a device would have to be waited for; a loss that is NaN tells, too
+    low, high = rows.aminmax()
+    if max(-low, high) > torch.finfo(dtype).max:
+        raise ValueError(
+            "X holds values beyond the range of float32, which the net computes in. "
+            "Scale X, or set precision='64'."
+        )
+
+
+class _IntegerSource(_DenseSource):
+    """An array of integers for a module that reads them as such, as embeddings do."""
+
+    def __init__(self, array, device):
+        super().__init__(array, torch.int64, device)
+
+    def gather(self, index):
+        rows = self._rows(index)
+        integers = rows.to(torch.int64)
+        if rows.is_floating_point() and not torch.equal(integers.to(rows.dtype), rows):
+            raise ValueError(
+                "The module was fitted on an X of integers, but X holds other numbers."
+            )
+        return _moved(integers, torch.int64, self.device)
 
 
 class _ResidentRows:
@@ -195,8 +301,13 @@ class _SparseSource:
 
     def values(self, rows):
         """Return the stored values of gathered rows as the net reads them."""
-        values = _moved(rows.data, self.dtype, self.device)
-        return values if self.scale is None else values / self.scale
+        if self.scale is None or self.dtype is not torch.float32:
+            values = _moved(rows.data, self.dtype, self.device)
+            return values if self.scale is None else values / self.scale
+        values = torch.as_tensor(rows.data)
+        if values.dtype is not torch.float32:
+            values = values.double()  # scaled before it loses precision
+        return _moved(values / self.scale, self.dtype, self.device)
 
     def gather(self, index):
         return self.chunk(self.array[index], self)
@@ -206,10 +317,13 @@ def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
     """Return the source of inputs, shifted by `center` and divided by `scale`.
 
     With `keep_sparse`, batches of a CSR `X` are `SparseRows` if so few values are
-    stored that this is quicker than dense ones.
+    stored that this is quicker than dense ones. The integers of a dense `X` stay such
+    where the dtype is int64.
     """
+    if dtype is torch.int64:
+        return _IntegerSource(X, device)
     if not sp.issparse(X) or center is not None:
-        return _DenseSource(X, dtype, device, center, scale)
+        return _InputSource(X, dtype, device, center, scale)
     few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
     chunk = _SparseChunk if keep_sparse and few else _DenseChunk
     return _SparseSource(X, dtype, device, scale, chunk=chunk)
@@ -232,8 +346,11 @@ def weight_source(weight, dtype, device):
     return _DenseSource(weight, dtype, device)
 
 
-class RowSet:
+class RowSet(Dataset):
     """Inputs, labels and weights of the same rows, or of some of them.
+
+    To skorch it is a dataset whose inputs are itself, so that a net reads them as they
+    lie, and whose targets are those that the user passed.
 
     Parameters
     ----------
@@ -241,13 +358,44 @@ class RowSet:
         Which rows of the sources.
     x, labels, weight : source or None
         From `input_source`, `label_source` and `weight_source`.
+    decode : callable or None
+        Turns an array of labels into targets as the user passed them.
     """
 
-    def __init__(self, rows, x, labels=None, weight=None):
-        self.rows, self.sources = rows, (x, labels, weight)
+    def __init__(self, rows, x, labels=None, weight=None, decode=None):
+        self.rows, self.sources, self.decode = rows, (x, labels, weight), decode
 
     def __len__(self):
         return len(self.rows)
+
+    def __getitem__(self, row):
+        rows = np.atleast_1d(np.arange(len(self))[row])
+        x, labels, weight = self.gather(rows)
+        every = slice(0, len(rows))
+        labels, weight = (
+            None if part is None else part[every] for part in (labels, weight)
+        )
+        y = batch_targets(labels, weight, (1.0, True, True), self.decode)
+        return x[every], y
+
+    @property
+    def shape(self):
+        """The number of rows and the shape of a row, as of an array."""
+        return (len(self), *self.sources[0].array.shape[1:])
+
+    @property
+    def X(self):  # noqa: N802
+        """The inputs, which a net takes as they are."""
+        return self
+
+    @property
+    def y(self):
+        """The targets as the user passed them, or None where there are none."""
+        labels = self.sources[1]
+        if labels is None:
+            return None
+        labels = labels.gather(self.rows)[0 : len(self)].cpu().numpy()
+        return labels if self.decode is None else self.decode(labels)
 
     @property
     def row_bytes(self):
@@ -266,7 +414,7 @@ class RowSet:
 
 
 class Batches:
-    """Iterate over a `RowSet` in batches of nearly equal size.
+    """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
 
     A last batch of a handful of rows would weigh as much as a full one, and a single
     row breaks batch normalisation; so the rows are spread evenly.
@@ -283,7 +431,7 @@ class Batches:
     accumulate : int
         How many batches make a step of the optimizer.
     part : pair of int
-        Rank of this process and number of processes: each takes its share of the rows
+        Rank of this process and number of processes: each takes its part of the rows
         of every batch.
     """
 
@@ -321,23 +469,26 @@ class Batches:
         for chunk, parts in zip(chunks, self._gathered(indices), strict=True):
             ends = np.cumsum([0, *map(len, chunk)])
             for start, stop in pairwise(ends):
-                cuts = (None if part is None else part[start:stop] for part in parts)
-                yield Batch(*cuts, *next(places))
+                x, labels, weight = (
+                    None if part is None else part[start:stop] for part in parts
+                )
+                place = next(places)
+                yield x, batch_targets(labels, weight, place, self.rows.decode)
 
     def _spans(self, n_batches):
         """Return where runs of so many batches start and stop."""
         return pairwise([*self.bounds[:-1:n_batches], self.bounds[-1]])
 
     def _places(self):
-        """Yield share, first and last of each batch, as in `Batch`."""
+        """Yield fraction, first and last of each batch, as in `BatchTargets`."""
         group, (rank, world) = self.accumulate, self.part
         steps = [stop - start for start, stop in self._spans(group)]
         for number, (start, stop) in enumerate(self._spans(1)):
             own = len(range(start + rank, stop, world))
             # Processes are averaged as if their shares were equal.
-            share = own * world / steps[number // group]
+            fraction = own * world / steps[number // group]
             first = number % group == 0
-            yield share, first, number % group == group - 1 or stop == len(self.rows)
+            yield fraction, first, number % group == group - 1 or stop == len(self.rows)
 
     def _gathered(self, chunks):
         if not self.num_workers:

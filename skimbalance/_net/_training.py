@@ -1,19 +1,31 @@
 """The skorch net: what a step, an epoch and the end of training do."""
 
 import contextlib
+import dis
+import fnmatch
 import inspect
-import warnings
+import pickle
 
+import cloudpickle
 import numpy as np
 import torch
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks.training import ParamMapper
+from skorch.dataset import unpack_data
 
+from skimbalance._base import warn_user
 from skimbalance._net._criterion import sum_over_members
+from skimbalance._net._module import user_name
 from skimbalance._net._progress import Progress
-from skimbalance._net._rows import Batches
+from skimbalance._net._rows import Batches, RowSet
 from skimbalance._net._step import takes_closure
+from skimbalance._validation import closest
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
+_LOSSES = "train_loss", "valid_loss", "valid_score"
 
 
 @contextlib.contextmanager
@@ -28,79 +40,32 @@ def seeded(seed, device):
         yield
 
 
-class TrainingStopped(Exception):  # noqa: N818
-    """Training ends before its last epoch, as it should."""
+@contextlib.contextmanager
+def gradients():
+    """Record gradients in a block of code, whatever mode the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
-def copy_state(module, place=None):
-    """Return a copy of the weights and buffers of a module, in the place of another."""
-    state = module.state_dict()
-    if place is None:
-        return {key: value.clone() for key, value in state.items()}
-    for key, value in state.items():
-        place[key].copy_(value)
-    return place
+class TrainingStopped(KeyboardInterrupt):
+    """Training ends before its last epoch, as it should.
 
-
-class KeepBest(Callback):
-    """Watch each epoch: keep the best weights, stop when they get no better.
-
-    Parameters
-    ----------
-    score : callable or None
-        ``score(raw_scores) -> float`` of the validation part, higher is better. None
-        watches the validation loss, or takes the last epoch where nothing is held out.
-    patience : int or None
-        Epochs without gain after which training stops; None never stops.
-    state : dict or None
-        Weights that are good already, of a net that is trained further.
+    A KeyboardInterrupt, since that is how skorch's own methods are told to end.
     """
 
-    def __init__(self, score=None, patience=None, state=None):
-        self.score, self.patience, self.state = score, patience, state
-        self.best_value, self.best_epoch = -np.inf, 0
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
-        epoch = len(net.history)
-        if not _is_finite(net):
-            self._diverged(net, epoch)
-            return
-        value = self._value(net)
-        if value is None or value > self.best_value or self.best_epoch == 0:
-            self.state = copy_state(net.module_, self.state)
-            self.best_epoch = epoch
-            self.best_value = -np.inf if value is None else value
-        net.stopped_ = self.patience is not None and (
-            epoch - self.best_epoch >= self.patience
-        )
+def _is_raised_by_skorch(error):
+    """Whether a callback of skorch ends the training by a KeyboardInterrupt.
 
-    def _diverged(self, net, epoch):
-        if self.state is None:
-            raise ValueError(
-                "Training diverged in its first epoch: the loss or the weights are not "
-                "finite. Lower lr, or scale X."
-            )
-        net.stopped_ = True
-        warnings.warn(
-            f"Training diverged in epoch {epoch}: the loss or the weights are not "
-            "finite. The best weights so far were restored; lower lr, or scale X.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-
-    def _value(self, net):
-        if self.score is not None:
-            value = self.score(net.valid_scores_)
-            net.history.record("valid_score", value)
-            return value
-        last = net.history[-1]
-        return -last["valid_loss"] if "valid_loss" in last else None
-
-
-def _is_finite(net):
-    if not np.isfinite(net.history[-1]["train_loss"]):
-        return False
-    return all(bool(value.isfinite().all()) for value in net.module_.parameters())
+    A user's Ctrl-C may come while such a callback runs, so it has to be a statement of
+    its that raises the error.
+    """
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    module = trace.tb_frame.f_globals.get("__name__", "")
+    code = trace.tb_frame.f_code.co_code
+    return module.startswith("skorch.callbacks.") and code[trace.tb_lasti] == _RAISE
 
 
 def _compile(module):
@@ -121,17 +86,47 @@ def _overrides(callbacks, *methods):
     )
 
 
-class Net(NeuralNet):
-    """A skorch net on `RowSet`: the same hooks, one wait for the device an epoch."""
+def _mean_of_members(scores):
+    """Return the mean over members, which remembers the scores of each."""
+    if scores.ndim != 3:
+        return scores
+    mean = scores.mean(1)
+    mean.members = scores
+    return mean
+
+
+class Net(ClassifierMixin, NeuralNet):
+    """A skorch net whose batches are slices of arrays that lie as they were passed.
+
+    The fitted net answers as a `skorch.NeuralNetClassifier` does: `forward` gives raw
+    scores of shape (n_samples, n_outputs), the mean over members; `predict_proba` and
+    `predict` give what the estimator does, with the threshold that `fit` had. It takes
+    rows of `X` as the estimator does, and scales them itself.
+
+    `run_single_epoch` is ours for one reason: skorch reads the loss of every batch, and
+    so waits for the device; this net waits once an epoch, unless a callback watches
+    the batches.
+    """
 
     # A callback may hold the optimizer, whose tensors must follow to another device.
     cuda_dependent_attributes_ = ["callbacks"]  # noqa: RUF012
 
-    compiles = False
+    # The answers of the estimator, which sets them; see `NetOutputs`.
+    outputs_ = None
+    # The batch that callbacks are told of.
+    batch_ = None
+    last_epoch_ = 0
 
     @property
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer()), ("progress", Progress())]
+
+    @property
+    def classes_(self):
+        """The classes of the estimator."""
+        return self.outputs_.classes
+
+    # ------------------------------------------------------------------------ training
 
     def train(self, training, validation, epochs, keeper, checkpoint=None):
         """Train, then put the best weights back.
@@ -145,31 +140,55 @@ class Net(NeuralNet):
         checkpoint : Checkpoint or None
             What saves each epoch, and may know where to go on.
         """
-        with self._watched(keeper, checkpoint):
-            self.last_epoch_ = epochs + len(self.history)
-            if checkpoint is not None:
-                checkpoint.restore(self)
-            self.notify("on_train_begin", X=training, y=validation)
-            if checkpoint is not None:
-                checkpoint.restore_step(self)
+        with self._watched(keeper, checkpoint), self._whole_weights(keeper):
             with self._ending_early(keeper):
+                self._begin(training, validation, epochs, keeper, checkpoint)
                 self._train_on(training, validation)
-        self.notify("on_train_end", X=training, y=validation)
-        self.module_.load_state_dict(keeper.state)
+            with self._ending_early(keeper):
+                self._keep(keeper)
+                self.notify("on_train_end", X=training, y=validation)
+
+    def _begin(self, training, validation, epochs, keeper, checkpoint):
+        self.last_epoch_ = epochs + len(self.history)
+        if checkpoint is not None:
+            checkpoint.restore(self)
+        n_known, module = len(self.history), self.module_
+        self.notify("on_train_begin", X=training, y=validation)
+        if self.module_ is not module and keeper.best.state is not None:
+            self._load(keeper.best.state)  # of a module that a callback made anew
+        # A callback may load the history of an earlier run, which does not count.
+        self.last_epoch_ += len(self.history) - n_known
+        if checkpoint is not None:
+            checkpoint.restore_step(self)
 
     @contextlib.contextmanager
     def _watched(self, keeper, checkpoint):
-        """Let our own callbacks watch for as long as training lasts."""
-        callbacks = self.callbacks_
-        own = [("keep_best", keeper)]
+        """Let our own callbacks watch for as long as training lasts.
+
+        The best weights are kept before the user's callbacks are told of an epoch, so
+        that they find its score; the checkpoint comes last, so that it saves what they
+        have done.
+        """
+        callbacks, last = self.callbacks_, []
         if checkpoint is not None:
-            checkpoint.keeper = keeper
-            own.append(("checkpoint", checkpoint))
-        self.callbacks_ = [*callbacks[:1], *own, *callbacks[1:]]
+            checkpoint.keeper, last = keeper, [("checkpoint", checkpoint)]
+        first, *others = callbacks
+        self.callbacks_ = [first, ("keep_best", keeper), *others, *last]
         try:
             yield
         finally:
-            self.callbacks_, self.valid_scores_ = callbacks, None
+            self.callbacks_, self.valid_scores_, self.batch_ = callbacks, None, None
+            self.step_.end()
+
+    @contextlib.contextmanager
+    def _whole_weights(self, keeper):
+        """Leave no weights of half an epoch in the net when the block raises."""
+        try:
+            yield
+        except BaseException:
+            if keeper.best.state is not None:
+                self._load(keeper.best.state)
+            raise
 
     def _train_on(self, training, validation):
         epochs = self.last_epoch_ - len(self.history)
@@ -184,68 +203,169 @@ class Net(NeuralNet):
         except TrainingStopped:
             pass
         except KeyboardInterrupt:
-            if keeper.state is None:
+            if keeper.best.state is None:
                 raise
-            warnings.warn(
+            warn_user(
                 f"Training was interrupted in epoch {len(self.history)}; the best "
                 "weights so far are kept.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
+
+    def _keep(self, keeper):
+        """Put the best weights back; what ends before its first epoch keeps its own."""
+        if keeper.best.state is None:
+            keeper.start_from(self.module_)
+        self._load(keeper.best.state)
+
+    def _load(self, state):
+        """Load weights as a whole, even where an interrupt comes in between."""
+        try:
+            self.module_.load_state_dict(state)
+        except KeyboardInterrupt:
+            self._load(state)
+            raise
 
     def notify(self, method_name, **cb_kwargs):
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as error:
-            # The way in which skorch's own callbacks end the training.
-            raise TrainingStopped from error
-        if method_name == "on_epoch_end" and self.stopped_:
+            if _is_raised_by_skorch(error):
+                raise TrainingStopped from error
+            raise
+        if method_name == "on_train_begin":
+            # After the callbacks, which may have made another module or optimizer.
+            self._check_patterns()
+            self.step_takes_closure_ = takes_closure(self.optimizer_)
+            self.step_.begin(self)
+        elif method_name == "on_train_end":
+            self.step_.end()
+        elif method_name == "on_epoch_end" and self.stopped_:
             raise TrainingStopped
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
         self.stopped_ = False
+        ours = dict(self.get_default_callbacks()) | {"keep_best": 0, "checkpoint": 0}
+        self.records_batches_ = any(name not in ours for name, _ in self.callbacks_)
         self.watches_batches_ = _overrides(
             self.callbacks_, "on_batch_begin", "on_batch_end"
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
-        self.step_takes_closure_ = takes_closure(self.optimizer_)
-        self.reports_batches_ = self.watches_batches_ or self.step_takes_closure_
-        self.step.begin(self)
+        self.best_losses_ = {}
+        for row in self.history:
+            for key in _LOSSES:
+                if row.get(f"{key}_best"):
+                    self.best_losses_[key] = row[key]
 
-    def on_train_end(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
-        self.step.end()
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        with gradients():
+            if not self.initialized_:
+                self.initialize()
+            self.last_epoch_ = len(self.history) + self.max_epochs
+            return super().partial_fit(X, y, classes=classes, **fit_params)
+
+    def check_data(self, X, y=None):
+        """Check nothing: the estimator reads the data, and knows the classes."""
+
+    def get_dataset(self, X, y=None):
+        if isinstance(X, RowSet):
+            return X
+        if self.batch_ is not None and X is self.batch_[0]:
+            # A callback asks about the batch that it was given, which is scaled.
+            return _ReadBatch(*self.batch_)
+        return self.outputs_.rows(self, X, y)
+
+    def get_iterator(self, dataset, training=False):
+        if isinstance(dataset, _ReadBatch):
+            return [(dataset.X, dataset.y)]
+        return super().get_iterator(dataset, training=training)
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        if isinstance(X, RowSet):
+            return X, y
+        return super().get_split_datasets(X, y, **fit_params)
+
+    # ------------------------------------------------------------ module and optimizer
 
     @property
     def reads_sparse(self):
         """Whether the module takes `SparseRows`."""
         return self.module_.accepts_sparse
 
-    def get_split_datasets(self, X, y=None, **fit_params):  # noqa: ARG002
-        return X, y
+    def torch_compile(self, module, name):  # noqa: ARG002
+        # In place: the names of the parameters stay, and pickles need no compiler.
+        if self.compile:
+            _compile(module)
+        return module
 
     def get_all_learnable_params(self):
-        # The bias goes by one name, so that a group of its own finds it anywhere.
-        bias = self.module_.bias
         for name, parameter in super().get_all_learnable_params():
-            yield "bias" if parameter is bias else name, parameter
+            yield user_name(name), parameter
+
+    def _get_params_for_optimizer(self, prefix, named_parameters):
+        named = list(named_parameters)
+        self._check_groups(prefix, [name for name, _ in named])
+        (groups,), kwargs = super()._get_params_for_optimizer(prefix, named)
+        known = inspect.signature(getattr(self, prefix)).parameters
+        if "weight_decay" in known:
+            groups = list(_without_decay(groups, self.module_.bias))
+        return (groups,), kwargs
+
+    def _check_groups(self, prefix, names):
+        for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
+            _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
+
+    def _check_patterns(self):
+        """Raise where a callback looks for parameters that are not there."""
+        names = [name for name, _ in self.get_all_learnable_params()]
+        for callback_name, callback in self.callbacks_:
+            if isinstance(callback, ParamMapper):
+                for pattern in callback.patterns:
+                    _check_pattern(pattern, names, f"The callback {callback_name!r}")
+
+    def reweigh(self, loss, params):
+        """Put a batch loss with other weights in the place of the present one.
+
+        Parameters
+        ----------
+        loss : Loss
+            A copy that this net may move to its device.
+        params : dict
+            Constructor parameters of the criterion; arrays become tensors.
+        """
+        dtype = self.module_.bias.dtype
+        tensors = {
+            key: torch.as_tensor(value, dtype=dtype)
+            if isinstance(value, np.ndarray)
+            else value
+            for key, value in params.items()
+        }
+        criterion = self.criterion(loss, **tensors).to(self.device)
+        self.criterion_ = self.torch_compile(criterion, name="criterion")
+
+    # ----------------------------------------------------------------- steps and epochs
 
     def infer(self, x, **fit_params):  # noqa: ARG002
         return self.module_(x)
 
     def _total_loss(self, batch):
         """Return the scores and the sum of the losses, which members add to."""
-        with self.step.autocast(self.device):
-            scores, targets = self.step.module(batch.x), (batch.labels, batch.weight)
+        x, y = unpack_data(batch)
+        with self.step_.autocast(self.device):
+            scores, targets = self.step_.module(x), (y.labels, y.weight)
             if scores.ndim == 3:
                 return scores, sum_over_members(self.criterion_, scores, *targets)
             return scores, self.criterion_(scores, *targets)
 
     def _step_of(self, scores, total):
-        """Return what a step tells; the mean loss only to those who ask for it."""
-        step = {"total": total.detach(), "y_pred": scores}
-        if self.reports_batches_:
-            step["loss"] = step["total"] / self._divisor(len(scores))
-        return step
+        """Return what skorch expects of a step; its loss is a mean that is not read."""
+        total = total.detach()
+        loss = total / self._divisor(len(scores)) if self._reads_losses else None
+        return {"loss": loss, "y_pred": scores, "total": total}
+
+    @property
+    def _reads_losses(self):
+        watched = self.watches_batches_ or self.records_batches_
+        return watched or self.step_takes_closure_
 
     def _divisor(self, n_rows):
         """Return what makes a mean, over rows and members, of a sum of losses."""
@@ -254,20 +374,21 @@ class Net(NeuralNet):
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
         scores, total = self._total_loss(batch)
         # Each of several members gets the gradient that it would get alone.
-        self.step.backward(total, batch.share / self.criterion_.divisor(len(scores)))
+        fraction = batch[1].fraction
+        self.step_.backward(total, fraction / self.criterion_.divisor(len(scores)))
         return self._step_of(scores, total)
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:
             return super().train_step(batch, **fit_params)
-        if batch.first:
-            self.step.clear()
+        if batch[1].first:
+            self.step_.clear()
         step = self.train_step_single(batch)
-        if batch.last:
-            self.step.finish_gradients()
+        if batch[1].last:
+            self.step_.finish_gradients()
             if self.watches_gradients_:
                 self._show_gradients(batch)
-            self.step.update()
+            self.step_.update()
         return step
 
     def _show_gradients(self, batch):
@@ -289,61 +410,169 @@ class Net(NeuralNet):
         self.valid_scores_ = []
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         if training:
-            self.step.begin_epoch()
+            self.step_.begin_epoch()
+        run = self._watched_step if self.watches_batches_ else self._plain_step
+        losses, sizes = [], []
         for batch in iterator:
-            if self.watches_batches_:
-                self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
+            step = run(batch, training, prefix, step_fn, fit_params)
             total += step["total"]
-            if self.watches_batches_:
-                self.notify("on_batch_end", batch=batch, training=training, **step)
+            losses.append(step["loss"])
+            sizes.append(len(step["y_pred"]))
+        if self.records_batches_ and not self.watches_batches_:
+            self._record_batches(prefix, losses, sizes)
         if training:
-            total = self.step.summed(total)
+            total = self.step_.summed(total)
         # The only wait for the device in an epoch.
         mean = total.item() / self._divisor(len(iterator.rows))
-        self.history.record(f"{prefix}_loss", mean)
+        self.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
-    def reweigh(self, loss, params):
-        """Put a batch loss with other weights in the place of the present one.
+    def _plain_step(self, batch, training, prefix, step_fn, fit_params):  # noqa: ARG002
+        return step_fn(batch, **fit_params)
 
-        Parameters
-        ----------
-        loss : Loss
-            A copy that this net may move to its device.
-        params : dict
-            Constructor parameters of the criterion; arrays become tensors.
-        """
-        dtype = self.module_.bias.dtype
-        tensors = {
-            key: torch.as_tensor(value, dtype=dtype)
-            if isinstance(value, np.ndarray)
-            else value
-            for key, value in params.items()
-        }
-        self.criterion_ = self.criterion(loss, **tensors).to(self.device)
-        if self.compiles:
-            _compile(self.criterion_)
+    def _watched_step(self, batch, training, prefix, step_fn, fit_params):
+        """Run a step between two notices, with its loss in the history, as skorch."""
+        self.notify("on_batch_begin", batch=batch, training=training)
+        step = step_fn(batch, **fit_params)
+        shown = _mean_of_members(step["y_pred"].detach())
+        self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+        self.history.record_batch(f"{prefix}_batch_size", len(shown))
+        self.batch_ = batch
+        self.notify(
+            "on_batch_end",
+            batch=batch,
+            training=training,
+            loss=step["loss"],
+            y_pred=shown,
+        )
+        self.batch_ = None
+        # A callback that asked for predictions has put the module into that mode.
+        self._set_training(training)
+        return step
 
-    def compile_module(self):
-        """Compile the module, and from now on every batch loss."""
-        self.compiles = True
-        _compile(self.module_)
+    def _record_batches(self, prefix, losses, sizes):
+        """Write the history of the batches, for callbacks that read it at the end."""
+        for loss, size in zip(torch.stack(losses).tolist(), sizes, strict=True):
+            self.history.new_batch()
+            self.history.record_batch(f"{prefix}_loss", loss)
+            self.history.record_batch(f"{prefix}_batch_size", size)
+
+    def record(self, name, value, lower_is_better=True):
+        """Write a score of the epoch, and whether it is the best, into the history."""
+        best = self.best_losses_.get(name)
+        is_best = bool(np.isfinite(value)) and (
+            best is None or (value < best if lower_is_better else value > best)
+        )
+        if is_best:
+            self.best_losses_[name] = value
+        self.history.record(name, value)
+        self.history.record(f"{name}_best", is_best)
 
     def epochs(self):
         """Return the history as a list of plain dicts, one an epoch."""
-        keys = {"dur": "seconds"}
-        keys.update((key, key) for key in ("train_loss", "valid_loss", "valid_score"))
+        keys = {"dur": "seconds"} | {key: key for key in _LOSSES}
         return [
             {"epoch": number}
             | {name: float(row[key]) for key, name in keys.items() if key in row}
             for number, row in enumerate(self.history, start=1)
         ]
 
+    # ---------------------------------------------------------------------- predictions
+
     def raw_scores(self, rows, batch_size):
         """Yield the raw scores of the rows in order, on the CPU, chunk by chunk."""
         self._set_training(False)
+        for x, _ in Batches(rows, batch_size):
+            yield self._finite_scores(x)
+
+    def _finite_scores(self, x):
+        """Return the scores of a chunk; full precision where half of it overflows."""
+        with torch.no_grad(), self.step_.autocast(self.device):
+            scores = self._on_cpu(self.module_(x))
+        if self.step_.half is not None and not scores.isfinite().all():
+            with torch.no_grad():
+                scores = self._on_cpu(self.module_(x))
+        if not scores.isfinite().all():
+            raise ValueError(
+                "The net has no finite scores for some rows of X: their values are too "
+                "far from those that it was trained on. Check X for outliers, or clip "
+                "it."
+            )
+        return scores
+
+    def _on_cpu(self, scores):
+        return scores.to(self.module_.bias.dtype).cpu()
+
+    def forward_iter(self, X, training=False, device="cpu"):
+        for scores in super().forward_iter(X, training=training, device=device):
+            yield _mean_of_members(scores)
+
+    def predict_proba(self, X):
+        return self._answers(X, self.outputs_.probabilities)
+
+    def predict(self, X):
+        return self._answers(X, self.outputs_.decisions)
+
+    def _answers(self, X, answer):
+        scores = self.forward_iter(X)
         dtype = self.module_.bias.dtype
-        for batch in Batches(rows, batch_size):
-            with torch.no_grad(), self.step.autocast(self.device):
-                yield self.module_(batch.x).to(dtype).cpu()
+        return np.concatenate(
+            [answer(getattr(raw, "members", raw).to(dtype).cpu()) for raw in scores]
+        )
+
+    # ---------------------------------------------------------------------- persistence
+
+    def __getstate__(self):
+        # As skorch's, but for classes of a function, a notebook or a script, which a
+        # worker process has not got by name: cloudpickle stores these by value.
+        names = [
+            name
+            for name in vars(self)
+            if name.startswith(tuple(self.cuda_dependent_attributes_))
+        ]
+        state = {key: value for key, value in vars(self).items() if key not in names}
+        parts = {name: vars(self)[name] for name in names}
+        state["__cuda_dependent_attributes__"] = _pickled(parts)
+        return state
+
+
+def _pickled(parts):
+    try:
+        return cloudpickle.dumps(parts)
+    except Exception:  # a global of a script that cannot be stored, but is found again
+        return pickle.dumps(parts)
+
+
+class _ReadBatch:
+    """A batch as the net reads it, in the place of a dataset."""
+
+    def __init__(self, x, y):
+        self.X, self.y = x, y
+
+    def __len__(self):
+        return len(self.X)
+
+
+def _check_pattern(pattern, names, owner):
+    if callable(pattern):
+        found = any(map(pattern, names))
+    else:
+        found = any(fnmatch.fnmatch(name, pattern) for name in names)
+    if not found:
+        raise ValueError(
+            f"{owner} has the pattern {pattern!r}, which matches no parameter of the "
+            f"module.{closest(str(pattern), names)} They are {', '.join(names)}."
+        )
+
+
+def _without_decay(groups, bias):
+    """Yield parameter groups with the output bias in one of its own, without decay.
+
+    The starting bias is no weight: decay would pull it off the base rate.
+    """
+    for group in groups:
+        others = [p for p in group["params"] if p is not bias]
+        if others:
+            yield {**group, "params": others}
+        if len(others) < len(group["params"]):
+            yield {**group, "params": [bias], "weight_decay": 0.0}

@@ -27,10 +27,12 @@ from skimbalance._net import (
     MemberModule,
     Net,
     ScoreModule,
-    copy_state,
+    copied_callbacks,
     criterion_of,
-    fingerprint,
+    gradients,
+    reads_integers,
     seeded,
+    try_module,
 )
 from skimbalance._stratification import positives, stratify
 from skimbalance._validation import (
@@ -57,6 +59,11 @@ from skimbalance.neural_network._answers import (
     warn_no_label,
     warn_no_positive,
 )
+from skimbalance.neural_network._continuing import (
+    check_warm_start,
+    run_identity,
+    take_over,
+)
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._inputs import (
     as_computable,
@@ -66,6 +73,7 @@ from skimbalance.neural_network._inputs import (
     check_row_shape,
 )
 from skimbalance.neural_network._monitor import check_scoring, make_monitor, try_score
+from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
     check_loss,
@@ -103,6 +111,7 @@ _VALIDATION_CELLS = 2**23
 _PREDICTION_BYTES = 2**23
 _CALIBRATION_CELLS = 2**20
 _LEAST_CALIBRATION_ROWS = 100
+_TRIED_ROWS = 32
 
 
 def _has_probabilities(estimator):
@@ -174,7 +183,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         TypeError
             If `module` or `loss` is nothing that can be used.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), gradients():
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y, pos_label=self.pos_label)
@@ -218,7 +227,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the first call lacks `classes` or `label_counts` where they are needed,
             or the chunk does not fit what was seen before.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), gradients():
             X = as_one_array(X, y=y)
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
@@ -348,15 +357,17 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 "early_stopping=True, or wrap the estimator in "
                 "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
             )
-        previous = self._net_to_continue(target)
+        previous = self._net_to_continue(target, rows)
         self._set_head(self._make_head(target, counts, all_counts), target, rows)
         _warn_constant(self._head.trained)
         if self._head.trained.any():
             with seeded(seed, self.device_):
-                self.net_ = previous or self._make_net(rows)
+                self.net_ = self._make_net(rows)
+                if previous is not None:
+                    take_over(self.net_, previous, not hasattr(self, "module_params"))
                 if checkpoint is not None:
                     checkpoint.seed = seed
-                    checkpoint.about = self._identity(rows, held_out)
+                    checkpoint.about = run_identity(self, rows, held_out)
                 self._train(rows, held_out, counts, checkpoint)
         return self
 
@@ -365,23 +376,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if self.checkpoint is None:
             return None
         return Checkpoint(self.checkpoint, self.resume)
-
-    def _identity(self, rows, held_out):
-        """Return what a run has in common with one that may resume it."""
-        sizes = [
-            tuple(value.shape) for value in self.net_.module_.state_dict().values()
-        ]
-        return {
-            "loss": repr(self._head.loss),
-            "optimizer": resolve_optimizer(self.optimizer).__name__,
-            "batch_size": self.net_.batch_size,
-            "precision": self.precision,
-            "sizes of the weights": sizes,
-            "number of training rows": len(rows),
-            "number of held-out rows": 0 if held_out is None else len(held_out),
-            "fingerprint of X": fingerprint(rows.X),
-            "fingerprint of the label counts": fingerprint(self.prior_),
-        }
 
     def _rule(self):
         return resolve_rule(self.threshold, self.threshold_params)
@@ -417,21 +411,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             )
         return rows.at(rows.index[part == 0]), rows.at(rows.index[part == 1])
 
-    def _net_to_continue(self, target):
+    def _net_to_continue(self, target, rows):
         """Return the net of an earlier fit when `warm_start` asks to go on with it."""
-        if not self.warm_start or not self.__sklearn_is_fitted__():
+        if not self.warm_start or getattr(self, "net_", None) is None:
             return None
-        if not np.array_equal(self.classes_, target.classes):
-            raise ValueError(
-                "warm_start=True goes on with the classes and labels of the earlier "
-                "fit, but y has others. Set warm_start=False to start anew."
-            )
-        if self.net_ is not None and self._input_shape != self._net_shape:
-            raise ValueError(
-                f"warm_start=True goes on with rows of shape {self._net_shape}, but X "
-                f"has rows of shape {self._input_shape}. Set warm_start=False to start "
-                "anew."
-            )
+        check_warm_start(self, target, self._standardizes(rows))
         return self.net_
 
     def _make_head(self, target, counts, all_counts):
@@ -475,18 +459,24 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self._share_without_label = _share_without_label(rows)
         self.device_ = find_device(self)
         self._dtype = resolve_precision(self.precision, rows.X, self.device_)
-        self.scaler_ = self._fit_scaler(rows)
+        if not (self.warm_start and getattr(self, "net_", None) is not None):
+            # A warm start keeps the scaler under the weights that it goes on with.
+            self.scaler_ = self._fit_scaler(rows)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
 
-    def _fit_scaler(self, rows):
+    def _standardizes(self, rows):
+        """Whether inputs are scaled before the module reads them."""
         standardize, is_dataset = self.standardize, isinstance(rows.X, DatasetRows)
         if isinstance(standardize, str):
-            standardize = self._module()[0] is MLP and not is_dataset
-        elif standardize and is_dataset:
+            return self._module()[0] is MLP and not is_dataset
+        if standardize and is_dataset:
             raise ValueError(
                 "standardize=True needs X as an array; a Dataset scales its own items."
             )
-        if not standardize:
+        return bool(standardize)
+
+    def _fit_scaler(self, rows):
+        if not self._standardizes(rows):
             return None
         return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
 
@@ -510,6 +500,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             criterion__loss=copy.deepcopy(self._head.loss),
             optimizer=resolve_optimizer(self.optimizer),
             lr=self.lr,
+            max_epochs=int(self.max_epochs),
             batch_size=resolve_batch_size(self.batch_size, len(rows)),
             iterator_train=Batches,
             iterator_train__shuffle=True,
@@ -518,28 +509,44 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             iterator_train__part=step.part,
             iterator_valid=Batches,
             train_split=None,
-            callbacks=copy.deepcopy(self.callbacks),
+            callbacks=copied_callbacks(self.callbacks),
             device=self.device_,
+            compile=self.compile,
             verbose=self.verbose,
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),
         ).initialize()
-        net.step = step
-        few = self._as_read(rows.at(rows.index[:2]), net)
-        next(net.raw_scores(few, len(few)))  # a module that does not fit fails here
-        self._net_shape = shape
-        if self.compile:
-            net.compile_module()
+        net.step_ = step
+        self._try_module(net, rows)
+        net.outputs_, self._net_shape = NetOutputs(self), shape
         return net
+
+    def _try_module(self, net, rows):
+        """Try the module on some rows, and find out whether it reads integers."""
+        few = rows.at(rows.index[:_TRIED_ROWS])
+        takes_any = self.scaler_ is None and self._module()[0] is not MLP
+        if takes_any and np.issubdtype(rows.X.dtype, np.integer):
+            net.module_.reads_integers = not sp.issparse(rows.X) and reads_integers(
+                net.module_, self._first_batch(few, net, torch.int64)
+            )
+        try_module(net.module_, self._first_batch(few, net))
+
+    def _first_batch(self, rows, net, dtype=None):
+        x, _ = next(iter(Batches(self._as_read(rows, net, dtype=dtype), len(rows))))
+        return x
 
     def _initial_bias(self):
         bias = resolve_bias(self.init_bias, self._target)
         return self._head.initial_bias() if isinstance(bias, str) else bias
 
-    def _as_read(self, rows, net=None, moves=False):
+    def _as_read(self, rows, net=None, moves=False, dtype=None):
         """Return encoded rows as the net reads them."""
-        keep_sparse = (net or self.net_).reads_sparse
-        return rows.row_set(self._dtype, self.device_, self.scaler_, keep_sparse, moves)
+        net = net or self.net_
+        if dtype is None:
+            dtype = torch.int64 if net.module_.reads_integers else self._dtype
+        read = rows.row_set(dtype, self.device_, self.scaler_, net.reads_sparse, moves)
+        read.decode = decoder(self._target)
+        return read
 
     def _as_trained_on(self, rows):
         """Return encoded rows as the net reads them, moved to it if that pays."""
@@ -557,6 +564,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self._run(rows, watched, int(self.max_epochs), keeper, checkpoint)
         if held_out is not None:
             self._calibrate(held_out)
+        self.net_.outputs_ = NetOutputs(self)
 
     def _monitor(self, held_out):
         """Return what early stopping watches; a score of the user is tried first."""
@@ -579,13 +587,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _run(self, rows, watched, epochs, keeper, checkpoint=None):
         if self.net_.history:
-            keeper.state = copy_state(self.net_.module_)
+            keeper.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, keeper, checkpoint)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
-        self.best_score_ = keeper.best_value if watched is not None else None
+        self.best_score_ = keeper.best.value if watched is not None else None
 
     def _calibrate(self, held_out):
         """Fit what the inverse of the loss leaves over, on rows that did not train."""
@@ -853,24 +861,28 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._check_threshold(self._target)
-        rule = self._usable_rule()
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, rule))
+        blocks = self._blocks(X, self._class_predictions)
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
-        decided = np.concatenate(list(blocks)).ravel()
-        if self._target.kind == BINARY:
-            return self._of_two_classes(decided)
-        return self.classes_[decided]
+        predicted = np.concatenate(list(blocks))
+        if self._target.kind == BINARY and len(self.classes_) == 2:
+            label = self.classes_[self._target.positive]
+            n_positive = np.count_nonzero(predicted == label)
+            warn_no_positive(n_positive, len(predicted), self.prior_[0], label)
+        return predicted
 
-    def _of_two_classes(self, decided):
-        """Return the classes of rows that are predicted positive, or not."""
+    def _class_predictions(self, raw):
+        """Return the classes of raw scores, or the labels of a label matrix."""
+        predicted = self._head.decide(raw, self._usable_rule())
+        if self._target.kind == MULTILABEL:
+            return predicted.astype(self._target.dtype)
         if len(self.classes_) == 1:
-            return np.repeat(self.classes_, len(decided))
-        positive = self._target.positive
-        label = self.classes_[positive]
-        warn_no_positive(decided.sum(), len(decided), self.prior_[0], label)
-        return self.classes_[np.where(decided, positive, 1 - positive)]
+            return np.repeat(self.classes_, len(predicted))
+        if self._target.kind == BINARY:
+            positive = self._target.positive
+            predicted = np.where(predicted.ravel(), positive, 1 - positive)
+        return self.classes_[predicted]
 
     def _usable_rule(self):
         """Return the rule; without probabilities only the raw scores are left."""

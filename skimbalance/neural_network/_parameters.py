@@ -275,9 +275,6 @@ def optimizer_params(optimizer, params, weight_decay, device):
         params["weight_decay"] = weight_decay
     if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
         params["fused"] = device.type in ("cpu", "cuda")
-    if "weight_decay" in names:
-        # The starting bias is no weight: decay would pull it off the base rate.
-        groups.insert(0, ("bias", {"weight_decay": 0.0}))
     return {**params, "param_groups": groups}
 
 
