@@ -286,6 +286,15 @@ class Target:
         return 1 if self.kind == BINARY else len(self.classes)
 
     @property
+    def public_classes(self):
+        """What estimators show as `classes_`: an array, or [0, 1] for each label.
+
+        A list, since scikit-learn's inspection takes arrays in `classes_` for outputs
+        of several classes each, and an index for each label for the classes themselves.
+        """
+        return self.classes.tolist() if self.kind == MULTILABEL else self.classes
+
+    @property
     def is_flipped(self):
         """Whether the first of two classes is the positive one."""
         return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
