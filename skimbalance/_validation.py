@@ -307,6 +307,19 @@ def with_missing(labels):
     return np.where(labels < 0, np.nan, labels)
 
 
+class LabelClasses(np.ndarray):
+    """`classes_` of a label matrix, of shape (n_labels, 2).
+
+    A single row comes as a tuple: `sklearn.inspection.partial_dependence` takes a first
+    entry that is an array for a multioutput target, and refuses the classifier.
+    """
+
+    def __getitem__(self, key):
+        rows = super().__getitem__(key)
+        single = isinstance(key, Integral) and self.ndim == 2
+        return tuple(rows.tolist()) if single else rows
+
+
 @dataclass(frozen=True)
 class Target:
     """What `y` is, in the form that training reads.
@@ -336,6 +349,12 @@ class Target:
         if len(self.classes) == 1:
             return np.zeros(len(self.values), dtype=np.int64)
         return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
+
+    @property
+    def public_classes(self):
+        """What estimators show as `classes_`: an array, [0, 1] for each label."""
+        is_matrix = self.kind == MULTILABEL
+        return self.classes.view(LabelClasses) if is_matrix else self.classes
 
     @property
     def is_flipped(self):

@@ -1,0 +1,378 @@
+"""Threshold rules as objects: one registry, every place that takes a rule, any beta."""
+
+import inspect
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import fbeta_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.utils.estimator_checks import check_estimator
+
+from skimbalance import thresholds
+from skimbalance.exceptions import (
+    ImbalanceWarning,
+    PositiveClassWarning,
+    UndefinedLabelWarning,
+)
+from skimbalance.neural_network import ImbalancedMLPClassifier
+from skimbalance.thresholds import (
+    Cardinality,
+    Cost,
+    FBeta,
+    MatchedPrevalence,
+    MicroFBeta,
+    MultilabelFixedThresholdClassifier,
+    Prior,
+    TopK,
+    Uncorrected,
+    expected_f_beta,
+    plug_in_threshold,
+)
+from skimbalance.thresholds import _rules as rules_module
+from skimbalance.thresholds._rules import (
+    RULES,
+    HeldOutRule,
+    PlainRule,
+    RowRule,
+    ThresholdRule,
+    learn_thresholds,
+    resolve_rule,
+)
+
+RULE_CLASSES = [
+    thing
+    for thing in vars(thresholds).values()
+    if inspect.isclass(thing) and issubclass(thing, ThresholdRule)
+]
+
+
+def _rows(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4))
+    Y = (X[:, :3] + rng.normal(size=(n, 3)) > [0.3, 0.8, 1.4]).astype(int)
+    return X, Y
+
+
+def _net(**options):
+    return ImbalancedMLPClassifier((), max_epochs=3, random_state=0, **options)
+
+
+def _wrapped(threshold, **options):
+    inner = OneVsRestClassifier(LogisticRegression())
+    return MultilabelFixedThresholdClassifier(inner, threshold=threshold, **options)
+
+
+# --------------------------------------------------------------------------
+# The registry
+
+
+@pytest.mark.parametrize("kind", [ThresholdRule, PlainRule, HeldOutRule, RowRule])
+@pytest.mark.parametrize("make", [_net, _wrapped], ids=["net", "wrapper"])
+def test_a_rule_without_its_method_never_acts_as_another_one(monkeypatch, kind, make):
+    unfinished = type("Unfinished", (kind,), {})
+    monkeypatch.setitem(rules_module.RULES, "unfinished", unfinished)
+    X, Y = _rows()
+    model = make(threshold="unfinished")
+    with pytest.raises(TypeError, match="abstract"):
+        model.fit(X, Y)
+    assert not hasattr(model, "n_features_in_")
+
+
+class _MeanOfPositives(HeldOutRule):
+    """The mean probability of the positives: a rule that somebody adds."""
+
+    def learn(self, labels, proba, weight):
+        dense = labels.toarray() if sp.issparse(labels) else labels
+        return np.array([p[y == 1].mean() for y, p in zip(dense.T, proba.T)])
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_rule_written_once_works_in_nets_and_wrappers(monkeypatch, by_name):
+    monkeypatch.setitem(rules_module.RULES, "mean", _MeanOfPositives)
+    threshold = "mean" if by_name else _MeanOfPositives()
+    X, Y = _rows()
+    X_val, Y_val = _rows(seed=1)
+    net = _net(threshold=threshold).fit(X, Y, X_val=X_val, y_val=Y_val)
+    proba = net.predict_proba(X_val)
+    expected = [p[y == 1].mean() for y, p in zip(Y_val.T, proba.T)]
+    np.testing.assert_array_equal(net.predict(X_val), proba > np.array(expected))
+    wrapper = MultilabelFixedThresholdClassifier(
+        net, threshold=threshold, cv="prefit"
+    ).fit(X_val, Y_val)
+    np.testing.assert_allclose(wrapper.thresholds_, expected)
+
+
+@pytest.mark.parametrize("rule", RULE_CLASSES, ids=lambda rule: rule.__name__)
+def test_rules_are_cloned_pickled_and_checked_as_scikit_learn_does(rule):
+    first = rule()
+    assert repr(clone(first)) == repr(first) == repr(pickle.loads(pickle.dumps(first)))
+    assert set(first.get_params()) == set(inspect.signature(rule).parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_estimator(first)
+    assert rule in RULES.values()
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("f1", "f_beta"),
+        ("F2", "f_beta"),
+        ("fbeta", "f_beta"),
+        ("micro_f1", "micro_f_beta"),
+        ("cost_sensitive", "cost"),
+        ("top-k", "top_k"),
+        ("prevalence", "prior"),
+        ("uncorrected", "trained"),
+    ],
+)
+def test_unknown_names_lead_to_the_nearest_rule(name, nearest):
+    with pytest.raises(ValueError, match=f"Did you mean '{nearest}'"):
+        resolve_rule(name)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "error", "message"),
+    [
+        (FBeta, TypeError, r"FBeta\(\)"),
+        (FBeta(beta=-1), ValueError, "beta"),
+        (MicroFBeta(beta="1"), ValueError, "beta"),
+        (TopK(k=4), ValueError, "number of labels, 3"),
+        (TopK(k=True), ValueError, "k=True"),
+        (Cost(cost_fp=0, cost_fn=[1, 0, 1]), ValueError, "both"),
+        (Cost(cost_fn="dear"), ValueError, "cost_fn"),
+        (Cost(cost_fn={"a": 1, "b": 2, "d": 3}), ValueError, "cost_fn"),
+        ({"a": 0.1, "b": 0.2}, ValueError, "threshold"),
+        ([0.1, [0.2]], ValueError, "threshold"),
+        (np.nan, ValueError, "must lie in"),
+        (None, ValueError, "rule object"),
+        (True, ValueError, "threshold=True"),
+    ],
+)
+@pytest.mark.parametrize("make", [_net, _wrapped], ids=["net", "wrapper"])
+def test_bad_rules_are_refused_before_training(make, threshold, error, message):
+    X, Y = _rows()
+    frame = pd.DataFrame(Y, columns=["a", "b", "c"])
+    model = make(threshold=threshold)
+    with pytest.raises(error, match=message):
+        model.fit(X, frame)
+    assert not hasattr(model, "n_features_in_")
+
+
+def test_parameters_go_with_the_name_or_on_the_object():
+    X, Y = _rows()
+    with pytest.raises(ValueError, match="threshold__name"):
+        _net(threshold=FBeta(), threshold_params={"beta": 2}).fit(X, Y)
+    with pytest.raises(ValueError, match="threshold__name"):
+        _wrapped(FBeta(), beta=2).fit(X, Y)
+    with pytest.raises(ValueError, match="raw scores"):
+        _wrapped(Uncorrected()).fit(X, Y)
+    with pytest.raises(ValueError, match="partial_fit"):
+        _net(threshold=FBeta()).partial_fit(X, Y)
+
+
+# --------------------------------------------------------------------------
+# Objects and names
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "params"),
+    [
+        (FBeta(beta=2, guard=True), "f_beta", {"beta": 2, "guard": True}),
+        (MicroFBeta(beta=0.5), "micro_f_beta", {"beta": 0.5}),
+        (MatchedPrevalence(), "rate", {}),
+        (Prior(), "prior", {}),
+        (Cost(cost_fn=[1, 3, 9]), "cost", {"cost_fn": [1, 3, 9]}),
+        (TopK(k=2), "top_k", {"k": 2}),
+        (Cardinality(), "cardinality", {}),
+    ],
+    ids=repr,
+)
+def test_an_object_is_what_its_name_stands_for(rule, name, params):
+    X, Y = _rows()
+    by_object, by_name = _wrapped(rule).fit(X, Y), _wrapped(name, **params).fit(X, Y)
+    np.testing.assert_array_equal(by_object.predict(X), by_name.predict(X))
+    nets = (
+        _net(threshold=rule).fit(X, Y),
+        _net(threshold=name, threshold_params=params).fit(X, Y),
+    )
+    np.testing.assert_array_equal(*(net.predict(X) for net in nets))
+
+
+def test_parameters_of_a_rule_are_searched():
+    X, Y = _rows()
+    for model in (_net(threshold=FBeta(), early_stopping=True), _wrapped(FBeta())):
+        grid = GridSearchCV(model, {"threshold__beta": [0.3, 3]}, cv=2)
+        scores = grid.set_params(scoring="recall_macro").fit(X, Y)
+        assert scores.best_params_ == {"threshold__beta": 3}
+        assert model.threshold.beta == 1.0
+
+
+def test_a_rule_that_learnt_with_other_parameters_is_not_used():
+    X, Y = _rows()
+    net = _net(threshold=FBeta(beta=1)).fit(X, Y)
+    net.predict(X)
+    with pytest.raises(ValueError, match="fit again"):
+        net.set_params(threshold__beta=3).predict(X)
+    wrapper = _wrapped(FBeta()).fit(X, Y)
+    before = wrapper.predict(X)
+    after = wrapper.set_params(threshold=TopK()).predict(X)
+    np.testing.assert_array_equal(before, after)
+
+
+def test_thresholds_and_costs_are_aligned_by_the_names_of_the_labels():
+    X, Y = _rows()
+    frame = pd.DataFrame(Y, columns=["a", "b", "c"])
+    by_name = {"c": 0.9, "a": 0.1, "b": 0.3}
+    for given in (by_name, pd.Series(by_name)):
+        fitted = _wrapped(given).fit(X, frame).thresholds_
+        np.testing.assert_array_equal(fitted, [0.1, 0.3, 0.9])
+        net = _net(threshold=given).fit(X, frame)
+        proba = net.predict_proba(X)
+        np.testing.assert_array_equal(net.predict(X), proba > [0.1, 0.3, 0.9])
+    costs = Cost(cost_fn={"c": 9, "a": 1, "b": 3})
+    fitted = _wrapped(costs).fit(X, frame).thresholds_
+    np.testing.assert_allclose(fitted, [1 / 2, 1 / 4, 1 / 10])
+
+
+# --------------------------------------------------------------------------
+# Held-out labels of one value
+
+
+def test_a_held_out_label_without_both_values_is_thresholded_at_one_half():
+    rng = np.random.default_rng(0)
+    P = rng.random((40, 4))
+    Y = (rng.random(P.shape) < P).astype(np.int8)
+    Y[:, 1], Y[:, 2], Y[:, 3] = -1, 0, 1
+    for rule in (FBeta(), MicroFBeta(), MatchedPrevalence()):
+        with pytest.warns(UndefinedLabelWarning, match="3 of 4 labels") as caught:
+            found = learn_thresholds(rule, Y, P)
+        assert len(caught) == 1
+        alone = learn_thresholds(rule, Y[:, :1], P[:, :1])
+        np.testing.assert_array_equal(found, [alone[0], 0.5, 0.5, 0.5])
+    weight = np.ones(P.shape)
+    weight[:, 0] = Y[:, 0]
+    with pytest.warns(UndefinedLabelWarning, match="4 of 4 labels"):
+        np.testing.assert_array_equal(learn_thresholds(FBeta(), Y, P, weight), 0.5)
+
+
+@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "rate"])
+@pytest.mark.parametrize("value", [np.nan, 0, 1])
+def test_a_net_survives_a_held_out_label_of_one_value(rule, value):
+    X, Y = _rows(200)
+    X_val, Y_val = _rows(100, seed=1)
+    Y_val = Y_val.astype(float)
+    Y_val[:, 1] = value
+    net = _net(threshold=rule)
+    with pytest.warns(UndefinedLabelWarning, match="1 of 3 labels") as caught:
+        net.fit(X, Y, X_val=X_val, y_val=Y_val)
+    assert len([w for w in caught if w.category is UndefinedLabelWarning]) == 1
+    proba = net.predict_proba(X)
+    np.testing.assert_array_equal(net.predict(X)[:, 1], proba[:, 1] > 0.5)
+
+
+class _Failing(HeldOutRule):
+    def learn(self, labels, proba, weight):
+        raise RuntimeError("no luck")
+
+
+def test_a_rule_that_fails_after_training_keeps_the_net():
+    X, Y = _rows()
+    net = _net(threshold=_Failing())
+    with pytest.warns(ImbalanceWarning, match="no luck") as caught:
+        net.fit(X, Y)
+    assert len(caught) == 1
+    assert net.predict_proba(X).shape == Y.shape
+    with pytest.raises(ValueError, match="fit again"):
+        net.predict(X)
+    net.set_params(threshold=0.4)
+    np.testing.assert_array_equal(net.predict(X), net.predict_proba(X) > 0.4)
+
+
+# --------------------------------------------------------------------------
+# Plug-in thresholds of any beta
+
+
+def _best_sets(proba, beta):
+    """Every number of most probable rows, and the expected F-beta of each."""
+    ranked, total = np.sort(proba)[::-1], proba.sum()
+    k = np.arange(1, len(proba) + 1)
+    if np.isinf(beta):
+        return ranked.cumsum() / total
+    return (1 + beta**2) * ranked.cumsum() / (k + beta**2 * total)
+
+
+@pytest.mark.parametrize("beta", [0, 1e-9, 0.1, 1, 7, 1e6, np.inf])
+@pytest.mark.parametrize(
+    "proba",
+    [
+        [0.9, 0.3, 0.1],
+        [0.3, 0.3, 0.3],
+        [1.0, 1.0, 1.0],
+        [1.0, 0.0, 0.0],
+        [0.9, 0.9, 0.1, 1e-7],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_plug_in_threshold_reaches_the_best_set_for_any_beta(beta, proba, dtype):
+    proba = np.array(proba, dtype=dtype)
+    threshold = plug_in_threshold(proba, beta=beta)[0]
+    assert 0 <= threshold <= 1
+    n_predicted = (proba > threshold).sum()
+    assert n_predicted > 0
+    values = _best_sets(proba.astype(np.float64), beta)
+    assert values[n_predicted - 1] == pytest.approx(values.max(), rel=1e-6)
+    expected = expected_f_beta(proba, threshold, beta=beta)
+    assert expected == pytest.approx(values.max(), rel=1e-6)
+
+
+def test_probabilities_of_zero_are_never_predicted():
+    for beta in (0, 1, 1e200, np.inf):
+        assert not (plug_in_threshold(np.zeros(3), beta=beta) < 0).any()
+        assert expected_f_beta(np.zeros(3), 0.0, beta=beta) == 0
+
+
+def test_a_weight_of_zero_is_a_row_that_is_not_there():
+    P, Y = np.array([[0.99], [0.6], [0.2]]), np.array([[1], [1], [0]], np.int8)
+    weight = np.array([0.0, 1.0, 1.0])
+    for rule in (FBeta(beta=0), FBeta(), MicroFBeta(beta=0)):
+        weighted = learn_thresholds(rule, Y, P, weight)
+        np.testing.assert_allclose(weighted, learn_thresholds(rule, Y[1:], P[1:]))
+
+
+def test_f_beta_rule_reaches_the_best_f2_of_calibrated_rows():
+    rng = np.random.default_rng(0)
+    P = rng.beta(1, 4, (4000, 1))
+    Y = (rng.random(P.shape) < P).astype(np.int8)
+    threshold = learn_thresholds(FBeta(beta=2), Y, P)[0]
+    grid = [fbeta_score(Y, t < P, beta=2) for t in np.linspace(0.02, 0.6, 30)]
+    assert fbeta_score(Y, threshold < P, beta=2) > max(grid) - 0.01
+
+
+def test_a_rule_about_positives_warns_once_of_the_majority():
+    X, Y = _rows()
+    y = np.where(Y[:, 2] == 1, "fraud", "ok")
+    inner = LogisticRegression()
+    for rule in (FBeta(), MicroFBeta(), MatchedPrevalence(), Prior(), Cost(1, 9), 0.3):
+        model = MultilabelFixedThresholdClassifier(inner, threshold=rule)
+        with pytest.warns(PositiveClassWarning, match="pos_label='fraud'") as caught:
+            model.fit(X, y)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rule in (0.5, "accuracy", Cost(2, 2)):
+            MultilabelFixedThresholdClassifier(inner, threshold=rule).fit(X, y)
+        for label in ("fraud", "ok"):
+            MultilabelFixedThresholdClassifier(
+                inner, threshold="f_beta", pos_label=label
+            ).fit(X, y)
+        MultilabelFixedThresholdClassifier(inner, threshold="f_beta").fit(X, Y[:, 2])
