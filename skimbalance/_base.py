@@ -4,8 +4,6 @@ import contextlib
 import sys
 import warnings
 
-import numpy as np
-
 from skimbalance.exceptions import PositiveClassWarning, UndefinedLabelWarning
 
 # Packages whose frames lie between the user's line and the code that warns.
@@ -48,7 +46,7 @@ def warn_undefined(message):
     warn_user(message, UndefinedLabelWarning)
 
 
-def warn_positive_class(target, pos_label, what, weight=None):
+def warn_positive_class(target, pos_label, asked, counts):
     """Warn where the majority counts as positive, and nobody said that it should.
 
     Parameters
@@ -56,21 +54,21 @@ def warn_positive_class(target, pos_label, what, weight=None):
     target : Target
     pos_label : object or None
         As the user gave it.
-    what : str
-        What is asked for that is about the positive class.
-    weight : ndarray or None
-        Of the rows.
+    asked : str
+        What is asked for that treats the positive class in its own way.
+    counts : pair of ndarray of shape (1,)
+        Weighted positives and negatives of a binary target.
     """
     if pos_label is not None or target.kind != "binary" or len(target.classes) < 2:
         return
-    weight = None if weight is None or weight.ndim == 2 else weight
-    fraction = np.average(target.values[:, 0], weights=weight)
-    if fraction > 0.5:
+    positive, negative = counts[0].item(), counts[1].item()
+    if positive > negative:
         other, last = target.classes.tolist()
         warn_user(
-            f"{what} is about the positive class. It is the last of classes_, {last!r},"
-            f" which {fraction:.0%} of the rows have. Set pos_label={other!r} if the "
-            f"rarer class is meant, else pos_label={last!r}.",
+            f"{asked} treats the positive class in its own way. That is the last of "
+            f"classes_, {last!r}, which {positive / (positive + negative):.0%} of the "
+            f"rows have. Set pos_label={other!r} if the rarer class is meant, else "
+            f"pos_label={last!r}.",
             PositiveClassWarning,
         )
 

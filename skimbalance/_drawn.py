@@ -10,6 +10,7 @@ from skimbalance._validation import (
     check_scored_labels,
     check_target,
     column_names,
+    count_labels,
     positive_of,
 )
 
@@ -38,7 +39,7 @@ def labels_of_estimator(estimator, y, pos_label):
 def _warn_positive_class(target):
     """Warn where the majority counts as positive, but for classes that 1 is one of."""
     if not set(target.classes.tolist()) <= {-1, 0, 1}:
-        warn_positive_class(target, None, "The display")
+        warn_positive_class(target, None, "The display", count_labels(target.values))
 
 
 def own_pos_label(estimator):

@@ -4,11 +4,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from skimbalance._base import warn_user
-from skimbalance.exceptions import NoPositivePredictedWarning, PositiveClassWarning
-
-# Rules and scores that treat the two classes of a binary target differently.
-_RULES_OF_POSITIVES = {"cost", "f_beta", "micro_f_beta", "trained"}
-_SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
+from skimbalance.exceptions import NoPositivePredictedWarning
 
 
 def answer_dtype(X):
@@ -80,38 +76,3 @@ def warn_no_positive(n_positive, n_rows, prior, label):
             "skimbalance.thresholds.",
             NoPositivePredictedWarning,
         )
-
-
-def warn_majority(estimator, target, counts):
-    """Warn if the majority counts as positive in what treats positives differently.
-
-    Parameters
-    ----------
-    estimator : BaseImbalancedNet
-        Its `pos_label` is None.
-    target : Target
-        Binary, with two classes.
-    counts : pair of ndarray of shape (1,)
-        Weighted positives and negatives.
-    """
-    weight, threshold = estimator.pos_weight, estimator.threshold
-    asked = {
-        "pos_weight": weight is not None and not _is_one(weight),
-        "threshold": isinstance(threshold, str) and threshold in _RULES_OF_POSITIVES,
-        "scoring": isinstance(estimator.scoring, str)
-        and estimator.scoring in _SCORES_OF_POSITIVES,
-    }
-    names = [name for name, given in asked.items() if given]
-    if names and counts[0][0] > counts[1][0]:
-        negative, positive = target.classes.tolist()
-        warn_user(
-            f"{' and '.join(names)} treat{'s' * (len(names) == 1)} {positive!r} as the "
-            f"positive class, classes_[1], which is the majority. Set "
-            f"pos_label={negative!r} if that is the class to find, or "
-            f"pos_label={positive!r} to keep it without this warning.",
-            PositiveClassWarning,
-        )
-
-
-def _is_one(weight):
-    return not isinstance(weight, str) and np.shape(weight) == () and weight == 1

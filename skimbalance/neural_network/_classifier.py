@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skimbalance._base import (
     DictParamsMixin,
     unchanged_on_error,
+    warn_positive_class,
     warn_undefined,
     warn_user,
 )
@@ -54,7 +55,6 @@ from skimbalance.neural_network._answers import (
     both_classes,
     stacked,
     top_k,
-    warn_majority,
     warn_no_label,
     warn_no_positive,
 )
@@ -110,6 +110,8 @@ _VALIDATION_CELLS = 2**23
 _PREDICTION_BYTES = 2**23
 _CALIBRATION_CELLS = 2**20
 _LEAST_CALIBRATION_ROWS = 100
+# Scores that differ with the class that counts as positive.
+_SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
 _TRIED_ROWS = 32
 
 
@@ -417,10 +419,24 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_warm_start(self, target, self._standardizes(rows))
         return self.net_
 
+    def _asks_about_positives(self, target):
+        """Yield the parameters that treat the positive class in its own way."""
+        if target.kind != BINARY:
+            return
+        weight = self.pos_weight
+        if weight is not None and not (np.isscalar(weight) and weight == 1):
+            yield "pos_weight"
+        if self._rule().is_about_positives:
+            yield "threshold"
+        if isinstance(self.scoring, str) and self.scoring in _SCORES_OF_POSITIVES:
+            yield "scoring"
+
     def _make_head(self, target, counts, all_counts):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
-        if target.kind == BINARY and self.pos_label is None and all_counts is not None:
-            warn_majority(self, target, all_counts)
+        asking = next(self._asks_about_positives(target), None)
+        if asking is not None and all_counts is not None:
+            asked = f"{asking}={getattr(self, asking)!r}"
+            warn_positive_class(target, self.pos_label, asked, all_counts)
         head = ClassHead if target.kind == MULTICLASS else LabelHead
         head = head(
             loss,

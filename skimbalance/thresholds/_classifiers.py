@@ -265,7 +265,8 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
         find_response(self.estimator, (PROBA,))
         if rule.is_about_positives:
             what = f"threshold={self.threshold!r}"
-            warn_positive_class(target, self.pos_label, what, weight)
+            counts = count_labels(target.values, weight)
+            warn_positive_class(target, self.pos_label, what, counts)
         routed = self._route(sample_weight, params)
         source = _OutOfFold(self, X, y, target, weight, routed)
         thresholds = rule.thresholds(source)
@@ -521,7 +522,8 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         if metric.is_about_positives:
             name = "scoring" if self.constraint is None else "constraint"
             what = f"{name}={getattr(self, name)!r}"
-            warn_positive_class(target, pos_label, what, weight)
+            counts = count_labels(target.values, weight)
+            warn_positive_class(target, pos_label, what, counts)
         method = self._find_response()
         self._check_refit()
         routed = self._route(sample_weight, params)
