@@ -28,6 +28,7 @@ from skimbalance._validation import (
     split_sizes,
     take_rows,
 )
+from skimbalance.weights import class_index
 
 __all__ = [
     "MultilabelStratifiedGroupKFold",
@@ -130,7 +131,7 @@ class _Labels:
         """Read a target; each class of a 1-D one is a label."""
         target = _check_supported(y, name)
         one_dimensional = target.kind != MULTILABEL
-        values = target.values.ravel() if one_dimensional else target.values
+        values = class_index(target) if one_dimensional else target.values
         labels = positives(values)
         extra = [missing(values)] + ([label_pairs(labels)] if order == 2 else [])
         extra = [columns for columns in extra if columns.shape[1]]
@@ -586,7 +587,8 @@ class MultilabelStratifiedShuffleSplit(_LabelSplits, BaseShuffleSplit):
     Notes
     -----
     A label with two positives or more has one on each side wherever the search finds
-    such a split. A single positive is on the side that should have more of it.
+    such a split. A single positive is on the side that should have more of it. Where
+    both sides should have a half more than a whole number, lots are drawn.
 
     Examples
     --------

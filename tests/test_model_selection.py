@@ -474,12 +474,64 @@ def test_pairs_are_more_even_with_order_2(load, name):
     Y = load(name)["Y"]
     pair, label = {}, {}
     for order in (1, 2):
-        cv = MultilabelStratifiedKFold(5, shuffle=True, random_state=0, order=order)
-        splits = splits_of(cv, Y)
-        pair[order] = label_pair_distribution_distance(Y, splits)
-        label[order] = label_distribution_distance(Y, splits)
+        splits = [
+            splits_of(
+                MultilabelStratifiedKFold(
+                    5, shuffle=True, random_state=seed, order=order
+                ),
+                Y,
+            )
+            for seed in range(3)
+        ]
+        pair[order] = np.mean([label_pair_distribution_distance(Y, s) for s in splits])
+        label[order] = np.mean([label_distribution_distance(Y, s) for s in splits])
     assert pair[2] < 0.8 * pair[1]
     assert label[2] < 1.2 * label[1]
+
+
+@pytest.mark.parametrize(
+    ("positives", "test_size"),
+    [
+        ((5,), 0.5),
+        ((1,), 0.5),
+        ((6,), 0.25),
+        ((6, 2, 10, 14), 0.25),
+        ((5, 15, 25), 0.1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*without a positive")
+def test_half_a_positive_goes_to_either_side(positives, test_size):
+    rng = np.random.default_rng(0)
+    Y = np.zeros((100, len(positives)), dtype=int)
+    for k, n in enumerate(positives):
+        Y[rng.permutation(100)[:n], k] = 1
+    cv = MultilabelStratifiedShuffleSplit(60, test_size=test_size, random_state=0)
+    counts = np.array([Y[test].sum(axis=0) for _, test in cv.split(Y, Y)])
+    wanted = np.array(positives) * test_size
+    halves = (wanted % 1 == 0.5) & ((wanted > 1) | (np.array(positives) == 1))
+    assert halves.any()
+    for low, column in zip(np.floor(wanted[halves]), counts[:, halves].T):
+        assert set(column.tolist()) == {low, low + 1}
+        # A fair coin lands within 16 of 30, four deviations, in all but 1 of 16,000.
+        assert 14 <= (column == low).sum() <= 46
+
+
+@pytest.mark.parametrize("y", [[0, 0, 0, 0], ["a"] * 4, [[1], [1], [1], [1]]])
+@pytest.mark.filterwarnings("ignore:.*without a positive")
+def test_report_of_a_constant_target(y):
+    table = MultilabelStratifiedKFold(2).report(y)
+    assert len(table) == 1
+    assert table["positives"].tolist() == [4]
+    assert table["fold_0"].tolist() == table["fold_1"].tolist() == [2]
+
+
+def test_frames_of_sparse_columns_are_split_like_dense_ones():
+    Y = np.random.default_rng(0).integers(0, 2, size=(40, 3))
+    frame = pd.DataFrame.sparse.from_spmatrix(sp.csr_matrix(Y), columns=list("abc"))
+    cv = MultilabelStratifiedKFold(4, shuffle=True, random_state=0)
+    for found, expected in zip(cv.split(frame, frame), cv.split(Y, Y)):
+        np.testing.assert_array_equal(found[1], expected[1])
+    assert cv.report(frame)["label"].tolist() == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("name", ["cal500", "enron", "hmc_cellcycle_fun", "corel5k"])
@@ -563,7 +615,7 @@ BAD = [
     (split_once(y=np.linspace(0, 1, 60)), "Supported target types.*Got 'continuous'"),
     (
         split_once(y=np.arange(120).reshape(60, 2)),
-        "Got 'multiclass-multioutput' instead.*the value 2",
+        "Got 'multiclass-multioutput' instead.*MultiOutputClassifier",
     ),
     (split_once(y=np.full((60, 2), 0.3)), "Got 'continuous-multioutput'"),
     (split_once(y=sp.csr_array(np.full((60, 2), 2))), "value 2"),

@@ -5,6 +5,8 @@ import numpy as np
 from skimbalance._stratification._shares import NOISE
 
 _ROWS_PER_CHUNK = 4096
+# Rows that a part has too many before they count in a tie.
+_MANY_ROWS = 5
 
 
 def _cells_of(items, rows):
@@ -15,17 +17,21 @@ def _cells_of(items, rows):
     return np.repeat(starts - offsets, lengths) + np.arange(lengths.sum())
 
 
-def _levelled(desire, room, n_rows):
+def _levelled(desire, excess, n_rows, rng=None):
     """Return how many of the next rows of a label each part takes.
 
-    Each row goes to the part with the largest desire for the label, then for rows at
-    all; taking one lowers both by one. So the desires are levelled from above, and what
-    whole numbers leave over goes where most is wanted.
+    Each row goes to the part with the largest desire for the label; taking one lowers
+    it by one. So the desires are levelled from above, and what whole numbers leave over
+    goes where most is wanted. Of equal desires a part with many rows too few comes
+    first, then lots are drawn: otherwise half a positive would go to the same part in
+    every split.
     """
     ranked = np.sort(desire)[::-1]
     level = ((ranked.cumsum() - n_rows) / np.arange(1, len(desire) + 1)).max()
     taken = np.maximum(np.floor(desire - level + NOISE), 0).astype(np.intp)
-    order = np.lexsort((taken - room, -np.round(desire - taken, 6)))
+    lot = np.arange(len(desire)) if rng is None else rng.permutation(len(desire))
+    many = np.rint(excess / _MANY_ROWS)
+    order = np.lexsort((lot, many, -np.round(desire - taken, 6)))
     taken[order[: n_rows - taken.sum()]] += 1
     return taken
 
@@ -48,6 +54,7 @@ class IterativeStratification:
     def __init__(self, labels, wanted, sizes, rng):
         self.labels, self.columns = labels, labels.tocsc()
         self.wanted, self.room, self.rng = wanted, sizes.copy(), rng
+        self.fractions = sizes / sizes.sum()
         self.part = np.full(labels.shape[0], -1)
         self.remaining = np.diff(self.columns.indptr).astype(np.uint32)
 
@@ -72,7 +79,8 @@ class IterativeStratification:
         self._place(rows[parts < 0], self.wanted[label] - placed)
 
     def _place(self, rows, desire):
-        shares = _levelled(desire, self.room, len(rows))
+        excess = self.room.sum() * self.fractions - self.room
+        shares = _levelled(desire, excess, len(rows), self.rng)
         if self.rng is not None:
             rows = self.rng.permutation(rows)
         self.part[rows] = np.repeat(np.arange(len(shares)), shares)

@@ -30,9 +30,12 @@ def wanted_counts(totals, sizes, n_required):
 
 
 def even_range(wanted):
-    """Return the least and the most that each part has in an even spread."""
+    """Return the least and the most that each part has in an even spread.
+
+    A half is rounded to either side.
+    """
     wanted = np.round(wanted, 6)
-    nearest, total = np.rint(wanted), np.rint(wanted.sum(axis=1))
+    nearest, total = np.ceil(wanted - 0.5), np.rint(wanted.sum(axis=1))
     fits = (nearest.sum(axis=1) <= total)[:, None]
     return np.where(fits, nearest, np.floor(wanted)), np.ceil(wanted)
 
