@@ -97,21 +97,24 @@ def warn_no_positive(n_positive, n_rows, prior, label):
         )
 
 
-def warn_majority(estimator, target, counts):
+def warn_majority(estimator, pos_weight, target, counts):
     """Warn if the majority counts as positive in what treats positives differently.
 
     Parameters
     ----------
     estimator : BaseImbalancedNet
         Its `pos_label` is None.
+    pos_weight : None, str, PosWeightTransformer or ndarray
+        From `resolve_weight`.
     target : Target
         Binary, with two classes.
     counts : pair of ndarray of shape (1,)
         Weighted positives and negatives.
     """
-    weight, threshold = estimator.pos_weight, estimator.threshold
+    weighs = not isinstance(pos_weight, np.ndarray) or (pos_weight != 1).any()
+    threshold = estimator.threshold
     asked = {
-        "pos_weight": weight is not None and not _is_one(weight),
+        "pos_weight": pos_weight is not None and weighs,
         "threshold": isinstance(threshold, str) and threshold in _RULES_OF_POSITIVES,
         "scoring": isinstance(estimator.scoring, str)
         and estimator.scoring in _SCORES_OF_POSITIVES,
@@ -126,7 +129,3 @@ def warn_majority(estimator, target, counts):
             f"pos_label={positive!r} to keep it without this warning.",
             PositiveClassWarning,
         )
-
-
-def _is_one(weight):
-    return not isinstance(weight, str) and np.shape(weight) == () and weight == 1

@@ -245,6 +245,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         resolve_weight("pos_weight", self.pos_weight, target)
         resolve_weight("label_weight", self.label_weight, target)
         resolve_bias(self.init_bias, target)
+        goes_on = self.warm_start and self.__sklearn_is_fitted__()
+        if goes_on and np.array_equal(target.classes, self.classes_):
+            self._check_same_positive(target.positive)
         if target.kind == MULTICLASS and self.label_weight is not None:
             raise ValueError(
                 "label_weight goes with a label matrix; weigh the classes of a 1-D y "
@@ -263,11 +266,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 f"classes={classes!r} differs from the classes of the first call to "
                 f"partial_fit, {target.classes.tolist()}."
             )
-        given = self.pos_label is not None and target.kind == BINARY
-        if given and find_positive(target.classes, self.pos_label) != target.positive:
+        if target.kind == BINARY and self.pos_label is not None:
+            self._check_same_positive(find_positive(target.classes, self.pos_label))
+
+    def _check_same_positive(self, positive):
+        """Raise a ValueError if training goes on with the other class as positive."""
+        if positive != self._target.positive:
             raise ValueError(
-                f"pos_label={self.pos_label!r} differs from that of the first call to "
-                f"partial_fit, {target.classes[target.positive]!r}."
+                f"pos_label={self.pos_label!r}, but the net was trained with "
+                f"{self.classes_.tolist()[self._target.positive]!r} as the positive "
+                "class. Fit a new estimator, or set pos_label back."
             )
 
     def _check_inputs(self, X, reset, name="X"):
@@ -425,15 +433,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _make_head(self, target, counts, all_counts):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
+        pos_weight = resolve_weight("pos_weight", self.pos_weight, target)
         if target.kind == BINARY and self.pos_label is None and all_counts is not None:
-            warn_majority(self, target, all_counts)
+            warn_majority(self, pos_weight, target, all_counts)
         head = ClassHead if target.kind == MULTICLASS else LabelHead
         head = head(
             loss,
             target.n_outputs,
             counts,
             all_counts,
-            pos_weight=resolve_weight("pos_weight", self.pos_weight, target),
+            pos_weight=pos_weight,
             label_weight=resolve_weight("label_weight", self.label_weight, target),
             correct=as_switch(self.correct_probabilities),
             smoothing=self.label_smoothing,
