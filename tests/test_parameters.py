@@ -438,8 +438,6 @@ def test_label_frames_in_another_order_are_aligned(problem):
         ("macro_f1", np.arange(300) % 3),
         ("f1", np.arange(300) % 3),
         ("balanced_accuracy", None),
-        (lambda estimator, X, y: None, None),
-        (lambda estimator, X, y: "high", None),
     ],
 )
 def test_a_score_that_the_target_cannot_have_is_refused_before_training(
@@ -456,3 +454,10 @@ def test_a_score_that_the_target_cannot_have_is_refused_before_training(
     with pytest.raises(ValueError, match=r"scoring=.* gives no number for a multi"):
         net.fit(X, Y if y is None else y)
     assert not epochs
+
+
+@pytest.mark.parametrize("value", [None, "high", np.zeros(2)])
+def test_a_score_that_is_no_number_is_refused(problem, value):
+    net = small(scoring=lambda estimator, X, y: value, early_stopping=True)
+    with pytest.raises(ValueError, match=r"scoring=.* gives no number"):
+        net.fit(*problem)
