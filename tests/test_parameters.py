@@ -1,5 +1,9 @@
 """Parameters: nested ones, and bad input that is refused before training."""
 
+import inspect
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +13,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skimbalance.losses import FocalLoss, LogLoss, SoftmaxLogLoss
-from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.weights import PosWeightTransformer
 
 
@@ -220,8 +224,26 @@ def test_scikit_learn_scores_every_epoch_with_skorch_callbacks(problem):
     assert len(watch.norms_) == 4
 
 
-# ----------------------------------------------------------------- the table of
-# parameters
+# ------------------------------------------------------------- the table of parameters
+
+
+@pytest.mark.parametrize(
+    "estimator", [ImbalancedMLPClassifier, ImbalancedNetClassifier]
+)
+def test_every_parameter_has_its_line_in_the_table(estimator):
+    parameters = set(inspect.signature(estimator).parameters)
+    assert set(estimator._parameter_constraints) == parameters
+
+
+def test_the_shared_source_of_the_two_estimators_is_the_same():
+    """Run ``python tools/write_front.py`` where this fails."""
+    path = Path(__file__).parents[1] / "tools" / "write_front.py"
+    tool = runpy.run_path(str(path))
+    source = tool["PATH"].read_text()
+    assert tool["render"](source) == source
+    changed = source.replace("max_epochs=100,", "max_epochs=99,", 1)
+    assert tool["render"](changed).count("max_epochs=99,") == 2
+
 
 WHOLE = ["max_epochs", "n_iter_no_change", "n_members", "batch_size", "num_workers"]
 SWITCHES = ["standardize", "early_stopping", "compile", "warm_start", "resume"]

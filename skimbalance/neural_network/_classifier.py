@@ -232,8 +232,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _check_params(self, target):
         """Check the parameters, alone and with the target, before any work."""
         check_training_params(self)
-        threshold = by_name("threshold", self.threshold, target)
-        self._check_threshold(threshold, target.kind, target.n_outputs)
+        self._check_threshold(target)
         check_loss(
             resolve_loss(self.loss, self.loss_params, target.kind),
             target.n_outputs,
@@ -389,8 +388,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "fingerprint of the label counts": fingerprint(self.prior_),
         }
 
-    def _check_threshold(self, threshold, kind, n_outputs):
-        check_threshold(threshold, self.threshold_params, kind, n_outputs)
+    def _check_threshold(self, target):
+        threshold = by_name("threshold", self.threshold, target)
+        check_threshold(threshold, self.threshold_params, target.kind, target.n_outputs)
 
     def _holds_out(self, n_rows):
         if isinstance(self.early_stopping, str):
@@ -830,29 +830,32 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        threshold = by_name("threshold", self.threshold, self._target)
-        self._check_threshold(threshold, self._target.kind, self._head.n_outputs)
-        rule = self._usable_threshold(threshold), self.threshold_params
+        self._check_threshold(self._target)
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, lambda raw: self._head.decide(raw, *rule))
+        blocks = self._blocks(X, self._class_predictions)
         if self._target.kind == MULTILABEL:
             return self._label_matrix(blocks, X.shape[0])
-        decided = np.concatenate(list(blocks)).ravel()
-        if self._target.kind == BINARY:
-            return self._of_two_classes(decided)
-        return self.classes_[decided]
+        predicted = np.concatenate(list(blocks))
+        if self._target.kind == BINARY and len(self.classes_) == 2:
+            positive = self.classes_[self._target.positive]
+            warn_no_positive(predicted, positive, self.prior_[0])
+        return predicted
 
-    def _of_two_classes(self, decided):
-        """Return the classes of rows that are predicted positive, or not."""
+    def _class_predictions(self, raw):
+        """Return the classes of raw scores, or the labels of a label matrix."""
+        threshold = self._usable_threshold()
+        decided = self._head.decide(raw, threshold, self.threshold_params)
+        if self._target.kind == MULTILABEL:
+            return decided
         if len(self.classes_) == 1:
-            return np.repeat(self.classes_, len(decided))
-        positive = self._target.positive
-        label = self.classes_[positive]
-        warn_no_positive(decided.sum(), len(decided), self.prior_[0], label)
-        return self.classes_[np.where(decided, positive, 1 - positive)]
+            decided = np.zeros(len(decided), dtype=int)
+        elif self._target.is_flipped:
+            decided = ~decided
+        return self.classes_[decided.ravel().astype(int)]
 
-    def _usable_threshold(self, threshold):
+    def _usable_threshold(self):
         """Return the threshold; without probabilities only the trained one is left."""
+        threshold = by_name("threshold", self.threshold, self._target)
         if self._head.has_probabilities:
             return threshold
         if isinstance(threshold, str) or np.all(np.equal(threshold, 0.5)):
