@@ -1,5 +1,6 @@
 """The estimators in scikit-learn's company: its checks, its searches, on real data."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.inspection import permutation_importance
+from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import (
@@ -22,10 +23,14 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import (
+    check_estimator,
+    estimator_checks_generator,
+)
 from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.losses import AsymmetricLoss, SoftmaxLogLoss
 from skimbalance.metrics import (
     UndefinedLabelWarning,
     get_scorer,
@@ -276,3 +281,48 @@ def test_undefined_labels_in_a_fold_are_told_and_not_fatal(problem):
     with pytest.warns(UndefinedLabelWarning):
         scores = cross_val_score(small(), X, Y, cv=3, scoring=MACRO_AP)
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 4])
+def test_partial_dependence_has_a_curve_for_each_label(problem, n_labels):
+    X, Y = problem[0], problem[1][:, :n_labels]
+    net = small().fit(X, Y)
+    found = partial_dependence(net, X, [1], grid_resolution=4)
+    moved = np.repeat(X[None], 4, axis=0)
+    moved[:, :, 1] = found["grid_values"][0][:, None]
+    expected = [net.predict_proba(rows).mean(axis=0) for rows in moved]
+    np.testing.assert_allclose(found["average"], np.transpose(expected), atol=1e-12)
+    assert net.classes_.shape == (n_labels, 2)
+    again = pickle.loads(pickle.dumps(net)).classes_
+    np.testing.assert_array_equal(again, [[0, 1]] * n_labels)
+
+
+@pytest.mark.parametrize(
+    ("loss", "multi_class", "multi_label"),
+    [
+        ("log_loss", True, True),
+        ("asymmetric", False, True),
+        (AsymmetricLoss(), False, True),
+        ("ldam", True, False),
+        (SoftmaxLogLoss(), True, False),
+        (lambda scores, targets: (scores.sigmoid() - targets) ** 2, False, True),
+    ],
+)
+def test_the_tags_are_those_of_the_loss(loss, multi_class, multi_label):
+    tags = small(loss=loss).__sklearn_tags__().classifier_tags
+    assert tags.multi_class == multi_class
+    assert tags.multi_label == multi_label
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_an_estimator_with_another_loss_and_class_passes_checks():
+    """The checks feed the targets that the tags claim."""
+    checks = {
+        "check_classifiers_train",
+        "check_classifiers_classes",
+        "check_fit2d_1sample",
+    }
+    net = small(loss="asymmetric", max_epochs=60, lr=0.01, hidden_layer_sizes=16)
+    for estimator, check in estimator_checks_generator(net):
+        if getattr(check, "func", check).__name__ in checks:
+            check(estimator)

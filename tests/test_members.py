@@ -127,5 +127,5 @@ def test_one_member_is_the_plain_net(problem):
 
 
 def test_number_of_members_is_checked(problem):
-    with pytest.raises(ValueError, match="n_members=0"):
+    with pytest.raises(ValueError, match="'n_members' parameter"):
         net(n_members=0).fit(*problem)

@@ -1,6 +1,11 @@
 """Parameters: nested ones, and bad input that is refused before training."""
 
+import inspect
+import runpy
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from nets import linear, small, small_problem
@@ -8,7 +13,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skimbalance.losses import FocalLoss, LogLoss, SoftmaxLogLoss
-from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.weights import PosWeightTransformer
 
 
@@ -217,3 +222,264 @@ def test_scikit_learn_scores_every_epoch_with_skorch_callbacks(problem):
     watch = dict(net.net_.callbacks_)["watch"]
     assert watch.seen_ == [(True, 100)] * 3
     assert len(watch.norms_) == 4
+
+
+# ------------------------------------------------------------- the table of parameters
+
+
+@pytest.mark.parametrize(
+    "estimator", [ImbalancedMLPClassifier, ImbalancedNetClassifier]
+)
+def test_every_parameter_has_its_line_in_the_table(estimator):
+    parameters = set(inspect.signature(estimator).parameters)
+    assert set(estimator._parameter_constraints) == parameters
+
+
+def test_the_shared_source_of_the_two_estimators_is_the_same():
+    """Run ``python tools/write_front.py`` where this fails."""
+    path = Path(__file__).parents[1] / "tools" / "write_front.py"
+    tool = runpy.run_path(str(path))
+    source = tool["PATH"].read_text()
+    assert tool["render"](source) == source
+    changed = source.replace("max_epochs=100,", "max_epochs=99,", 1)
+    assert tool["render"](changed).count("max_epochs=99,") == 2
+
+
+WHOLE = ["max_epochs", "n_iter_no_change", "n_members", "batch_size", "num_workers"]
+SWITCHES = ["standardize", "early_stopping", "compile", "warm_start", "resume"]
+NUMBERS = ["lr", "weight_decay", "max_grad_norm", "validation_fraction", "dropout"]
+WRONG = [
+    *((name, value) for name in WHOLE for value in (1.5, np.inf, True, "2", -1)),
+    *((name, value) for name in SWITCHES for value in ("false", "yes", 2)),
+    *((name, value) for name in NUMBERS for value in (np.nan, np.inf, "a", True, -1)),
+    ("gradient_accumulation", 1.5),
+    ("gradient_accumulation", np.inf),
+    ("label_smoothing", np.nan),
+    ("correct_probabilities", "yes"),
+    ("correct_probabilities", 2),
+    ("verbose", "a"),
+    ("verbose", -1),
+    ("init_bias", np.nan),
+    ("init_bias", [0.0, 1.0]),
+    ("init_bias", [0.0, np.inf, 0.0, 0.0]),
+    ("init_bias", None),
+    ("hidden_layer_sizes", (4.5,)),
+    ("hidden_layer_sizes", "64"),
+    ("hidden_layer_sizes", (0,)),
+    ("hidden_layer_sizes", (-3,)),
+    ("hidden_layer_sizes", (True,)),
+    ("hidden_layer_sizes", None),
+    ("activation", None),
+    ("activation", ["relu"]),
+    ("callbacks", [3]),
+    ("callbacks", [("a", 3)]),
+    ("callbacks", 3),
+    ("optimizer", 3),
+    ("optimizer", "adma"),
+    ("optimizer", nn.Linear),
+    ("optimizer", torch.optim.SGD([torch.zeros(1)], lr=1.0)),
+    ("device", 1.5),
+    ("device", "meta"),
+    ("data_device", "x"),
+    ("precision", 32),
+    ("random_state", "a"),
+    ("random_state", -1),
+    ("pos_weight", "auto"),
+    ("pos_weight", True),
+    ("pos_weight", ["a"]),
+    ("pos_weight", np.inf),
+    ("label_weight", "auto"),
+    ("label_weight", 0.0),
+    ("class_weight", [1.0, 2.0]),
+    ("class_weight", "balance"),
+    ("threshold", np.nan),
+    ("checkpoint", 3),
+    ("optimizer_params", 3),
+    ("loss_params", [1]),
+    ("net_params", "a"),
+    ("scoring", 3),
+    ("scoring", "los"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=lambda v: str(v)[:20])
+def test_a_wrong_parameter_is_named_before_any_work(problem, name, value):
+    """In `fit`, and at the first call to `partial_fit`."""
+    X, Y = problem
+    for method in ("fit", "partial_fit"):
+        net = small(**{name: value})
+        with pytest.raises((ValueError, TypeError), match=name):
+            getattr(net, method)(X, Y)
+        assert not [key for key in vars(net) if key.endswith("_")]
+
+
+def test_the_error_is_one_of_value_and_of_type_and_has_the_nearest_spelling(problem):
+    for error in (ValueError, TypeError):
+        with pytest.raises(error, match="Did you mean 'balanced'"):
+            small(class_weight="balance").fit(*problem)
+    with pytest.raises(ValueError, match=r"Did you mean .*'adam'"):
+        small(optimizer="adma").fit(*problem)
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ({"max_epochs": np.int64(2)}, {"max_epochs": 2}),
+        ({"lr": np.float32(0.5)}, {"lr": 0.5}),
+        ({"hidden_layer_sizes": 8}, {"hidden_layer_sizes": (8,)}),
+        ({"hidden_layer_sizes": np.array([8, 4])}, {"hidden_layer_sizes": (8, 4)}),
+        ({"optimizer": "AdamW"}, {}),
+        ({"optimizer": "sgd"}, {"optimizer": torch.optim.SGD}),
+        ({"standardize": np.False_}, {"standardize": False}),
+        ({"early_stopping": np.True_}, {"early_stopping": True}),
+        ({"early_stopping": 1}, {"early_stopping": True}),
+        ({"batch_size": np.int32(50)}, {"batch_size": 50}),
+        (
+            {"init_bias": {3: 0.0, 1: 1.0, 0: 2.0, 2: 0.5}},
+            {"init_bias": [2, 1, 0.5, 0]},
+        ),
+        ({"callbacks": "disable"}, {}),
+        ({"callbacks": [Callback]}, {}),
+        ({"callbacks": [("mine", Callback())]}, {}),
+    ],
+    ids=str,
+)
+def test_other_forms_of_a_value_give_the_same_net(problem, given, plain):
+    X, Y = problem
+    expected = small(**plain).fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(small(**given).fit(X, Y).predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("true", [np.True_, 1, np.int64(1)])
+def test_every_form_of_true_corrects_probabilities(problem, true):
+    X, Y = problem
+    params = {"pos_weight": 9.0, "early_stopping": True}
+    expected = small(**params).fit(X, Y)
+    net = small(**params, correct_probabilities=true).fit(X, Y)
+    assert type(net.calibrator_) is type(expected.calibrator_)
+    assert net.calibrator_ is not None
+    np.testing.assert_array_equal(net.predict_proba(X), expected.predict_proba(X))
+    for false in (np.False_, 0):
+        net = small(**params, correct_probabilities=false).fit(X, Y)
+        assert net.calibrator_ is None
+        assert not net.probabilities_honest_
+
+
+def test_parameters_of_the_default_module_are_checked_in_the_net_too(problem):
+    X, Y = problem
+    for name, value in [("hidden_layer_sizes", (4.5,)), ("activation", "rely")]:
+        net = ImbalancedNetClassifier(module_params={name: value})
+        with pytest.raises(ValueError, match=name):
+            net.fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "class_weight",
+    [{0: -1.0}, {0: np.nan}, {0: 1.0, 5: 2.0}, {"0": 1.0}, {0: "a"}],
+    ids=str,
+)
+def test_entries_of_class_weight(problem, class_weight):
+    y = np.arange(300) % 3
+    with pytest.raises(ValueError, match="class_weight"):
+        small(class_weight=class_weight).fit(problem[0], y)
+
+
+# ------------------------------------------------------------------------- names
+
+BY_NAME = {
+    "pos_weight": [2.0, 1.0, 5.0, 9.0],
+    "label_weight": [1.0, 3.0, 2.0, 5.0],
+    "init_bias": [0.0, -1.0, 1.0, 2.0],
+    "threshold": [0.1, 0.2, 0.3, 0.4],
+}
+LABELS = list("abcd")
+
+
+def _forms(values):
+    series = pd.Series(values, index=LABELS)[list("dbca")]
+    return [dict(series), series, series.to_frame(), series.to_frame().T]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_values_by_label_name_are_read_by_name(problem, name):
+    X, Y = problem
+    frame = pd.DataFrame(Y, columns=LABELS)
+    expected = small(**{name: BY_NAME[name]}).fit(X, frame)
+    for given in _forms(BY_NAME[name]):
+        net = small(**{name: given}).fit(X, frame)
+        np.testing.assert_array_equal(net.predict_proba(X), expected.predict_proba(X))
+        np.testing.assert_array_equal(net.predict(X), expected.predict(X))
+    wrong = [
+        {"a": 0.5, "b": 0.5, "c": 0.5},
+        {"a": 0.5, "b": 0.5, "c": 0.5, "e": 0.5},
+        pd.Series(0.5, index=list("aabc")),
+        pd.DataFrame(0.5, index=[0, 1], columns=LABELS),
+    ]
+    for given in wrong:
+        with pytest.raises(ValueError, match=name):
+            small(**{name: given}).fit(X, frame)
+    with pytest.raises(ValueError, match=name):
+        small(**{name: dict(zip(LABELS, BY_NAME[name], strict=True))}).fit(X, Y)
+
+
+def test_numbers_as_column_names_are_names(problem):
+    X, Y = problem
+    frame = pd.DataFrame(Y, columns=[3, 1, 0, 2])
+    weight = {0: 1.0, 1: 2.0, 2: 3.0, 3: 4.0}
+    for given in (weight, pd.Series(weight)[[3, 0, 1, 2]]):
+        net = small(pos_weight=given).fit(X, frame)
+        np.testing.assert_array_equal(net.pos_weight_, [4, 2, 1, 3])
+
+
+def test_label_frames_in_another_order_are_aligned(problem):
+    X, Y = problem
+    frame = pd.DataFrame(Y, columns=LABELS)
+    other = frame[list("dbca")]
+    nets = [
+        small(early_stopping=True).fit(X, frame, X_val=X[:90], y_val=held[:90])
+        for held in (frame, other)
+    ]
+    np.testing.assert_array_equal(*(net.predict_proba(X) for net in nets))
+    assert nets[0].score(X, frame) == nets[0].score(X, other)
+    chunks = [small(), small()]
+    for net, second in zip(chunks, (frame, other), strict=True):
+        net.partial_fit(X[:150], frame[:150]).partial_fit(X[150:], second[150:])
+    np.testing.assert_array_equal(*(net.predict_proba(X) for net in chunks))
+    renamed = frame.rename(columns={"a": "z"})
+    with pytest.raises(ValueError, match=r"y_val must have the label columns.*'a'"):
+        small().fit(X, frame, X_val=X, y_val=renamed)
+
+
+# ----------------------------------------------------------------------- scoring
+
+
+@pytest.mark.parametrize(
+    ("scoring", "y"),
+    [
+        ("macro_average_precision", np.arange(300) % 3),
+        ("macro_f1", np.arange(300) % 3),
+        ("f1", np.arange(300) % 3),
+        ("balanced_accuracy", None),
+    ],
+)
+def test_a_score_that_the_target_cannot_have_is_refused_before_training(
+    problem, scoring, y
+):
+    epochs = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            epochs.append(len(net.history))
+
+    X, Y = problem
+    net = small(scoring=scoring, early_stopping=True, callbacks=[Watch()])
+    with pytest.raises(ValueError, match=r"scoring=.* gives no number for a multi"):
+        net.fit(X, Y if y is None else y)
+    assert not epochs
+
+
+@pytest.mark.parametrize("value", [None, "high", np.zeros(2)])
+def test_a_score_that_is_no_number_is_refused(problem, value):
+    net = small(scoring=lambda estimator, X, y: value, early_stopping=True)
+    with pytest.raises(ValueError, match=r"scoring=.* gives no number"):
+        net.fit(*problem)

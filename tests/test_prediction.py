@@ -120,3 +120,36 @@ def test_wide_sparse_inputs_are_predicted_in_large_chunks():
     module.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
     net.predict_proba(X)
     assert sizes == [500]
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_probabilities_are_those_of_the_probabilities(problem, kind, dtype):
+    X, Y = problem[0].astype(dtype), problem[1][:, :3]
+    y = {"binary": Y[:, 0], "multiclass": Y.argmax(axis=1), "multilabel": Y}[kind]
+    net = small().fit(X, y)
+    log_proba = net.predict_log_proba(X)
+    np.testing.assert_array_equal(log_proba, np.log(net.predict_proba(X)))
+    assert log_proba.dtype == dtype
+    # Inputs so far out that the probabilities of both values round to 0 or 1.
+    far = np.concatenate([X, -X]) * dtype(1e6)
+    with np.errstate(divide="ignore"):
+        logs = np.log(net.predict_proba(far))
+    log_proba = net.predict_log_proba(far)
+    assert np.isfinite(log_proba).all()
+    known = np.isfinite(logs)
+    np.testing.assert_array_equal(log_proba[known], logs[known])
+    assert not known.all()
+    assert (log_proba[~known] < -100).all()
+
+
+def test_both_probabilities_of_two_classes_keep_their_precision(problem):
+    """Neither is 1 minus the other, which is 0 where that rounds to 1."""
+    X, y = problem[0].astype(np.float64), problem[1][:, 0]
+    for pos_label in (0, 1):
+        net = small(init_bias=45.0, lr=1e-12, pos_label=pos_label).fit(X, y)
+        proba = net.predict_proba(X)
+        log_odds = net.decision_function(X)
+        np.testing.assert_allclose(proba[:, 1], 1 / (1 + np.exp(-log_odds)), 1e-12)
+        np.testing.assert_allclose(proba[:, 0], 1 / (1 + np.exp(log_odds)), 1e-12)
+        assert (proba > 0).all()

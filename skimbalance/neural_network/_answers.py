@@ -65,14 +65,15 @@ def warn_no_label(n_empty, n_rows, share_without_label):
         )
 
 
-def warn_no_positive(n_positive, n_rows, prior, label):
+def warn_no_positive(predicted, positive, prior):
     """Warn if no row is predicted positive where at least one positive is expected."""
-    if n_positive == 0 and n_rows * prior >= 1:
+    n_rows = len(predicted)
+    if n_rows * prior >= 1 and not (predicted == positive).any():
         warn_user(
             f"No positive is predicted among {n_rows} rows, where the training has "
-            f"{prior:.2%} of class {label!r}: calibrated probabilities of a rare class "
-            "seldom pass a threshold of 0.5. Set threshold to a rule that fits your "
-            "metric, such as 'f_beta', or wrap the estimator in a classifier of "
-            "skimbalance.thresholds.",
+            f"{prior:.2%} of class {str(positive)!r}: calibrated probabilities of a "
+            "rare class seldom pass a threshold of 0.5. Set threshold to a rule that "
+            "fits your metric, such as 'f_beta', or wrap the estimator in a classifier "
+            "of skimbalance.thresholds.",
             NoPositivePredictedWarning,
         )

@@ -258,6 +258,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         resolve_weight("pos_weight", self.pos_weight, target)
         resolve_weight("label_weight", self.label_weight, target)
         resolve_bias(self.init_bias, target)
+        goes_on = self.warm_start and self.__sklearn_is_fitted__()
+        if goes_on and np.array_equal(target.classes, self.classes_):
+            self._check_same_positive(target.positive)
         if target.kind == MULTICLASS and self.label_weight is not None:
             raise ValueError(
                 "label_weight goes with a label matrix; weigh the classes of a 1-D y "
@@ -276,11 +279,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 f"classes={classes!r} differs from the classes of the first call to "
                 f"partial_fit, {target.classes.tolist()}."
             )
-        given = self.pos_label is not None and target.kind == BINARY
-        if given and find_positive(target.classes, self.pos_label) != target.positive:
+        if target.kind == BINARY and self.pos_label is not None:
+            self._check_same_positive(find_positive(target.classes, self.pos_label))
+
+    def _check_same_positive(self, positive):
+        """Raise a ValueError if training goes on with the other class as positive."""
+        if positive != self._target.positive:
             raise ValueError(
-                f"pos_label={self.pos_label!r} differs from that of the first call to "
-                f"partial_fit, {target.classes[target.positive]!r}."
+                f"pos_label={self.pos_label!r}, but the net was trained with "
+                f"{self.classes_.tolist()[self._target.positive]!r} as the positive "
+                "class. Fit a new estimator, or set pos_label back."
             )
 
     def _check_inputs(self, X, reset, name="X"):
@@ -419,12 +427,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_warm_start(self, target, self._standardizes(rows))
         return self.net_
 
-    def _asks_about_positives(self, target):
+    def _asks_about_positives(self, target, pos_weight):
         """Yield the parameters that treat the positive class in its own way."""
         if target.kind != BINARY:
             return
-        weight = self.pos_weight
-        if weight is not None and not (np.isscalar(weight) and weight == 1):
+        is_array = isinstance(pos_weight, np.ndarray)
+        if pos_weight is not None and not (is_array and (pos_weight == 1).all()):
             yield "pos_weight"
         if self._rule().is_about_positives:
             yield "threshold"
@@ -433,7 +441,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _make_head(self, target, counts, all_counts):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
-        asking = next(self._asks_about_positives(target), None)
+        pos_weight = resolve_weight("pos_weight", self.pos_weight, target)
+        asking = next(self._asks_about_positives(target, pos_weight), None)
         if asking is not None and all_counts is not None:
             asked = f"{asking}={getattr(self, asking)!r}"
             warn_positive_class(target, self.pos_label, asked, all_counts)
@@ -443,7 +452,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             target.n_outputs,
             counts,
             all_counts,
-            pos_weight=resolve_weight("pos_weight", self.pos_weight, target),
+            pos_weight=pos_weight,
             label_weight=resolve_weight("label_weight", self.label_weight, target),
             correct=as_switch(self.correct_probabilities),
             smoothing=self.label_smoothing,
@@ -880,16 +889,15 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             return self._label_matrix(blocks, X.shape[0])
         predicted = np.concatenate(list(blocks))
         if self._target.kind == BINARY and len(self.classes_) == 2:
-            label = self.classes_[self._target.positive]
-            n_positive = np.count_nonzero(predicted == label)
-            warn_no_positive(n_positive, len(predicted), self.prior_[0], label)
+            positive = self.classes_[self._target.positive]
+            warn_no_positive(predicted, positive, self.prior_[0])
         return predicted
 
     def _class_predictions(self, raw):
         """Return the classes of raw scores, or the labels of a label matrix."""
         predicted = self._head.decide(raw, self._usable_rule())
         if self._target.kind == MULTILABEL:
-            return predicted.astype(self._target.dtype)
+            return predicted
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, len(predicted))
         if self._target.kind == BINARY:

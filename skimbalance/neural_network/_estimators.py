@@ -349,27 +349,48 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Parameters of a loss given by name, also as ``loss__name``.
     pos_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
-        Weight of the positives within each label; undone in the probabilities.
+        Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
+        number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
+        or class, or a transformer. Computed from the training part only; undone in the
+        probabilities.
     label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
-        Weight of each label among the labels.
+        Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
+        number, an array of shape (n_labels,), a dict or Series by label, or a
+        transformer.
     class_weight : dict, "balanced" or None, default=None
-        Sample weight by class of a 1-D `y`; defines the population, is not undone.
+        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
+        population, and is not undone.
     pos_label : int, float, bool or str, default=None
-        The class of a binary `y` that counts as positive; None is ``classes_[1]``.
+        The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
+        is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
+        and what early stopping watches. It never changes `classes_`, the columns of
+        `predict_proba` or the sign of `decision_function`.
     label_smoothing : float, default=0.0
-        How far targets move towards the base rates; undone in the probabilities.
+        Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
+        towards the base rate of its label or class. Undone in the probabilities.
     correct_probabilities : bool or "exact", default=True
-        Which stages undo the distortion of the training.
+        True undoes loss and `pos_weight` by their exact inverse, then fits one slope
+        and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
+        the latter, False both.
     threshold : float, array-like of shape (n_labels,), dict or str, default=0.5
-        A label is decided where its probability exceeds it; or the name of a rule.
+        A label is decided where its probability exceeds it. ``"trained"`` cuts where
+        the raw score is 0, the trade-off that the weights asked for. The rules of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier`, ``"accuracy"``,
+        ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``, ``"rate"``,
+        ``"top_k"`` and ``"cardinality"``, read the held-out rows where they need rows.
+        These are few: out-of-fold cuts of the wrapper are steadier. A label that was
+        constant in training is decided by its constant, at 0.5.
     threshold_params : dict, default=None
-        Parameters of the rule, also as ``threshold__name``.
+        Parameters of the rule, also as ``threshold__name``: `beta`, `cost_fp`,
+        `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
-        Where the output bias starts.
+        Where the output bias starts: ``"prior"`` is where the loss predicts the base
+        rates.
     standardize : bool or "auto", default="auto"
-        Scale the input; ``"auto"`` does.
+        Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
+        for the default module only, and not for a Dataset.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -377,29 +398,43 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     lr : float, default=1e-3
         Learning rate.
     weight_decay : float, default=None
-        None is the optimizer's own default.
+        None is the optimizer's own default. The output bias never decays.
     max_epochs : int, default=100
         Most passes over the training rows.
     batch_size : int or "auto", default="auto"
-        Rows of a batch.
+        ``"auto"``: all rows up to 200 rows, then a 20th of them between 32 and 256.
     gradient_accumulation : int, default=1
-        How many batches make a step.
+        How many batches make a step: the gradient of all their rows, in the memory of
+        one batch.
     max_grad_norm : float, default=None
-        Norm that longer gradients are cut down to.
+        Cut a longer gradient, over all weights, down to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
-        Floating-point precision.
+        Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
+        on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
+        in half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
+        scales the loss.
     compile : bool, default=False
-        Compile the module and the batch loss.
+        Compile the module and the batch loss by `torch.compile`. Pays on large nets
+        that train for long.
     early_stopping : bool or "auto", default="auto"
-        Hold out rows and keep the best weights; ``"auto"`` does above 200 rows.
+        Hold out a validation part, stop when its score does not improve, and keep the
+        best weights. ``"auto"`` does so for more than 200 rows.
     validation_fraction : float, default=0.1
-        Share of the rows that is held out.
+        Share of the rows that is held out, stratified by label; at most as many rows as
+        make 8.4 million cells, or 100.
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
-        What early stopping watches.
+        What early stopping watches: ``"loss"``, a name known to
+        `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
+        ``scorer(estimator, X, y)``. None is the macro average precision over labels
+        with at least 3 held-out positives; if those are fewer than half of the labels
+        or have under 100 positives together, the log-loss of the corrected
+        probabilities. It is the loss where there is nothing to correct or no inverse,
+        and for a multiclass `y`.
     callbacks : list, "disable" or None, default=None
-        Callbacks of skorch.
+        Callbacks of skorch, their classes, or pairs (name, callback); copied in every
+        fit. ``"disable"`` leaves out the default ones, too.
     net_params : dict, default=None
         Further parameters of the skorch net.
     n_members : int, default=1
@@ -407,11 +442,13 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         program, and average their probabilities: a deep ensemble (Lakshminarayanan,
         Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
     num_workers : int, default=0
-        Threads that gather rows ahead of the training.
+        Threads that gather rows ahead of the training. Rows on their way to a CUDA
+        device go through pinned memory.
     device : str or torch.device, default=None
         None is CUDA where there is one, else the CPU.
     data_device : "auto", str or torch.device, default="auto"
-        Where the training data lie.
+        Where the training data lie. ``"auto"`` moves them to a CUDA device once if they
+        take at most half of its free memory; ``"cpu"`` leaves them where they are.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
     accelerator : accelerate.Accelerator, default=None
@@ -421,11 +458,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     checkpoint : str or path, default=None
         A folder in which `fit` saves its state after every epoch.
     resume : bool, default=False
-        Go on from the checkpoint, if there is one.
+        Go on from the checkpoint, if there is one, with the same data and parameters: a
+        killed run ends at the same weights as an unbroken one.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same result again.
+        Pass an int for the same result again. The global generators of NumPy and torch
+        are never touched; None draws fresh entropy.
     verbose : int, default=0
-        1 shows the progress.
+        1 shows loss, score and time left: a bar on a terminal, elsewhere a line an
+        epoch.
 
     Attributes
     ----------
@@ -466,7 +506,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
 
     See Also
     --------
-    ImbalancedNetClassifier : For a module of your own; says more on each parameter.
+    ImbalancedNetClassifier : The same for a module of your own.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 What is wrong is said before scikit-learn, NumPy or torch would say it in their words.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -183,6 +184,7 @@ def check_columns(X, name="X"):
     name : str
     """
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        _check_unique(list(X.columns), name)
         kinds = [getattr(dtype, "kind", "f") for dtype in X.dtypes]
         for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
             if kind not in "biuf":
@@ -190,6 +192,12 @@ def check_columns(X, name="X"):
                 _check_numbers(np.asarray(values), f"Column {column!r} of {name}")
     elif isinstance(X, np.ndarray):
         _check_array_columns(X, name)
+
+
+def _check_unique(columns, name):
+    repeated = [column for column, count in Counter(columns).items() if count > 1]
+    if repeated:
+        raise ValueError(f"{name} has the column name {repeated[0]!r} more than once.")
 
 
 def _check_array_columns(X, name):
@@ -236,11 +244,11 @@ def as_computable(X, name="X"):
         wanted = np.int64 if most < 2**63 else np.float64
     if dtype == wanted and dtype.isnative:
         return X
-    X = X.astype(wanted)
-    values = X.data if sp.issparse(X) else X
-    if dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(f"{name} holds values beyond the range of float64.")
-    return X
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        values = X.data if sp.issparse(X) else X
+        if np.abs(values).max(initial=0) > np.finfo(np.float64).max:
+            raise ValueError(f"{name} holds values beyond the range of float64.")
+    return X.astype(wanted)
 
 
 def check_row_shape(X, fitted, name="X"):

@@ -167,7 +167,8 @@ def make_monitor(scoring, head, target, X, values):
         probabilities = head.probabilities
         if target.kind == BINARY:
             scores, probabilities = sign * scores[:, 0], _of_both_classes
-        return float(scorer(_ScoredRows(classes, scores, probabilities), X, y))
+        value = scorer(_ScoredRows(classes, scores, probabilities), X, y)
+        return _as_number(value, scoring, target)
 
     return score
 
@@ -207,15 +208,27 @@ def try_score(score, scoring, target, values):
     values : array
         The held-out rows, as `Target.values`.
     """
+    if not isinstance(find_scorer(scoring), Scorer):
+        return  # a function of the user may count its calls
     try:
         score([_perfect_scores(target, values)])
     except Exception as error:
-        shown = repr(scoring) if isinstance(scoring, str) else repr(scoring)[:80]
         reason = str(error).partition(". ")[0].partition("\n")[0]
-        raise ValueError(
-            f"scoring={shown} gives no number for a {target.kind} target ({reason}). "
-            "Use 'loss', or a score for such targets."
-        ) from error
+        raise ValueError(_no_number(scoring, target, reason)) from error
+
+
+def _as_number(value, scoring, target):
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(_no_number(scoring, target, error)) from error
+
+
+def _no_number(scoring, target, reason):
+    return (
+        f"scoring={scoring!r} gives no number for a {target.kind} target ({reason}). "
+        "Use 'loss', or a score for such targets."
+    )
 
 
 def _perfect_scores(target, values):
