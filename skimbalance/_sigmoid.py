@@ -1,8 +1,11 @@
-"""Slopes and an intercept on log-odds: the fit behind every parametric calibrator."""
+"""Slopes and intercepts on log-odds: the fits behind every parametric calibrator."""
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, log_softmax, logit
+
+_MOST_STEPS = 100
+_TOLERANCE = 1e-12
 
 
 def fit_slopes(features, positive, weight, centre, strength=1.0, *, intercept=True):
@@ -48,3 +51,76 @@ def fit_sigmoid(log_odds, positive, weight):
     """Return the one slope and the intercept, drawn towards the identity."""
     theta = fit_slopes(log_odds[None], positive, weight, np.zeros(2))
     return float(np.exp(theta[0])), float(theta[1])
+
+
+def match_means(log_odds, target, weight=None):
+    """Return what to add to each column so that its mean probability is the target.
+
+    Newton's method on the log-odds of the mean, kept between bounds on the root.
+
+    Parameters
+    ----------
+    log_odds : ndarray of float64, shape (n_rows, n_columns)
+    target : ndarray of float64, shape (n_columns,)
+        Between 0 and 1.
+    weight : ndarray of float64 or None, shape (n_rows, 1) or (n_rows, n_columns)
+        With a positive sum in each column.
+
+    Returns
+    -------
+    shift : ndarray of float64, shape (n_columns,)
+    """
+    share = _fractions(weight, len(log_odds))
+    wanted = logit(target)
+    # A mean lies between the extremes, so the shift lies between these two.
+    low, high = wanted - log_odds.max(axis=0), wanted - log_odds.min(axis=0)
+    shift = np.clip(0.0, low, high)
+    for _ in range(_MOST_STEPS):
+        p = expit(log_odds + shift)
+        mean = (share * p).sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            gap = logit(mean) - wanted
+            slope = (share * p * (1 - p)).sum(axis=0) / (mean * (1 - mean))
+            newton = shift - gap / slope
+        if (np.abs(gap) < _TOLERANCE).all():
+            break
+        low, high = np.where(gap < 0, shift, low), np.where(gap > 0, shift, high)
+        inside = (newton >= low) & (newton <= high)
+        shift = np.where(inside, newton, (low + high) / 2)
+    return shift
+
+
+def match_class_means(log_proba, target, weight=None):
+    """Return what to add to each class so that its mean probability is the target.
+
+    Parameters
+    ----------
+    log_proba : ndarray of float64, shape (n_rows, n_classes)
+    target : ndarray of float64, shape (n_classes,)
+        Positive, with a sum of 1.
+    weight : ndarray of float64 or None, shape (n_rows, 1)
+
+    Returns
+    -------
+    shift : ndarray of float64, shape (n_classes,)
+    """
+    share = _fractions(weight, len(log_proba))[:, 0]
+    # In these units the curvature is about the same along each class.
+    unit = 1 / np.sqrt(target)
+
+    def risk(theta):
+        shift = unit * theta
+        log_p = log_softmax(log_proba + shift, axis=1)
+        # The log of the normaliser is the same in each column.
+        normaliser = (log_proba + shift - log_p)[:, 0]
+        gradient = share @ np.exp(log_p) - target
+        return share @ normaliser - target @ shift, unit * gradient
+
+    start = np.zeros(len(target))
+    return unit * minimize(risk, start, jac=True, method="BFGS", tol=1e-9).x
+
+
+def _fractions(weight, n_rows):
+    """Return weights of sum 1 in each column."""
+    weight = np.ones((n_rows, 1)) if weight is None else weight
+    return weight / weight.sum(axis=0)

@@ -14,9 +14,15 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._columns import all_cells, iter_columns, total
+from skimbalance._entry_weights import SparseWeights
 from skimbalance._meta import LabelMetaClassifier
 from skimbalance._response import DECISION, PROBA, find_response
-from skimbalance._sigmoid import fit_sigmoid, fit_slopes
+from skimbalance._sigmoid import (
+    fit_sigmoid,
+    fit_slopes,
+    match_class_means,
+    match_means,
+)
 from skimbalance._validation import (
     BINARY,
     check_choice,
@@ -57,7 +63,61 @@ def _with_weight(target, score, weight):
     return score, target, np.ones(len(score)) if weight is None else weight
 
 
-class PooledCalibrator(BaseEstimator):
+class _LabelPrevalenceMixin:
+    """For calibrators of labels: move the intercepts until prevalences are met."""
+
+    def match_prevalence(self, log_odds, prevalence, sample_weight=None):
+        """Move the intercept of each label to meet a known prevalence.
+
+        The few positives of a rare label do not tell a slope, but its prevalence is
+        known. No ranking within a label changes.
+
+        Parameters
+        ----------
+        log_odds : array-like of shape (n_samples, n_labels)
+            As in `fit`, of rows of the population that the prevalence is of; they need
+            no targets.
+        prevalence : array-like of shape (n_labels,)
+            The mean that the calibrated probabilities of each label are to have, above
+            0 and below 1.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or entries. A label without any weight keeps its
+            intercept.
+
+        Returns
+        -------
+        self : object
+            The calibrator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ or a prevalence is outside (0, 1).
+        """
+        calibrated = self.transform(log_odds)
+        n_samples, n_labels = calibrated.shape
+        prevalence = _check_prior("prevalence", prevalence, n_labels, exclusive=False)
+        weight = _as_columns(check_weights(sample_weight, n_samples, n_labels))
+        shift = np.zeros(n_labels)
+        some = np.full(n_labels, True if weight is None else weight.any(axis=0))
+        if weight is not None and weight.shape[1] > 1:
+            weight = weight[:, some]
+        shift[some] = match_means(calibrated[:, some], prevalence[some], weight)
+        self._move(shift)
+        return self
+
+
+def _as_columns(weight):
+    """Return weights as a dense matrix of one column, or of one for each label."""
+    if weight is None:
+        return None
+    if isinstance(weight, SparseWeights):
+        return weight.toarray()
+    return weight.reshape(len(weight), -1)
+
+
+class PooledCalibrator(_LabelPrevalenceMixin, BaseEstimator):
     """One slope and one intercept on the log-odds, shared by all labels.
 
     Platt's sigmoid with its two parameters fitted on the cells of all labels together,
@@ -69,8 +129,8 @@ class PooledCalibrator(BaseEstimator):
     slope_ : float
         Positive, so no ranking changes.
 
-    intercept_ : float
-        Added after the slope.
+    intercept_ : float or ndarray of shape (n_labels,)
+        Added after the slope. One for each label after `match_prevalence`.
 
     References
     ----------
@@ -131,14 +191,56 @@ class PooledCalibrator(BaseEstimator):
         check_is_fitted(self)
         return self.slope_ * np.asarray(log_odds) + self.intercept_
 
+    def _move(self, shift):
+        self.intercept_ = self.intercept_ + shift
 
-class TemperatureCalibrator(BaseEstimator):
+
+class _ClassPrevalenceMixin:
+    """For calibrators of classes: move the intercepts until prevalences are met."""
+
+    def match_prevalence(self, log_proba, prevalence, sample_weight=None):
+        """Move the intercept of each class to meet known prevalences.
+
+        Parameters
+        ----------
+        log_proba : array-like of shape (n_samples, n_classes)
+            As in `fit`, of rows of the population that the prevalences are of; they
+            need no targets.
+        prevalence : array-like of shape (n_classes,)
+            The mean that the calibrated probabilities of each class are to have, above
+            0 and of sum 1.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The calibrator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ or the prevalences are none.
+        """
+        calibrated = self.transform(log_proba)
+        n_samples, n_classes = calibrated.shape
+        prevalence = _check_prior("prevalence", prevalence, n_classes, exclusive=True)
+        weight = _as_columns(check_weights(sample_weight, n_samples))
+        shift = match_class_means(calibrated, prevalence, weight)
+        self.intercept_ = self.intercept_ + shift
+        return self
+
+
+class TemperatureCalibrator(_ClassPrevalenceMixin, BaseEstimator):
     """One temperature on the log-probabilities of a multiclass model.
 
     Attributes
     ----------
     slope_ : float
         The inverse temperature, positive.
+
+    intercept_ : float or ndarray of shape (n_classes,)
+        Added after the slope: 0, or one for each class after `match_prevalence`.
 
     References
     ----------
@@ -190,7 +292,7 @@ class TemperatureCalibrator(BaseEstimator):
             return 0.5 * log_slope**2 - weight @ log_p
 
         best = minimize_scalar(risk, bounds=(-3, 3), method="bounded")
-        self.slope_ = float(np.exp(best.x))
+        self.slope_, self.intercept_ = float(np.exp(best.x)), 0.0
         return self
 
     def transform(self, log_proba):
@@ -207,7 +309,8 @@ class TemperatureCalibrator(BaseEstimator):
             Normalised.
         """
         check_is_fitted(self)
-        return log_softmax(self.slope_ * np.asarray(log_proba), axis=1)
+        scores = self.slope_ * np.asarray(log_proba) + self.intercept_
+        return log_softmax(scores, axis=1)
 
 
 # --------------------------------------------------------------------------
@@ -231,7 +334,7 @@ _FEATURES = {
 _METHODS = (*_FEATURES, "isotonic")
 
 
-class LabelCalibrator(BaseEstimator):
+class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
     """One calibrator for each label, drawn towards one for all labels.
 
     A label with many positives gets its own map of the log-odds; a rare one gets nearly
@@ -317,6 +420,7 @@ class LabelCalibrator(BaseEstimator):
         check_choice("method", self.method, _METHODS)
         check_interval("shrinkage", self.shrinkage, 0)
         labels, scores, weight = _checked(log_odds, y, sample_weight)
+        self._shift = 0.0
         self._features, intercept = _FEATURES.get(self.method, (_identity, True))
         self.pooled_ = self._fit_pooled(labels, scores, weight, intercept)
         columns = iter_columns(labels, scores, weight)
@@ -375,9 +479,13 @@ class LabelCalibrator(BaseEstimator):
         check_is_fitted(self)
         log_odds = np.asarray(log_odds, dtype=np.float64)
         if self.method == "isotonic":
-            return self._by_steps(log_odds)
+            return self._by_steps(log_odds) + self._shift
         slopes, intercept = np.exp(self.parameters_[:, :-1]), self.parameters_[:, -1]
-        return np.einsum("kf,fnk->nk", slopes, self._features(log_odds)) + intercept
+        scores = np.einsum("kf,fnk->nk", slopes, self._features(log_odds))
+        return scores + intercept + self._shift
+
+    def _move(self, shift):
+        self._shift = self._shift + shift
 
     def _by_steps(self, log_odds):
         proba = expit(np.exp(self.pooled_[0]) * log_odds + self.pooled_[1])

@@ -28,7 +28,6 @@ from skimbalance._validation import (
     split_sizes,
     take_rows,
 )
-from skimbalance.weights import class_index
 
 __all__ = [
     "MultilabelStratifiedGroupKFold",
@@ -131,7 +130,7 @@ class _Labels:
         """Read a target; each class of a 1-D one is a label."""
         target = _check_supported(y, name)
         one_dimensional = target.kind != MULTILABEL
-        values = class_index(target) if one_dimensional else target.values
+        values = target.class_index if one_dimensional else target.values
         labels = positives(values)
         extra = [missing(values)] + ([label_pairs(labels)] if order == 2 else [])
         extra = [columns for columns in extra if columns.shape[1]]

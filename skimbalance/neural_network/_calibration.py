@@ -8,8 +8,55 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from skimbalance.calibration import _ClassPrevalenceMixin
 
-class ShrunkClassCalibrator:
+# Positives and negatives that are added to the counts of an output.
+_ADDED = 0.25
+# Expected positives that weigh as much as the count, where rows are a sample.
+_DOUBT = 3.0
+_LEAST = 1e-12
+
+
+def known_rate(positive, negative):
+    """Return the prevalence that counts tell, a little drawn to one half.
+
+    A quarter of a positive and of a negative is added, but no more than a quarter of
+    what there is. Less would leave nothing to fresh rows where a net knows its only
+    positive by heart; more would make the sum over labels of a few positives too large.
+
+    Parameters
+    ----------
+    positive, negative : ndarray of shape (n_outputs,)
+        Weighted counts.
+    """
+    added = _ADDED * np.minimum(1, [positive, negative])
+    observed = positive + negative + added.sum(axis=0)
+    rate = np.full(len(positive), 0.5)
+    return np.divide(positive + added[0], observed, out=rate, where=observed > 0)
+
+
+def matched_prevalence(mean, rate, scored, doubt):
+    """Return what the mean probability of each output is to become.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_outputs,)
+        Mean probability over the rows that were scored.
+    rate : ndarray of shape (n_outputs,)
+        From `known_rate`.
+    scored : ndarray of shape (n_outputs,)
+        The weight of the scored rows.
+    doubt : float
+        From 0, where the counted rows are those that were scored and the mean becomes
+        the rate, to 1, where chance had a hand in the difference of the two.
+    """
+    doubt = _DOUBT * doubt
+    ratio = np.ones(len(mean))
+    np.divide(rate * scored + doubt, mean * scored + doubt, out=ratio, where=scored > 0)
+    return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
+
+
+class ShrunkClassCalibrator(_ClassPrevalenceMixin):
     """One temperature for all classes and an intercept for each, drawn to none.
 
     Attributes

@@ -71,7 +71,14 @@ from skimbalance.neural_network._inputs import (
     check_groups,
     check_row_shape,
 )
-from skimbalance.neural_network._monitor import check_scoring, make_monitor, try_score
+from skimbalance.neural_network._monitor import (
+    KeepLast,
+    can_judge,
+    check_scoring,
+    make_monitor,
+    try_score,
+    unjudged_epochs,
+)
 from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
@@ -109,6 +116,7 @@ _VALIDATION_CELLS = 2**23
 # One chunk of a prediction, of which a handful of copies are worked on.
 _PREDICTION_BYTES = 2**23
 _CALIBRATION_CELLS = 2**20
+_MATCHED_CELLS = 2**22
 _LEAST_CALIBRATION_ROWS = 100
 # Scores that differ with the class that counts as positive.
 _SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
@@ -408,11 +416,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         n_rows = len(rows)
         n_held = max(1, round(self.validation_fraction * n_rows))
         n_held = min(n_held, max(100, _VALIDATION_CELLS // target.n_outputs))
-        labels = positives(rows.values)
+        labels = _counted_positives(rows)
         if n_rows < rows.X.shape[0]:
             labels = labels[rows.index]
         groups = None if groups is None else np.asarray(groups)[rows.index]
-        part = stratify(labels, (n_rows - n_held, n_held), rng, groups)
+        sizes = n_rows - n_held, n_held
+        part = stratify(labels, sizes, rng, groups, n_required=2)
         if part.all() or not part.any():
             raise ValueError(
                 "The rows cannot be split into a training and a validation part. Pass "
@@ -553,20 +562,23 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             )
         try_module(net.module_, self._first_batch(few, net))
 
-    def _first_batch(self, rows, net, dtype=None):
-        x, _ = next(iter(Batches(self._as_read(rows, net, dtype=dtype), len(rows))))
+    def _first_batch(self, rows, net, x_dtype=None):
+        read = self._as_read(rows, net, x_dtype=x_dtype)
+        x, _ = next(iter(Batches(read, len(rows))))
         return x
 
     def _initial_bias(self):
         bias = resolve_bias(self.init_bias, self._target)
         return self._head.initial_bias() if isinstance(bias, str) else bias
 
-    def _as_read(self, rows, net=None, moves=False, dtype=None):
+    def _as_read(self, rows, net=None, moves=False, x_dtype=None):
         """Return encoded rows as the net reads them."""
         net = net or self.net_
-        if dtype is None:
-            dtype = torch.int64 if net.module_.reads_integers else self._dtype
-        read = rows.row_set(dtype, self.device_, self.scaler_, net.reads_sparse, moves)
+        if x_dtype is None and net.module_.reads_integers:
+            x_dtype = torch.int64
+        read = rows.row_set(
+            self._dtype, self.device_, self.scaler_, net.reads_sparse, moves, x_dtype
+        )
         read.decode = decoder(self._target)
         return read
 
@@ -577,16 +589,26 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _train(self, rows, held_out, counts, checkpoint):
         self._reweigh(rows, counts)
-        watched = score = patience = None
+        watched = None if held_out is None else self._as_trained_on(held_out)
+        keeper, epochs = self._keeper(rows, held_out)
+        self._run(rows, watched, epochs, keeper, checkpoint)
         if held_out is not None:
-            watched = self._as_trained_on(held_out)
-            score = self._monitor(held_out)
-            patience = self.n_iter_no_change if self.early_stopping else None
-        keeper = KeepBest(score, patience)
-        self._run(rows, watched, int(self.max_epochs), keeper, checkpoint)
-        if held_out is not None:
-            self._calibrate(held_out)
+            self._calibrate(rows, held_out)
         self.net_.outputs_ = NetOutputs(self)
+
+    def _keeper(self, rows, held_out):
+        """Return what keeps the best weights, and the most epochs."""
+        epochs = int(self.max_epochs)
+        if held_out is None:
+            return KeepBest(), epochs
+        kind, values = self._target.kind, held_out.taken("values")
+        if can_judge(self.scoring, kind, self._head, values):
+            patience = self.n_iter_no_change if self.early_stopping else None
+            return KeepBest(self._monitor(held_out), patience), epochs
+        if self.early_stopping:
+            rows_of_a_step = self.net_.batch_size * self.gradient_accumulation
+            epochs = min(epochs, unjudged_epochs(len(rows), rows_of_a_step))
+        return KeepLast(), epochs
 
     def _monitor(self, held_out):
         """Return what early stopping watches; a score of the user is tried first."""
@@ -615,16 +637,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
-        self.best_score_ = keeper.best.value if watched is not None else None
+        best = keeper.best.value
+        self.best_score_ = best if np.isfinite(best) else None
 
-    def _calibrate(self, held_out):
+    def _calibrate(self, rows, held_out):
         """Fit what the inverse of the loss leaves over, on rows that did not train."""
-        most = max(_LEAST_CALIBRATION_ROWS, _CALIBRATION_CELLS // self._head.n_outputs)
-        held_out = held_out.at(held_out.index[:: -(-len(held_out) // most)])
-        read = self._as_trained_on(held_out)
-        raw = self.net_.raw_scores(read, len(held_out))
-        seen = torch.cat(list(raw)), held_out.taken("values"), held_out.taken("weight")
+        few = self._thinned(held_out, _CALIBRATION_CELLS)
+        seen = self._scored(few)
         self._head.calibrate(*seen)
+        if self._head.calibrator is not None:
+            self._match_prevalence(rows, held_out)
         if self._rule().needs_held_out:
             self._learn_thresholds(*seen)
 
@@ -639,6 +661,32 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 "another one, such as set_params(threshold=0.5).",
                 ImbalanceWarning,
             )
+
+    def _match_prevalence(self, rows, held_out):
+        """Make the probabilities of the rows of `fit` add up to their positives.
+
+        A tenth of the rows holds a tenth of the positives: how many there are is known
+        better from all rows. Rows of the user's may be of another population than those
+        that trained, so they stand for themselves.
+        """
+        split = rows.X is held_out.X
+        index = np.union1d(rows.index, held_out.index) if split else held_out.index
+        meant = held_out.at(index)
+        scored = self._thinned(meant, _MATCHED_CELLS)
+        doubt = 1 - len(scored) / len(meant) if split else 1.0
+        counts = _count(self._target, meant)
+        self._head.match_prevalence(*self._scored(scored), counts, doubt)
+
+    def _thinned(self, rows, most_cells):
+        """Return every so many rows, of about so many outputs in all."""
+        most = max(_LEAST_CALIBRATION_ROWS, most_cells // self._head.n_outputs)
+        return rows.at(rows.index[:: -(-len(rows) // most)])
+
+    def _scored(self, rows):
+        """Return the raw scores, the targets and the weights of rows."""
+        read = self._as_trained_on(rows)
+        raw = torch.cat(list(self.net_.raw_scores(read, self.net_.batch_size)))
+        return raw, rows.taken("values"), rows.taken("weight")
 
     def _check_first_chunk(self, target, classes, label_counts):
         if classes is None and target.kind != MULTILABEL:
@@ -1001,6 +1049,15 @@ def _count(target, rows):
     """Return the weighted counts of each output over the rows that are meant."""
     count = ClassHead.count if target.kind == MULTICLASS else LabelHead.count
     return count(rows.taken("values"), rows.taken("weight"), target.n_outputs)
+
+
+def _counted_positives(rows):
+    """Return the positives that have a weight."""
+    labels, weight = positives(rows.values), rows.weight
+    if weight is None or weight.ndim == 1:
+        return labels
+    absent = weight == (-1 if sp.issparse(weight) else 0)
+    return (labels - labels.multiply(absent)).tocsr() if absent.sum() else labels
 
 
 def _share_without_label(rows):

@@ -22,7 +22,11 @@ from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._calibration import ShrunkClassCalibrator
+from skimbalance.neural_network._calibration import (
+    ShrunkClassCalibrator,
+    known_rate,
+    matched_prevalence,
+)
 from skimbalance.thresholds._rules import (
     Uncorrected,
     is_same_rule,
@@ -174,7 +178,7 @@ class _Head:
         ndarray of float64, shape (n_samples, n_outputs)
         """
         scores = self._averaged(raw.double())
-        return scores if self.calibrator is None else self._calibrated(scores)
+        return scores if self.calibrator is None else self.calibrator.transform(scores)
 
     def _smoothing_params(self):
         if not self.smoothing:
@@ -192,6 +196,28 @@ class _Head:
             self.calibrator = self._fit_calibrator(
                 self._averaged(raw.double()), values, weight
             )
+
+    def match_prevalence(self, raw, values, weight, counts, doubt):
+        """Move the calibrator's intercepts until the probabilities add up.
+
+        Parameters
+        ----------
+        raw : Tensor
+            Raw scores of rows of the population, all of them or a sample.
+        values, weight : array
+            Of the same rows.
+        counts : pair of ndarray of shape (n_outputs,)
+            Weighted positives and negatives of the population.
+        doubt : float
+            As in `matched_prevalence`.
+        """
+        scores = self._averaged(raw.double())
+        weight = self._entry_weight(values, weight)
+        proba = self.probabilities(self.calibrator.transform(scores))
+        scored = np.broadcast_to(weight.sum(axis=0), (self.n_outputs,))
+        mean = (weight * proba).sum(axis=0) / np.where(scored > 0, scored, 1.0)
+        target = matched_prevalence(mean, known_rate(*counts), scored, doubt)
+        self._match(scores, target, weight)
 
 
 class LabelHead(_Head):
@@ -273,16 +299,21 @@ class LabelHead(_Head):
 
     def _fit_calibrator(self, scores, values, weight):
         values = values.toarray() if sp.issparse(values) else values
-        if weight is not None and weight.ndim == 2:
-            weight = weight[:, self.trained]
-        labels = np.where(values < 0, np.nan, values)[:, self.trained]
+        labels = np.where((values < 0) | ~self.trained, np.nan, values)
         calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
-        return calibrator.fit(scores[:, self.trained], labels, weight)
+        return calibrator.fit(scores, labels, weight)
 
-    def _calibrated(self, scores):
-        calibrated = np.tile(self.constant, (len(scores), 1))
-        calibrated[:, self.trained] = self.calibrator.transform(scores[:, self.trained])
-        return calibrated
+    def _entry_weight(self, values, weight):
+        """Return a weight for each entry, 0 where the label is missing or constant."""
+        values = values.toarray() if sp.issparse(values) else values
+        observed = (values >= 0) & self.trained
+        if weight is None:
+            return observed.astype(np.float64)
+        weight = weight.toarray() if hasattr(weight, "toarray") else weight
+        return weight.reshape(len(observed), -1) * observed
+
+    def _match(self, scores, prevalence, weight):
+        self.calibrator.match_prevalence(scores, prevalence, weight)
 
     def scores(self, raw):
         scores = super().scores(raw)
@@ -392,8 +423,15 @@ class ClassHead(_Head):
         )
         return calibrator.fit(scores, values, weight)
 
-    def _calibrated(self, scores):
-        return self.calibrator.transform(scores)
+    @staticmethod
+    def _entry_weight(values, weight):
+        """Return the weight of each row, as a column."""
+        weight = np.ones(len(values)) if weight is None else weight
+        return weight.reshape(-1, 1)
+
+    def _match(self, scores, prevalence, weight):
+        prevalence = prevalence / prevalence.sum()
+        self.calibrator.match_prevalence(scores, prevalence, weight.ravel())
 
     @staticmethod
     def _pool(scores):

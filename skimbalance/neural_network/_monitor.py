@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer as sklearn_scorer
 
 from skimbalance import metrics
+from skimbalance._net import KeepBest
 from skimbalance._validation import (
     BINARY,
     MISSING,
@@ -22,6 +23,11 @@ _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.
 _BLOCK_CELLS = 2**18
 _LEAST_POOLED_POSITIVES = 100
+# Held-out positives, of all outputs together, below which no score tells anything.
+_LEAST_JUDGED = 5
+# Training where nothing tells when to stop: so many epochs, or steps if that is longer.
+_UNJUDGED_EPOCHS = 5
+_UNJUDGED_STEPS = 100
 
 
 class _ScoredRows(ClassifierMixin, BaseEstimator):
@@ -102,6 +108,34 @@ def _ranks_reliably(head, values):
     pooled = count_labels(values)[0][reliable].sum()
     half = head.trained.sum() / 2
     return reliable.sum() >= half and pooled >= _LEAST_POOLED_POSITIVES
+
+
+def _n_rare(kind, head, values):
+    """Return how many entries have the rarer value of their trained label."""
+    if kind == MULTICLASS:
+        return len(values) - np.bincount(values, minlength=1).max()
+    return np.minimum(*count_labels(values))[head.trained].sum()
+
+
+def can_judge(scoring, kind, head, values):
+    """Whether the held-out rows can tell when to stop.
+
+    A scoring that the user has asked for is always followed.
+    """
+    return scoring is not None or _n_rare(kind, head, values) >= _LEAST_JUDGED
+
+
+class KeepLast(KeepBest):
+    """Keep the last weights, whatever the held-out rows say."""
+
+    def _value(self, net):  # noqa: ARG002
+        return None
+
+
+def unjudged_epochs(n_rows, rows_of_a_step):
+    """Return how many epochs to train where nothing tells when to stop."""
+    n_steps = -(-n_rows // rows_of_a_step)
+    return max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps))
 
 
 def _by_default(kind, head, values):

@@ -58,24 +58,26 @@ class EncodedRows:
         arrays = (self.X, self.values, self.weight)
         return sum(_n_bytes(array) for array in arrays if array is not None)
 
-    def row_set(self, dtype, device, scaler, keep_sparse, moves=False):
+    def row_set(self, dtype, device, scaler, keep_sparse, moves=False, x_dtype=None):
         """Return the rows as the net reads them.
 
         The sources are shared with other rows of the same arrays, so that what `moves`
-        to the device does so once.
+        to the device does so once. Inputs may have a dtype of their own: integers.
         """
-        if moves not in self.sources:
+        x_dtype = dtype if x_dtype is None else x_dtype
+        key = moves, x_dtype
+        if key not in self.sources:
             center, scale = (
                 (None, None) if scaler is None else (scaler.center_, scaler.scale_)
             )
-            x = input_source(self.X, dtype, device, center, scale, keep_sparse)
+            x = input_source(self.X, x_dtype, device, center, scale, keep_sparse)
             labels = None if self.values is None else label_source(self.values, device)
             made = x, labels, weight_source(self.weight, dtype, device)
             for source in made if moves else ():
                 if source is not None:
                     source.move()
-            self.sources[moves] = made
-        return RowSet(self.index, *self.sources[moves])
+            self.sources[key] = made
+        return RowSet(self.index, *self.sources[key])
 
 
 def _n_bytes(array):
