@@ -44,12 +44,12 @@ from skimbalance._validation import (
 )
 from skimbalance.exceptions import CalibrationWarning, NoPositivePredictedWarning
 from skimbalance.losses import FunctionLoss
+from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
 from skimbalance.neural_network._monitor import find_scorer, make_monitor
 from skimbalance.neural_network._parameters import (
-    check_loss,
     check_module,
     check_net_params,
     check_threshold,
@@ -61,7 +61,6 @@ from skimbalance.neural_network._parameters import (
     moves_data,
     optimizer_params,
     resolve_batch_size,
-    resolve_loss,
     resolve_precision,
 )
 from skimbalance.neural_network._rows import EncodedRows, encode_rows
