@@ -42,9 +42,8 @@ from skimbalance._validation import (
     check_weights,
     encode_like,
 )
-from skimbalance.exceptions import CalibrationWarning, NoPositivePredictedWarning
-from skimbalance.losses import FunctionLoss
-from skimbalance.losses._resolve import check_loss, resolve_loss
+from skimbalance.exceptions import NoPositivePredictedWarning
+from skimbalance.losses._resolve import check_link, check_loss, resolve_loss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._decisions import reads_held_out_rows
 from skimbalance.neural_network._head import ClassHead, LabelHead
@@ -210,7 +209,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             resolve_loss(self.loss, self.loss_params, target.kind),
             target.n_outputs,
             self.label_smoothing,
-            self.correct_probabilities,
         )
         optimizer_params(
             self.optimizer,
@@ -286,7 +284,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
             )
         previous = self._net_to_continue(target)
-        self._set_head(self._make_head(target, counts, all_counts), target, rows)
+        head = self._make_head(target, counts, all_counts, held_out is not None)
+        self._set_head(head, target, rows)
         _warn_constant(self._head.trained)
         if self._head.trained.any():
             with seeded(seed, self.device_):
@@ -362,7 +361,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             )
         return self.net_
 
-    def _make_head(self, target, counts, all_counts):
+    def _make_head(self, target, counts, all_counts, holds_out=False):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
         head = ClassHead if target.kind == MULTICLASS else LabelHead
         head = head(
@@ -375,12 +374,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             correct=self.correct_probabilities,
             smoothing=self.label_smoothing,
         )
-        if isinstance(loss, FunctionLoss) and not head.invertible:
-            warn_user(
-                "The loss function has no increasing map from scores to probabilities; "
-                "they are calibrated on held-out rows instead.",
-                CalibrationWarning,
-            )
+        if head.trained.any():
+            check_link(head.loss, head.link, self.correct_probabilities, holds_out)
         return head
 
     def _set_head(self, head, target, rows):
@@ -507,6 +502,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, keeper, checkpoint)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
+        self._head.find_link()
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
         self.best_score_ = keeper.best_value if watched is not None else None
