@@ -8,6 +8,7 @@ This is also the only door to scikit-learn's private helpers.
 """
 
 import difflib
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -144,6 +145,33 @@ def check_parameters(estimator):
 def scorer_pos_label(scorer):
     """Return the `pos_label` that a scorer was made with, or None."""
     return scorer._kwargs.get("pos_label") if isinstance(scorer, _Scorer) else None
+
+
+def accepted_names(function):
+    """Return the parameter names of a callable, and whether it takes any others."""
+    parameters = inspect.signature(function).parameters.values()
+    names = [
+        p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    return names, any(p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def check_keywords(prefix, params, function, reserved=()):
+    """Raise a ValueError unless all `params` are parameters of `function`."""
+    names, takes_any = accepted_names(function)
+    owner = getattr(function, "__name__", repr(function))
+    for key in params:
+        if key in reserved:
+            raise ValueError(
+                f"{prefix}__{key} is set by the estimator itself; leave it out of "
+                f"{prefix}_params."
+            )
+        if key not in names and not takes_any:
+            options = [name for name in names if name not in reserved]
+            raise ValueError(
+                f"{prefix}__{key} is not a parameter of {owner}."
+                f"{closest(key, options)} It takes {', '.join(options) or 'none'}."
+            )
 
 
 def column_names(y):

@@ -205,10 +205,69 @@ def test_two_way_values():
         up, down = 4 * logsumexp(-z[y == 1] / 4), logsumexp(z[y == 0])
         return np.logaddexp(0, up + down)
 
-    rows = [0.0] + [margin(scores[i], Y[i]) for i in range(1, 6)]
+    # The mean over the rows of both values: 5 of the 6.
+    rows = [0.0] + [6 / 5 * margin(scores[i], Y[i]) for i in range(1, 6)]
     labels = [margin(scores[:, k], Y[:, k]) for k in range(3)]
     found = TwoWayLoss()(torch.tensor(scores), torch.tensor(Y), torch.ones(6, 4))
     np.testing.assert_allclose(found, rows + np.mean(labels), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_two_way_averages_over_rows_and_labels_of_both_values(rate):
+    """The authors' formula with the masks of the docstring, and with row weights."""
+    rng = np.random.default_rng(1)
+    scores, Y = rng.normal(size=(40, 4)), (rng.random((40, 4)) < rate).astype(int)
+    weight = rng.integers(1, 4, size=40).astype(float)
+    Y[:7], Y[7:12] = 0, 1
+
+    def margin(z, y, w):
+        up = 4 * logsumexp(-z[y == 1] / 4, b=w[y == 1])
+        return np.logaddexp(0, up + logsumexp(z[y == 0], b=w[y == 0]))
+
+    for w in (np.ones(40), weight):
+        ranked = [i for i in range(40) if 0 < Y[i].sum() < 4]
+        rows = [margin(scores[i], Y[i], np.ones(4)) for i in ranked]
+        labels = [margin(scores[:, k], Y[:, k], w) for k in range(4)]
+        expected = np.average(rows, weights=w[ranked]) + np.mean(labels)
+        entries = torch.tensor(w)[:, None].repeat(1, 4)
+        found = TwoWayLoss()(torch.tensor(scores), torch.tensor(Y), entries)
+        assert found.mean().item() == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize(("up", "down", "margin"), [(1, 4, 0.05), (0, 2, 0), (2, 1, 0)])
+def test_asymmetric_with_detached_factors_follows_the_authors_gradient(
+    up, down, margin
+):
+    """Same values; slopes are those of the log terms times constant factors."""
+    loss = AsymmetricLoss(up, down, margin, detach_modulator=True)
+    shifted = np.maximum(S - margin, 0)
+    assert_terms(
+        loss,
+        -((1 - S) ** up) * np.log(S),
+        -(shifted**down) * np.log(1 - shifted),
+    )
+    falling = -((1 - S) ** (up + 1))
+    rising = np.where(margin < S, shifted**down * S * (1 - S) / (1 - shifted), 0.0)
+    scores = torch.as_tensor(Z).requires_grad_()
+    for target, slope in ((1.0, falling), (0.0, rising)):
+        value = loss(scores, torch.full_like(scores, target)).sum()
+        (gradient,) = torch.autograd.grad(value, scores)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-14)
+    inside = rising > -1e-6 * falling  # below that the map goes on linearly
+    found = loss.log_odds(Z[inside])
+    expected = np.log(rising[inside] / -falling[inside])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0, 5.0])
+def test_shift_is_the_papers_and_the_authors_code_divides_it_by_lambda(scale):
+    """The paper: nu = kappa log(N / n - 1). In the code: init_bias / neg_scale."""
+    loss = NegativeTolerantLoss(kappa=0.05, negative_scale=scale).setup([10.0], [990.0])
+    assert loss.shift_.item() == pytest.approx(0.05 * np.log(1000 / 10 - 1))
+    init_bias = 0.05 * scale
+    assert loss.shift_.item() == pytest.approx(
+        init_bias / scale * np.log(1000 / 10 - 1)
+    )
 
 
 COUNTS = np.array([198.0, 436.0, 710.0, 272.0])

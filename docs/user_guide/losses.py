@@ -177,20 +177,34 @@ net = ImbalancedMLPClassifier(loss=squared_error, pos_weight="sqrt", max_epochs=
 proba = net.fit(X, Y).predict_proba(X)
 ```
 
-So is a torch loss with `reduction="none"`. It is checked before training on a small
-batch: the output has the shape of the scores, and a cell moves its own output alone.
-Its inverse comes by autograd. Where that does not increase, there is one warning, and
-the scores are calibrated instead. A class derived from `PointwiseLoss`, `SoftmaxLoss`
-or `SetLoss` gives parameters to search over.
+So is a torch loss with `reduction="none"` that takes raw scores. It is checked before
+training on a small batch: the output has the shape of the scores, is finite and has a
+gradient, and an entry moves its own output alone. A class derived from `PointwiseLoss`,
+`SoftmaxLoss` or `SetLoss` gives parameters to search over.
+
+## Which losses have an inverse
+
+The inverse comes from the derivatives of the loss, or from a closed form that is
+compared with them. No loss is believed to have one: each is checked, built in or your
+own, with its parameters, the label counts and `pos_weight`. The map from scores to
+log-odds must increase, and each probability from `0.5 / (n + 1)` to `1 - 0.5 / (n + 1)`
+must have a score of its own, n being the number of rows. Squared and generalized
+cross-entropies have an inverse, a squared hinge as well; a hinge, the absolute error
+and the Hill loss have none, and an asymmetric loss has none with `gamma_positive=0` and
+a margin (it stops at 0.9637) or with `gamma_negative=0` and a margin (it jumps).
+
+What fails is calibrated on held-out rows, with one `CalibrationWarning` that gives the
+reason; `correct_probabilities="exact"` is then refused, and so is a fit that holds no
+rows out.
 
 ## Losses without an inverse
 
-Mined, distribution-balanced and set-level losses are calibrated on the held-out rows: a
-slope and an intercept for each label, drawn towards those of all labels where it has
-few positives (`LabelCalibrator`); LDAM by a temperature and an intercept for each
-class. If nothing was held out (up to 200 rows, `early_stopping=False`, `partial_fit`),
-`predict_proba` and `decision_function` are not there, the error says why, and `predict`
-cuts the raw scores at 0.
+Mined, distribution-balanced and set-level losses, and those that fail the check, are
+calibrated on the held-out rows: a slope and an intercept for each label, drawn towards
+those of all labels where it has few positives (`LabelCalibrator`); LDAM by a
+temperature and an intercept for each class. If nothing was held out (up to 200 rows,
+`early_stopping=False`, `partial_fit`), `predict_proba` and `decision_function` of the
+built-in ones are not there, the error says why, and `predict` cuts the raw scores at 0.
 
 ## Where copied code differs
 
@@ -201,6 +215,11 @@ cuts the raw scores at 0.
 - torchvision's `alpha=0.25` weighs positives *down*, by 1/3.
 - `log(sigmoid(z).clamp(1e-8))` stops learning at z = -20, where it is needed most.
 - The distribution-balanced weights are 0/0 on a row without positives; here r is 0.
+- The shift of the distribution-balanced loss is `kappa * log(1 / p - 1)` in the paper
+  and here; the authors' code divides it by lambda once more, so that its `init_bias` is
+  `kappa * negative_scale` here.
+- The asymmetric loss of the authors' code can take the focusing factors as constants
+  (`disable_torch_grad_focal_loss`), which is `AsymmetricLoss(detach_modulator=True)`.
 """
 
 

@@ -19,16 +19,31 @@ from sklearn.base import BaseEstimator
 from skimbalance._validation import BINARY, MULTICLASS, MULTILABEL
 from skimbalance.losses._fused import Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
-    continue_linearly,
+    CONTRADICTS,
+    DECLARED,
+    IdentityLink,
+    contradicts,
     derivative,
-    solve_fixed_point,
+    find_link,
+    log_slope_ratio,
     solve_increasing,
+)
+from skimbalance.losses._softmax_inverse import (
+    NO_MAP,
+    SoftmaxLink,
+    find_softmax_link,
+    left_null_vector,
+    solve_fixed_point,
 )
 
 # What names the float32 copy of a buffer: converted in a step, it costs one for a cell.
 _SINGLE = "single"
 # The least eta that is told from zero before `setup` has counted the rows.
 _UNSEEN_FLOOR = 5e-7
+# The same where there are no rows to count.
+_LARGEST_FLOOR = 0.25
+_SIGNED_AND_ITS_TERM = "signed_and_slope", "positive_and_slope"
+_TINY = torch.finfo(torch.float64).tiny
 
 
 def at_least_float32(scores):
@@ -49,8 +64,6 @@ class Loss(BaseEstimator, torch.nn.Module):
     """
 
     target_types = ()
-    invertible = True
-    proper = False  # whether raw scores are log-odds as they are
     needs_counts = False  # whether it cannot be used before `setup`
     couples_rows = False  # whether the loss of a row depends on the others of its batch
 
@@ -104,6 +117,56 @@ class Loss(BaseEstimator, torch.nn.Module):
         self.set_state("n_negative_", n_negative)
         return self
 
+    def link(self, pos_weight=1.0, device=None, n_outputs=None):
+        """Return the map from raw scores to log-odds, or log-probabilities.
+
+        It is checked here, with the parameters of the loss, what `setup` learnt and
+        the weight: its `problem` says why the scores stand for no probabilities and
+        have to be calibrated on held-out rows, and is None where they do not.
+
+        Parameters
+        ----------
+        pos_weight : float or array-like of shape (n_outputs,), default=1.0
+            The weight of the positives, or by true class, in training.
+        device : torch.device, default=None
+            Where the scores are; None is the CPU.
+        n_outputs : int, default=None
+            The number of scores of a row, where `setup` has not seen the label counts.
+
+        Returns
+        -------
+        callable
+            Takes raw scores of shape (n_samples, n_outputs).
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must derive from PointwiseLoss, SoftmaxLoss or "
+            "SetLoss."
+        )
+
+    @property
+    def invertible(self):
+        """Whether raw scores stand for probabilities, by the check in `link`.
+
+        A class that sets ``invertible = False`` is calibrated whatever the check says;
+        one that sets it True is checked all the same. Without `setup` a loss that
+        needs the label counts is taken to be invertible.
+        """
+        if self.needs_counts and "n_positive_" not in self._buffers:
+            return True
+        return self.link().problem is None
+
+    def _is_declared(self):
+        """Whether the class says itself that it has no inverse."""
+        declared = type(self).invertible
+        if declared is Loss.invertible or declared is SoftmaxLoss.invertible:
+            return False
+        return not self.invertible
+
     def set_state(self, name, values):
         """Register a float64 buffer learnt in `setup`, with a float32 copy.
 
@@ -153,8 +216,26 @@ class Loss(BaseEstimator, torch.nn.Module):
     def _floor(self):
         """The least eta that the counted rows can tell from zero."""
         if "n_positive_" not in self._buffers:
-            return _float64(_UNSEEN_FLOOR)
-        return 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
+            return _float64([_UNSEEN_FLOOR])
+        floor = 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
+        return floor.clamp(max=_LARGEST_FLOOR)
+
+
+def _depth(loss, method):
+    """Return how far up in the bases of a loss a method is defined."""
+    classes = type(loss).__mro__
+    return next(i for i, cls in enumerate(classes) if method in vars(cls))
+
+
+def _follows(loss, base, name, *others):
+    """Whether a class below `base` defines a method where it defines others, or lower.
+
+    A subclass that overrides a term of a built-in loss leaves behind the formulas that
+    were derived from that term: they are not used.
+    """
+    defined = _depth(loss, name)
+    is_own = type(loss).__mro__[defined] is not base
+    return is_own and all(defined <= _depth(loss, other) for other in others)
 
 
 class PointwiseLoss(Loss):
@@ -171,8 +252,10 @@ class PointwiseLoss(Loss):
     True`` where that is finite and increasing for all scores. `cell_weight` is for
     losses that weigh a cell by what surrounds it.
 
-    A class that cannot be undone sets ``invertible = False`` and is calibrated on
-    held-out rows instead, starting from `log_odds`.
+    Whether scores stand for probabilities is checked (`link`) and never taken on trust:
+    each probability that the counted rows can tell apart must belong to one score. A
+    loss that fails is calibrated on held-out rows instead, with a warning; a class that
+    sets ``invertible = False`` is calibrated without one.
 
     See Also
     --------
@@ -358,12 +441,16 @@ class PointwiseLoss(Loss):
             scores = scores.detach().requires_grad_()
             falling = derivative(self.positive(scores), scores)
             rising = derivative(self.negative(scores), scores)
-        return rising.log() - (-falling).log()
+        return log_slope_ratio(rising, falling)
 
     @property
     def _is_fused(self):
-        method = type(self).negative_and_slope
-        return method is not PointwiseLoss.negative_and_slope
+        signed = type(self).signed_and_slope is PointwiseLoss.signed_and_slope
+        return (
+            _follows(self, PointwiseLoss, "positive_and_slope", "positive")
+            and _follows(self, PointwiseLoss, "negative_and_slope", "negative")
+            and (signed or _follows(self, PointwiseLoss, *_SIGNED_AND_ITS_TERM))
+        )
 
     def forward(self, scores, targets):
         """Return the unreduced loss.
@@ -446,10 +533,11 @@ class PointwiseLoss(Loss):
             Finite and strictly increasing for scores up to 1e4. Where the map is flat
             (asymmetric loss below its margin) it goes on linearly from the point at
             which eta falls to ``0.5 / (n + 1)``, n being the number of rows seen in
-            `setup`, so that no ranks are tied.
+            `setup`, so that no ranks are tied. Where it does not increase, the scores
+            as they are.
         """
         scores = _float64(scores)
-        return self._link(pos_weight, scores.device)(scores)
+        return self.link(pos_weight, scores.device)(scores)
 
     def initial_scores(self, prior, pos_weight=1.0):
         """Return the scores at which the loss predicts the base rates.
@@ -467,19 +555,80 @@ class PointwiseLoss(Loss):
             The inverse of `log_odds` at the prior, by bisection.
         """
         prior = torch.atleast_1d(_float64(prior))
-        link = self._link(pos_weight, prior.device)
+        link = self.link(pos_weight, prior.device)
+        if isinstance(link, IdentityLink):
+            return torch.zeros_like(prior)
         return solve_increasing(link, torch.logit(prior))
 
-    def _link(self, pos_weight, device):
-        """Return the function from scores to log-odds for this `pos_weight`."""
+    def link(self, pos_weight=1.0, device=None, n_outputs=None):
         shift = _float64(pos_weight).to(device).log()
-        if self.unit_log_odds_total:
-            return lambda scores: self.unit_log_odds(scores) - shift
-        floor = torch.atleast_1d(torch.logit(self._floor().to(device)) + shift)
-        probe = torch.zeros((1, len(floor)), dtype=torch.float64, device=device)
-        n_columns = self.positive(probe).shape[1]
-        link = continue_linearly(self.unit_log_odds, floor, n_columns)
-        return lambda scores: link(scores) - shift
+        floor = torch.logit(self._floor().to(device))
+        low, high = torch.broadcast_tensors(floor + shift, shift - floor)
+        n_columns = self._check_terms(n_outputs or low.shape[-1], device)
+        if n_columns == 1:
+            low, high = low.amin(0, keepdim=True), high.amax(0, keepdim=True)
+        function, general = self._own_log_odds(), self._general_log_odds
+        problem = DECLARED if self._is_declared() else None
+        if function != general and contradicts(function, general, low, high, n_columns):
+            function, problem = general, CONTRADICTS
+        is_total = self.unit_log_odds_total and function != general
+        link = find_link(function, low, high, shift, n_columns, is_total=is_total)
+        link.problem = problem or link.problem
+        link.is_proper = link.is_proper and link.problem is None
+        return link
+
+    def _own_log_odds(self):
+        """Return the closed form, unless a subclass overrides what it derives from."""
+        if _follows(self, PointwiseLoss, "unit_log_odds", "positive", "negative"):
+            return self.unit_log_odds
+        return self._general_log_odds
+
+    def _general_log_odds(self, scores):
+        return PointwiseLoss.unit_log_odds(self, scores)
+
+    def _check_terms(self, n_labels, device):
+        """Raise unless both terms give a number for each score; return the columns.
+
+        One column where the terms are the same for all labels.
+        """
+        scores = torch.tensor([[-1.0], [0.5]], dtype=torch.float64, device=device)
+        n_columns = 1
+        for name in ("positive", "negative"):
+            term = getattr(self, name)
+            wide = term(scores.expand(-1, n_labels).contiguous())
+            expected = (2, n_labels if n_labels > 1 else None)
+            _check_values(wide, expected, f"{type(self).__name__}.{name}", "entry")
+            if not _ignores_columns(term, scores, wide):
+                n_columns = wide.shape[1]
+        return n_columns
+
+
+def _check_values(values, expected, name, unit):
+    """Raise unless a loss gave finite values of a shape; None is of any length."""
+    shape = tuple(getattr(values, "shape", ()))
+    if len(shape) != len(expected) or any(
+        size not in (None, found) for size, found in zip(expected, shape, strict=True)
+    ):
+        given = f"shape {shape}" if shape else f"a single {type(values).__name__}"
+        raise ValueError(
+            f"loss: {name} gave {given} for scores of {expected[0]} rows, but must "
+            f"give one value for each {unit}. Do not sum or average; the estimator "
+            "does."
+        )
+    if not values.isfinite().all():
+        raise ValueError(
+            f"loss: {name} gave NaN or infinity for scores of -1 and 0.5, but must be "
+            "finite for all scores."
+        )
+
+
+def _ignores_columns(term, scores, wide):
+    """Whether one column of scores gives what each of several gives."""
+    try:
+        narrow = term(scores)
+    except (RuntimeError, IndexError, ValueError):  # holds something for each label
+        return False
+    return narrow.shape == (2, 1) and bool((narrow == wide).all())
 
 
 class SoftmaxLoss(Loss):
@@ -547,8 +696,14 @@ class SoftmaxLoss(Loss):
         Tensor of float64, shape (n_samples, n_classes)
             Need not be normalised.
         """
-        slopes = [self._slopes(scores, k) for k in range(scores.shape[1])]
-        return _left_null_vector(torch.stack(slopes, dim=1)).log()
+        posterior = left_null_vector(self._slope_matrices(scores))
+        return posterior.clamp(min=_TINY).log()
+
+    def _slope_matrices(self, scores):
+        """Return the matrices ``d l_y / d z_k``, one a sample."""
+        return torch.stack(
+            [self._slopes(scores, k) for k in range(scores.shape[1])], dim=1
+        )
 
     def _slopes(self, scores, true_class):
         """Return ``d l_y / d z`` for y the given class, one row a sample."""
@@ -556,6 +711,40 @@ class SoftmaxLoss(Loss):
         with torch.enable_grad():
             scores = scores.detach().requires_grad_()
             return derivative(self(scores, targets), scores)
+
+    def link(self, pos_weight=1.0, device=None, n_outputs=None):
+        shift = _float64(pos_weight).to(device).log()
+        if "n_positive_" in self._buffers:
+            prior = self.n_positive_.to(device).clamp(min=0.5)
+        else:
+            prior = torch.ones(n_outputs, dtype=torch.float64, device=device)
+        scores = torch.tensor([[-1.0], [0.5]], dtype=torch.float64, device=device)
+        scores = scores.repeat(1, len(prior)).requires_grad_()
+        classes = torch.tensor([0, len(prior) - 1], device=device)
+        name = f"{type(self).__name__}.forward"
+        _check_values(self(scores, classes), (2,), name, "row")
+        function = self.closed_form_log_posterior
+        is_closed = _follows(self, SoftmaxLoss, function.__name__, "forward")
+        if not is_closed:
+            function = self._general_log_posterior
+        if self._is_declared():
+            problem = DECLARED if is_closed else NO_MAP
+            return SoftmaxLink(function, shift, problem, False)
+        slopes, prior = self._slope_matrices, prior / prior.sum()
+        return find_softmax_link(function, slopes, prior, shift, is_closed=is_closed)
+
+    @property
+    def invertible(self):
+        """Whether raw scores stand for probabilities, by the check in `link`.
+
+        A class that sets ``invertible = False`` is calibrated whatever the check says;
+        one that sets it True is checked all the same. Without `setup` a loss is taken
+        to be invertible.
+        """
+        return "n_positive_" not in self._buffers or self.link().problem is None
+
+    def _general_log_posterior(self, scores):
+        return SoftmaxLoss.closed_form_log_posterior(self, scores)
 
     def log_probabilities(self, scores, pos_weight=1.0):
         """Return the log of ``P(y = k | x)`` that trained scores stand for.
@@ -573,8 +762,7 @@ class SoftmaxLoss(Loss):
             Normalised.
         """
         scores = _float64(scores)
-        shift = _float64(pos_weight).to(scores.device).log()
-        return (self.closed_form_log_posterior(scores) - shift).log_softmax(dim=1)
+        return self.link(pos_weight, scores.device, scores.shape[1])(scores)
 
     def initial_scores(self, prior, pos_weight=1.0):
         """Return the scores at which the loss predicts the base rates.
@@ -591,20 +779,10 @@ class SoftmaxLoss(Loss):
         Tensor of float64, shape (n_classes,)
             Of mean 0.
         """
-        target = _float64(prior).log()
-        scores = solve_fixed_point(
-            lambda z: self.log_probabilities(z.reshape(1, -1), pos_weight)[0], target
-        )
+        target = _float64(prior).log().reshape(1, -1)
+        link = self.link(pos_weight, target.device, target.shape[1])
+        scores = solve_fixed_point(link, target)[0]
         return scores - scores.mean()
-
-
-def _left_null_vector(matrices):
-    """Solve ``p G = 0`` with sum 1 for a stack of square matrices of rank K - 1."""
-    system = matrices.transpose(1, 2).clone()
-    system[:, -1] = 1.0
-    right = torch.zeros_like(system[:, :, 0])
-    right[:, -1] = 1.0
-    return torch.linalg.solve(system, right).clamp(min=torch.finfo(right.dtype).tiny)
 
 
 class SetLoss(Loss):
@@ -633,6 +811,14 @@ class SetLoss(Loss):
 
     target_types = (MULTILABEL,)
     invertible = False
+
+    def link(self, pos_weight=1.0, device=None, n_outputs=None):  # noqa: ARG002
+        if n_outputs is not None:
+            scores = torch.tensor([[-1.0], [0.5]], device=device).repeat(1, n_outputs)
+            targets = torch.eye(2, n_outputs, device=device)
+            value = self(scores, targets, torch.ones_like(scores))
+            _check_values(value, (2,), f"{type(self).__name__}.forward", "row")
+        return IdentityLink()
 
     def forward(self, scores, targets, cell_weight):
         """Return the loss of each row.

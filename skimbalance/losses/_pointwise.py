@@ -103,8 +103,6 @@ class LogLoss(_SymmetricLoss):
     tensor([0.6931, 2.1269])
     """
 
-    proper = True
-
     def negative(self, scores):
         return -logsigmoid(-scores)
 
@@ -114,8 +112,8 @@ class LogLoss(_SymmetricLoss):
     def weighted_sum(
         self, scores, targets, weight=None, pos_weight=None, positive=None
     ):
-        weighted = pos_weight is not None
-        if scores.numel() > (_SMALL_WEIGHTED_CELLS if weighted else _SMALL_CELLS):
+        few = _SMALL_CELLS if pos_weight is None else _SMALL_WEIGHTED_CELLS
+        if type(self) is not LogLoss or scores.numel() > few:
             given = targets, weight, pos_weight, positive
             return super().weighted_sum(scores, *given)
         scores = at_least_float32(scores)
@@ -275,7 +273,8 @@ class NegativeTolerantLoss(PointwiseLoss):
     Parameters
     ----------
     kappa : float, default=0.05
-        Size of the shift.
+        Size of the shift, as in the paper. The authors' code divides it by lambda once
+        more: its ``init_bias`` is `kappa` times `negative_scale` here.
     negative_scale : float, default=2.0
         The lambda of the paper, greater than 0: above 1 the gradient of a negative
         fades faster.
@@ -367,7 +366,8 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
     gamma : float, default=2.0
         Focusing exponent, at least 0.
     kappa : float, default=0.05
-        Size of the shift.
+        Size of the shift, as in the paper. The authors' code divides it by lambda once
+        more: its ``init_bias`` is `kappa` times `negative_scale` here.
     negative_scale : float, default=2.0
         The lambda of the paper, greater than 0.
     alpha : float, default=0.1
@@ -441,7 +441,9 @@ class AsymmetricLoss(PointwiseLoss):
 
     Inverse: the general formula, ``l-' / (l-' - l+')``; flat under the margin, where it
     goes on linearly. With ``gamma_positive=0`` and a margin of 0.05 no score stands for
-    more than 0.9637.
+    more than 0.9637, and with ``gamma_negative=0`` and a margin many probabilities have
+    their best score at the margin: such parameters are found out with the label counts
+    and `pos_weight`, and calibrated on held-out rows instead.
 
     When to use it: multilabel problems with many labels, judged by their ranking.
 
@@ -453,6 +455,10 @@ class AsymmetricLoss(PointwiseLoss):
         Exponent of the negatives, at least 0.
     margin : float, default=0.05
         Probability below which a negative costs nothing, in [0, 1).
+    detach_modulator : bool, default=False
+        Treat the factors ``(1 - s)^g+`` and ``s_m^g-`` as constant weights: same
+        values, another gradient, another inverse. It is the
+        ``disable_torch_grad_focal_loss`` of the authors' code.
 
     References
     ----------
@@ -467,11 +473,19 @@ class AsymmetricLoss(PointwiseLoss):
     tensor([0.3466, 0.8464])
     """
 
-    def __init__(self, gamma_positive=1.0, gamma_negative=4.0, margin=0.05):
+    def __init__(
+        self,
+        gamma_positive=1.0,
+        gamma_negative=4.0,
+        margin=0.05,
+        *,
+        detach_modulator=False,
+    ):
         super().__init__()
         self.gamma_positive = gamma_positive
         self.gamma_negative = gamma_negative
         self.margin = margin
+        self.detach_modulator = detach_modulator
 
     def check_params(self):
         check_interval("gamma_positive", self.gamma_positive, 0)
@@ -486,28 +500,34 @@ class AsymmetricLoss(PointwiseLoss):
         return shifted, -torch.log1p(-shifted)
 
     def positive(self, scores):
-        return _focal_term(-scores, self.gamma_positive)
+        return _focal_term(-scores, self.gamma_positive, self.detach_modulator)
 
     def negative(self, scores):
         shifted, cost = self._shifted(scores)
         counted = shifted > 0
-        base = torch.where(counted, shifted, 1.0)
-        return torch.where(counted, base**self.gamma_negative * cost, 0.0)
+        focus = torch.where(counted, shifted, 1.0) ** self.gamma_negative
+        focus = focus.detach() if self.detach_modulator else focus
+        return torch.where(counted, focus * cost, 0.0)
+
+    def _attached(self, gamma):
+        """Return the exponent where its factor has a gradient of its own, else 0."""
+        return 0 if self.detach_modulator else gamma
 
     def positive_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
         gamma = self.gamma_positive
-        return _mirrored(*_focal_and_slope(-scores, gamma, gamma))
+        return _mirrored(*_focal_and_slope(-scores, gamma, self._attached(gamma)))
 
     def negative_and_slope(self, scores, labels=slice(None)):  # noqa: ARG002
         gamma = self.gamma_negative
         if self.margin == 0:
-            return _focal_and_slope(scores, gamma, gamma)
+            return _focal_and_slope(scores, gamma, self._attached(gamma))
         # q = 1 - s, where s exceeds the margin; all that follows is 0 elsewhere.
         q = _sigmoid(-scores).clamp_(max=1 - self.margin)
         shifted = (1 - self.margin) - q
         gain = shifted.neg().log1p_()
         # d(-log(1 - s_m)) = s q / (1 - s_m)
-        slope = (q + self.margin).reciprocal_().mul_(shifted).sub_(gain, alpha=gamma)
+        slope = (q + self.margin).reciprocal_().mul_(shifted)
+        slope.sub_(gain, alpha=self._attached(gamma))
         slope.mul_(q.addcmul_(q, q, value=-1))
         focus = _power(shifted, torch.log, gamma - 1) if gamma != 1 else 1.0
         if gamma < 1:  # its derivative has no bound at the margin
@@ -518,15 +538,22 @@ class AsymmetricLoss(PointwiseLoss):
         s, q = scores.sigmoid(), scores.neg().sigmoid()
         log_s, log_q = logsigmoid(scores), logsigmoid(-scores)
         shifted, cost = self._shifted(scores)
-        ratio = self.gamma_negative * torch.where(shifted > 0, cost / shifted, 1.0)
+        ratio = torch.where(shifted > 0, cost / shifted, 1.0)
+        ratio = self._attached(self.gamma_negative) * ratio
         if self.margin == 0:
             rising = (1 + q * ratio).log()
         else:
             rising = log_q + (1 / (q + self.margin) + ratio).log()
-        rising = rising + log_s + self.gamma_negative * shifted.log()
+        rising = rising + log_s + self._log_focus(shifted)
         ratio = torch.where(scores > 30, 1.0, -log_s / q)  # tends to 1
         falling = (self.gamma_positive + 1) * log_q
-        return rising - falling - (self.gamma_positive * s * ratio).log1p()
+        attached = self._attached(self.gamma_positive)
+        return rising - falling - (attached * s * ratio).log1p()
+
+    def _log_focus(self, shifted):
+        """Return the log of ``s_m^g-``, minus infinity under the margin."""
+        log_focus = self.gamma_negative * shifted.log()
+        return torch.where(shifted > 0, log_focus, -torch.inf)
 
 
 POINTWISE_LOSSES = {

@@ -98,8 +98,9 @@ class TwoWayLoss(SetLoss):
 
     ``softplus(Tp log sum_P e^(-z / Tp) + Tn log sum_N e^(z / Tn))``, once over the
     labels of each row and once over the rows of the batch for each label, both
-    averaged, and added. A row or label without both values is left out. Row weights
-    count; label weights have no meaning here.
+    averaged, and added. Rows and labels that do not have both a positive and a negative
+    are left out of sum and mean alike. Row weights count; label weights have no meaning
+    here.
 
     Inverse: none; calibrated on held-out rows.
 
@@ -141,12 +142,13 @@ class TwoWayLoss(SetLoss):
         scores = at_least_float32(scores)
         seen = (cell_weight > 0).to(scores.dtype)
         row_weight = cell_weight.sum(dim=1) / seen.sum(dim=1).clamp(min=1)
-        by_row, ranked = self._margins(scores, targets, seen, dim=1)
-        rows = torch.where(ranked, by_row * row_weight, 0.0)
         by_label, ranked = self._margins(
             scores, targets, seen * row_weight.unsqueeze(1), dim=0
         )
         labels = torch.where(ranked, by_label, 0.0).sum() / ranked.sum().clamp(min=1)
+        by_row, ranked = self._margins(scores, targets, seen, dim=1)
+        row_weight = torch.where(ranked, row_weight, 0.0)
+        rows = torch.where(ranked, by_row, 0.0) * row_weight
         return rows / row_weight.mean().clamp(min=1e-12) + labels
 
     def _margins(self, scores, targets, weight, dim):

@@ -41,8 +41,6 @@ class SoftmaxLogLoss(SoftmaxLoss):
     tensor([0.4076])
     """
 
-    proper = True
-
     def forward(self, scores, targets):
         return _cross_entropy(at_least_float32(scores), targets)
 
@@ -286,10 +284,11 @@ class LDAMLoss(SoftmaxLoss):
 
 
 class SoftTargetLoss(SoftmaxLoss):
-    """Log loss with a weight for each pair of classes: ``-sum_k W[y, k] log p_k``.
+    """Log loss towards soft targets of each class: ``-sum_k W[y, k] log p_k``.
 
-    Row y of the matrix is the soft target of a true class y: how much it should look
-    like each class.
+    Row y of the matrix is the target distribution of rows whose class is y: how much
+    they should look like each class, most of all like their own. These are similarities
+    and no costs, which have zeros on the diagonal.
 
     Inverse: proportional to ``W^-T p``; where the softmax lies
     outside of what the rows can mix, the negative parts count as next to nothing.
@@ -299,9 +298,10 @@ class SoftTargetLoss(SoftmaxLoss):
 
     Parameters
     ----------
-    cost_matrix : array-like of shape (n_classes, n_classes), default=None
-        Weights of (true, predicted) pairs, at least 0, of full rank. None is the
-        identity, which is log loss.
+    target_matrix : array-like of shape (n_classes, n_classes), default=None
+        Soft target of each true class, one in a row: at least 0, of full rank, and
+        largest on the diagonal. Rows are used as they are, whatever their sum. None is
+        the identity, which is log loss.
 
     Examples
     --------
@@ -314,39 +314,48 @@ class SoftTargetLoss(SoftmaxLoss):
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
 
-    def __init__(self, cost_matrix=None):
+    def __init__(self, target_matrix=None):
         super().__init__()
-        self.cost_matrix = cost_matrix
+        self.target_matrix = target_matrix
 
     def check_params(self):
-        if self.cost_matrix is None:
+        if self.target_matrix is None:
             return
-        matrix = np.asarray(self.cost_matrix, dtype=np.float64)
+        matrix = np.asarray(self.target_matrix, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(
-                f"cost_matrix has shape {matrix.shape}, expected (n_classes, "
+                f"target_matrix has shape {matrix.shape}, expected (n_classes, "
                 "n_classes): a row for each true class."
             )
         if not (np.isfinite(matrix) & (matrix >= 0)).all():
-            raise ValueError("cost_matrix must be finite and at least 0.")
+            raise ValueError("target_matrix must be finite and at least 0.")
         if np.linalg.matrix_rank(matrix) < len(matrix):
             raise ValueError(
-                "cost_matrix is singular: some classes have soft targets that others "
+                "target_matrix is singular: some classes have soft targets that others "
                 "mix to, so no scores can tell them apart. Change its rows."
+            )
+        if (matrix.diagonal() <= 0).any() or (
+            matrix > matrix.diagonal()[:, np.newaxis]
+        ).any():
+            raise ValueError(
+                "target_matrix must be largest on its diagonal: row y is the target "
+                "distribution of class y, [0.9, 0.1, 0] for example, and no cost. For "
+                "costs of wrong decisions train loss='log_loss' and decide by "
+                "skimbalance.thresholds.MinimumExpectedCostClassifier."
             )
 
     def check_outputs(self, n_outputs):
-        if self.cost_matrix is not None and len(self.cost_matrix) != n_outputs:
+        if self.target_matrix is not None and len(self.target_matrix) != n_outputs:
             raise ValueError(
-                f"cost_matrix is for {len(self.cost_matrix)} classes, but y has "
+                f"target_matrix is for {len(self.target_matrix)} classes, but y has "
                 f"{n_outputs}."
             )
 
     def _matrix(self, scores):
-        if self.cost_matrix is None:
+        if self.target_matrix is None:
             return torch.eye(scores.shape[1], dtype=scores.dtype, device=scores.device)
         return torch.as_tensor(
-            np.asarray(self.cost_matrix), dtype=scores.dtype, device=scores.device
+            np.asarray(self.target_matrix), dtype=scores.dtype, device=scores.device
         )
 
     def forward(self, scores, targets):

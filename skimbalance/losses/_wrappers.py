@@ -13,8 +13,6 @@ __all__ = [
 ]
 
 _CHECK_ROWS = 4
-_MONOTONE_LIMIT = 12.0
-_MONOTONE_STEP = 0.25
 
 
 class FunctionLoss(PointwiseLoss):
@@ -58,20 +56,47 @@ class FunctionLoss(PointwiseLoss):
     def check_outputs(self, n_outputs):
         generator = torch.Generator().manual_seed(0)
         scores = torch.randn(_CHECK_ROWS, n_outputs, generator=generator)
+        scores[0] = 20 * scores[0].sign()  # neither a probability nor a mild score
         targets = (torch.rand(scores.shape, generator=generator) < 0.5).float()
-        value = self.function(scores, targets)
+        value = self._checked_value(scores.requires_grad_(), targets)
+        scores, value = scores.detach(), value.detach()
+        self._check_independent(value, _changed(scores), targets)
+        self._check_independent(value, scores, _changed(targets))
+
+    def _checked_value(self, scores, targets):
+        """Return what the function gives, or raise an error that says what is wrong."""
+        try:
+            value = self.function(scores, targets)
+        except Exception as error:
+            raise ValueError(
+                "The loss function failed on raw scores of shape "
+                f"{tuple(scores.shape)} and targets of 0 and 1: {error} It must take "
+                "raw scores (logits) of any size; for the cross-entropy use "
+                "loss='log_loss'."
+            ) from error
         if getattr(value, "shape", None) != scores.shape:
             raise ValueError(
                 f"The loss function gave {_described(value)} for scores of shape "
                 f"{tuple(scores.shape)}, but must give one value for each cell: use "
                 "reduction='none', and do not sum or average."
             )
-        self._check_independent(value, _changed(scores), targets)
-        self._check_independent(value, scores, _changed(targets))
+        if not value.requires_grad:
+            raise ValueError(
+                "The loss function gave values without a gradient by the scores: "
+                "compute them from the scores by differentiable torch functions."
+            )
+        (slope,) = torch.autograd.grad(value.sum(), scores, allow_unused=True)
+        if not value.isfinite().all() or (slope is not None and slope.isnan().any()):
+            raise ValueError(
+                "The loss function gave NaN or infinity for scores between -20 and 20. "
+                "Write logsigmoid(z), not log(sigmoid(z)), and no root or logarithm of "
+                "what may be 0 or negative."
+            )
+        return value
 
     def _check_independent(self, before, scores, targets):
         """Raise a ValueError if a change of the cell (1, 0) moved any other."""
-        after = self.function(scores, targets).clone()
+        after = self.function(scores, targets).detach().clone()
         after[1, 0] = before[1, 0]
         if not torch.allclose(after, before, rtol=1e-4, atol=1e-6, equal_nan=True):
             raise ValueError(
@@ -79,21 +104,6 @@ class FunctionLoss(PointwiseLoss):
                 "loss of others. Give a function of each cell alone, or derive from "
                 "skimbalance.losses.SetLoss."
             )
-
-    @property
-    def invertible(self):
-        """Whether the map from scores to log-odds increases wherever it is defined."""
-        steps = int(2 * _MONOTONE_LIMIT / _MONOTONE_STEP) + 1
-        grid = torch.linspace(
-            -_MONOTONE_LIMIT, _MONOTONE_LIMIT, steps, dtype=torch.float64
-        )
-        n_columns = len(self.n_positive_) if "n_positive_" in self._buffers else 1
-        log_odds = self.unit_log_odds(grid.reshape(-1, 1).repeat(1, n_columns))
-        # Flat ends are minus or plus infinity, and go on linearly.
-        rises = (
-            (log_odds.diff(dim=0) > 0) | log_odds.isinf()[1:] | log_odds.isinf()[:-1]
-        )
-        return bool(rises.all() and log_odds.isfinite().any(dim=0).all())
 
     def positive(self, scores):
         return self.function(scores, torch.ones_like(scores))
@@ -216,7 +226,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
         return self._mined.negative_and_slope(scores, labels)
 
     def unit_log_odds(self, scores):
-        return self._mined.unit_log_odds(scores)
+        return self._mined._own_log_odds()(scores)
 
     def cell_weight(self, scores, targets, weight=None):
         scores, targets = at_least_float32(scores), targets.bool()

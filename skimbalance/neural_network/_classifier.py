@@ -47,8 +47,13 @@ from skimbalance._validation import (
     encode_like,
     find_positive,
 )
-from skimbalance.exceptions import CalibrationWarning, ImbalanceWarning
-from skimbalance.losses import FunctionLoss
+from skimbalance.exceptions import ImbalanceWarning
+from skimbalance.losses._resolve import (
+    check_link,
+    check_loss,
+    resolve_loss,
+    target_types_of,
+)
 from skimbalance.modules import MLP
 from skimbalance.neural_network._answers import (
     answer_dtype,
@@ -82,7 +87,6 @@ from skimbalance.neural_network._monitor import (
 from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
-    check_loss,
     check_top_k,
     check_training_params,
     find_device,
@@ -91,10 +95,8 @@ from skimbalance.neural_network._parameters import (
     moves_data,
     optimizer_params,
     resolve_batch_size,
-    resolve_loss,
     resolve_optimizer,
     resolve_precision,
-    target_types_of,
 )
 from skimbalance.neural_network._per_output import (
     check_class_weight,
@@ -259,7 +261,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             resolve_loss(self.loss, self.loss_params, target.kind),
             target.n_outputs,
             self.label_smoothing,
-            self.correct_probabilities,
         )
         check_scoring(self.scoring, target, self.pos_label)
         check_class_weight(self.class_weight, target)
@@ -375,7 +376,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
             )
         previous = self._net_to_continue(target, rows)
-        self._set_head(self._make_head(target, counts, all_counts), target, rows)
+        head = self._make_head(target, counts, all_counts, held_out is not None)
+        self._set_head(head, target, rows)
         _warn_constant(self._head.trained)
         if self._head.trained.any():
             with seeded(seed, self.device_):
@@ -448,7 +450,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         if isinstance(self.scoring, str) and self.scoring in _SCORES_OF_POSITIVES:
             yield "scoring"
 
-    def _make_head(self, target, counts, all_counts):
+    def _make_head(self, target, counts, all_counts, holds_out=False):
         loss = resolve_loss(self.loss, self.loss_params, target.kind)
         pos_weight = resolve_weight("pos_weight", self.pos_weight, target)
         asking = next(self._asks_about_positives(target, pos_weight), None)
@@ -466,12 +468,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             correct=as_switch(self.correct_probabilities),
             smoothing=self.label_smoothing,
         )
-        if isinstance(loss, FunctionLoss) and not head.invertible:
-            warn_user(
-                "The loss function has no increasing map from scores to probabilities; "
-                "they are calibrated on held-out rows instead.",
-                CalibrationWarning,
-            )
+        if head.trained.any():
+            correct = as_switch(self.correct_probabilities)
+            check_link(head.loss, head.link, correct, holds_out)
         return head
 
     def _set_head(self, head, target, rows):
@@ -635,6 +634,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, keeper, checkpoint)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
+        self._head.find_link()
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
         best = keeper.best.value

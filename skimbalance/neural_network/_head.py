@@ -120,16 +120,24 @@ class _Head:
             self.loss.setup(*counts)
             self.prior, compared = self._prior(counts), self._compared(counts)
             self._floor = 0.5 / (counts[0] + counts[1] + 1)
-        self.invertible = self.loss.invertible
         self.pos_weight = _resolve_weight(
             "pos_weight", pos_weight, _pos_weight_by_scheme, compared
         )
+        self.find_link()
         self.label_weight = _resolve_weight(
             "label_weight", label_weight, _label_weight_by_scheme, counts
         )
         self._see_first(all_counts)
 
     label_names = None  # set by the estimator where `y` has names
+
+    def find_link(self):
+        """Ask the loss for the checked map from scores to log-odds.
+
+        After training once more: the loss may have weights of its own.
+        """
+        self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
+        self.invertible = self.link.problem is None
 
     @property
     def _distorting_weight(self):
@@ -153,7 +161,7 @@ class _Head:
     @property
     def _distorts(self):
         weighs = self.pos_weight is not None or bool(self.smoothing)
-        return weighs or not self.loss.proper
+        return weighs or not self.link.is_proper
 
     @property
     def has_probabilities(self):
@@ -291,7 +299,7 @@ class LabelHead(_Head):
     def _undone(self, raw):
         if not self.correct:
             return raw.numpy()
-        scores = self.loss.log_odds(raw, self._distorting_weight)
+        scores = self.link(raw)
         if self.smoothing:
             prior, floor = torch.as_tensor(self.prior), torch.as_tensor(self._floor)
             scores = unsmoothed_log_odds(scores, prior, self.smoothing, floor)
@@ -411,7 +419,7 @@ class ClassHead(_Head):
     def _undone(self, raw):
         if not self.correct:
             return log_softmax(raw.numpy(), axis=1)
-        log_p = self.loss.log_probabilities(raw, self._distorting_weight)
+        log_p = self.link(raw)
         if self.smoothing:
             prior, floor = torch.as_tensor(self.prior), float(self._floor[0])
             log_p = unsmoothed_log_probabilities(log_p, prior, self.smoothing, floor)

@@ -1,6 +1,5 @@
 """From the user's parameters to what training needs, checked beforehand."""
 
-import inspect
 import numbers
 import os
 from numbers import Integral, Real
@@ -13,19 +12,14 @@ from skimbalance._net import Net, ParallelStep, Step, takes_closure
 from skimbalance._validation import (
     Number,
     StrOptions,
+    accepted_names,
     check_choice,
     check_interval,
+    check_keywords,
     check_layer_sizes,
     check_parameters,
     closest,
     switch,
-)
-from skimbalance.losses import (
-    LOSSES,
-    FunctionLoss,
-    PointwiseLoss,
-    SetLoss,
-    SoftmaxLoss,
 )
 from skimbalance.modules import ACTIVATIONS, MLP
 
@@ -110,100 +104,6 @@ MLP_CONSTRAINTS = {
 }
 
 
-def _accepted(function):
-    """Return the parameter names of a callable, and whether it takes any others."""
-    parameters = inspect.signature(function).parameters.values()
-    names = [
-        p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
-    return names, any(p.kind == p.VAR_KEYWORD for p in parameters)
-
-
-def _check_keywords(prefix, params, function, reserved=()):
-    """Raise a ValueError unless all `params` are parameters of `function`."""
-    names, takes_any = _accepted(function)
-    owner = getattr(function, "__name__", repr(function))
-    for key in params:
-        if key in reserved:
-            raise ValueError(
-                f"{prefix}__{key} is set by the estimator itself; leave it out of "
-                f"{prefix}_params."
-            )
-        if key not in names and not takes_any:
-            options = [name for name in names if name not in reserved]
-            raise ValueError(
-                f"{prefix}__{key} is not a parameter of {owner}."
-                f"{closest(key, options)} It takes {', '.join(options) or 'none'}."
-            )
-
-
-def resolve_loss(loss, loss_params, kind):
-    """Return a loss object for the kind of target.
-
-    Parameters
-    ----------
-    loss : str, Loss or callable
-        A name in `LOSSES`, an object, which is used as it is, or a function.
-    loss_params : dict or None
-        Constructor parameters that go with a name.
-    kind : str
-        The kind of target.
-    """
-    if isinstance(loss, str):
-        return _loss_by_name(loss, loss_params or {}, kind)
-    if not isinstance(loss, (PointwiseLoss, SoftmaxLoss, SetLoss)):
-        if not callable(loss) or isinstance(loss, type):
-            raise TypeError(
-                f"loss={loss!r} must be a name in skimbalance.losses.LOSSES, an object "
-                "of a class derived from PointwiseLoss, SoftmaxLoss or SetLoss, or a "
-                "function of scores and targets that gives the unreduced loss."
-            )
-        loss = FunctionLoss(loss)
-    if loss_params:
-        raise ValueError(
-            "loss_params goes with the name of a loss; set the parameters of a loss "
-            "object on the object."
-        )
-    if kind not in loss.target_types:
-        raise ValueError(
-            f"loss={loss!r} is for {' and '.join(loss.target_types)} targets, but y is "
-            f"{kind}."
-        )
-    return loss
-
-
-def _loss_by_name(name, params, kind):
-    known = sorted({loss for loss, _ in LOSSES})
-    check_choice("loss", name, known)
-    if (name, kind) not in LOSSES:
-        kinds = [other for loss, other in LOSSES if loss == name]
-        options = ", ".join(repr(loss) for loss, other in LOSSES if other == kind)
-        raise ValueError(
-            f"loss={name!r} is for {' and '.join(kinds)} targets, but y is {kind}. Use "
-            f"one of {options}."
-        )
-    loss = LOSSES[name, kind]
-    _check_keywords("loss", params, loss)
-    return loss(**params)
-
-
-def check_loss(loss, n_outputs, label_smoothing, correct):
-    """Raise a ValueError unless the loss bears what the estimator does around it."""
-    loss.check_params()
-    loss.check_outputs(n_outputs)
-    check_interval("label_smoothing", label_smoothing, 0, 1, closed="left")
-    if label_smoothing and isinstance(loss, SetLoss):
-        raise ValueError(
-            f"label_smoothing has no meaning for {type(loss).__name__}, which takes "
-            "the labels of a row together. Leave it 0."
-        )
-    if correct == "exact" and not loss.invertible:
-        raise ValueError(
-            f"correct_probabilities='exact', but {type(loss).__name__} has no exact "
-            "inverse. Leave it True: the scores are then calibrated on held-out rows."
-        )
-
-
 def check_module(module, module_params):
     """Raise unless the module is a class or function that takes these parameters."""
     if isinstance(module, nn.Module):
@@ -217,8 +117,8 @@ def check_module(module, module_params):
             f"module={module!r} must be a class or a function that builds a torch "
             "module: module(n_features, n_outputs, **module_params)."
         )
-    names, _ = _accepted(module)
-    _check_keywords("module", module_params, module, reserved=names[:2])
+    names, _ = accepted_names(module)
+    check_keywords("module", module_params, module, reserved=names[:2])
     if module is MLP:
         check_layer_sizes(module_params.get("hidden_layer_sizes", ()))
         check_choice("activation", module_params.get("activation", "relu"), ACTIVATIONS)
@@ -261,17 +161,17 @@ def optimizer_params(optimizer, params, weight_decay, device):
     """Return the constructor parameters of the optimizer, but for the learning rate."""
     optimizer, params = resolve_optimizer(optimizer), dict(params or {})
     groups = list(params.pop("param_groups", []))
-    _check_keywords("optimizer", params, optimizer, reserved=("params",))
+    check_keywords("optimizer", params, optimizer, reserved=("params",))
     if "lr" in params:
         raise ValueError("lr is said twice: as lr and as optimizer__lr. Keep lr.")
-    names, _ = _accepted(optimizer)
+    names, _ = accepted_names(optimizer)
     if weight_decay is not None:
         if "weight_decay" in params:
             raise ValueError(
                 "weight_decay is said twice: as weight_decay and as "
                 "optimizer__weight_decay. Keep one."
             )
-        _check_keywords("optimizer", {"weight_decay": weight_decay}, optimizer)
+        check_keywords("optimizer", {"weight_decay": weight_decay}, optimizer)
         params["weight_decay"] = weight_decay
     if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
         params["fused"] = device.type in ("cpu", "cuda")
@@ -280,7 +180,7 @@ def optimizer_params(optimizer, params, weight_decay, device):
 
 def check_net_params(params):
     """Raise unless the extra parameters of the skorch net are known and not ours."""
-    names, _ = _accepted(Net.__init__)
+    names, _ = accepted_names(Net.__init__)
     options = sorted(set(names) - _RESERVED_NET_PARAMS - {"self"})
     for key in params or {}:
         prefix = key.partition("__")[0]
@@ -496,13 +396,3 @@ def check_training_params(estimator):
 def as_switch(value):
     """Return a bool for whatever stands for one; a string is left as it is."""
     return value if isinstance(value, str) else bool(value)
-
-
-def target_types_of(loss):
-    """Return the kinds of target that a loss takes; all where it cannot be told."""
-    kinds = {kind for _, kind in LOSSES}
-    if isinstance(loss, str):
-        return {kind for name, kind in LOSSES if name == loss} or kinds
-    if callable(loss) and not hasattr(loss, "target_types"):
-        loss = FunctionLoss
-    return set(getattr(loss, "target_types", kinds))
