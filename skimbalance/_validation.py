@@ -11,6 +11,7 @@ import difflib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
@@ -286,22 +287,25 @@ class Target:
         return 1 if self.kind == BINARY else len(self.classes)
 
     @property
-    def public_classes(self):
-        """What estimators show as `classes_`: an array, or [0, 1] for each label.
-
-        A list, since scikit-learn's inspection takes arrays in `classes_` for outputs
-        of several classes each, and an index for each label for the classes themselves.
-        """
-        return self.classes.tolist() if self.kind == MULTILABEL else self.classes
-
-    @property
     def is_flipped(self):
         """Whether the first of two classes is the positive one."""
         return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
 
 
+class _LabelClasses(np.ndarray):
+    """``[0, 1]`` for each label, where the item of one label is a tuple.
+
+    scikit-learn's `partial_dependence` refuses classifiers whose ``classes_[0]`` is an
+    array, as those of several outputs with classes of their own.
+    """
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        return tuple(item.tolist()) if isinstance(key, Integral) else item
+
+
 def _label_classes(n_labels):
-    return np.tile([0, 1], (n_labels, 1))
+    return np.tile([0, 1], (n_labels, 1)).view(_LabelClasses)
 
 
 def _is_single_label_column(y):

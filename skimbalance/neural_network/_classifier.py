@@ -406,7 +406,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
         head.label_names = target.label_names
-        self.classes_ = target.public_classes
+        self.classes_ = target.classes
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
             self.label_names_ = target.label_names
@@ -511,7 +511,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self.scoring,
             self._head,
             self._target.kind,
-            self._target.classes,
+            self.classes_,
             held_out.taken("X") if callable(self.scoring) else None,
             held_out.taken("values"),
         )
