@@ -244,7 +244,7 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _keep(self, target, fitted):
         self._target = replace(target, values=None)
-        self.classes_ = target.public_classes
+        self.classes_ = target.classes
         self.pos_label_ = positive_class(target)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted, name):

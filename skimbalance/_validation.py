@@ -335,19 +335,6 @@ def with_missing(labels):
     return np.where(labels < 0, np.nan, labels)
 
 
-class LabelClasses(np.ndarray):
-    """`classes_` of a label matrix, of shape (n_labels, 2).
-
-    A single row comes as a tuple: `sklearn.inspection.partial_dependence` takes a first
-    entry that is an array for a multioutput target, and refuses the classifier.
-    """
-
-    def __getitem__(self, key):
-        rows = super().__getitem__(key)
-        single = isinstance(key, Integral) and self.ndim == 2
-        return tuple(rows.tolist()) if single else rows
-
-
 @dataclass(frozen=True)
 class Target:
     """What `y` is, in the form that training reads.
@@ -379,19 +366,25 @@ class Target:
         return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
 
     @property
-    def public_classes(self):
-        """What estimators show as `classes_`: an array, [0, 1] for each label."""
-        is_matrix = self.kind == MULTILABEL
-        return self.classes.view(LabelClasses) if is_matrix else self.classes
-
-    @property
     def is_flipped(self):
         """Whether the first of two classes is the positive one."""
         return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
 
 
+class _LabelClasses(np.ndarray):
+    """``[0, 1]`` for each label, where the item of one label is a tuple.
+
+    scikit-learn's `partial_dependence` refuses classifiers whose ``classes_[0]`` is an
+    array, as those of several outputs with classes of their own.
+    """
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        return tuple(item.tolist()) if isinstance(key, Integral) else item
+
+
 def _label_classes(n_labels):
-    return np.tile([0, 1], (n_labels, 1))
+    return np.tile([0, 1], (n_labels, 1)).view(_LabelClasses)
 
 
 def _is_single_label_column(y):

@@ -566,7 +566,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
     calibrator_ : LabelCalibrator
         Fitted on out-of-fold scores.
 
-    classes_ : ndarray of shape (2,), or list of n_labels lists
+    classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
 
     pos_label_ : object

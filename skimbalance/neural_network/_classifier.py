@@ -477,7 +477,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
         head.label_names = target.label_names
-        self.classes_ = target.public_classes
+        self.classes_ = target.classes
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
             self.label_names_ = target.label_names

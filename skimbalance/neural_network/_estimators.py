@@ -160,7 +160,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,), or list of n_labels lists
+    classes_ : ndarray of shape (n_classes,) or (n_labels, 2)
         Classes of a 1-D target; ``[0, 1]`` for each label of a label matrix.
     n_labels_ : int
         Number of labels; 1 for a binary target. Not set for a multiclass one.
@@ -469,7 +469,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,), or list of n_labels lists
+    classes_ : ndarray of shape (n_classes,) or (n_labels, 2)
         Classes of a 1-D target; ``[0, 1]`` for each label of a label matrix.
     n_labels_ : int
         Number of labels; 1 for a binary target. Not set for a multiclass one.

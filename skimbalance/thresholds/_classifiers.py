@@ -172,7 +172,7 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
     pos_label_ : object
         The positive class; None for a label matrix.
 
-    classes_ : ndarray of shape (2,), or list of n_labels lists
+    classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
@@ -417,7 +417,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
     pos_label_ : object
         The positive class; None for a label matrix.
 
-    classes_ : ndarray of shape (2,), or list of n_labels lists
+    classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
