@@ -22,12 +22,8 @@ _ENCODE = (
     "Encode it as numbers, for example by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer"
 )
-# What torch cannot compute with, and the type that holds the same values.
-_TAKEN_AS = {
-    "float16": np.float32,
-    "uint16": np.int32,
-    "uint32": np.int64,
-}
+# What torch cannot gather rows of, and the type that holds the same values.
+_TAKEN_AS = {"uint16": np.int32, "uint32": np.int64}
 
 
 def as_one_array(X, name="X", y=None):
@@ -70,7 +66,7 @@ def as_one_array(X, name="X", y=None):
             f"{name} is a masked array, and masked values would be read as they are: "
             "fill or impute them first."
         )
-    return X if _has_shape(X) else np.asarray(X)
+    return np.asarray(X) if not _has_shape(X) or hasattr(X, "to_list") else X
 
 
 def _is_tuple_of_arrays(X):
@@ -239,6 +235,8 @@ def as_computable(X, name="X"):
     wanted = _TAKEN_AS.get(dtype.name, dtype.newbyteorder("="))
     if dtype.kind == "f" and dtype.itemsize > 8:
         wanted = np.float64
+    if dtype.name == "float16" and sp.issparse(X):  # SciPy takes no rows of these
+        wanted = np.float32
     if dtype.name == "uint64":
         most = X.max() if X.size else 0
         wanted = np.int64 if most < 2**63 else np.float64

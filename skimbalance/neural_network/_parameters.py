@@ -435,7 +435,8 @@ def check_threshold(threshold, params, kind, n_outputs):
 
 def check_top_k(k, n_columns):
     """Raise a ValueError unless `k` is a number of columns."""
-    if not isinstance(k, numbers.Integral) or not 1 <= k <= n_columns:
+    whole = isinstance(k, numbers.Integral) and not isinstance(k, bool)
+    if not whole or not 1 <= k <= n_columns:
         raise ValueError(
             f"k={k!r} must be a whole number between 1 and {n_columns}, the number of "
             "labels or classes."
