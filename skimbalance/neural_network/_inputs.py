@@ -181,7 +181,8 @@ def check_columns(X, name="X"):
     """
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         _check_unique(list(X.columns), name)
-        kinds = [getattr(dtype, "kind", "f") for dtype in X.dtypes]
+        # Those of polars have no kind; the array of the column tells it.
+        kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
         for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
             if kind not in "biuf":
                 values = X.iloc[:, place] if hasattr(X, "iloc") else X[column]
