@@ -91,7 +91,7 @@ CONSTRAINTS = {
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Number(Integral, 1, None, closed="left")],
     "scoring": [str, callable, None],
-    "callbacks": [list, tuple, StrOptions({"disable"}), None],
+    "callbacks": [list, tuple, None],
     "net_params": [dict, None],
     "n_members": [Number(Integral, 1, None, closed="left")],
     "num_workers": [Number(Integral, 0, None, closed="left")],
@@ -302,7 +302,7 @@ def check_net_params(params):
 
 def check_callbacks(callbacks):
     """Raise a TypeError unless all are callbacks of skorch, their classes, or pairs."""
-    for callback in callbacks if isinstance(callbacks, (list, tuple)) else ():
+    for callback in callbacks or ():
         named = isinstance(callback, tuple) and len(callback) == 2
         if named and not isinstance(callback[0], str):
             named = False
