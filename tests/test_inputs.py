@@ -115,6 +115,16 @@ def test_a_column_without_numbers_is_named(problem, net, column, message):
         net().fit(frame, Y)
 
 
+def test_columns_of_polars(problem):
+    polars = pytest.importorskip("polars")
+    X, Y = problem
+    frame = polars.DataFrame(X, schema=list("abcdef"))
+    expected = small().fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(small().fit(frame, Y).predict_proba(frame), expected)
+    with pytest.raises(ValueError, match="Column 's' of X holds strings such as 'CA'"):
+        small().fit(frame.with_columns(s=polars.lit("CA")), Y)
+
+
 def test_a_column_name_that_comes_twice_is_refused(problem):
     X, Y = problem
     frame = pd.DataFrame(X[:, :2], columns=["s", "s"])

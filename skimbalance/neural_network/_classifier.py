@@ -1,7 +1,6 @@
 """The estimators: what a user of scikit-learn sees."""
 
 import copy
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import (
     DictParamsMixin,
@@ -45,7 +44,6 @@ from skimbalance._validation import (
     check_target,
     check_weights,
     encode_like,
-    find_positive,
 )
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import (
@@ -69,13 +67,7 @@ from skimbalance.neural_network._continuing import (
     take_over,
 )
 from skimbalance.neural_network._head import ClassHead, LabelHead
-from skimbalance.neural_network._inputs import (
-    as_computable,
-    as_one_array,
-    check_columns,
-    check_groups,
-    check_row_shape,
-)
+from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
 from skimbalance.neural_network._monitor import (
     KeepLast,
     can_judge,
@@ -87,6 +79,8 @@ from skimbalance.neural_network._monitor import (
 from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
+    check_same_classes,
+    check_same_positive,
     check_top_k,
     check_training_params,
     find_device,
@@ -242,7 +236,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             X = as_one_array(X, y=y)
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
-                self._check_same_classes(classes)
+                check_same_classes(self, classes)
                 target = replace(self._target, values=self._encode_y(y))
                 rows = self._encode(X, target, sample_weight, reset=False)
             else:
@@ -269,73 +263,19 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         resolve_bias(self.init_bias, target)
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         if goes_on and np.array_equal(target.classes, self.classes_):
-            self._check_same_positive(target.positive)
+            check_same_positive(self, target.positive)
         if target.kind == MULTICLASS and self.label_weight is not None:
             raise ValueError(
                 "label_weight goes with a label matrix; weigh the classes of a 1-D y "
                 "by class_weight or pos_weight."
             )
 
-    def _check_same_classes(self, classes):
-        """Raise a ValueError if a later chunk has other classes or `pos_label`."""
-        target = self._target
-        if target.kind == MULTILABEL:
-            return
-        if classes is not None and not np.array_equal(
-            np.unique(classes), target.classes
-        ):
-            raise ValueError(
-                f"classes={classes!r} differs from the classes of the first call to "
-                f"partial_fit, {target.classes.tolist()}."
-            )
-        if target.kind == BINARY and self.pos_label is not None:
-            self._check_same_positive(find_positive(target.classes, self.pos_label))
-
-    def _check_same_positive(self, positive):
-        """Raise a ValueError if training goes on with the other class as positive."""
-        if positive != self._target.positive:
-            raise ValueError(
-                f"pos_label={self.pos_label!r}, but the net was trained with "
-                f"{self.classes_.tolist()[self._target.positive]!r} as the positive "
-                "class. Fit a new estimator, or set pos_label back."
-            )
-
     def _check_inputs(self, X, reset, name="X"):
         """Return inputs of any container as an array, a CSR array or `DatasetRows`."""
-        X = as_one_array(X, name)
-        if not isinstance(X, DatasetRows):
-            X = self._check_array(X, reset, name)
-        elif reset:
-            self.n_features_in_ = X.shape[1]
-            vars(self).pop("feature_names_in_", None)
+        X = read_inputs(self, X, reset, self._module()[0] is not MLP, name)
         if reset:
             self._input_shape = X.shape[1:]
-        elif X.shape[1:] != self._input_shape:
-            raise ValueError(
-                f"{name} has rows of shape {X.shape[1:]}, but the estimator was fitted "
-                f"with rows of shape {self._input_shape}."
-            )
         return X
-
-    def _check_array(self, X, reset, name):
-        check_columns(X, name)
-        check_row_shape(X, None if reset else self._input_shape, name)
-        try:
-            X = validate_data(
-                self,
-                X,
-                reset=reset,
-                accept_sparse="csr",
-                order="C",
-                allow_nd=self._module()[0] is not MLP,
-            )
-        except (TypeError, ValueError) as error:
-            if re.search(rf"\b{name}\b", str(error)):
-                raise
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"{name}: {error}") from error
-        X = as_computable(X, name)
-        return sp.csr_array(X) if sp.issparse(X) else X
 
     def _encode(self, X, target, sample_weight, reset, name="X"):
         X = self._check_inputs(X, reset, name)

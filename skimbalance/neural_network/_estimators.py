@@ -123,9 +123,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         or have under 100 positives together, the log-loss of the corrected
         probabilities. It is the loss where there is nothing to correct or no inverse,
         and for a multiclass `y`.
-    callbacks : list, "disable" or None, default=None
+    callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
-        fit. ``"disable"`` leaves out the default ones, too.
+        fit.
     net_params : dict, default=None
         Further parameters of the skorch net.
     n_members : int, default=1
@@ -432,9 +432,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         or have under 100 positives together, the log-loss of the corrected
         probabilities. It is the loss where there is nothing to correct or no inverse,
         and for a multiclass `y`.
-    callbacks : list, "disable" or None, default=None
+    callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
-        fit. ``"disable"`` leaves out the default ones, too.
+        fit.
     net_params : dict, default=None
         Further parameters of the skorch net.
     n_members : int, default=1

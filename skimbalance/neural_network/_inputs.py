@@ -3,12 +3,14 @@
 What is wrong is said before scikit-learn, NumPy or torch would say it in their words.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._net import DatasetRows
@@ -22,12 +24,8 @@ _ENCODE = (
     "Encode it as numbers, for example by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer"
 )
-# What torch cannot compute with, and the type that holds the same values.
-_TAKEN_AS = {
-    "float16": np.float32,
-    "uint16": np.int32,
-    "uint32": np.int64,
-}
+# What torch cannot gather rows of, and the type that holds the same values.
+_TAKEN_AS = {"uint16": np.int32, "uint32": np.int64}
 
 
 def as_one_array(X, name="X", y=None):
@@ -70,7 +68,7 @@ def as_one_array(X, name="X", y=None):
             f"{name} is a masked array, and masked values would be read as they are: "
             "fill or impute them first."
         )
-    return X if _has_shape(X) else np.asarray(X)
+    return np.asarray(X) if not _has_shape(X) or hasattr(X, "to_list") else X
 
 
 def _is_tuple_of_arrays(X):
@@ -175,17 +173,73 @@ def _length(rows):
     return len(rows) if hasattr(rows, "__len__") else 1
 
 
-def check_columns(X, name="X"):
-    """Raise an error that names the first column that does not hold numbers.
+def read_inputs(estimator, X, reset, allow_nd, name="X"):
+    """Return checked inputs of any container.
 
     Parameters
     ----------
-    X : data frame, ndarray or sparse matrix
+    estimator : BaseImbalancedNet
+        Gets the number and the names of the features in `fit`.
+    X : object
+        As the user passed it.
+    reset : bool
+        True in `fit`; else the rows must have the fitted shape.
+    allow_nd : bool
+        Whether a row may have more than one dimension.
     name : str
+        How the error messages call it.
+
+    Returns
+    -------
+    ndarray, csr_array or DatasetRows
+        Of a dtype that torch computes with.
     """
+    X = as_one_array(X, name)
+    fitted = None if reset else estimator._input_shape
+    if not isinstance(X, DatasetRows):
+        return _read_array(estimator, X, fitted, allow_nd, name)
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+    elif X.shape[1:] != fitted:
+        raise ValueError(_other_shape(name, X, fitted))
+    return X
+
+
+def _read_array(estimator, X, fitted, allow_nd, name):
+    _check_columns(X, name)
+    _check_row_shape(X, fitted, name)
+    try:
+        X = validate_data(
+            estimator,
+            X,
+            reset=fitted is None,
+            accept_sparse="csr",
+            order="C",
+            allow_nd=allow_nd,
+        )
+    except (TypeError, ValueError) as error:
+        if re.search(rf"\b{name}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+    X = _as_computable(X, name)
+    return sp.csr_array(X) if sp.issparse(X) else X
+
+
+def _other_shape(name, X, fitted):
+    return (
+        f"{name} has rows of shape {X.shape[1:]}, but the estimator was fitted with "
+        f"rows of shape {fitted}."
+    )
+
+
+def _check_columns(X, name):
+    """Raise an error that names the first column that does not hold numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         _check_unique(list(X.columns), name)
-        kinds = [getattr(dtype, "kind", "f") for dtype in X.dtypes]
+        # Those of polars have no kind; the array of the column tells it.
+        kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
         for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
             if kind not in "biuf":
                 values = X.iloc[:, place] if hasattr(X, "iloc") else X[column]
@@ -233,12 +287,14 @@ def _check_numbers(values, name):
         raise type(error)(f"{name} holds no numbers: {error}. {_ENCODE}.") from error
 
 
-def as_computable(X, name="X"):
+def _as_computable(X, name):
     """Return checked inputs in a dtype that torch computes with, of equal values."""
     dtype = X.dtype
     wanted = _TAKEN_AS.get(dtype.name, dtype.newbyteorder("="))
     if dtype.kind == "f" and dtype.itemsize > 8:
         wanted = np.float64
+    if dtype.name == "float16" and sp.issparse(X):  # SciPy takes no rows of these
+        wanted = np.float32
     if dtype.name == "uint64":
         most = X.max() if X.size else 0
         wanted = np.int64 if most < 2**63 else np.float64
@@ -251,28 +307,16 @@ def as_computable(X, name="X"):
     return X.astype(wanted)
 
 
-def check_row_shape(X, fitted, name="X"):
+def _check_row_shape(X, fitted, name):
     """Raise a ValueError unless the rows hold values, in the shape of the fitted ones.
 
     Rows of one dimension each are left to scikit-learn's check of their number.
-
-    Parameters
-    ----------
-    X : array, sparse matrix or data frame
-    fitted : tuple or None
-        The shape of the fitted rows; None in `fit`.
-    name : str
     """
     shape = X.shape[1:]
     if len(shape) > 1 and 0 in shape:
         raise ValueError(f"{name} has rows of shape {shape}, which hold no value.")
-    if fitted is None:
-        return
-    if shape != fitted and max(len(shape), len(fitted)) > 1:
-        raise ValueError(
-            f"{name} has rows of shape {shape}, but the estimator was fitted with rows "
-            f"of shape {fitted}."
-        )
+    if fitted is not None and shape != fitted and max(len(shape), len(fitted)) > 1:
+        raise ValueError(_other_shape(name, X, fitted))
 
 
 def check_groups(groups):

@@ -7,9 +7,12 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from skimbalance._net import Net, ParallelStep, Step, takes_closure
 from skimbalance._validation import (
+    BINARY,
+    MULTILABEL,
     Number,
     StrOptions,
     accepted_names,
@@ -19,6 +22,7 @@ from skimbalance._validation import (
     check_layer_sizes,
     check_parameters,
     closest,
+    find_positive,
     switch,
 )
 from skimbalance.modules import ACTIVATIONS, MLP
@@ -83,7 +87,7 @@ CONSTRAINTS = {
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Number(Integral, 1, None, closed="left")],
     "scoring": [str, callable, None],
-    "callbacks": [list, tuple, StrOptions({"disable"}), None],
+    "callbacks": [list, tuple, None],
     "net_params": [dict, None],
     "n_members": [Number(Integral, 1, None, closed="left")],
     "num_workers": [Number(Integral, 0, None, closed="left")],
@@ -131,9 +135,9 @@ def resolve_optimizer(optimizer):
         known = {
             name.lower(): value
             for name, value in vars(torch.optim).items()
-            if isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
+            if isinstance(value, type) and issubclass(value, Optimizer)
         }
-        known.pop("optimizer")
+        known.pop("optimizer")  # their base class
         if optimizer.lower() not in known:
             raise ValueError(
                 f"optimizer={optimizer!r} is not known."
@@ -141,15 +145,13 @@ def resolve_optimizer(optimizer):
                 "class derived from torch.optim.Optimizer."
             )
         return known[optimizer.lower()]
-    if isinstance(optimizer, torch.optim.Optimizer):
+    if isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer is an instance of {type(optimizer).__name__}: pass the class, "
             "and its parameters as optimizer_params."
         )
-    is_other_class = isinstance(optimizer, type) and not issubclass(
-        optimizer, torch.optim.Optimizer
-    )
-    if is_other_class or not callable(optimizer):
+    is_class = isinstance(optimizer, type)
+    if not (issubclass(optimizer, Optimizer) if is_class else callable(optimizer)):
         raise TypeError(
             f"optimizer={optimizer!r} must be the name of an optimizer of torch, such "
             "as 'adam', or a class derived from torch.optim.Optimizer."
@@ -197,12 +199,10 @@ def check_net_params(params):
 
 def check_callbacks(callbacks):
     """Raise a TypeError unless all are callbacks of skorch, their classes, or pairs."""
-    for callback in callbacks if isinstance(callbacks, (list, tuple)) else ():
-        named = isinstance(callback, tuple) and len(callback) == 2
-        if named and not isinstance(callback[0], str):
-            named = False
-        candidate = callback[1] if named else callback
-        if not hasattr(candidate, "on_train_begin"):
+    for callback in callbacks or ():
+        pair = isinstance(callback, tuple) and len(callback) == 2
+        name, candidate = callback if pair else ("", callback)
+        if not isinstance(name, str) or not hasattr(candidate, "on_train_begin"):
             raise TypeError(
                 f"callbacks holds {callback!r}, which is no callback. It must hold "
                 "callbacks of skorch, their classes, or pairs (name, callback)."
@@ -305,7 +305,8 @@ def default_dropout(n_rows):
 
 def check_top_k(k, n_columns):
     """Raise a ValueError unless `k` is a number of columns."""
-    if not isinstance(k, numbers.Integral) or not 1 <= k <= n_columns:
+    whole = isinstance(k, numbers.Integral) and not isinstance(k, bool)
+    if not whole or not 1 <= k <= n_columns:
         raise ValueError(
             f"k={k!r} must be a whole number between 1 and {n_columns}, the number of "
             "labels or classes."
@@ -396,3 +397,37 @@ def check_training_params(estimator):
 def as_switch(value):
     """Return a bool for whatever stands for one; a string is left as it is."""
     return value if isinstance(value, str) else bool(value)
+
+
+def check_same_classes(estimator, classes):
+    """Raise a ValueError if a later chunk has other classes, or another `pos_label`.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Fitted.
+    classes : array-like or None
+        As passed to `partial_fit`.
+    """
+    target = estimator._target
+    if target.kind == MULTILABEL:
+        return
+    if classes is not None and not np.array_equal(np.unique(classes), target.classes):
+        raise ValueError(
+            f"classes={classes!r} differs from the classes of the first call to "
+            f"partial_fit, {target.classes.tolist()}."
+        )
+    if target.kind == BINARY and estimator.pos_label is not None:
+        positive = find_positive(target.classes, estimator.pos_label)
+        check_same_positive(estimator, positive)
+
+
+def check_same_positive(estimator, positive):
+    """Raise a ValueError if training goes on with the other class as positive."""
+    target = estimator._target
+    if positive != target.positive:
+        raise ValueError(
+            f"pos_label={estimator.pos_label!r}, but the net was trained with "
+            f"{target.classes.tolist()[target.positive]!r} as the positive class. Fit "
+            "a new estimator, or set pos_label back."
+        )
