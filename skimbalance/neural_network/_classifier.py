@@ -34,7 +34,7 @@ from skimbalance._net import (
     seeded,
     try_module,
 )
-from skimbalance._stratification import positives, stratify
+from skimbalance._stratification import stratify
 from skimbalance._validation import (
     BINARY,
     MULTICLASS,
@@ -358,9 +358,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         n_rows = len(rows)
         n_held = max(1, round(self.validation_fraction * n_rows))
         n_held = min(n_held, max(100, _VALIDATION_CELLS // target.n_outputs))
-        labels = _counted_positives(rows)
-        if n_rows < rows.X.shape[0]:
-            labels = labels[rows.index]
+        labels = rows.counted_positives()
         groups = None if groups is None else np.asarray(groups)[rows.index]
         sizes = n_rows - n_held, n_held
         part = stratify(labels, sizes, rng, groups, n_required=2)
@@ -426,7 +424,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self.pos_weight_ = ones if head.pos_weight is None else head.pos_weight
         if target.kind != MULTICLASS:
             self.n_labels_ = target.n_outputs
-            self._share_without_label = _share_without_label(rows)
+            self._share_without_label = rows.fraction_without_label()
         self.device_ = find_device(self)
         self._dtype = resolve_precision(self.precision, rows.X, self.device_)
         if not (self.warm_start and getattr(self, "net_", None) is not None):
@@ -989,23 +987,6 @@ def _count(target, rows):
     """Return the weighted counts of each output over the rows that are meant."""
     count = ClassHead.count if target.kind == MULTICLASS else LabelHead.count
     return count(rows.taken("values"), rows.taken("weight"), target.n_outputs)
-
-
-def _counted_positives(rows):
-    """Return the positives that have a weight."""
-    labels, weight = positives(rows.values), rows.weight
-    if weight is None or weight.ndim == 1:
-        return labels
-    absent = weight == (-1 if sp.issparse(weight) else 0)
-    return (labels - labels.multiply(absent)).tocsr() if absent.sum() else labels
-
-
-def _share_without_label(rows):
-    if sp.issparse(rows.values):
-        labelled = np.diff(rows.values.indptr) > 0
-    else:
-        labelled = (rows.values > 0).any(axis=1)
-    return 1 - float(np.mean(labelled[rows.index]))
 
 
 def _target_of_classes(y, classes, pos_label):

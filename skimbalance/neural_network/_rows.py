@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from skimbalance._entry_weights import SparseWeights
 from skimbalance._net import RowSet, input_source, label_source, weight_source
+from skimbalance._stratification import positives
 from skimbalance._validation import (
     MISSING,
     MULTICLASS,
@@ -51,6 +52,23 @@ class EncodedRows:
         totals, counts = _row_totals(self.values, self.weight)
         weight[self.index] = totals[self.index] / counts[self.index]
         return weight
+
+    def counted_positives(self):
+        """Return the positives that have a weight, among the rows that are meant."""
+        labels, weight = positives(self.values), self.weight
+        if weight is not None and weight.ndim == 2:
+            is_sparse = isinstance(weight, SparseWeights)
+            absent = weight.zeros() if is_sparse else sp.csr_array(weight == 0)
+            labels = sp.csr_array(labels - labels.multiply(absent))
+        return labels if len(self) == self.X.shape[0] else labels[self.index]
+
+    def fraction_without_label(self):
+        """Return the fraction of the rows that have no positive."""
+        if sp.issparse(self.values):
+            labelled = np.diff(self.values.indptr) > 0
+        else:
+            labelled = (self.values > 0).any(axis=1)
+        return 1 - float(np.mean(labelled[self.index]))
 
     @property
     def n_bytes(self):
