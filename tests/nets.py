@@ -1,5 +1,7 @@
 """Small nets and a small problem, shared by the tests of the estimators."""
 
+import re
+
 import numpy as np
 from torch import nn
 
@@ -28,3 +30,8 @@ def small_problem():
         300, 6, 4, cardinality=1.2, imbalance_ratio=4, random_state=0
     )
     return X.astype(np.float64), Y.astype(np.int64)
+
+
+def steady(value):
+    """An id of a parameter that is the same in every process: without addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
