@@ -274,7 +274,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             raise ValueError("X_val and y_val go together: pass both or neither.")
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        return self._encode(X_val, target, sample_weight_val, y_val, reset=False)
+        rows = self._encode(X_val, target, sample_weight_val, y_val, reset=False)
+        if len(rows) == 0:
+            raise ValueError(
+                "y_val has no observed label: all are missing, or of weight 0. Pass "
+                "other rows, or leave X_val and y_val None."
+            )
+        return rows
 
     def _fit(self, rows, held_out, target, groups):
         checkpoint = self._open_checkpoint()
