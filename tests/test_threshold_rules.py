@@ -278,6 +278,25 @@ def test_a_net_survives_a_held_out_label_of_one_value(rule, value):
     np.testing.assert_array_equal(net.predict(X)[:, 1], proba[:, 1] > 0.5)
 
 
+def test_held_out_rows_without_a_label_are_refused_before_training():
+    X, Y = _rows(200)
+    with pytest.raises(ValueError, match="y_val has no observed label"):
+        _net().fit(X, Y, X_val=X[:5], y_val=np.full((5, 3), np.nan))
+
+
+def test_a_rule_never_acts_without_the_probabilities_that_it_needs():
+    X, Y = _rows()
+    net = _net(loss="zlpr", early_stopping=False).fit(X, Y)
+    raw = net.predict(X)
+    assert 0 < raw.mean() < 1
+    for threshold in ("accuracy", "trained", Uncorrected()):
+        net.set_params(threshold=threshold)
+        np.testing.assert_array_equal(net.predict(X), raw)
+    for threshold in ("prior", "cost", "top_k", 0.3, Cardinality()):
+        with pytest.raises(ValueError, match="needs probabilities"):
+            net.set_params(threshold=threshold).predict(X)
+
+
 class _Failing(HeldOutRule):
     def learn(self, labels, proba, weight):
         raise RuntimeError("no luck")

@@ -295,7 +295,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
         weight = sample_weight_val
-        return self._encode(X_val, target, weight, reset=False, name="X_val")
+        rows = self._encode(X_val, target, weight, reset=False, name="X_val")
+        if len(rows) == 0:
+            raise ValueError(
+                "y_val has no observed label: all are missing, or of weight 0. Pass "
+                "other rows, or leave X_val and y_val None."
+            )
+        return rows
 
     def _fit(self, rows, held_out, target, groups):
         checkpoint = self._open_checkpoint()

@@ -64,17 +64,20 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
-    threshold : float, array-like of shape (n_labels,), dict or str, default=0.5
-        A label is decided where its probability exceeds it. ``"trained"`` cuts where
-        the raw score is 0, the trade-off that the weights asked for. The rules of
-        `skimbalance.thresholds.MultilabelFixedThresholdClassifier`, ``"accuracy"``,
-        ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``, ``"rate"``,
-        ``"top_k"`` and ``"cardinality"``, read the held-out rows where they need rows.
-        These are few: out-of-fold cuts of the wrapper are steadier. A label that was
-        constant in training is decided by its constant, at 0.5.
+    threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
+            rule object, default=0.5
+        A label is predicted where its probability is greater; a dict or a Series has
+        the threshold of each label by its name. A rule is an object of
+        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
+        ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
+        ``"rate"``, ``"top_k"``, ``"cardinality"``, or ``"trained"``, which thresholds
+        the raw score at 0, the trade-off that the weights asked for. Rules that learn
+        read the held-out rows. These are few: out-of-fold thresholds of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
+        label that was constant in training is predicted by its constant, at 0.5.
     threshold_params : dict, default=None
-        Parameters of the rule, also as ``threshold__name``: `beta`, `cost_fp`,
-        `cost_fn`, `k`, `guard`.
+        Parameters of a rule that is given by its name, also as ``threshold__name``:
+        `beta`, `cost_fp`, `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -373,17 +376,20 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
-    threshold : float, array-like of shape (n_labels,), dict or str, default=0.5
-        A label is decided where its probability exceeds it. ``"trained"`` cuts where
-        the raw score is 0, the trade-off that the weights asked for. The rules of
-        `skimbalance.thresholds.MultilabelFixedThresholdClassifier`, ``"accuracy"``,
-        ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``, ``"rate"``,
-        ``"top_k"`` and ``"cardinality"``, read the held-out rows where they need rows.
-        These are few: out-of-fold cuts of the wrapper are steadier. A label that was
-        constant in training is decided by its constant, at 0.5.
+    threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
+            rule object, default=0.5
+        A label is predicted where its probability is greater; a dict or a Series has
+        the threshold of each label by its name. A rule is an object of
+        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
+        ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
+        ``"rate"``, ``"top_k"``, ``"cardinality"``, or ``"trained"``, which thresholds
+        the raw score at 0, the trade-off that the weights asked for. Rules that learn
+        read the held-out rows. These are few: out-of-fold thresholds of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
+        label that was constant in training is predicted by its constant, at 0.5.
     threshold_params : dict, default=None
-        Parameters of the rule, also as ``threshold__name``: `beta`, `cost_fp`,
-        `cost_fn`, `k`, `guard`.
+        Parameters of a rule that is given by its name, also as ``threshold__name``:
+        `beta`, `cost_fp`, `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
