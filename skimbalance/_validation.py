@@ -9,7 +9,7 @@ This is also the only door to scikit-learn's private helpers.
 
 import difflib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -84,9 +84,11 @@ def check_interval(name, value, low, high=np.inf, *, closed="both"):
 
 def check_layer_sizes(sizes, name="hidden_layer_sizes"):
     """Return the widths of layers as a tuple of int; an int stands for one layer."""
-    widths = (sizes,) if isinstance(sizes, Integral) else sizes
-    listed = isinstance(widths, Iterable) and not isinstance(widths, (str, Mapping))
-    widths = tuple(widths) if listed else (None,)
+    widths = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    if isinstance(widths, Integral):
+        widths = (widths,)
+    if not isinstance(widths, (list, tuple, range)):
+        widths = (None,)
     for width in widths:
         if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
             raise ValueError(
@@ -357,8 +359,21 @@ class Target:
         return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
 
 
+class _LabelClasses(np.ndarray):
+    """``[0, 1]`` for each label, where the item of one label is a tuple.
+
+    scikit-learn's `partial_dependence` refuses classifiers whose ``classes_[0]`` is an
+    array, as those of several outputs with classes of their own.
+    """
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        is_row = isinstance(key, Integral) and self.ndim == 2
+        return tuple(item.tolist()) if is_row else item
+
+
 def _label_classes(n_labels):
-    return np.tile([0, 1], (n_labels, 1))
+    return np.tile([0, 1], (n_labels, 1)).view(_LabelClasses)
 
 
 def _is_single_label_column(y):

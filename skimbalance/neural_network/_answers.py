@@ -1,7 +1,5 @@
 """The form of the answers: arrays filled block by block, columns in class order."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy.special import expit, log_expit
 
@@ -11,19 +9,6 @@ from skimbalance.exceptions import NoPositivePredictedWarning, PositiveClassWarn
 # Rules and scores that treat the two classes of a binary target differently.
 _RULES_OF_POSITIVES = {"cost", "f_beta", "micro_f_beta", "trained"}
 _SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
-
-
-class LabelClasses(np.ndarray):
-    """`classes_` of a label matrix, of shape (n_labels, 2).
-
-    A single row comes as a tuple: `sklearn.inspection.partial_dependence` takes a first
-    entry that is an array for a multioutput target, and refuses the classifier.
-    """
-
-    def __getitem__(self, key):
-        rows = super().__getitem__(key)
-        single = isinstance(key, Integral) and self.ndim == 2
-        return tuple(rows.tolist()) if single else rows
 
 
 def answer_dtype(X):

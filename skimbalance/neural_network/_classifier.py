@@ -46,7 +46,6 @@ from skimbalance.exceptions import CalibrationWarning
 from skimbalance.losses import FunctionLoss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._answers import (
-    LabelClasses,
     answer_dtype,
     both_classes,
     stacked,
@@ -399,8 +398,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
         self.classes_ = target.classes
-        if target.kind == MULTILABEL:
-            self.classes_ = target.classes.view(LabelClasses)
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
             self.label_names_ = target.label_names
