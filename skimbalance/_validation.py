@@ -10,7 +10,7 @@ This is also the only door to scikit-learn's private helpers.
 import difflib
 import inspect
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -92,9 +92,11 @@ def check_interval(name, value, low, high=np.inf, *, closed="both"):
 
 def check_layer_sizes(sizes, name="hidden_layer_sizes"):
     """Return the widths of layers as a tuple of int; an int stands for one layer."""
-    widths = (sizes,) if isinstance(sizes, Integral) else sizes
-    listed = isinstance(widths, Iterable) and not isinstance(widths, (str, Mapping))
-    widths = tuple(widths) if listed else (None,)
+    widths = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    if isinstance(widths, Integral):
+        widths = (widths,)
+    if not isinstance(widths, (list, tuple, range)):
+        widths = (None,)
     for width in widths:
         if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
             raise ValueError(
@@ -380,7 +382,8 @@ class _LabelClasses(np.ndarray):
 
     def __getitem__(self, key):
         item = super().__getitem__(key)
-        return tuple(item.tolist()) if isinstance(key, Integral) else item
+        is_row = isinstance(key, Integral) and self.ndim == 2
+        return tuple(item.tolist()) if is_row else item
 
 
 def _label_classes(n_labels):

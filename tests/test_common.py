@@ -293,6 +293,7 @@ def test_partial_dependence_has_a_curve_for_each_label(problem, n_labels):
     expected = [net.predict_proba(rows).mean(axis=0) for rows in moved]
     np.testing.assert_allclose(found["average"], np.transpose(expected), atol=1e-12)
     assert net.classes_.shape == (n_labels, 2)
+    assert [row[1] for row in net.classes_] == [1] * n_labels
     again = pickle.loads(pickle.dumps(net)).classes_
     np.testing.assert_array_equal(again, [[0, 1]] * n_labels)
 

@@ -275,16 +275,21 @@ def _check_numbers(values, name):
             f"{name} holds dates or times ({values.dtype}). Turn it into numbers, such "
             "as days since a fixed date, hour and weekday."
         )
-    text = [value for value in values if isinstance(value, (str, bytes))]
-    if text:
-        raise ValueError(
-            f"{name} holds strings such as {str(text[0])!r}, but a net computes with "
-            f"numbers. {_ENCODE}."
-        )
     try:
         values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} holds no numbers: {error}. {_ENCODE}.") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(_no_numbers(values, name, error)) from error
+
+
+def _no_numbers(values, name, error):
+    text = [value for value in values if isinstance(value, (str, bytes))]
+    if not text:
+        return f"{name} holds no numbers: {error}. {_ENCODE}."
+    return (
+        f"{name} holds strings such as {str(text[0])!r}, but a net computes with "
+        f"numbers. {_ENCODE}."
+    )
 
 
 def _as_computable(X, name):

@@ -137,7 +137,9 @@ def resolve_optimizer(optimizer):
             for name, value in vars(torch.optim).items()
             if isinstance(value, type) and issubclass(value, Optimizer)
         }
-        known.pop("optimizer")  # their base class
+        # Their base class, and two that take sparse gradients or matrices only.
+        for unfit in ("optimizer", "sparseadam", "muon"):
+            known.pop(unfit, None)
         if optimizer.lower() not in known:
             raise ValueError(
                 f"optimizer={optimizer!r} is not known."
@@ -178,6 +180,25 @@ def optimizer_params(optimizer, params, weight_decay, device):
     if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
         params["fused"] = device.type in ("cpu", "cuda")
     return {**params, "param_groups": groups}
+
+
+def _check_optimizer(estimator):
+    """Raise a ValueError unless the optimizer can be made; it is tried on a weight."""
+    optimizer = resolve_optimizer(estimator.optimizer)
+    params = optimizer_params(
+        optimizer,
+        estimator.optimizer_params,
+        estimator.weight_decay,
+        torch.device("cpu"),
+    )
+    del params["param_groups"]  # patterns of names, which the net reads
+    try:
+        optimizer([torch.zeros(1, 1, requires_grad=True)], lr=estimator.lr, **params)
+    except Exception as error:
+        raise ValueError(
+            f"optimizer={estimator.optimizer!r} cannot be made with optimizer_params="
+            f"{estimator.optimizer_params!r}: {error}"
+        ) from error
 
 
 def check_net_params(params):
@@ -386,12 +407,7 @@ def check_training_params(estimator):
         _check_device(estimator.device)
     _check_data_device(estimator.data_device, estimator.device)
     _check_checkpoint(estimator)
-    optimizer_params(
-        estimator.optimizer,
-        estimator.optimizer_params,
-        estimator.weight_decay,
-        find_device(estimator),
-    )
+    _check_optimizer(estimator)
 
 
 def as_switch(value):
