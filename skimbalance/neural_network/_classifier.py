@@ -40,6 +40,7 @@ from skimbalance._validation import (
     check_same_length,
     check_target,
     check_weights,
+    count_labels,
     encode_like,
 )
 from skimbalance.exceptions import CalibrationWarning, NoPositivePredictedWarning
@@ -341,7 +342,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         n_rows = len(rows)
         n_held = max(1, round(self.validation_fraction * n_rows))
         n_held = min(n_held, max(100, _VALIDATION_CELLS // target.n_outputs))
-        labels = _counted_positives(rows)
+        labels = _rarer_values(rows)
         if n_rows < rows.X.shape[0]:
             labels = labels[rows.index]
         groups = None if groups is None else np.asarray(groups)[rows.index]
@@ -531,29 +532,27 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self.best_score_ = keeper.best_value if np.isfinite(keeper.best_value) else None
 
     def _calibrate(self, rows, held_out):
-        """Fit what the inverse of the loss leaves over, on rows that did not train."""
-        few = self._thinned(held_out, _CALIBRATION_CELLS)
-        seen = self._scored(few)
-        self._head.calibrate(*seen)
-        if self._head.calibrator is not None:
-            self._match_prevalence(rows, held_out)
-        if reads_held_out_rows(self.threshold):
-            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
+        """Fit what the inverse of the loss leaves over.
 
-    def _match_prevalence(self, rows, held_out):
-        """Make the probabilities of the rows of `fit` add up to their positives.
-
-        A tenth of the rows holds a tenth of the positives: how many there are is known
-        better from all rows. Rows of the user's may be of another population than those
+        Slope and intercept come from rows that did not train. A tenth of the rows holds
+        a tenth of the positives: how many of a label there are is known better from all
+        rows. Those that the user has held out may be of another population than those
         that trained, so they stand for themselves.
         """
         split = rows.X is held_out.X
         index = np.union1d(rows.index, held_out.index) if split else held_out.index
         meant = held_out.at(index)
-        scored = self._thinned(meant, _MATCHED_CELLS)
-        doubt = 1 - len(scored) / len(meant) if split else 1.0
         counts = _count(self._target, meant)
-        self._head.match_prevalence(*self._scored(scored), counts, doubt)
+        seen = self._scored(self._thinned(held_out, _CALIBRATION_CELLS))
+        self._head.calibrate(*seen, counts)
+        if self._head.calibrator is not None:
+            scored = self._thinned(meant, _MATCHED_CELLS)
+            doubt = 1 - len(scored) / len(meant) if split else 1.0
+            self._head.match_prevalence(*self._scored(scored), counts, doubt)
+            if split:
+                self._head.match_level(*seen, counts)
+        if reads_held_out_rows(self.threshold):
+            self._head.learn_cuts(self.threshold, self.threshold_params, *seen)
 
     def _thinned(self, rows, most_cells):
         """Return every so many rows, of about so many outputs in all."""
@@ -905,13 +904,33 @@ def _count(target, rows):
     return count(rows.taken("values"), rows.taken("weight"), target.n_outputs)
 
 
-def _counted_positives(rows):
-    """Return the positives that have a weight."""
-    labels, weight = positives(rows.values), rows.weight
-    if weight is None or weight.ndim == 1:
+def _rarer_values(rows):
+    """Return which rows have the rarer value of each label, or each class.
+
+    The columns come in no particular order.
+    """
+    values, labels = rows.values, positives(rows.values)
+    if values.ndim == 1:
         return labels
-    absent = weight == (-1 if sp.issparse(weight) else 0)
-    return (labels - labels.multiply(absent)).tocsr() if absent.sum() else labels
+    labels = _with_weight(labels, rows.weight)
+    n_positive, n_negative = count_labels(rows.taken("values"))
+    common = np.flatnonzero(n_positive > n_negative)
+    if not len(common):
+        return labels
+    columns = values[:, common]
+    columns = columns.toarray() if sp.issparse(columns) else columns
+    negatives = sp.csr_array(columns == 0).astype(labels.dtype)
+    negatives = _with_weight(negatives, rows.weight, common)
+    others = np.setdiff1d(np.arange(labels.shape[1]), common)
+    return sp.hstack([labels[:, others], negatives], format="csr")
+
+
+def _with_weight(entries, weight, columns=slice(None)):
+    """Return the entries whose own weight is not 0."""
+    if weight is None or weight.ndim == 1:
+        return entries
+    absent = weight[:, columns] == (-1 if sp.issparse(weight) else 0)
+    return sp.csr_array(entries - entries.multiply(absent))
 
 
 def _share_without_label(rows):
