@@ -77,9 +77,10 @@ class _LabelPrevalenceMixin:
         log_odds : array-like of shape (n_samples, n_labels)
             As in `fit`, of rows of the population that the prevalence is of; they need
             no targets.
-        prevalence : array-like of shape (n_labels,)
+        prevalence : float or array-like of shape (n_labels,)
             The mean that the calibrated probabilities of each label are to have, above
-            0 and below 1.
+            0 and below 1. A number is the mean over all entries, which moves the
+            intercepts of all labels alike.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of the rows or entries. A label without any weight keeps its
@@ -97,13 +98,18 @@ class _LabelPrevalenceMixin:
         """
         calibrated = self.transform(log_odds)
         n_samples, n_labels = calibrated.shape
-        prevalence = _check_prior("prevalence", prevalence, n_labels, exclusive=False)
         weight = _as_columns(check_weights(sample_weight, n_samples, n_labels))
-        shift = np.zeros(n_labels)
-        some = np.full(n_labels, True if weight is None else weight.any(axis=0))
-        if weight is not None and weight.shape[1] > 1:
-            weight = weight[:, some]
-        shift[some] = match_means(calibrated[:, some], prevalence[some], weight)
+        weight = np.broadcast_to(1.0 if weight is None else weight, calibrated.shape)
+        if np.ndim(prevalence) == 0:
+            calibrated, weight = calibrated.reshape(-1, 1), weight.reshape(-1, 1)
+        prevalence = _check_prior(
+            "prevalence", prevalence, calibrated.shape[1], exclusive=False
+        )
+        some = weight.any(axis=0)
+        shift = np.zeros(len(some))
+        shift[some] = match_means(
+            calibrated[:, some], prevalence[some], weight[:, some]
+        )
         self._move(shift)
         return self
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.special import expit, logit
+from scipy.optimize import brentq
+from scipy.special import expit, log_softmax, logit
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -27,6 +29,7 @@ from skimbalance.metrics import (
     multilabel_log_loss,
 )
 from skimbalance.model_selection import MultilabelStratifiedKFold
+from skimbalance.neural_network._calibration import ShrunkClassCalibrator
 
 METHODS = ("sigmoid", "isotonic", "temperature", "beta")
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -171,6 +174,114 @@ def test_temperature_calibrator_finds_the_temperature():
     assert calibrator.slope_ == pytest.approx(0.25, rel=0.03)
     with pytest.raises(ValueError, match="shape"):
         TemperatureCalibrator().fit(log_p, y[:5])
+
+
+# --------------------------------------------------------------------------
+# Known prevalences
+
+
+def _reference_shift(log_odds, prevalence, weight):
+    """Solve one label by bisection."""
+
+    def gap(shift):
+        return np.average(expit(log_odds + shift), weights=weight) - prevalence
+
+    return brentq(gap, -60, 60, xtol=1e-13)
+
+
+def _fitted(calibrator, seed=0):
+    true, Y = _drawn(np.random.default_rng(seed), 500)
+    return calibrator.fit(2 * true - 1, Y), 2 * true - 1
+
+
+CALIBRATORS = {
+    "pooled": PooledCalibrator(),
+    **{name: LabelCalibrator(name) for name in METHODS},
+}
+
+
+@pytest.mark.parametrize("weighted", [None, "rows", "entries", "sparse"])
+@pytest.mark.parametrize("name", CALIBRATORS)
+def test_mean_probabilities_become_the_prevalence(name, weighted):
+    rng = np.random.default_rng(1)
+    calibrator, log_odds = _fitted(clone(CALIBRATORS[name]))
+    before = calibrator.transform(log_odds)
+    excess = rng.integers(-1, 3, size=log_odds.shape)
+    weight, passed = {
+        None: (np.ones(log_odds.shape), None),
+        "rows": (np.tile(1.0 + excess[:, :1], 3), 1.0 + excess[:, 0]),
+        "entries": (1.0 + excess, 1.0 + excess),
+        "sparse": (1.0 + excess, sp.csr_array(excess)),
+    }[weighted]
+    prevalence = [0.3, 0.002, 0.97]
+    calibrator.match_prevalence(log_odds, prevalence, passed)
+    for k in range(3):
+        shift = _reference_shift(before[:, k], prevalence[k], weight[:, k])
+        after = calibrator.transform(log_odds)[:, k]
+        np.testing.assert_allclose(after, before[:, k] + shift, rtol=1e-9, atol=1e-9)
+
+
+def test_one_prevalence_moves_all_labels_alike():
+    calibrator, log_odds = _fitted(PooledCalibrator())
+    before = calibrator.transform(log_odds)
+    calibrator.match_prevalence(log_odds, 0.4)
+    shift = _reference_shift(before.ravel(), 0.4, None)
+    np.testing.assert_allclose(calibrator.transform(log_odds), before + shift)
+
+
+def test_prevalences_of_extreme_scores_are_met():
+    log_odds = np.array([[-800.0, 5.0], [700.0, 5.0], [-3.0, 5.0]])
+    calibrator = PooledCalibrator()
+    calibrator.slope_, calibrator.intercept_ = 1.0, 0.0
+    calibrator.match_prevalence(log_odds, [0.01, 1e-6])
+    proba = expit(calibrator.transform(log_odds)).mean(axis=0)
+    np.testing.assert_allclose(proba, [0.01, 1e-6], rtol=1e-9)
+
+
+def test_prevalences_know_no_difference_of_weights_and_repeats():
+    calibrator, log_odds = _fitted(PooledCalibrator())
+    again = clone(calibrator).fit(log_odds, np.tile([1, 0], (250, 3)).reshape(-1, 3))
+    again.slope_, again.intercept_ = calibrator.slope_, calibrator.intercept_
+    times = np.random.default_rng(0).integers(0, 4, size=len(log_odds))
+    prevalence = [0.3, 0.01, 0.2]
+    calibrator.match_prevalence(log_odds, prevalence, times)
+    again.match_prevalence(np.repeat(log_odds, times, axis=0), prevalence)
+    np.testing.assert_allclose(calibrator.intercept_, again.intercept_, rtol=1e-10)
+
+
+def test_a_label_without_weight_keeps_its_intercept():
+    calibrator, log_odds = _fitted(PooledCalibrator())
+    before = calibrator.intercept_
+    weight = np.ones(log_odds.shape)
+    weight[:, 1] = 0
+    calibrator.match_prevalence(log_odds, [0.3, 0.3, 0.3], weight)
+    assert calibrator.intercept_[1] == before
+    assert calibrator.intercept_[0] != before
+
+
+@pytest.mark.parametrize("make", [TemperatureCalibrator, ShrunkClassCalibrator])
+def test_mean_probabilities_of_classes_become_the_prevalences(make):
+    rng = np.random.default_rng(0)
+    log_p = log_softmax(3 * rng.normal(size=(600, 5)), axis=1)
+    weight = rng.integers(0, 3, size=600)
+    calibrator = make().fit(log_p, rng.integers(0, 5, size=600))
+    before = calibrator.transform(log_p)
+    prevalence = np.array([0.9, 0.05, 0.03, 0.018, 0.002])
+    calibrator.match_prevalence(log_p, prevalence, weight)
+    after = calibrator.transform(log_p)
+    mean = np.average(np.exp(after), axis=0, weights=weight)
+    np.testing.assert_allclose(mean, prevalence, rtol=1e-5)
+    moved = after - before  # one number a class, but for what a row is divided by
+    moved -= moved[:, :1]
+    np.testing.assert_allclose(moved, moved[:1].repeat(600, axis=0), atol=1e-9)
+    np.testing.assert_allclose(np.exp(after).sum(axis=1), 1)
+
+
+def test_prevalences_out_of_range_are_refused():
+    calibrator, log_odds = _fitted(PooledCalibrator())
+    for wrong in ([0.1, 0.2], [0.1, 0.2, 0.0], 1.0):
+        with pytest.raises(ValueError, match="prevalence"):
+            calibrator.match_prevalence(log_odds, wrong)
 
 
 # --------------------------------------------------------------------------

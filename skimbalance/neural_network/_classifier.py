@@ -364,7 +364,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         n_rows = len(rows)
         n_held = max(1, round(self.validation_fraction * n_rows))
         n_held = min(n_held, max(100, _VALIDATION_CELLS // target.n_outputs))
-        labels = rows.counted_positives()
+        labels = rows.rarer_values()
         groups = None if groups is None else np.asarray(groups)[rows.index]
         sizes = n_rows - n_held, n_held
         part = stratify(labels, sizes, rng, groups, n_required=2)
@@ -585,12 +585,25 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self.best_score_ = best if np.isfinite(best) else None
 
     def _calibrate(self, rows, held_out):
-        """Fit what the inverse of the loss leaves over, on rows that did not train."""
-        few = self._thinned(held_out, _CALIBRATION_CELLS)
-        seen = self._scored(few)
-        self._head.calibrate(*seen)
+        """Fit what the inverse of the loss leaves over.
+
+        Slope and intercept come from rows that did not train. A tenth of the rows holds
+        a tenth of the positives: how many of a label there are is known better from all
+        rows. Those that the user has held out may be of another population than those
+        that trained, so they stand for themselves.
+        """
+        split = rows.X is held_out.X
+        index = np.union1d(rows.index, held_out.index) if split else held_out.index
+        meant = held_out.at(index)
+        counts = _count(self._target, meant)
+        seen = self._scored(self._thinned(held_out, _CALIBRATION_CELLS))
+        self._head.calibrate(*seen, counts)
         if self._head.calibrator is not None:
-            self._match_prevalence(rows, held_out)
+            scored = self._thinned(meant, _MATCHED_CELLS)
+            doubt = 1 - len(scored) / len(meant) if split else 1.0
+            self._head.match_prevalence(*self._scored(scored), counts, doubt)
+            if split:
+                self._head.match_level(*seen, counts)
         if self._rule().needs_held_out:
             self._learn_thresholds(*seen)
 
@@ -605,21 +618,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 "another one, such as set_params(threshold=0.5).",
                 ImbalanceWarning,
             )
-
-    def _match_prevalence(self, rows, held_out):
-        """Make the probabilities of the rows of `fit` add up to their positives.
-
-        A tenth of the rows holds a tenth of the positives: how many there are is known
-        better from all rows. Rows of the user's may be of another population than those
-        that trained, so they stand for themselves.
-        """
-        split = rows.X is held_out.X
-        index = np.union1d(rows.index, held_out.index) if split else held_out.index
-        meant = held_out.at(index)
-        scored = self._thinned(meant, _MATCHED_CELLS)
-        doubt = 1 - len(scored) / len(meant) if split else 1.0
-        counts = _count(self._target, meant)
-        self._head.match_prevalence(*self._scored(scored), counts, doubt)
 
     def _thinned(self, rows, most_cells):
         """Return every so many rows, of about so many outputs in all."""

@@ -198,12 +198,24 @@ class _Head:
             return self._undone(raw)
         return self._pool([self._undone(member) for member in raw.unbind(1)])
 
-    def calibrate(self, raw, values, weight):
-        """Fit what remains to be corrected, on rows that did not train the net."""
+    def calibrate(self, raw, values, weight, counts):
+        """Fit what remains to be corrected, on rows that did not train the net.
+
+        Parameters
+        ----------
+        raw : Tensor
+            Their raw scores.
+        values, weight : array
+            Their targets and weights.
+        counts : pair of ndarray of shape (n_outputs,)
+            Weighted positives and negatives of the population. The rows are weighted
+            to have the same prevalences: a rare label has more positives among them
+            than its fraction, so that it has any.
+        """
         if self.correct is True:
-            self.calibrator = self._fit_calibrator(
-                self._averaged(raw.double()), values, weight
-            )
+            weight = self._population_weight(values, weight, counts)
+            scores = self._averaged(raw.double())
+            self.calibrator = self._fit_calibrator(scores, values, weight)
 
     def match_prevalence(self, raw, values, weight, counts, doubt):
         """Move the calibrator's intercepts until the probabilities add up.
@@ -310,6 +322,36 @@ class LabelHead(_Head):
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
         calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
         return calibrator.fit(scores, labels, weight)
+
+    def _population_weight(self, values, weight, counts):
+        """Return entry weights that give the labels their prevalences.
+
+        A label without a positive or a negative among the rows keeps its weights.
+        """
+        weight = self._entry_weight(values, weight)
+        values = values.toarray() if sp.issparse(values) else values
+        here = np.array([(weight * (values == value)).sum(axis=0) for value in (1, 0)])
+        there = np.asarray(counts)
+        usable = (here > 0).all(axis=0) & (there > 0).all(axis=0)
+        here, there = (np.where(usable, count, 1.0) for count in (here, there))
+        factor = there / there.sum(axis=0) * here.sum(axis=0) / here
+        return weight * np.where(values == 1, factor[0], factor[1])
+
+    def match_level(self, raw, values, weight, counts):
+        """Move all intercepts alike until the probabilities of held-out rows add up.
+
+        The net knows some of the positives that it was trained on by heart. Those held
+        out tell how much the sum over fresh rows falls short, for all labels together.
+        """
+        scores = self._averaged(raw.double())
+        weight = self._population_weight(values, weight, counts)
+        proba = expit(self.calibrator.transform(scores))
+        scored = weight.sum()
+        wanted = weight.sum(axis=0) @ known_rate(*counts)
+        target = matched_prevalence(
+            *np.array([[(weight * proba).sum()], [wanted]]) / scored, scored, doubt=1.0
+        )
+        self.calibrator.match_prevalence(scores, target.item(), weight)
 
     def _entry_weight(self, values, weight):
         """Return a weight for each entry, 0 where the label is missing or constant."""
@@ -436,6 +478,17 @@ class ClassHead(_Head):
         """Return the weight of each row, as a column."""
         weight = np.ones(len(values)) if weight is None else weight
         return weight.reshape(-1, 1)
+
+    def _population_weight(self, values, weight, counts):
+        """Return row weights that give the classes here their prevalences."""
+        weight = np.ones(len(values)) if weight is None else weight
+        here = np.bincount(values, weights=weight, minlength=self.n_outputs)
+        factor = np.divide(counts[0], here, out=np.ones(len(here)), where=here > 0)
+        weight = weight * factor[values]
+        return weight * (here.sum() / weight.sum())
+
+    def match_level(self, raw, values, weight, counts):
+        """Do nothing: the probabilities of a row add up to one."""
 
     def _match(self, scores, prevalence, weight):
         prevalence = prevalence / prevalence.sum()

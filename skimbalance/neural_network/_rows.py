@@ -14,6 +14,7 @@ from skimbalance._validation import (
     MULTILABEL,
     cells_with,
     check_weights,
+    count_labels,
     has_missing,
 )
 from skimbalance.weights import _weights_of_classes
@@ -53,14 +54,37 @@ class EncodedRows:
         weight[self.index] = totals[self.index] / counts[self.index]
         return weight
 
-    def counted_positives(self):
-        """Return the positives that have a weight, among the rows that are meant."""
-        labels, weight = positives(self.values), self.weight
-        if weight is not None and weight.ndim == 2:
-            is_sparse = isinstance(weight, SparseWeights)
-            absent = weight.zeros() if is_sparse else sp.csr_array(weight == 0)
-            labels = sp.csr_array(labels - labels.multiply(absent))
+    def rarer_values(self):
+        """Return which rows have the rarer value of each label, or each class.
+
+        Only entries that have a weight count. The columns come in no particular order.
+        """
+        labels = positives(self.values)
+        if self.values.ndim == 2:
+            n_positive, n_negative = count_labels(self.taken("values"))
+            common = np.flatnonzero(n_positive > n_negative)
+            labels = self._with_weight(labels)
+            if len(common):
+                others = np.flatnonzero(n_positive <= n_negative)
+                negatives = [labels[:, others], self._negatives(common)]
+                labels = sp.hstack(negatives, format="csr")
         return labels if len(self) == self.X.shape[0] else labels[self.index]
+
+    def _negatives(self, columns):
+        """Return the negatives of some columns, which are few labels."""
+        values = self.values[:, columns]
+        values = values.toarray() if sp.issparse(values) else values
+        return self._with_weight(sp.csr_array(values == 0).astype(np.int8), columns)
+
+    def _with_weight(self, entries, columns=slice(None)):
+        """Return the entries whose own weight is not 0."""
+        weight = self.weight
+        if weight is None or weight.ndim == 1:
+            return entries
+        weight = weight[:, columns]
+        is_sparse = isinstance(weight, SparseWeights)
+        absent = weight.zeros() if is_sparse else sp.csr_array(weight == 0)
+        return sp.csr_array(entries - entries.multiply(absent))
 
     def fraction_without_label(self):
         """Return the fraction of the rows that have no positive."""

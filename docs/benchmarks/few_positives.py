@@ -1,0 +1,139 @@
+"""Sums of probabilities of labels that have few positives to learn from.
+
+On generated labels whose rates are known, in bands of the expected number of training
+positives; 20 seeds.
+"""
+
+import sys
+import warnings
+
+import numpy as np
+from _page import machine, table, write
+
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.exceptions import UndefinedLabelWarning
+from skimbalance.neural_network import ImbalancedMLPClassifier
+
+SEEDS = range(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+BANDS = {"1 to 4": 1, "5 to 9": 4.5, "10 to 29": 9.5, "30 to 100": 29.5}
+EXPECTED = np.geomspace(100, 1, 140)
+FRESH = 20_000
+CASES = {
+    "300 rows": (300, 2.0, {}),
+    "2,000 rows": (2000, 2.0, {}),
+    "5,000 rows": (5000, 2.0, {}),
+    '2,000 rows, `"exact"`': (2000, 2.0, {"correct_probabilities": "exact"}),
+    '2,000 rows, `pos_weight="sqrt"`': (2000, 2.0, {"pos_weight": "sqrt"}),
+    '2,000 rows, `loss="focal"`': (2000, 2.0, {"loss": "focal"}),
+    "2,000 rows, nothing to learn": (2000, 0.0, {}),
+}
+ONE_LABEL = {"4": 4, "8": 8, "20": 20, "60": 60}
+
+
+def drawn(n_rows, expected, signal, seed, fresh=FRESH):
+    """Return training and fresh rows of labels with expected numbers of positives."""
+    X, Y = make_imbalanced_multilabel(
+        n_rows + fresh,
+        20,
+        len(expected),
+        cardinality=expected.sum() / n_rows,
+        imbalance_ratio=expected[0] / expected[-1],
+        signal=signal,
+        random_state=seed,
+    )
+    return X[:n_rows], Y[:n_rows], X[n_rows:], Y[n_rows:]
+
+
+def sums(problem, params, seed):
+    """Return for each label the sum of its probabilities, and its positives."""
+    X, Y, X_fresh, Y_fresh = problem
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedLabelWarning)
+        net = ImbalancedMLPClassifier(**params, random_state=seed).fit(X, Y)
+    proba = net.predict_proba(X_fresh)
+    return proba.sum(axis=0, dtype=float), Y_fresh.sum(axis=0, dtype=float)
+
+
+def in_bands(values):
+    """Add up the values of the labels of each band."""
+    band = np.searchsorted(list(BANDS.values()), EXPECTED, side="right") - 1
+    return np.bincount(band, values, minlength=len(BANDS))
+
+
+def pooled(case):
+    """Return the ratio of each band over all seeds, and its spread over seeds."""
+    n_rows, signal, params = case
+    seeds = [
+        sums(drawn(n_rows, EXPECTED, signal, seed), params, seed) for seed in SEEDS
+    ]
+    expected, positives = np.array(
+        [[in_bands(values) for values in seed] for seed in seeds]
+    ).swapaxes(0, 1)
+    ratio = expected.sum(axis=0) / positives.sum(axis=0)
+    spread = (expected / positives).std(axis=0)
+    return [f"{r:.2f} ± {s:.2f}" for r, s in zip(ratio, spread, strict=True)]
+
+
+def bands_table():
+    """Compare the sums in each band."""
+    rows = []
+    for name, case in CASES.items():
+        rows.append([name, *pooled(case)])
+        print(rows[-1], flush=True)
+    return table(["", *BANDS], rows)
+
+
+def one_label(expected, signal):
+    """Return the pooled ratio of a single label among 2,000 rows."""
+    total = np.zeros(2)
+    for seed in SEEDS:
+        rare = drawn(2000, np.array([float(expected)]), signal, seed, 60_000)
+        total += np.ravel(sums(rare, {}, seed))
+    return f"{total[0] / total[1]:.2f}"
+
+
+def one_label_table():
+    """Fit one rare label alone."""
+    rows = [
+        [name, *(one_label(expected, signal) for expected in ONE_LABEL.values())]
+        for name, signal in (("2,000 rows", 2.0), ("nothing to learn", 0.0))
+    ]
+    print(rows, flush=True)
+    return table(["", *ONE_LABEL], rows)
+
+
+def main():
+    """Measure and write the page."""
+    write(
+        "few_positives",
+        f"""# Labels with few positives
+
+The sum of the probabilities over the true positives of {FRESH:,} fresh rows, for
+`ImbalancedMLPClassifier()` with its defaults but for what the first column says. The
+140 labels of `make_imbalanced_multilabel` have 1 to 100 positives among the training
+rows *in expectation*, by which the columns are told apart: labels that happened to draw
+few positives are not selected. A label that drew none counts with the constant
+probability that it gets. Pooled over {len(SEEDS)} seeds, with the standard deviation of
+one seed's ratio; the aim is 0.7 to 1.4 in each column.
+
+{bands_table()}
+
+`"exact"` leaves the calibration out: the rarer the label, the further its
+probabilities fall short. Of a rare label the positives are few, and each probability is
+uncertain; how many there are is known, and that is what the intercept of each label is
+matched to.
+
+## One rare label alone
+
+A binary target of 2,000 rows, and of the expected number of positives in the first
+line. {len(SEEDS)} seeds; the number of positives that a seed draws varies by its root.
+
+{one_label_table()}
+
+{machine()}
+""",
+    )
+
+
+if __name__ == "__main__":
+    main()
