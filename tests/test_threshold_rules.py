@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from scipy.special import logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import fbeta_score
@@ -395,3 +396,12 @@ def test_a_rule_about_positives_warns_once_of_the_majority():
                 inner, threshold="f_beta", pos_label=label
             ).fit(X, y)
         MultilabelFixedThresholdClassifier(inner, threshold="f_beta").fit(X, Y[:, 2])
+
+
+def test_equal_probabilities_are_predicted_alike_after_rounding():
+    """The threshold is not next to the scores: log-odds give the same predictions."""
+    for p in (0.3, 1e-6, 0.999):
+        P, Y = np.full((9, 1), p), np.array([[1], *[[0]] * 8], np.int8)
+        for rule, Z in ((FBeta(beta=0), Y), (FBeta(), Y), (MatchedPrevalence(), 1 - Y)):
+            threshold = learn_thresholds(rule, Z, P)
+            assert (logit(threshold) < logit(p) - 1e-8).all()

@@ -416,8 +416,11 @@ class LabelHead(_Head):
 
     def decide(self, raw, rule):
         """Return which labels a rule predicts."""
-        proba = self.probabilities(self.scores(raw))
-        return rule.decide(proba, self.thresholds(rule))
+        scores, thresholds = self.scores(raw), self.thresholds(rule)
+        if thresholds is None:
+            return rule.decide(self.probabilities(scores), None)
+        # Log-odds compare as probabilities do, and save an exponential of each entry.
+        return rule.decide(scores, logit(thresholds.clip(0, 1)))
 
 
 class ClassHead(_Head):

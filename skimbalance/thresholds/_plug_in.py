@@ -103,17 +103,23 @@ def plug_in(proba, beta, weight=None):
     threshold, top = share * reached.max(), proba[ranked[0]]
     # For beta near 0 the threshold is the largest probability itself, up to rounding.
     if 0 < top <= threshold:
-        threshold = midpoint_below(proba, top)
+        threshold = midpoint_below(proba, top, lowest=0.0)
     return threshold, reached.max()
 
 
-def midpoint_below(score, level):
-    """Return a threshold that the scores from a level upwards exceed, and no other."""
+def midpoint_below(score, level, lowest=None):
+    """Return a threshold that the scores from a level upwards exceed, and no other.
+
+    It lies halfway to the next lower score, so that rounding changes no prediction.
+    Below the least of the scores stands `lowest`, if there is such a bound.
+    """
     lower = score[score < level]
+    level = np.float64(level)
     if len(lower):
-        level, low = np.float64(level), np.float64(lower.max())
-        return low + (level - low) / 2
-    return np.nextafter(np.float64(level), -np.inf)
+        lowest = lower.max()
+    if lowest is None or lowest >= level:
+        return np.nextafter(level, -np.inf)
+    return lowest + (level - np.float64(lowest)) / 2
 
 
 def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):

@@ -110,6 +110,7 @@ class ThresholdRule(BaseEstimator, ABC):
         Parameters
         ----------
         proba : ndarray of shape (n_samples, n_labels)
+            Where there are thresholds, both may be log-odds instead.
         thresholds : ndarray of shape (n_labels,) or None
             From `thresholds`.
 
@@ -507,7 +508,7 @@ def _matched_threshold(target, score, weight):
     best = np.abs(surplus).argmin()
     if best == len(levels):
         return np.float64(levels[-1])
-    return midpoint_below(score, levels[best])
+    return midpoint_below(score, levels[best], lowest=0.0)
 
 
 def learn_thresholds(rule, labels, proba, weight=None):
