@@ -461,7 +461,7 @@ class Net(ClassifierMixin, NeuralNet):
         """Write a score of the epoch, and whether it is the best, into the history."""
         best = self.best_losses_.get(name)
         is_best = bool(np.isfinite(value)) and (
-            best is None or (value < best if lower_is_better else value > best)
+            best is None or bool(value < best if lower_is_better else value > best)
         )
         if is_best:
             self.best_losses_[name] = value
@@ -559,9 +559,11 @@ def _check_pattern(pattern, names, owner):
     else:
         found = any(fnmatch.fnmatch(name, pattern) for name in names)
     if not found:
+        parts = {".".join(name.split(".")[:n]) for name in names for n in range(1, 9)}
+        hint = closest(str(pattern).rstrip(".*"), sorted(parts))
         raise ValueError(
             f"{owner} has the pattern {pattern!r}, which matches no parameter of the "
-            f"module.{closest(str(pattern), names)} They are {', '.join(names)}."
+            f"module.{hint} They are {', '.join(names)}."
         )
 
 

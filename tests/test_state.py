@@ -1,0 +1,445 @@
+"""Warm starts, checkpoints and interrupts: what is taken over, and what is refused."""
+
+import errno
+import signal
+
+import numpy as np
+import pytest
+import torch
+from nets import small, small_problem
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from torch import nn
+
+from skimbalance.exceptions import CheckpointWarning
+from skimbalance.neural_network import ImbalancedNetClassifier
+
+X, Y = small_problem()
+
+
+def weights(net):
+    return [p.detach().clone() for p in net.net_.module_.parameters()]
+
+
+def distance(one, other):
+    return max((p - q).abs().max().item() for p, q in zip(one, other, strict=True))
+
+
+# -------------------------------------------------------------------------- warm start
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_a_warm_start_takes_every_changed_parameter(n_members):
+    net = small(warm_start=True, n_members=n_members).fit(X, Y)
+    before = weights(net)
+    scaler, previous = net.scaler_, net.net_
+    net.set_params(
+        lr=1e-300,
+        optimizer=torch.optim.SGD,
+        optimizer_params={"momentum": 0.5},
+        weight_decay=0.25,
+        batch_size=17,
+        gradient_accumulation=2,
+        max_grad_norm=3.0,
+        precision="32",
+        dropout=0.2,
+        activation="tanh",
+        callbacks=[("mine", Callback())],
+        net_params={"use_caching": False},
+        verbose=0,
+    ).fit(X * 3 + 5, Y)
+    assert distance(before, weights(net)) < 1e-6
+    (group, bias) = net.net_.optimizer_.param_groups
+    assert type(net.net_.optimizer_) is torch.optim.SGD
+    assert (group["lr"], group["momentum"]) == (1e-300, 0.5)
+    assert (group["weight_decay"], bias["weight_decay"]) == (0.25, 0.0)
+    assert (net.net_.batch_size, net.net_.iterator_train__accumulate) == (17, 2)
+    assert net.net_.step_.max_grad_norm == 3.0
+    assert net.net_.module_.bias.dtype == torch.float32
+    assert net.net_.module_.body.hidden[2].p == 0.2
+    assert "mine" in dict(net.net_.callbacks_)
+    assert net.net_.use_caching is False
+    assert net.scaler_ is scaler
+    assert net.net_ is not previous
+    assert net.n_iter_ == len(net.history_) == 6
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ({"hidden_layer_sizes": (8,)}, "hidden_layer_sizes changed"),
+        ({"n_members": 2}, "n_members changed"),
+        ({"standardize": False}, "standardize=False"),
+    ],
+)
+def test_a_warm_start_refuses_what_cannot_go_on(change, told):
+    net = small(warm_start=True).fit(X, Y)
+    proba = net.predict_proba(X)
+    with pytest.raises(ValueError, match=f"warm_start=True .*{told}"):
+        net.set_params(**change).fit(X, Y)
+    np.testing.assert_array_equal(proba, net.predict_proba(X))
+
+
+def other_width(n_features, n_outputs, width=3):
+    return nn.Sequential(nn.Linear(n_features, width), nn.Linear(width, n_outputs))
+
+
+def test_a_warm_start_names_the_parameter_of_an_own_module():
+    net = ImbalancedNetClassifier(other_width, max_epochs=1, warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match=r"warm_start=True .*module__width changed"):
+        net.set_params(module__width=5).fit(X, Y)
+    with pytest.raises(ValueError, match=r"warm_start=True .*module"):
+        net.set_params(module=nn.Linear, module_params=None).fit(X, Y)
+
+
+def test_a_warm_start_of_no_steps_predicts_the_same():
+    """Neither the bias nor the scaler moves under the weights."""
+    net = small(warm_start=True, correct_probabilities=False).fit(X, Y)
+    before = net.predict_proba(X)
+    net.set_params(lr=1e-300).fit(X[::2] * 2, Y[::2])
+    np.testing.assert_allclose(net.predict_proba(X), before, rtol=1e-9)
+
+
+# ------------------------------------------------------------------------- checkpoints
+
+
+def run(folder, **params):
+    defaults = {"checkpoint": folder, "max_epochs": 2, "batch_size": 64, "lr": 0.01}
+    return small(**{**defaults, **params})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pos_weight": 3.0},
+        {"pos_weight": np.full(4, 2.0)},
+        {"label_weight": [1.0, 2.0, 1.0, 1.0]},
+        {"label_smoothing": 0.1},
+        {"loss": "focal"},
+        {"loss": "focal", "loss_params": {"gamma": 1.0}},
+        {"init_bias": "zero"},
+        {"dropout": 0.1},
+        {"activation": "gelu"},
+        {"standardize": False},
+        {"optimizer_params": {"amsgrad": True}},
+        {"weight_decay": 0.5},
+        {"batch_size": 32},
+        {"gradient_accumulation": 2},
+        {"max_grad_norm": 1.0},
+        {"precision": "64"},
+        {"n_members": 2},
+        {"early_stopping": True},
+        {"callbacks": [LRScheduler("StepLR", step_size=1)]},
+        {"random_state": 7},
+    ],
+    ids=repr,
+)
+def test_what_changes_the_weights_is_refused_by_name(tmp_path, change):
+    run(tmp_path).fit(X, Y)
+    (name, *_) = change
+    with pytest.raises(ValueError, match=f"checkpoint.*of another run: .*{name} was "):
+        run(tmp_path, resume=True, **change).fit(X, Y)
+
+
+@pytest.mark.parametrize("changed", ["X", "y", "sample_weight"])
+def test_other_data_are_refused_even_in_another_order(tmp_path, changed):
+    data = {"X": X, "y": Y, "sample_weight": np.linspace(1, 2, len(X))}
+    run(tmp_path).fit(**data)
+    data[changed] = np.roll(data[changed], 1, axis=0)
+    with pytest.raises(ValueError, match=f"another run: data of {changed}"):
+        run(tmp_path, resume=True).fit(**data)
+
+
+def test_what_changes_no_weights_is_free(tmp_path):
+    run(tmp_path).fit(X, Y)
+    free = {
+        "threshold": "prior",
+        "verbose": 0,
+        "device": "cpu",
+        "num_workers": 1,
+        "data_device": "cpu",
+        "correct_probabilities": False,
+        "callbacks": [Callback()],
+    }
+    resumed = run(tmp_path, resume=True, max_epochs=4, **free).fit(X, Y)
+    whole = run(None, max_epochs=4).fit(X, Y)
+    assert distance(weights(resumed), weights(whole)) == 0
+
+
+class Counting(Callback):
+    """Lowers the rate by a state of its own."""
+
+    def __init__(self):
+        self.seen, self.log = 0, []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen += 1
+        self.log.append(self.seen)
+        for group in net.optimizer_.param_groups:
+            group["lr"] *= 0.9**self.seen
+
+
+SCHEDULES = {
+    "cosine": lambda: LRScheduler("CosineAnnealingLR", T_max=6),
+    "step": lambda: LRScheduler("StepLR", step_size=2, gamma=0.5),
+    "several": lambda: LRScheduler("MultiStepLR", milestones=[2, 4]),
+    "plateau": lambda: LRScheduler("ReduceLROnPlateau", patience=0, threshold=0.5),
+    "lambda": lambda: LRScheduler("LambdaLR", lr_lambda=lambda t: 0.9**t),
+    "cyclic": lambda: LRScheduler(
+        "CyclicLR",
+        base_lr=0.01,
+        max_lr=0.1,
+        step_size_up=3,
+        step_every="batch",
+        cycle_momentum=False,
+    ),
+    "one_cycle": lambda: LRScheduler(
+        torch.optim.lr_scheduler.OneCycleLR,
+        max_lr=0.1,
+        total_steps=99,
+        step_every="batch",
+    ),
+    "restarts": lambda: LRScheduler(max_lr=0.02),
+    "stop": lambda: EarlyStopping(
+        "train_loss", patience=2, threshold=0.5, load_best=True, sink=lambda text: None
+    ),
+    "own": Counting,
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_state_of_callbacks_goes_on(tmp_path, schedule):
+    made = SCHEDULES[schedule]
+    whole = run(None, callbacks=[made()], max_epochs=6).fit(X, Y)
+    run(tmp_path, callbacks=[made()], max_epochs=2).fit(X, Y)
+    again = run(tmp_path, callbacks=[made()], max_epochs=6, resume=True).fit(X, Y)
+    assert distance(weights(whole), weights(again)) == 0
+    rates = [net.net_.optimizer_.param_groups[0]["lr"] for net in (whole, again)]
+    assert rates[0] == rates[1]
+    if schedule == "own":
+        assert again.net_.callbacks_[-1][1].log == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("schedule", [None, "cosine"])
+def test_another_learning_rate_takes_effect(tmp_path, schedule):
+    made = [] if schedule is None else [SCHEDULES[schedule]()]
+    run(tmp_path, callbacks=made, lr=0.01).fit(X, Y)
+    net = run(tmp_path, callbacks=made, lr=0.001, resume=True, max_epochs=4).fit(X, Y)
+    factor = 1.0 if schedule is None else (1 + np.cos(np.pi * 4 / 6)) / 2
+    for group in net.net_.optimizer_.param_groups:
+        assert group["lr"] == pytest.approx(0.001 * factor)
+
+
+class Unstorable(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        self.stream = object()
+
+
+def test_state_that_cannot_be_stored_is_told_once(tmp_path):
+    net = run(tmp_path, callbacks=[Unstorable()])
+    with pytest.warns(CheckpointWarning, match="stream of the callback 'Unstorable'"):
+        net.fit(X, Y)
+
+
+@pytest.mark.parametrize("place", [0, 1, 0.3, 0.7, -60, -1])
+def test_one_flipped_bit_anywhere_is_found(tmp_path, place):
+    run(tmp_path).fit(X, Y)
+    file = tmp_path / "checkpoint.pt"
+    content = bytearray(file.read_bytes())
+    place = int(place * len(content)) if 0 < place < 1 else place
+    content[place] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt' is damaged"):
+        run(tmp_path, resume=True).fit(X, Y)
+
+
+def test_a_folder_or_a_file_in_the_way_is_told_before_training(tmp_path):
+    (tmp_path / "checkpoint.pt").mkdir()
+    for resume in (False, True):
+        with pytest.raises(ValueError, match="is a folder"):
+            run(tmp_path, resume=resume).fit(X, Y)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="must be a folder"):
+        run(tmp_path / "file").fit(X, Y)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_no_part(tmp_path, monkeypatch):
+    run(tmp_path).fit(X, Y)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.partial").write_text("of a run that was killed")
+
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"checkpoint\.pt' cannot be written.*No space"):
+        run(tmp_path).fit(X, Y)
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+# -------------------------------------------------------------------------- interrupts
+
+
+class Interrupt(Callback):
+    """Presses Ctrl-C in a method of a callback, in an epoch."""
+
+    def __init__(self, method, epoch, by_signal):
+        self.epoch, self.by_signal = epoch, by_signal
+        vars(self)[f"{method}_"] = None
+        self.method = method
+
+    def _press(self, net):
+        if len(net.history) != self.epoch:
+            return
+        if self.by_signal:
+            signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
+
+
+def pressing(method, epoch, by_signal):
+    def press(self, net, *args, **kwargs):
+        self._press(net)
+
+    kind = type("Pressing", (Interrupt,), {method: press})
+    return kind(method, epoch, by_signal)
+
+
+METHODS = "on_epoch_begin", "on_batch_end", "on_grad_computed", "on_epoch_end"
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupt_keeps_whole_weights_or_goes_on_up(method, epoch, by_signal):
+    net = small(
+        callbacks=[pressing(method, epoch, by_signal)],
+        max_epochs=5,
+        early_stopping=True,
+        batch_size=64,
+        scoring="loss",
+    )
+    if epoch == 1 and method != "on_epoch_end":
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, Y)
+        assert not hasattr(net, "net_")
+        return
+    with pytest.warns(ConvergenceWarning, match=f"interrupted in epoch {epoch}"):
+        net.fit(X, Y)
+    n_whole = epoch if method == "on_epoch_end" else epoch - 1
+    plain = net.set_params(callbacks=None, max_epochs=n_whole)
+    found = weights(net)
+    assert distance(found, weights(plain.fit(X, Y))) == 0
+
+
+def test_an_interrupt_while_weights_are_copied_tears_nothing(monkeypatch):
+    """Both where the best are kept, and where they are put back."""
+    from skimbalance._net import _best, _training
+
+    copy_state, calls = _best.copy_state, []
+
+    def torn(module, place=None):
+        calls.append(1)
+        if len(calls) == 4:
+            state = module.state_dict()
+            key = next(iter(state))
+            if place is not None:
+                place[key].copy_(state[key])
+            raise KeyboardInterrupt
+        return copy_state(module, place)
+
+    monkeypatch.setattr(_best, "copy_state", torn)
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 4"):
+        net = small(max_epochs=6).fit(X, Y)
+    monkeypatch.undo()
+    whole = small(max_epochs=3).fit(X, Y)
+    assert distance(weights(net), weights(whole)) == 0
+
+    load, pressed = nn.Module.load_state_dict, []
+
+    def torn_load(self, state, *args, **kwargs):
+        if not pressed:
+            pressed.append(1)
+            with torch.no_grad():
+                next(self.parameters()).zero_()
+            raise KeyboardInterrupt
+        return load(self, state, *args, **kwargs)
+
+    monkeypatch.setattr(_training.torch.nn.Module, "load_state_dict", torn_load)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        net = small(max_epochs=3).fit(X, Y)
+    assert distance(weights(net), weights(whole)) == 0
+
+
+def test_an_interrupt_while_a_checkpoint_is_written(tmp_path, monkeypatch):
+    calls = []
+
+    def press(number):
+        calls.append(1)
+        if len(calls) == 4:  # a file and a folder an epoch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", press)
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 2"):
+        net = run(tmp_path, max_epochs=5).fit(X, Y)
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert distance(weights(net), weights(run(None).fit(X, Y))) == 0
+
+
+def test_a_failure_in_partial_fit_leaves_the_weights():
+    class Fail(Callback):
+        calls = 0
+
+        def on_batch_end(self, net, **kwargs):
+            type(self).calls += 1
+            if type(self).calls > 5:
+                raise RuntimeError("no")
+
+    net = small(callbacks=[Fail()], batch_size=64).partial_fit(X, Y)
+    before = weights(net)
+    with pytest.raises(RuntimeError, match="no"):
+        net.partial_fit(X, Y)
+    assert distance(before, weights(net)) == 0
+
+
+def test_skorch_ends_the_training_without_a_word(recwarn):
+    stop = EarlyStopping(
+        "train_loss", patience=1, threshold=1e9, sink=lambda text: None
+    )
+    assert small(callbacks=[stop], max_epochs=9).fit(X, Y).n_iter_ == 2
+    assert not [w for w in recwarn if issubclass(w.category, ConvergenceWarning)]
+
+
+# ------------------------------------------------------------------------ NaN as score
+
+
+@pytest.mark.parametrize("scores", [[np.nan, 0.1, 0.3, 0.2, 0.1], [0.2, np.nan, 0.1]])
+def test_nan_is_the_worst_score(scores):
+    given = iter([*scores, *[0.0] * 9])
+    net = small(
+        scoring=lambda estimator, x, y: next(given),
+        early_stopping=True,
+        max_epochs=len(scores),
+    )
+    with pytest.warns(ConvergenceWarning, match="scoring gives nan") as caught:
+        net.fit(X, Y)
+    assert len([w for w in caught if w.category is ConvergenceWarning]) == 1
+    assert net.best_score_ == np.nanmax(scores)
+    best = int(np.nanargmax(scores)) + 1
+    plain = small(early_stopping=True, max_epochs=best, scoring=lambda e, x, y: best)
+    given = iter(range(9))
+    plain.set_params(scoring=lambda e, x, y: next(given))
+    assert distance(weights(net), weights(plain.fit(X, Y))) == 0
+
+
+def test_scores_that_are_all_nan_never_stop_the_training():
+    net = small(
+        scoring=lambda estimator, x, y: np.nan,
+        early_stopping=True,
+        n_iter_no_change=2,
+        max_epochs=6,
+    )
+    with pytest.warns(ConvergenceWarning, match="last weights are kept"):
+        net.fit(X, Y)
+    assert net.n_iter_ == 6
+    assert np.isnan(net.best_score_)
