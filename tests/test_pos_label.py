@@ -1,6 +1,7 @@
 """The positive class of wrappers, scorers and displays, and what goes by names."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -143,6 +144,10 @@ def test_the_pos_label_of_a_scorer_counts(names, rare):
     own = _tuned(make_scorer(f1_score, pos_label=rare)).fit(X, y)
     np.testing.assert_allclose(own.thresholds_, plain.thresholds_, atol=1e-6)
     assert own.pos_label_ == rare
+    by_partial = partial(f1_score, pos_label=rare)
+    for scoring in (by_partial, make_scorer(by_partial)):
+        again = _tuned(scoring).fit(X, y)
+        np.testing.assert_array_equal(again.thresholds_, own.thresholds_)
     ours = _tuned(get_scorer("macro_f1", pos_label=rare)).fit(X, y)
     np.testing.assert_array_equal(ours.predict(X), own.predict(X))
     other = y[t == 0][0]
