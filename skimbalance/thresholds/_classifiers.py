@@ -34,7 +34,7 @@ def _inner_has(method):
 
     def condition(self):
         inner = getattr(self, "estimator_", self.estimator)
-        getattr(inner, method)  # its AttributeError says what is missing
+        getattr(inner, method)  # its AttributeError names what is missing
         return True
 
     return condition
@@ -738,7 +738,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
 
 
 def _by_class_names(cost_matrix, classes):
-    """Return costs in the order of the classes, and whether names said which is which.
+    """Return costs in the order of the classes, and whether it came with names.
 
     A frame with default names on both axes counts as an array.
     """

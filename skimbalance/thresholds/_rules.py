@@ -428,8 +428,10 @@ class FBeta(HeldOutRule):
         if self.guard:
             n_positive = total(weight, target)
             mass = len(proba) if weight is None else weight.sum()
-            share = precision_weight(self.beta)
-            of_all = n_positive / (share * mass + (1 - share) * n_positive)
+            of_precision = precision_weight(self.beta)
+            of_all = n_positive / (
+                of_precision * mass + (1 - of_precision) * n_positive
+            )
             if best <= of_all or proba.min() > threshold:
                 return _matched_threshold(target, proba, weight)
         return threshold
