@@ -59,7 +59,8 @@ class EncodedRows:
         The sources are shared with other rows of the same arrays, so that what `moves`
         to the device does so once.
         """
-        if moves not in self.sources:
+        key = moves, dtype
+        if key not in self.sources:
             center, scale = (
                 (None, None) if scaler is None else (scaler.center_, scaler.scale_)
             )
@@ -69,8 +70,8 @@ class EncodedRows:
             for source in made if moves else ():
                 if source is not None:
                     source.move()
-            self.sources[moves] = made
-        return RowSet(self.index, *self.sources[moves])
+            self.sources[key] = made
+        return RowSet(self.index, *self.sources[key])
 
 
 def _n_bytes(array):
