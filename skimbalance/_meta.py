@@ -158,7 +158,9 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             target = replace(target, classes=self._fitted_estimator().classes_)
             target = replace(target, values=encode_like(y, target))
         n_labels = None if target.kind != MULTILABEL else target.n_outputs
-        weight = check_weights(sample_weight, n_samples_of(X), n_labels)
+        weight = check_weights(
+            sample_weight, n_samples_of(X), n_labels, label_names=target.label_names
+        )
         return X, y, target, weight
 
     def _is_prefit(self):

@@ -14,6 +14,7 @@ from skimbalance._validation import (
     cells_with,
     check_weights,
     has_missing,
+    without_weightless,
 )
 from skimbalance.weights import class_index, class_weights
 
@@ -107,7 +108,7 @@ def encode_rows(X, target, sample_weight, class_weight):
         by_class = _class_weights(class_weight, target, weight)
         weight = by_class if weight is None else weight * by_class
     if weight is not None and weight.ndim == 2:
-        values = _without_weightless(values, weight)
+        values = without_weightless(values, weight)
     totals, counts = _row_totals(values, weight)
     index = np.flatnonzero(counts)
     if len(index) == 0:
@@ -145,20 +146,6 @@ def _class_weights(class_weight, target, sample_weight):
             "sample_weight of shape (n_samples, n_labels)."
         )
     return class_weights(target, class_weight, sample_weight)[class_index(target)]
-
-
-def _without_weightless(values, weight):
-    """Return a label matrix in which the entries of weight 0 are missing."""
-    if not sp.issparse(values):
-        weightless = (weight == 0) & (values != MISSING)
-        return np.where(weightless, MISSING, values) if weightless.any() else values
-    is_sparse = isinstance(weight, SparseWeights)
-    zero = weight.zeros() if is_sparse else sp.csr_array(weight == 0).astype(np.int8)
-    if zero.nnz == 0:
-        return values
-    values = sp.csr_array(values - values.multiply(zero) + MISSING * zero)
-    values.eliminate_zeros()
-    return values
 
 
 def _row_totals(values, weight):
