@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test test-lowest lint docs bench clean
+.PHONY: demo test test-all test-lowest lint docs bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -16,6 +16,10 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+# With the tests marked slow, and ten times as many examples of each property.
+test-all: .venv/ready
+	SKIMBALANCE_TESTS=slow $(BIN)/python -m pytest -m "" --cov --cov-report=term-missing:skip-covered
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -183,7 +183,9 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "label matrix."
             )
         n_labels = None if target.kind != MULTILABEL else target.n_outputs
-        weight = check_weights(sample_weight, n_samples_of(X), n_labels)
+        weight = check_weights(
+            sample_weight, n_samples_of(X), n_labels, label_names=target.label_names
+        )
         return X, y, target, weight
 
     def _known_target(self, y):

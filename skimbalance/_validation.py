@@ -721,6 +721,21 @@ def _is_dense(weight):
     return isinstance(weight, np.ndarray) and weight.ndim == 2
 
 
+def without_weightless(labels, weight):
+    """Return a label matrix in which the entries of weight 0 are missing."""
+    zero = weight.zeros() if isinstance(weight, SparseWeights) else weight == 0
+    if not sp.issparse(labels):
+        zero = zero.toarray() == 1 if sp.issparse(zero) else zero
+        zero &= labels != MISSING
+        return np.where(zero, np.int8(MISSING), labels) if zero.any() else labels
+    zero = sp.csr_array(zero, dtype=np.int8)
+    if zero.nnz == 0:
+        return labels
+    labels = sp.csr_array(labels - labels.multiply(zero) + MISSING * zero)
+    labels.eliminate_zeros()
+    return labels
+
+
 def check_label_counts(label_counts, n_samples=None, n_labels=None):
     """Return positives and negatives as two float arrays, whichever way they came.
 
@@ -820,13 +835,13 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
 
     Returns
     -------
-    labels : ndarray or csr_array of int8, shape (n_samples, n_labels)
-        From `check_label_matrix`.
-    scores : ndarray of shape (n_samples, n_labels)
+    labels : ndarray or csr_array of int8, shape (n_rows, n_labels)
+        From `check_label_matrix`; an entry of weight 0 is missing.
+    scores : ndarray of shape (n_rows, n_labels)
         Finite.
     weight : None, ndarray or SparseWeights
         From `check_weights`. Frames of scores and weights are put into the order of
-        the names of `y_true`.
+        the names of `y_true`, and rows of weight 0 are left out of all three.
     """
     if isinstance(y_score, list) and y_score and n_dimensions(y_score[0]) == 2:
         raise ValueError(
@@ -839,7 +854,16 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
     names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
     scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
     weight = check_weights(sample_weight, *labels.shape, label_names=names)
-    return labels, scores, weight
+    if weight is None:
+        return labels, scores, None
+    if weight.ndim == 2:
+        return without_weightless(labels, weight), scores, weight
+    kept = weight > 0
+    return (
+        (labels, scores, weight)
+        if kept.all()
+        else (labels[kept], scores[kept], weight[kept])
+    )
 
 
 def check_same_length(**arrays):

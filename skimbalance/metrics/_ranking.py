@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from skimbalance._validation import (
     check_interval,
     check_label_matrix,
-    check_same_length,
     check_scored_labels,
     check_weights,
     count_labels,
+    n_samples_of,
 )
 from skimbalance.metrics._averages import (
     averaged,
@@ -30,9 +30,9 @@ _BLOCK_CELLS = 2**22
 def _check_rows(y_true, y_score, k, sample_weight):
     """Return labels, scores and row weights, and the checked k."""
     check_two_dimensions(y_true, "The ranking")
-    check_same_length(y_true=y_true, sample_weight=sample_weight)
-    labels, scores, _ = check_scored_labels(y_true, y_score)
-    weight = check_weights(sample_weight, labels.shape[0])
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, n_samples_of(y_true))
+    labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
     check_interval("k", k, 1)
     if k > labels.shape[1] or k != int(k):
         raise ValueError(
@@ -70,10 +70,9 @@ def _divide(numerator, denominator):
 
 def _over_rows(values, weight, undefined, what, lacking):
     check_undefined(undefined)
-    values = np.concatenate(values)
-    if weight is not None:
-        values, weight = values[weight > 0], weight[weight > 0]
-    values, kept = settled(values, undefined, f"{what} is undefined", "rows", lacking)
+    values, kept = settled(
+        np.concatenate(values), undefined, f"{what} is undefined", "rows", lacking
+    )
     return mean_of(values, weight, kept, undefined)
 
 

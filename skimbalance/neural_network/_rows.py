@@ -16,6 +16,7 @@ from skimbalance._validation import (
     check_weights,
     count_labels,
     has_missing,
+    without_weightless,
 )
 from skimbalance.weights import _weights_of_classes
 
@@ -151,7 +152,7 @@ def encode_rows(X, target, sample_weight, class_weight):
         by_class = _class_weights(class_weight, target, weight)
         weight = by_class if weight is None else weight * by_class
     if weight is not None and weight.ndim == 2:
-        values = _without_weightless(values, weight)
+        values = without_weightless(values, weight)
     totals, counts = _row_totals(values, weight)
     index = np.flatnonzero(counts)
     if len(index) == 0:
@@ -189,20 +190,6 @@ def _class_weights(class_weight, target, sample_weight):
             "sample_weight of shape (n_samples, n_labels)."
         )
     return _weights_of_classes(target, class_weight, sample_weight)[target.class_index]
-
-
-def _without_weightless(values, weight):
-    """Return a label matrix in which the entries of weight 0 are missing."""
-    if not sp.issparse(values):
-        weightless = (weight == 0) & (values != MISSING)
-        return np.where(weightless, MISSING, values) if weightless.any() else values
-    is_sparse = isinstance(weight, SparseWeights)
-    zero = weight.zeros() if is_sparse else sp.csr_array(weight == 0).astype(np.int8)
-    if zero.nnz == 0:
-        return values
-    values = sp.csr_array(values - values.multiply(zero) + MISSING * zero)
-    values.eliminate_zeros()
-    return values
 
 
 def _row_totals(values, weight):
