@@ -9,10 +9,11 @@ This is also the only door to scikit-learn's private helpers.
 
 import difflib
 import inspect
+import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
@@ -43,6 +44,7 @@ from skimbalance._target_values import (
 )
 
 MISSING = -1
+_LARGEST = sys.float_info.max
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
@@ -78,7 +80,7 @@ def check_choice(name, value, options):
 def check_interval(name, value, low, high=np.inf, *, closed="both"):
     """Raise a ValueError unless the number `value` lies between `low` and `high`."""
     left, right = "(["[closed in ("both", "left")], ")]"[closed in ("both", "right")]
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     inside = number and (
         low < value < high
         or (closed in ("both", "left") and value == low)
@@ -110,8 +112,10 @@ class Number(Interval):
     """An interval of numbers for `_parameter_constraints`; a bool is no number."""
 
     def is_satisfied_by(self, val):
-        is_bool = isinstance(val, (bool, np.bool_))
-        return not is_bool and super().is_satisfied_by(val)
+        if isinstance(val, (bool, np.bool_)) or not super().is_satisfied_by(val):
+            return False
+        # An integer may be beyond all floats, and then torch has no use for it.
+        return self.type is not Real or -_LARGEST <= val <= _LARGEST
 
 
 def switch():
@@ -151,7 +155,10 @@ def scorer_pos_label(scorer):
 
 def accepted_names(function):
     """Return the parameter names of a callable, and whether it takes any others."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # some functions written in C do not tell
+        return [], True
     names = [
         p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]

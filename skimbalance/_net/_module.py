@@ -46,11 +46,7 @@ class ScoreModule(nn.Module):
     def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
         super().__init__()
         params = copied(params) | _accepted(build, more)
-        self.body = copied(build(n_features, n_outputs, **params))
-        if not isinstance(self.body, nn.Module):
-            raise TypeError(
-                f"module must return a torch.nn.Module, got {type(self.body).__name__}."
-            )
+        self.body = copied(_built(build, n_features, n_outputs, params))
         self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.n_outputs = n_outputs
         self.to(dtype)
@@ -107,6 +103,26 @@ def check_scores(scores, n_rows, n_outputs):
             "floating-point dtype."
         )
     return scores
+
+
+def _built(build, n_features, n_outputs, params):
+    """Return the user's module, or raise an error that names `module`."""
+    try:
+        body = build(n_features, n_outputs, **params)
+    except Exception as error:  # each module has errors of its own
+        given = "".join(f", {key}={value!r}" for key, value in params.items())
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"module cannot be built: {getattr(build, '__name__', build)}({n_features},"
+            f" {n_outputs}{given}) raises {type(error).__name__}: {error}. It must "
+            "take the number of features (the shape of a row) and the number of "
+            "outputs; others are named in module_params."
+        ) from error
+    if not isinstance(body, nn.Module):
+        raise TypeError(
+            f"module must return a torch.nn.Module, got {type(body).__name__}."
+        )
+    return body
 
 
 def _accepted(build, params):

@@ -4,6 +4,7 @@ In the formulas z is the score, s its sigmoid, LS the log of the sigmoid; l+ and
 the loss of a positive and of a negative label.
 """
 
+import numpy as np
 import torch
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -52,14 +53,18 @@ def _power(base, log_base, exponent):
 
 
 def _check_exponents(name, values):
-    for value in torch.as_tensor(values, dtype=torch.float64).reshape(-1).tolist():
+    try:
+        numbers = torch.as_tensor(values, dtype=torch.float64).reshape(-1).tolist()
+    except (TypeError, ValueError, RuntimeError):
+        numbers = [values]  # no numbers at all, as the check will say
+    for value in numbers:
         check_interval(name, value, 0)
 
 
 def _as_exponent(value, like, labels=slice(None)):
     """A number stays a number; one value for each label becomes a tensor."""
-    if isinstance(value, (int, float)):
-        return value
+    if np.ndim(value) == 0:
+        return float(value)
     return torch.as_tensor(value, dtype=like.dtype, device=like.device)[labels]
 
 
