@@ -281,7 +281,7 @@ def test_a_net_survives_a_held_out_label_of_one_value(rule, value):
 
 def test_held_out_rows_without_a_label_are_refused_before_training():
     X, Y = _rows(200)
-    with pytest.raises(ValueError, match="y_val has no observed label"):
+    with pytest.raises(ValueError, match="No label is observed: y_val"):
         _net().fit(X, Y, X_val=X[:5], y_val=np.full((5, 3), np.nan))
 
 

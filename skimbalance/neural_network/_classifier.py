@@ -277,9 +277,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self._input_shape = X.shape[1:]
         return X
 
-    def _encode(self, X, target, sample_weight, reset, name="X"):
-        X = self._check_inputs(X, reset, name)
-        return encode_rows(X, target, sample_weight, self.class_weight)
+    def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
+        X = self._check_inputs(X, reset, names[0])
+        return encode_rows(X, target, sample_weight, self.class_weight, names[1])
 
     def _encode_y(self, y, name="y"):
         return encode_like(y, self._target, name)
@@ -294,14 +294,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        weight = sample_weight_val
-        rows = self._encode(X_val, target, weight, reset=False, name="X_val")
-        if len(rows) == 0:
-            raise ValueError(
-                "y_val has no observed label: all are missing, or of weight 0. Pass "
-                "other rows, or leave X_val and y_val None."
-            )
-        return rows
+        names = "X_val", "y_val"
+        return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
     def _fit(self, rows, held_out, target, groups):
         checkpoint = self._open_checkpoint()

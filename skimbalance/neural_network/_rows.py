@@ -129,7 +129,7 @@ def _n_bytes(array):
     return array.nbytes
 
 
-def encode_rows(X, target, sample_weight, class_weight):
+def encode_rows(X, target, sample_weight, class_weight, name="y"):
     """Check the weights and find the rows that count.
 
     An entry of weight 0 becomes a missing label, so that it is absent from the split,
@@ -146,6 +146,8 @@ def encode_rows(X, target, sample_weight, class_weight):
         As passed.
     class_weight : dict, "balanced" or None
         As in scikit-learn.
+    name : str, default="y"
+        How the error messages call the targets.
     """
     weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
     if class_weight is not None:
@@ -156,7 +158,7 @@ def encode_rows(X, target, sample_weight, class_weight):
     totals, counts = _row_totals(values, weight)
     index = np.flatnonzero(counts)
     if len(index) == 0:
-        raise ValueError(_describe_nothing_left(values, weight))
+        raise ValueError(_describe_nothing_left(values, weight, name))
     mean = totals[index].sum() / counts[index].sum()
     return EncodedRows(X, values, _normalized(weight, mean, index), index)
 
@@ -233,13 +235,13 @@ def _normalized(weight, mean, index):
     return None if ((counted == 1) | (counted == 0)).all() else weight
 
 
-def _describe_nothing_left(values, weight):
+def _describe_nothing_left(values, weight, name):
     if values.ndim == 2 and weight is None:
         return (
-            "No label is observed: y is missing (NaN) everywhere. At least one entry "
-            "must be 0 or 1."
+            f"No label is observed: {name} is missing (NaN) everywhere. At least one "
+            "entry must be 0 or 1."
         )
     return (
-        "class_weight and sample_weight leave no row to learn from: each label is "
-        "missing (NaN) or has weight 0."
+        "class_weight and sample_weight leave no row to learn from: each label of "
+        f"{name} is missing (NaN) or has weight 0."
     )
