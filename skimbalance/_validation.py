@@ -368,6 +368,13 @@ class Target:
         return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
 
     @property
+    def output_names(self):
+        """Names of the labels, or the positive class of a binary target, or None."""
+        if self.kind == BINARY:
+            return self.classes[self.positive : self.positive + 1].tolist()
+        return self.label_names
+
+    @property
     def is_flipped(self):
         """Whether the first of two classes is the positive one."""
         return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0

@@ -345,7 +345,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self.threshold_params,
             target.kind,
             target.n_outputs,
-            target.label_names,
+            target.output_names,
         )
 
     def _holds_out(self, n_rows):
@@ -414,7 +414,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _set_head(self, head, target, rows):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
-        head.label_names = target.label_names
+        head.label_names = target.output_names
         self.classes_ = target.classes
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
