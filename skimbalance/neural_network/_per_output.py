@@ -14,7 +14,7 @@ from skimbalance.weights import (
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 
 
-def _output_names(target):
+def output_names(target):
     """Return the names of the outputs: of labels, of classes, of the positive class."""
     if target.kind == BINARY:
         return target.classes[[target.positive]].tolist()
@@ -50,7 +50,7 @@ def by_name(name, value, target):
             return np.asarray(value)
         if not value.index.has_duplicates:
             value = value.to_dict()
-    names = _output_names(target)
+    names = output_names(target)
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in names):
         # The columns of a label frame are known by their names as strings.
         value = {str(key): entry for key, entry in value.items()}
