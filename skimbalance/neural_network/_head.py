@@ -212,7 +212,7 @@ class _Head:
             to have the same prevalences: a rare label has more positives among them
             than its fraction, so that it has any.
         """
-        if self.correct is True:
+        if self.correct and self.correct != "exact":
             weight = self._population_weight(values, weight, counts)
             scores = self._averaged(raw.double())
             self.calibrator = self._fit_calibrator(scores, values, weight)
