@@ -94,6 +94,7 @@ from skimbalance.neural_network._parameters import (
     resolve_precision,
 )
 from skimbalance.neural_network._per_output import (
+    as_series,
     check_class_weight,
     output_names,
     resolve_bias,
@@ -344,11 +345,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return Checkpoint(self.checkpoint, self.resume)
 
     def _rule(self):
-        return resolve_rule(self.threshold, self.threshold_params)
+        threshold = as_series("threshold", self.threshold)
+        return resolve_rule(threshold, self.threshold_params)
 
     def _check_threshold(self, target):
         check_threshold(
-            self.threshold,
+            as_series("threshold", self.threshold),
             self.threshold_params,
             target.kind,
             target.n_outputs,

@@ -25,6 +25,18 @@ def output_names(target):
     return list(target.label_names)
 
 
+def as_series(name, value):
+    """Return a data frame of one row or one column as a Series, all else as it is."""
+    if not hasattr(value, "iloc") or np.ndim(value) != 2:
+        return value
+    if 1 not in value.shape:
+        raise ValueError(
+            f"{name} is a data frame of shape {value.shape}, but must have one row or "
+            "one column."
+        )
+    return value.iloc[0] if len(value) == 1 else value.iloc[:, 0]
+
+
 def by_name(name, value, target):
     """Return a value whose entries have names as an array in the order of the outputs.
 
@@ -38,13 +50,7 @@ def by_name(name, value, target):
         Names the outputs: the columns of a label frame, the classes of a multiclass
         target, the positive class of a binary one.
     """
-    if np.ndim(value) == 2 and hasattr(value, "iloc"):
-        if 1 not in value.shape:
-            raise ValueError(
-                f"{name} is a data frame of shape {value.shape}, but must have one row "
-                "or one column."
-            )
-        value = value.iloc[0] if len(value) == 1 else value.iloc[:, 0]
+    value = as_series(name, value)
     if hasattr(value, "index") and hasattr(value, "to_dict"):
         if list(value.index) == list(range(len(value))):
             return np.asarray(value)
