@@ -431,10 +431,10 @@ class Target:
 
     @property
     def output_names(self):
-        """Names of the labels, or the positive class of a binary target, or None."""
+        """Names of labels or classes, or the positive class; None for unnamed labels."""
         if self.kind == BINARY:
             return self.classes[self.positive : self.positive + 1].tolist()
-        return self.label_names
+        return self.classes.tolist() if self.kind == MULTICLASS else self.label_names
 
     @property
     def is_flipped(self):

@@ -79,6 +79,7 @@ from skimbalance.neural_network._monitor import (
 from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
+    check_first_chunk,
     check_same_classes,
     check_same_positive,
     check_top_k,
@@ -93,6 +94,7 @@ from skimbalance.neural_network._parameters import (
     resolve_precision,
 )
 from skimbalance.neural_network._per_output import (
+    as_series,
     check_class_weight,
     resolve_bias,
     resolve_weight,
@@ -106,7 +108,6 @@ from skimbalance.thresholds._rules import (
     check_threshold,
     resolve_rule,
 )
-from skimbalance.weights import PosWeightTransformer
 
 _VALIDATION_CELLS = 2**23
 # One chunk of a prediction, of which a handful of copies are worked on.
@@ -242,7 +243,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             else:
                 target = _target_of_classes(y, classes, self.pos_label)
                 self._check_params(target)
-                self._check_first_chunk(target, classes, label_counts)
+                check_first_chunk(self, target, classes, label_counts)
                 rows = self._encode(X, target, sample_weight, reset=True)
                 self._start(rows, target, label_counts)
             return self._train_chunk(rows, target)
@@ -337,11 +338,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return Checkpoint(self.checkpoint, self.resume)
 
     def _rule(self):
-        return resolve_rule(self.threshold, self.threshold_params)
+        threshold = as_series("threshold", self.threshold)
+        return resolve_rule(threshold, self.threshold_params)
 
     def _check_threshold(self, target):
         check_threshold(
-            self.threshold,
+            as_series("threshold", self.threshold),
             self.threshold_params,
             target.kind,
             target.n_outputs,
@@ -623,33 +625,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         read = self._as_trained_on(rows)
         raw = torch.cat(list(self.net_.raw_scores(read, self.net_.batch_size)))
         return raw, rows.taken("values"), rows.taken("weight")
-
-    def _check_first_chunk(self, target, classes, label_counts):
-        if classes is None and target.kind != MULTILABEL:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if self._rule().needs_held_out:
-            raise ValueError(
-                f"threshold={self.threshold!r} learns from held-out rows, and "
-                "partial_fit holds none out: use a rule that needs none, or wrap the "
-                "fitted estimator with cv='prefit' in "
-                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
-            )
-        weights = {"pos_weight": self.pos_weight, "label_weight": self.label_weight}
-        counting = [
-            f"{name}={weight!r}"
-            for name, weight in weights.items()
-            if isinstance(weight, (str, PosWeightTransformer))
-        ]
-        if resolve_loss(self.loss, self.loss_params, target.kind).needs_counts:
-            counting.append(f"loss={self.loss!r}")
-        if self.label_smoothing:
-            counting.append(f"label_smoothing={self.label_smoothing!r}")
-        if counting and label_counts is None:
-            raise ValueError(
-                f"{' and '.join(counting)} cannot be used in partial_fit without "
-                "label_counts=(n_positive, n_negative) over all chunks: pass them at "
-                "the first call, or give the weights as an array."
-            )
 
     def _start(self, rows, target, label_counts):
         """Make the head and the net before the first chunk."""
