@@ -128,10 +128,7 @@ class _Head:
         self._see_first(all_counts)
 
     def find_link(self):
-        """Ask the loss for the checked map from scores to log-odds.
-
-        After training once more: the loss may have weights of its own.
-        """
+        """Ask the loss for the checked map from scores to log-odds."""
         self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
         self.invertible = self.link.problem is None
 
@@ -141,7 +138,7 @@ class _Head:
 
     def initial_bias(self):
         """Return the scores at which the loss predicts the base rates."""
-        scores = self.loss.initial_scores(self.prior, self._distorting_weight)
+        scores = self.link.initial_scores(torch.as_tensor(self.prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
     @property
