@@ -192,6 +192,8 @@ def test_log_odds_and_starts_are_finite_whatever_the_counts(loss, pos_weight):
         (AsymmetricLoss(0, 0, 0.2), 1.0, 0.1666, 0.8),
         (AsymmetricLoss(), 1.0, 0.0, 1.0),
         (AsymmetricLoss(), 1e4, 0.0, 1.0),
+        (Poly1Loss(1e4), 1.0, 0.0, 1.0),  # nearly flat in the middle
+        (Poly1Loss(1e4), 1e4, 0.0, 1.0),
     ],
 )
 def test_probabilities_without_a_score_of_their_own(loss, pos_weight, least, most):

@@ -147,7 +147,7 @@ def find_link(function, low, high, shift, n_columns):
     problem = table.problem()
     if problem == _FALLS:
         return IdentityLink(problem)
-    ends = table.usable_ends()
+    ends = table.usable_ends(_LEAST_SLOPE if problem else _LEAST_RISE)
     if ends is None:
         return IdentityLink(problem or _JUMPS)
     return LogOddsLink(function, shift, ends, problem, table.is_identity())
@@ -284,17 +284,20 @@ class _Table:
             )
         return below, above
 
-    def _is_usable(self, scores):
+    def _is_usable(self, scores, least_slope=_LEAST_SLOPE):
         """Tell where the map is finite, to be trusted and not flat."""
         values, slope = _value_and_slope(self.function, scores)
         slope = slope.nan_to_num(0.0, posinf=0.0, neginf=0.0)
-        return values.isfinite() & (values >= self.trusted) & (slope >= _LEAST_SLOPE)
+        return values.isfinite() & (values >= self.trusted) & (slope >= least_slope)
 
-    def usable_ends(self):
-        """Return the scores, by column, between which the map is used, or None."""
+    def usable_ends(self, least_slope):
+        """Return the scores, by column, between which the map is used, or None.
+
+        It must be so steep at least in the middle of what is of interest.
+        """
         below, above = self._locate(((self.low + self.high) / 2).reshape(1, -1))
-        centre = torch.where(self._is_usable(below), below, above)
-        if not self._is_usable(centre).all():
+        centre = torch.where(self._is_usable(below, least_slope), below, above)
+        if not self._is_usable(centre, least_slope).all():
             return None
         outer = torch.full_like(centre, _SEARCH_LIMIT)
         outer = torch.cat([-outer, outer])
