@@ -431,7 +431,7 @@ class Target:
 
     @property
     def output_names(self):
-        """Names of labels or classes, or the positive class; None for unnamed labels."""
+        """Names of labels or classes, or the positive class; None without names."""
         if self.kind == BINARY:
             return self.classes[self.positive : self.positive + 1].tolist()
         return self.classes.tolist() if self.kind == MULTICLASS else self.label_names

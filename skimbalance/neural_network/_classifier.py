@@ -574,7 +574,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, keeper, checkpoint)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
-        self._head.find_link()
+        if any(True for _ in self._head.loss.parameters()):  # which were trained, too
+            self._head.find_link()
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
         best = keeper.best.value
