@@ -451,6 +451,15 @@ def _check_1d_target(y, name, pos_label):
     return Target(BINARY, labels, classes, dtype=y.dtype, positive=positive)
 
 
+def class_index(target):
+    """Return the place of the class of each row of a 1-D target."""
+    if target.kind == MULTICLASS:
+        return target.values
+    if len(target.classes) == 1:
+        return np.zeros(len(target.values), dtype=np.int64)
+    return np.where(target.values[:, 0] == 1, target.positive, 1 - target.positive)
+
+
 def encode_like(y, target, name="y"):
     """Encode `y` as an earlier target was: same kind, classes, labels and names.
 

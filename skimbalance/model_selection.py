@@ -25,11 +25,11 @@ from skimbalance._validation import (
     check_integer,
     check_same_length,
     check_target,
+    class_index,
     n_samples_of,
     split_sizes,
     take_rows,
 )
-from skimbalance.weights import class_index
 
 __all__ = [
     "MultilabelStratifiedGroupKFold",

@@ -30,6 +30,7 @@ from skimbalance._validation import (
     check_same_length,
     check_target,
     check_weights,
+    class_index,
     count_labels,
     encode_like,
 )
@@ -264,16 +265,7 @@ def compute_pos_weight(
     )
 
 
-def class_index(target):
-    """Return the place of the class of each row of a 1-D target."""
-    if target.kind == MULTICLASS:
-        return target.values
-    if len(target.classes) == 1:
-        return np.zeros(len(target.values), dtype=np.int64)
-    return np.where(target.values[:, 0] == 1, target.positive, 1 - target.positive)
-
-
-def class_weights(target, class_weight, sample_weight=None):
+def _class_weights(target, class_weight, sample_weight=None):
     """Return the weight of each class of a 1-D target.
 
     Parameters
@@ -346,7 +338,7 @@ def compute_class_weight(
         )
     check_same_length(y=y, sample_weight=sample_weight)
     sample_weight = check_weights(sample_weight, len(target.values))
-    weight = class_weights(target, class_weight, sample_weight)
+    weight = _class_weights(target, class_weight, sample_weight)
     if normalize is not None:
         weight = _normalize(weight, np.ones(len(weight), dtype=bool), normalize)
     return dict(zip(target.classes.tolist(), weight.tolist(), strict=True))

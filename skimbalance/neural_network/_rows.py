@@ -13,10 +13,11 @@ from skimbalance._validation import (
     MULTILABEL,
     cells_with,
     check_weights,
+    class_index,
     has_missing,
     without_weightless,
 )
-from skimbalance.weights import class_index, class_weights
+from skimbalance.weights import _class_weights
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def encode_rows(X, target, sample_weight, class_weight):
     """
     weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
     if class_weight is not None:
-        by_class = _class_weights(class_weight, target, weight)
+        by_class = _weights_by_class(class_weight, target, weight)
         weight = by_class if weight is None else weight * by_class
     if weight is not None and weight.ndim == 2:
         values = without_weightless(values, weight)
@@ -137,7 +138,7 @@ def _read_weights(n_samples, target, sample_weight):
     return weight / weight.max()
 
 
-def _class_weights(class_weight, target, sample_weight):
+def _weights_by_class(class_weight, target, sample_weight):
     """Return the weight of the class of each row."""
     if target.kind == MULTILABEL:
         raise ValueError(
@@ -145,7 +146,7 @@ def _class_weights(class_weight, target, sample_weight):
             "positives of each label), label_weight (labels among each other) or "
             "sample_weight of shape (n_samples, n_labels)."
         )
-    return class_weights(target, class_weight, sample_weight)[class_index(target)]
+    return _class_weights(target, class_weight, sample_weight)[class_index(target)]
 
 
 def _row_totals(values, weight):
