@@ -192,7 +192,10 @@ FULL_BATCH = {"early_stopping": False, "batch_size": 1000, "loss": "log_loss"}
 @properties
 @given(cases)
 def test_a_fit_to_whole_weights_is_one_to_repeated_rows(case):
-    """Where nothing is split or batched; a scheme that reads sizes cannot hold."""
+    """Where nothing is split or batched; a scheme that reads sizes cannot hold.
+
+    Adam divides by the size of a gradient, and so magnifies the rounding of small ones.
+    """
     again = np.repeat(np.arange(len(case.X)), case.times)
     for y, params in (
         (case.holes, {"pos_weight": ["balanced", "sqrt", "log"][case.seed % 3]}),
@@ -208,7 +211,7 @@ def test_a_fit_to_whole_weights_is_one_to_repeated_rows(case):
             counts = [(y[again] == value).sum(axis=0) for value in (0, 1)]
             trained = np.min(counts, axis=0) * len(y) >= case.times.sum()
         np.testing.assert_allclose(
-            weighted[:, trained], repeated[:, trained], rtol=0, atol=1e-8
+            weighted[:, trained], repeated[:, trained], rtol=0, atol=1e-6
         )
 
 
@@ -221,7 +224,7 @@ def test_a_fit_to_one_batch_takes_no_notice_of_the_order_of_rows(case):
     found = case.fitted(
         case.holes[order], case.entries[order], X=case.X[order], **params
     )
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 # ------------------------------------------------------------------ counts and weights
@@ -378,7 +381,7 @@ each_by_entry = pytest.mark.parametrize("name", list(BY_ENTRY))
 CALLS = {**BY_ENTRY, **BY_ROW}
 
 
-# The common threshold of rows is one of some quantiles of the scores, without weights.
+# Mean scores of rows often tie at several thresholds, which rounding then tells apart.
 @pytest.mark.parametrize("name", [name for name in CALLS if name != ROW_SEARCH])
 @properties
 @given(case=cases)
