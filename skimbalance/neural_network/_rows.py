@@ -18,7 +18,7 @@ from skimbalance._validation import (
     has_missing,
     without_weightless,
 )
-from skimbalance.weights import _weights_of_classes
+from skimbalance.weights import _class_weights
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def encode_rows(X, target, sample_weight, class_weight, name="y"):
     """
     weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
     if class_weight is not None:
-        by_class = _class_weights(class_weight, target, weight)
+        by_class = _weights_by_class(class_weight, target, weight)
         weight = by_class if weight is None else weight * by_class
     if weight is not None and weight.ndim == 2:
         values = without_weightless(values, weight)
@@ -183,7 +183,7 @@ def _read_weights(n_samples, target, sample_weight):
     return weight / weight.max()
 
 
-def _class_weights(class_weight, target, sample_weight):
+def _weights_by_class(class_weight, target, sample_weight):
     """Return the weight of the class of each row."""
     if target.kind == MULTILABEL:
         raise ValueError(
@@ -191,7 +191,7 @@ def _class_weights(class_weight, target, sample_weight):
             "positives of each label), label_weight (labels among each other) or "
             "sample_weight of shape (n_samples, n_labels)."
         )
-    return _weights_of_classes(target, class_weight, sample_weight)[target.class_index]
+    return _class_weights(target, class_weight, sample_weight)[target.class_index]
 
 
 def _row_totals(values, weight):
