@@ -21,7 +21,7 @@ from skimbalance._base import warn_user
 from skimbalance._net._state import restore_callback, state_of
 from skimbalance.exceptions import CheckpointWarning
 
-_FORMAT = "skimbalance checkpoint 2"
+_FORMAT = "skimbalance checkpoint 3"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which the device decides and a checkpoint does not.
@@ -87,6 +87,8 @@ class Checkpoint(Callback):
             restore_callback(callback, self.saved["callbacks"].get(name, {}))
         # Callbacks may have moved them: a new schedule sets the rates, for example.
         net.module_.load_state_dict(self.saved["module"])
+        for name, parameter in net.module_.named_parameters():
+            parameter.requires_grad_(name in self.saved["trainable"])
         self._restore_optimizer(net.optimizer_)
         self._scale_schedules(net)
         net.stopped_ = self.saved["stopped"]
@@ -102,6 +104,7 @@ class Checkpoint(Callback):
             for group in optimizer.param_groups
         ]
         optimizer.load_state_dict(self.saved["optimizer"])
+        _restore_dtypes(optimizer, self.saved["optimizer"]["state"])
         ratios = self._ratios()
         for group, execution, ratio in zip(
             optimizer.param_groups, fresh, ratios, strict=True
@@ -146,6 +149,7 @@ class Checkpoint(Callback):
             "about": self.about,
             "seed": self.seed,
             "module": net.module_.state_dict(),
+            "trainable": _trainable(net.module_),
             "optimizer": net.optimizer_.state_dict(),
             "rates": self.rates,
             "callbacks": self._callbacks_of(net),
@@ -173,6 +177,24 @@ class Checkpoint(Callback):
                     CheckpointWarning,
                 )
         return states
+
+
+def _trainable(module):
+    """Return the names of the parameters that no callback has frozen."""
+    return [name for name, p in module.named_parameters() if p.requires_grad]
+
+
+def _restore_dtypes(optimizer, saved):
+    """Give the state of an optimizer the dtypes that it was saved with.
+
+    torch casts all of it to the dtype of the weights, running products of NAdam too.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, entries in saved.items():
+        state = optimizer.state[parameters[number]]
+        for key, value in entries.items():
+            if isinstance(value, torch.Tensor) and state[key].dtype != value.dtype:
+                state[key] = value.to(state[key].device)
 
 
 def _scaled(rate, ratio):

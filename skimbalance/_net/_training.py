@@ -116,6 +116,8 @@ class Net(ClassifierMixin, NeuralNet):
     # The batch that callbacks are told of.
     batch_ = None
     last_epoch_ = 0
+    # Epochs of an earlier fit whose weights this net has taken over.
+    earlier_ = ()
 
     @property
     def _default_callbacks(self):
@@ -147,6 +149,7 @@ class Net(ClassifierMixin, NeuralNet):
             with self._ending_early(keeper):
                 self._keep(keeper)
                 self.notify("on_train_end", X=training, y=validation)
+        self.history[:0], self.earlier_ = self.earlier_, ()
 
     def _begin(self, training, validation, epochs, keeper, checkpoint):
         self.last_epoch_ = epochs + len(self.history)
@@ -251,7 +254,7 @@ class Net(ClassifierMixin, NeuralNet):
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
         self.best_losses_ = {}
-        for row in self.history:
+        for row in (*self.earlier_, *self.history):
             for key in _LOSSES:
                 if row.get(f"{key}_best"):
                     self.best_losses_[key] = row[key]

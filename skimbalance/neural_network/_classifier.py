@@ -569,7 +569,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self.net_.reweigh(copy.deepcopy(self._head.loss), params)
 
     def _run(self, rows, watched, epochs, keeper, checkpoint=None):
-        if self.net_.history:
+        if self.net_.history or self.net_.earlier_:
             keeper.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, keeper, checkpoint)

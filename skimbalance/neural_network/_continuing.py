@@ -98,6 +98,9 @@ def check_warm_start(estimator, target, is_scaled):
 def take_over(net, previous, is_flat):
     """Put the weights and the history of an earlier net into a new one.
 
+    Its epochs are told to no callback: schedules and what is to happen at an epoch
+    begin anew, as the optimizer does.
+
     Parameters
     ----------
     net, previous : Net
@@ -112,7 +115,7 @@ def take_over(net, previous, is_flat):
             "it back, or set warm_start=False to start anew."
         )
     net.module_.load_state_dict(previous.module_.state_dict())
-    net.history.extend(previous.history)
+    net.earlier_ = list(previous.history)
 
 
 def _changed(previous, net, is_flat):
