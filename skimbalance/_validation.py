@@ -183,6 +183,68 @@ def check_keywords(prefix, params, function, reserved=()):
             )
 
 
+def check_integer(name, value, low, high=np.inf, high_is=""):
+    """Return a whole number between `low` and `high` as an int.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+        A float that is whole is one; a bool is none.
+    low, high : int
+    high_is : str
+        What `high` is, for the error.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    is_float = isinstance(value, float | np.floating) and value.is_integer()
+    whole = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    if not ((whole or is_float) and low <= value <= high):
+        most = f" and at most {high_is}{high}" if high < np.inf else ""
+        raise ValueError(
+            f"{name}={value!r} must be an integer of at least {low}{most}."
+        )
+    return int(value)
+
+
+def check_per_label(name, value, n_labels, what="number"):
+    """Return a number, or an array of one for each label, as a float array.
+
+    Parameters
+    ----------
+    name : str
+    value : float or array-like of shape (n_labels,)
+    n_labels : int
+    what : str
+        What the numbers are, for the error.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_labels,)
+        A copy.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a value is no finite number.
+    """
+    try:
+        values = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: {error}.") from error
+    if values.shape not in ((), (n_labels,)):
+        raise ValueError(
+            f"{name} has shape {values.shape}, expected a number or ({n_labels},): one "
+            f"{what} for each label."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite.")
+    return np.broadcast_to(values, (n_labels,)).copy()
+
+
 def column_names(y):
     """Return the column names of a data frame as strings, None for anything else."""
     columns = getattr(y, "columns", None)
@@ -373,6 +435,13 @@ class Target:
         if len(self.classes) == 1:
             return np.zeros(len(self.values), dtype=np.int64)
         return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
+
+    @property
+    def output_names(self):
+        """Names of labels or classes, or the positive class; None without names."""
+        if self.kind == BINARY:
+            return self.classes[self.positive : self.positive + 1].tolist()
+        return self.classes.tolist() if self.kind == MULTICLASS else self.label_names
 
     @property
     def is_flipped(self):

@@ -158,8 +158,8 @@ def test_class_criterion_is_the_formula():
 
 
 class RowError(SetLoss):
-    def forward(self, scores, targets, cell_weight):
-        return (cell_weight * (scores - targets) ** 2).sum(dim=1)
+    def forward(self, scores, targets, entry_weight):
+        return (entry_weight * (scores - targets) ** 2).sum(dim=1)
 
 
 @pytest.mark.parametrize("weight", ["none", "rows", "cells"])

@@ -142,8 +142,8 @@ def test_a_scorer_with_a_class_of_its_own_sees_the_classes(problem):
         {"pos_weight": 5.0},
         {"pos_weight": [5.0]},
         {"pos_weight": "balanced"},
-        {"threshold": "trained"},
-        {"threshold": "cost"},
+        {"threshold": "cost", "threshold_params": {"cost_fn": 9.0}},
+        {"threshold": 0.2},
         {"threshold": "f_beta", "early_stopping": True},
         {"scoring": "average_precision", "early_stopping": True},
     ],
@@ -151,7 +151,7 @@ def test_a_scorer_with_a_class_of_its_own_sees_the_classes(problem):
 def test_a_majority_that_counts_as_positive_is_warned_of_once(problem, params):
     X, t = problem
     name = next(iter(params))
-    with pytest.warns(PositiveClassWarning, match=f"{name} treats 'ok'") as caught:
+    with pytest.warns(PositiveClassWarning, match=f"{name}=.* treats the") as caught:
         small(**params).fit(X, named(t))
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -163,13 +163,30 @@ def test_a_majority_that_counts_as_positive_is_warned_of_once(problem, params):
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"pos_weight": 1.0}, {"pos_weight": [1.0]}, {"threshold": "prior"}]
+    "params",
+    [
+        {},
+        {"pos_weight": 1.0},
+        {"pos_weight": [1.0]},
+        {"threshold": "trained"},
+        {"threshold": "cost"},
+    ],
 )
 def test_nothing_is_warned_of_where_both_classes_are_treated_alike(problem, params):
     X, t = problem
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small(**params).fit(X, named(t))
+
+
+def test_classes_of_balanced_weight_are_alike_but_for_rounding(problem):
+    X, t = problem
+    for last in (0.1, 0.3):
+        weight = np.where(t, last * (len(t) - t.sum()), last * t.sum())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PositiveClassWarning)
+            small(threshold="f_beta", class_weight="balanced").fit(X, t)
+            small(threshold="f_beta").fit(X, ~t, sample_weight=weight)
 
 
 def test_weights_and_thresholds_by_class(problem):
@@ -195,7 +212,9 @@ def test_no_positive_is_warned_of_once_at_the_line_of_the_user(problem, pos_labe
     y = t.astype(int) if pos_label else 1 - t.astype(int)
     net = small(pos_label=pos_label, max_epochs=1, threshold=0.99).fit(X, y)
     for predict in (net.predict, lambda X: net.score(X, y)):
-        with pytest.warns(NoPositivePredictedWarning, match="No positive") as caught:
+        with pytest.warns(
+            NoPositivePredictedWarning, match=f"of class {pos_label}:"
+        ) as caught:
             predict(X)
         assert len(caught) == 1
         assert caught[0].filename == __file__

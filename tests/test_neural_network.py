@@ -503,7 +503,7 @@ def test_class_weight_balanced_counts_the_sample_weights(problem):
         weighted.decision_function(X), repeated.decision_function(X), atol=1e-8
     )
     np.testing.assert_allclose(weighted.prior_, 0.5, rtol=1e-10)
-    with pytest.raises(ValueError, match="must be a dict of a weight"):
+    with pytest.raises(ValueError, match="'class_weight' parameter"):
         clone(net).set_params(class_weight=[1, 2]).fit(X, y)
 
 

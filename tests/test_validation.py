@@ -17,8 +17,10 @@ from skimbalance._validation import (
     MULTICLASS,
     MULTILABEL,
     Target,
+    check_integer,
     check_label_counts,
     check_label_matrix,
+    check_per_label,
     check_same_length,
     check_target,
     check_weights,
@@ -426,3 +428,29 @@ def test_weights_of_every_container():
     for weight in ([1, 3], pd.Series([1, 3]), pl.Series([1, 3]), np.int8([1, 3])):
         np.testing.assert_array_equal(check_weights(weight, 2), [1, 3])
     np.testing.assert_array_equal(check_weights(2, 2), [2, 2])
+
+
+@pytest.mark.parametrize("value", [0, 4, 1.5, True, "2", None, np.nan, [2]])
+def test_integers_out_of_range(value):
+    with pytest.raises(
+        ValueError, match=r"k=.* an integer of at least 1 and at most 3"
+    ):
+        check_integer("k", value, 1, 3)
+
+
+@pytest.mark.parametrize("value", [2, 2.0, np.int64(2), np.float32(2)])
+def test_integers_in_range(value):
+    assert type(check_integer("k", value, 1, 3)) is int
+    assert check_integer("k", value, 2) == 2
+
+
+def test_a_number_or_one_for_each_label():
+    np.testing.assert_array_equal(check_per_label("t", 0.5, 2), [0.5, 0.5])
+    np.testing.assert_array_equal(check_per_label("t", [1, 2], 2), [1.0, 2.0])
+    for value, message in (
+        ([1, 2, 3], r"t has shape \(3,\), expected a number or \(2,\)"),
+        ([1, np.nan], "t must be finite"),
+        ("a", "t must hold numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_per_label("t", value, 2)

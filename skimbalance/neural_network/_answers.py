@@ -69,9 +69,10 @@ def warn_no_positive(predicted, positive, prior):
     """Warn if no row is predicted positive where at least one positive is expected."""
     n_rows = len(predicted)
     if n_rows * prior >= 1 and not (predicted == positive).any():
+        shown = positive.item() if isinstance(positive, np.generic) else positive
         warn_user(
             f"No positive is predicted among {n_rows} rows, where the training has "
-            f"{prior:.2%} of class {str(positive)!r}: calibrated probabilities of a "
+            f"{prior:.2%} of class {shown!r}: calibrated probabilities of a "
             "rare class seldom pass a threshold of 0.5. Set threshold to a rule that "
             "fits your metric, such as 'f_beta', or wrap the estimator in a classifier "
             "of skimbalance.thresholds.",

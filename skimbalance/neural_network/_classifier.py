@@ -79,6 +79,7 @@ from skimbalance.neural_network._monitor import (
 from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
+    check_first_chunk,
     check_same_classes,
     check_same_positive,
     check_top_k,
@@ -93,6 +94,7 @@ from skimbalance.neural_network._parameters import (
     resolve_precision,
 )
 from skimbalance.neural_network._per_output import (
+    as_series,
     check_class_weight,
     resolve_bias,
     resolve_weight,
@@ -106,7 +108,6 @@ from skimbalance.thresholds._rules import (
     check_threshold,
     resolve_rule,
 )
-from skimbalance.weights import PosWeightTransformer
 
 _VALIDATION_CELLS = 2**23
 # One chunk of a prediction, of which a handful of copies are worked on.
@@ -242,7 +243,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             else:
                 target = _target_of_classes(y, classes, self.pos_label)
                 self._check_params(target)
-                self._check_first_chunk(target, classes, label_counts)
+                check_first_chunk(self, target, classes, label_counts)
                 rows = self._encode(X, target, sample_weight, reset=True)
                 self._start(rows, target, label_counts)
             return self._train_chunk(rows, target)
@@ -277,9 +278,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self._input_shape = X.shape[1:]
         return X
 
-    def _encode(self, X, target, sample_weight, reset, name="X"):
-        X = self._check_inputs(X, reset, name)
-        return encode_rows(X, target, sample_weight, self.class_weight)
+    def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
+        X = self._check_inputs(X, reset, names[0])
+        return encode_rows(X, target, sample_weight, self.class_weight, names[1])
 
     def _encode_y(self, y, name="y"):
         return encode_like(y, self._target, name)
@@ -294,14 +295,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        weight = sample_weight_val
-        rows = self._encode(X_val, target, weight, reset=False, name="X_val")
-        if len(rows) == 0:
-            raise ValueError(
-                "y_val has no observed label: all are missing, or of weight 0. Pass "
-                "other rows, or leave X_val and y_val None."
-            )
-        return rows
+        names = "X_val", "y_val"
+        return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
     def _fit(self, rows, held_out, target, groups):
         checkpoint = self._open_checkpoint()
@@ -343,15 +338,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return Checkpoint(self.checkpoint, self.resume)
 
     def _rule(self):
-        return resolve_rule(self.threshold, self.threshold_params)
+        threshold = as_series("threshold", self.threshold)
+        return resolve_rule(threshold, self.threshold_params)
 
     def _check_threshold(self, target):
         check_threshold(
-            self.threshold,
+            as_series("threshold", self.threshold),
             self.threshold_params,
             target.kind,
             target.n_outputs,
-            target.label_names,
+            target.output_names,
         )
 
     def _holds_out(self, n_rows):
@@ -420,7 +416,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def _set_head(self, head, target, rows):
         """Set the fitted attributes that are known before training."""
         self._head, self._target = head, replace(target, values=None)
-        head.label_names = target.label_names
+        head.label_names = target.output_names
         self.classes_ = target.classes
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
@@ -578,7 +574,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, keeper, checkpoint)
         self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
-        self._head.find_link()
+        if any(True for _ in self._head.loss.parameters()):  # which were trained, too
+            self._head.find_link()
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
         best = keeper.best.value
@@ -629,33 +626,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         read = self._as_trained_on(rows)
         raw = torch.cat(list(self.net_.raw_scores(read, self.net_.batch_size)))
         return raw, rows.taken("values"), rows.taken("weight")
-
-    def _check_first_chunk(self, target, classes, label_counts):
-        if classes is None and target.kind != MULTILABEL:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if self._rule().needs_held_out:
-            raise ValueError(
-                f"threshold={self.threshold!r} learns from held-out rows, and "
-                "partial_fit holds none out: use a rule that needs none, or wrap the "
-                "fitted estimator with cv='prefit' in "
-                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
-            )
-        weights = {"pos_weight": self.pos_weight, "label_weight": self.label_weight}
-        counting = [
-            f"{name}={weight!r}"
-            for name, weight in weights.items()
-            if isinstance(weight, (str, PosWeightTransformer))
-        ]
-        if resolve_loss(self.loss, self.loss_params, target.kind).needs_counts:
-            counting.append(f"loss={self.loss!r}")
-        if self.label_smoothing:
-            counting.append(f"label_smoothing={self.label_smoothing!r}")
-        if counting and label_counts is None:
-            raise ValueError(
-                f"{' and '.join(counting)} cannot be used in partial_fit without "
-                "label_counts=(n_positive, n_negative) over all chunks: pass them at "
-                "the first call, or give the weights as an array."
-            )
 
     def _start(self, rows, target, label_counts):
         """Make the head and the net before the first chunk."""

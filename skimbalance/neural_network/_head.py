@@ -132,10 +132,7 @@ class _Head:
     label_names = None  # set by the estimator where `y` has names
 
     def find_link(self):
-        """Ask the loss for the checked map from scores to log-odds.
-
-        After training once more: the loss may have weights of its own.
-        """
+        """Ask the loss for the checked map from scores to log-odds."""
         self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
         self.invertible = self.link.problem is None
 
@@ -145,7 +142,7 @@ class _Head:
 
     def initial_bias(self):
         """Return the scores at which the loss predicts the base rates."""
-        scores = self.loss.initial_scores(self.prior, self._distorting_weight)
+        scores = self.link.initial_scores(torch.as_tensor(self.prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
     @property

@@ -25,7 +25,9 @@ from skimbalance._validation import (
     find_positive,
     switch,
 )
+from skimbalance.losses._resolve import resolve_loss
 from skimbalance.modules import ACTIVATIONS, MLP
+from skimbalance.weights import PosWeightTransformer
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200
@@ -446,4 +448,33 @@ def check_same_positive(estimator, positive):
             f"pos_label={estimator.pos_label!r}, but the net was trained with "
             f"{target.classes.tolist()[target.positive]!r} as the positive class. Fit "
             "a new estimator, or set pos_label back."
+        )
+
+
+def check_first_chunk(estimator, target, classes, label_counts):
+    """Raise a ValueError if the first call to `partial_fit` lacks what it needs."""
+    if classes is None and target.kind != MULTILABEL:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if estimator._rule().needs_held_out:
+        raise ValueError(
+            f"threshold={estimator.threshold!r} learns from held-out rows, and "
+            "partial_fit holds none out: use a rule that needs none, or wrap the "
+            "fitted estimator with cv='prefit' in "
+            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+        )
+    counting = [
+        f"{name}={getattr(estimator, name)!r}"
+        for name in ("pos_weight", "label_weight")
+        if isinstance(getattr(estimator, name), (str, PosWeightTransformer))
+    ]
+    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
+    if loss.needs_counts:
+        counting.append(f"loss={estimator.loss!r}")
+    if estimator.label_smoothing:
+        counting.append(f"label_smoothing={estimator.label_smoothing!r}")
+    if counting and label_counts is None:
+        raise ValueError(
+            f"{' and '.join(counting)} cannot be used in partial_fit without "
+            "label_counts=(n_positive, n_negative) over all chunks: pass them at "
+            "the first call, or give the weights as an array."
         )

@@ -269,6 +269,8 @@ class Prior(PlainRule):
     array([0.2])
     """
 
+    is_about_positives = False
+
     def thresholds(self, source):
         return np.asarray(source.prior)
 
@@ -496,6 +498,8 @@ class MatchedPrevalence(HeldOutRule):
     >>> 10 < model.fit(X, y).predict(X).sum() < 30
     np.True_
     """
+
+    is_about_positives = False
 
     def learn(self, labels, proba, weight):
         columns = iter_columns(labels, proba, weight)
