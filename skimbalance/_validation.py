@@ -9,7 +9,7 @@ This is also the only door to scikit-learn's private helpers.
 
 import difflib
 import inspect
-import sys
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -44,7 +44,6 @@ from skimbalance._target_values import (
 )
 
 MISSING = -1
-_LARGEST = sys.float_info.max
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
@@ -69,7 +68,7 @@ def closest(name, options):
 
 def check_choice(name, value, options):
     """Raise a ValueError that lists the options unless `value` is one of them."""
-    if value not in options:
+    if not isinstance(value, str | Integral) or value not in options:
         known = ", ".join(repr(option) for option in sorted(options))
         raise ValueError(
             f"{name}={value!r} is not known.{closest(value, options)} Use one of "
@@ -77,11 +76,19 @@ def check_choice(name, value, options):
         )
 
 
+def _is_finite(number):
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
 def check_interval(name, value, low, high=np.inf, *, closed="both"):
-    """Raise a ValueError unless the number `value` lies between `low` and `high`."""
-    left, right = "(["[closed in ("both", "left")], ")]"[closed in ("both", "right")]
+    """Raise a ValueError unless the finite number lies between `low` and `high`."""
+    left = "(["[low > -np.inf and closed in ("both", "left")]
+    right = ")]"[high < np.inf and closed in ("both", "right")]
     number = isinstance(value, Real) and not isinstance(value, bool)
-    inside = number and (
+    inside = (number and _is_finite(value)) and (
         low < value < high
         or (closed in ("both", "left") and value == low)
         or (closed in ("both", "right") and value == high)
@@ -90,6 +97,12 @@ def check_interval(name, value, low, high=np.inf, *, closed="both"):
         raise ValueError(
             f"{name}={value!r} must be a number in {left}{low}, {high}{right}."
         )
+
+
+def check_switch(name, value):
+    """Raise a ValueError unless `value` is a bool, or 0 or 1 for one."""
+    if not (isinstance(value, Integral | np.bool_) and value in (0, 1)):
+        raise ValueError(f"{name}={value!r} must be True or False.")
 
 
 def check_layer_sizes(sizes, name="hidden_layer_sizes"):
@@ -114,8 +127,7 @@ class Number(Interval):
     def is_satisfied_by(self, val):
         if isinstance(val, (bool, np.bool_)) or not super().is_satisfied_by(val):
             return False
-        # An integer may be beyond all floats, and then torch has no use for it.
-        return self.type is not Real or -_LARGEST <= val <= _LARGEST
+        return self.type is not Real or _is_finite(val)
 
 
 def switch():

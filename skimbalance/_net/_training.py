@@ -246,7 +246,7 @@ class Net(ClassifierMixin, NeuralNet):
             raise TrainingStopped
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
-        self.stopped_ = False
+        self.stopped_ = self.gradients_seen_ = False
         ours = dict(self.get_default_callbacks()) | {"keep_best": 0, "checkpoint": 0}
         self.records_batches_ = any(name not in ours for name, _ in self.callbacks_)
         self.watches_batches_ = _overrides(
@@ -313,6 +313,17 @@ class Net(ClassifierMixin, NeuralNet):
             groups = list(_without_decay(groups, self.module_.bias))
         return (groups,), kwargs
 
+    def initialize_optimizer(self):
+        try:
+            return super().initialize_optimizer()
+        except (TypeError, ValueError) as error:
+            if "optimizer" in str(error):
+                raise
+            raise ValueError(
+                f"optimizer={self.optimizer!r} does not take the parameters of the "
+                f"module: {error}"
+            ) from error
+
     def _check_groups(self, prefix, names):
         for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
             _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
@@ -378,8 +389,32 @@ class Net(ClassifierMixin, NeuralNet):
         scores, total = self._total_loss(batch)
         # Each of several members gets the gradient that it would get alone.
         fraction = batch[1].fraction
-        self.step_.backward(total, fraction / self.criterion_.divisor(len(scores)))
+        factor = fraction / self.criterion_.divisor(len(scores))
+        if self.gradients_seen_:
+            self.step_.backward(total, factor)
+        else:
+            self._first_backward(total, factor)
         return self._step_of(scores, total)
+
+    def _first_backward(self, total, factor):
+        """Compute the first gradients, or raise where the module cuts them off."""
+        weights = [p for p in self.module_.body.parameters() if p.requires_grad]
+        try:
+            if total.requires_grad:
+                self.step_.backward(total, factor)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ValueError(
+                f"module gives scores that torch finds no gradient of: {error}"
+            ) from error
+        if weights and all(weight.grad is None for weight in weights):
+            raise ValueError(
+                "module gives scores that do not depend on its weights, as far as "
+                "torch can tell, so that nothing would be trained. Look for detach(), "
+                ".data, torch.no_grad() or NumPy in its forward method."
+            )
+        self.gradients_seen_ = True
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:

@@ -10,7 +10,7 @@ from skimbalance._net._module import check_scores
 from skimbalance.exceptions import ModuleOutputWarning
 
 # Factors of the parameters that leave a sigmoid in [0, 1], and little else.
-_STRETCHES = 30.0, -30.0
+_STRETCHES = 30.0, -30.0, 1e6, -1e6
 _TOLERANCE = 1e-4
 
 
@@ -87,17 +87,27 @@ def _told(x):
 
 def _bounded_kind(body, x, scores):
     """Return "softmax" or "sigmoid" where a module ends in one, or None."""
-    if not _in_unit_interval(scores) or scores.max() - scores.min() < _TOLERANCE:
+    if not _in_unit_interval(scores):
         return None
-    if not all(_in_unit_interval(_stretched(body, x, by)) for by in _STRETCHES):
+    stretched = [_stretched(body, x, by) for by in _STRETCHES]
+    if not all(map(_in_unit_interval, stretched)):
         return None
     sums = scores.double().sum(dim=1)
-    is_softmax = scores.shape[1] > 1 and bool((sums - 1).abs().max() < _TOLERANCE)
-    return "softmax" if is_softmax else "sigmoid"
+    if bool((sums - 1).abs().max() < _TOLERANCE):
+        # A softmax over one output is 1 whatever the weights are.
+        return "softmax"
+    spread = max(_spread(outputs) for outputs in (scores, *stretched))
+    return "sigmoid" if spread >= _TOLERANCE else None
 
 
 def _in_unit_interval(scores):
-    return bool(((scores >= 0) & (scores <= 1)).all())
+    """Whether no score lies elsewhere; NaN, of huge weights, tells nothing."""
+    return not bool(((scores < 0) | (scores > 1)).any())
+
+
+def _spread(scores):
+    scores = scores[scores.isfinite()]
+    return float(scores.max() - scores.min()) if len(scores) else 0.0
 
 
 def _stretched(body, x, factor):

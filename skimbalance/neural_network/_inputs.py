@@ -3,9 +3,10 @@
 What is wrong is said before scikit-learn, NumPy or torch would say it in their words.
 """
 
+import datetime
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 import scipy.sparse as sp
@@ -45,8 +46,8 @@ def as_one_array(X, name="X", y=None):
     DatasetRows, array, sparse matrix or data frame
         Lists and tensors become arrays; what has a shape stays as it is.
     """
-    if sp.issparse(X):  # one of them is a Mapping, too
-        return X
+    if sp.issparse(X):  # one of them is a Mapping, too, and has no length
+        return X.tocsr() if isinstance(X, Mapping) else X
     if isinstance(X, DataLoader):
         raise TypeError(
             f"{name} is a DataLoader, but {_ONE_ARRAY}. Pass its dataset, "
@@ -55,7 +56,7 @@ def as_one_array(X, name="X", y=None):
         )
     if isinstance(X, Mapping) or _is_tuple_of_arrays(X) or _is_list_of_inputs(X, y):
         raise TypeError(f"{name} is a {type(X).__name__}, but {_ONE_ARRAY}.")
-    if isinstance(X, (str, bytes, Iterator)) or not _is_collection(X):
+    if isinstance(X, (str, bytes, Iterator, Set)) or not _is_collection(X):
         raise TypeError(f"{name} is of type {type(X).__name__}, but {_ONE_ARRAY}.")
     if isinstance(X, Dataset) or _is_slice_dataset(X):
         return _dataset_rows(X, name)
@@ -131,6 +132,9 @@ def _tensor_as_array(X, name):
             f"{name} is a tensor of layout {X.layout}: pass a dense tensor, or a CSR "
             "matrix of scipy.sparse."
         )
+    if X.is_meta or X.is_quantized:
+        kind = "meta" if X.is_meta else "quantized"
+        raise TypeError(f"{name} is a {kind} tensor: pass one that holds numbers.")
     X = X.detach().cpu()
     return (X.float() if X.dtype is torch.bfloat16 else X).numpy()
 
@@ -210,14 +214,15 @@ def _read_array(estimator, X, fitted, allow_nd, name):
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     try:
-        X = validate_data(
-            estimator,
-            X,
-            reset=fitted is None,
-            accept_sparse="csr",
-            order="C",
-            allow_nd=allow_nd,
-        )
+        with np.errstate(all="ignore"):  # of sums of what is infinite
+            X = validate_data(
+                estimator,
+                X,
+                reset=fitted is None,
+                accept_sparse="csr",
+                order="C",
+                allow_nd=allow_nd,
+            )
     except (TypeError, ValueError) as error:
         if re.search(rf"\b{name}\b", str(error)):
             raise
@@ -246,6 +251,8 @@ def _check_columns(X, name):
                 _check_numbers(np.asarray(values), f"Column {column!r} of {name}")
     elif isinstance(X, np.ndarray):
         _check_array_columns(X, name)
+    elif sp.issparse(X) and X.dtype.kind == "c":
+        raise ValueError(_complex(name))
 
 
 def _check_unique(columns, name):
@@ -255,8 +262,10 @@ def _check_unique(columns, name):
 
 
 def _check_array_columns(X, name):
-    if X.dtype.kind in "biufc":
+    if X.dtype.kind in "biuf":
         return
+    if X.dtype.kind == "c":
+        raise ValueError(_complex(name))
     if X.dtype.kind == "O" and X.ndim == 1 and len({_length(row) for row in X}) > 1:
         raise ValueError(_describe_ragged(X, name))
     if X.ndim != 2:
@@ -268,24 +277,39 @@ def _check_array_columns(X, name):
 
 def _check_numbers(values, name):
     """Raise an error unless the values of a column are numbers."""
-    if values.dtype.kind in "biufc":
+    if values.dtype.kind in "biuf":
         return
-    if values.dtype.kind in "mM":
+    if values.dtype.kind == "c":
+        raise ValueError(_complex(name))
+    if values.dtype.kind in "mM" or _are_dates(values):
         raise ValueError(
             f"{name} holds dates or times ({values.dtype}). Turn it into numbers, such "
             "as days since a fixed date, hour and weekday."
         )
     try:
         values.astype(np.float64)
+        if values.dtype.kind in "US":
+            raise ValueError("dtype='numeric' is asked for")
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(_no_numbers(values, name, error)) from error
 
 
+def _are_dates(values):
+    return len(values) > 0 and all(isinstance(v, datetime.date) for v in values)
+
+
+def _complex(name):
+    return (
+        f"{name} holds complex numbers. Complex data not supported: make two columns, "
+        "of the real and of the imaginary parts."
+    )
+
+
 def _no_numbers(values, name, error):
     text = [value for value in values if isinstance(value, (str, bytes))]
     if not text:
-        return f"{name} holds no numbers: {error}. {_ENCODE}."
+        return f"{name} holds no numbers: {str(error).rstrip('.')}. {_ENCODE}."
     return (
         f"{name} holds strings such as {str(text[0])!r}, but a net computes with "
         f"numbers. {_ENCODE}."

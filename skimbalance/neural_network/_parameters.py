@@ -166,7 +166,12 @@ def resolve_optimizer(optimizer):
 def optimizer_params(optimizer, params, weight_decay, device):
     """Return the constructor parameters of the optimizer, but for the learning rate."""
     optimizer, params = resolve_optimizer(optimizer), dict(params or {})
-    groups = list(params.pop("param_groups", []))
+    groups = params.pop("param_groups", None) or []
+    if not isinstance(groups, (list, tuple)):
+        raise ValueError(
+            f"optimizer_params['param_groups']={groups!r} must be a list of pairs of a "
+            "pattern of names and a dict."
+        )
     check_keywords("optimizer", params, optimizer, reserved=("params",))
     if "lr" in params:
         raise ValueError("lr is said twice: as lr and as optimizer__lr. Keep lr.")
@@ -181,26 +186,61 @@ def optimizer_params(optimizer, params, weight_decay, device):
         params["weight_decay"] = weight_decay
     if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
         params["fused"] = device.type in ("cpu", "cuda")
-    return {**params, "param_groups": groups}
+    return {**params, "param_groups": list(groups)}
 
 
 def _check_optimizer(estimator):
-    """Raise a ValueError unless the optimizer can be made; it is tried on a weight."""
+    """Raise a ValueError unless the optimizer makes steps; it is tried on a weight."""
+    device = find_device(estimator)
     optimizer = resolve_optimizer(estimator.optimizer)
     params = optimizer_params(
-        optimizer,
-        estimator.optimizer_params,
-        estimator.weight_decay,
-        torch.device("cpu"),
+        optimizer, estimator.optimizer_params, estimator.weight_decay, device
     )
-    del params["param_groups"]  # patterns of names, which the net reads
-    try:
-        optimizer([torch.zeros(1, 1, requires_grad=True)], lr=estimator.lr, **params)
-    except Exception as error:
-        raise ValueError(
-            f"optimizer={estimator.optimizer!r} cannot be made with optimizer_params="
-            f"{estimator.optimizer_params!r}: {error}"
-        ) from error
+    groups = params.pop("param_groups")
+    _check_param_groups(groups, optimizer)
+    for more in ({}, *(entries for _, entries in groups)):
+        params_of_group = {"lr": estimator.lr, **params, **more}
+        try:
+            _try_step(optimizer, params_of_group, device)
+        except Exception as error:  # each optimizer has errors of its own
+            raise ValueError(
+                f"optimizer={estimator.optimizer!r} makes no steps with "
+                f"optimizer_params={estimator.optimizer_params!r}: {error}"
+            ) from error
+
+
+def _try_step(optimizer, params, device):
+    weight = torch.zeros(1, 1, requires_grad=True, device=device)
+    weight.grad = torch.ones_like(weight)
+    made = optimizer([weight], **params)
+    if not hasattr(made, "param_groups") or not callable(getattr(made, "step", None)):
+        raise TypeError(f"it gives a {type(made).__name__}, which is no optimizer.")
+    if takes_closure(made):
+        made.step(lambda: (weight**2).sum())
+    else:
+        made.step()
+
+
+def _check_param_groups(groups, optimizer):
+    """Raise a ValueError unless groups are pairs of a pattern and known parameters."""
+    known, takes_any = accepted_names(optimizer)
+    for group in groups:
+        is_pair = isinstance(group, (tuple, list)) and len(group) == 2
+        pattern, entries = group if is_pair else (None, None)
+        if not isinstance(entries, dict) or not (
+            isinstance(pattern, str) or callable(pattern)
+        ):
+            raise ValueError(
+                f"optimizer_params['param_groups'] holds {group!r}, but must hold "
+                "pairs of a pattern of names and a dict, such as ('hidden.*', "
+                "{'lr': 0.0001})."
+            )
+        for key in entries:
+            if key not in known and not takes_any:
+                raise ValueError(
+                    f"optimizer_params['param_groups'] sets {key!r}, which is no "
+                    f"parameter of the optimizer.{closest(key, known)}"
+                )
 
 
 def check_net_params(params):
@@ -208,12 +248,12 @@ def check_net_params(params):
     names, _ = accepted_names(Net.__init__)
     options = sorted(set(names) - _RESERVED_NET_PARAMS - {"self"})
     for key in params or {}:
-        prefix = key.partition("__")[0]
+        prefix = str(key).partition("__")[0]
         if prefix in _RESERVED_NET_PARAMS - {"callbacks"} or key == "callbacks":
             raise ValueError(
                 f"net_params must not hold {key!r}, which the estimator sets itself."
             )
-        if key not in options and not key.startswith("callbacks__"):
+        if key not in options and prefix != "callbacks":
             raise ValueError(
                 f"net_params holds {key!r}, which is no parameter of a skorch net."
                 f"{closest(key, options)}"
@@ -238,7 +278,7 @@ def resolve_device(device, name="device"):
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name}={device!r} is not a torch device.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
