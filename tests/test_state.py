@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from nets import small, small_problem
+from nets import small, small_problem, steady
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping, Freezer, Initializer, LRScheduler
 from torch import nn
@@ -155,7 +155,7 @@ def run(folder, **params):
         {"callbacks": [LRScheduler("StepLR", step_size=1)]},
         {"random_state": 7},
     ],
-    ids=repr,
+    ids=steady,
 )
 def test_what_changes_the_weights_is_refused_by_name(tmp_path, change):
     run(tmp_path).fit(X, Y)
