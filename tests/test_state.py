@@ -334,7 +334,7 @@ def test_an_interrupt_keeps_whole_weights_or_goes_on_up(method, epoch, by_signal
 
 def test_an_interrupt_while_weights_are_copied_tears_nothing(monkeypatch):
     """Both where the best are kept, and where they are put back."""
-    from skimbalance._net import _best, _training
+    from skimbalance.neural_network import _best, _training
 
     copy_state, calls = _best.copy_state, []
 

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from skimbalance._net import digest, identity_of, training_callbacks
+from skimbalance.neural_network._identity import digest, identity_of, training_callbacks
 
 # What changes no weights, or may be changed on purpose when a run is resumed. All other
 # parameters have to be the same, those that are added later as well.

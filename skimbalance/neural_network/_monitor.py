@@ -8,7 +8,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer as sklearn_scorer
 
 from skimbalance import metrics
-from skimbalance._net import KeepBest
 from skimbalance._validation import (
     BINARY,
     MISSING,
@@ -18,6 +17,7 @@ from skimbalance._validation import (
     count_labels,
     scorer_pos_label,
 )
+from skimbalance.neural_network._best import KeepBest
 
 _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.

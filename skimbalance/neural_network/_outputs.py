@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from skimbalance._validation import BINARY, MISSING, MULTILABEL, encode_like
-from skimbalance.neural_network._rows import EncodedRows
+from skimbalance.neural_network._data import EncodedRows
 
 
 class NetOutputs:

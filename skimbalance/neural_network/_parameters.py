@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from skimbalance._net import Net, ParallelStep, Step, takes_closure
 from skimbalance._validation import (
     BINARY,
     MULTILABEL,
@@ -26,6 +25,9 @@ from skimbalance._validation import (
     switch,
 )
 from skimbalance.modules import ACTIVATIONS, MLP
+from skimbalance.neural_network._parallel import ParallelStep
+from skimbalance.neural_network._step import Step, takes_closure
+from skimbalance.neural_network._training import Net
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200

@@ -6,7 +6,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._entry_weights import SparseWeights
-from skimbalance._net import RowSet, input_source, label_source, weight_source
 from skimbalance._stratification import positives
 from skimbalance._validation import (
     MISSING,
@@ -16,6 +15,12 @@ from skimbalance._validation import (
     check_weights,
     count_labels,
     has_missing,
+)
+from skimbalance.neural_network._batches import (
+    RowSet,
+    input_source,
+    label_source,
+    weight_source,
 )
 from skimbalance.weights import _weights_of_classes
 

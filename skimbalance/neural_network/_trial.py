@@ -6,8 +6,8 @@ import torch
 from torch.func import functional_call
 
 from skimbalance._base import warn_user
-from skimbalance._net._module import check_scores
 from skimbalance.exceptions import ModuleOutputWarning
+from skimbalance.neural_network._module import check_scores
 
 # Factors of the parameters that leave a sigmoid in [0, 1], and little else.
 _STRETCHES = 30.0, -30.0

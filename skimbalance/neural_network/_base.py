@@ -19,21 +19,6 @@ from skimbalance._base import (
     warn_undefined,
     warn_user,
 )
-from skimbalance._net import (
-    Batches,
-    Checkpoint,
-    DatasetRows,
-    KeepBest,
-    MemberModule,
-    Net,
-    ScoreModule,
-    copied_callbacks,
-    criterion_of,
-    gradients,
-    reads_integers,
-    seeded,
-    try_module,
-)
 from skimbalance._stratification import stratify
 from skimbalance._validation import (
     BINARY,
@@ -61,13 +46,21 @@ from skimbalance.neural_network._answers import (
     warn_no_label,
     warn_no_positive,
 )
+from skimbalance.neural_network._batches import Batches
+from skimbalance.neural_network._best import KeepBest
+from skimbalance.neural_network._checkpoint import Checkpoint
 from skimbalance.neural_network._continuing import (
     check_warm_start,
     run_identity,
     take_over,
 )
-from skimbalance.neural_network._head import ClassHead, LabelHead
+from skimbalance.neural_network._copies import copied_callbacks
+from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._data import EncodedRows, encode_rows
+from skimbalance.neural_network._dataset import DatasetRows
 from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
+from skimbalance.neural_network._members import MemberModule
+from skimbalance.neural_network._module import ScoreModule
 from skimbalance.neural_network._monitor import (
     KeepLast,
     can_judge,
@@ -76,6 +69,7 @@ from skimbalance.neural_network._monitor import (
     try_score,
     unjudged_epochs,
 )
+from skimbalance.neural_network._output import ClassHead, LabelHead
 from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
@@ -97,7 +91,8 @@ from skimbalance.neural_network._per_output import (
     resolve_bias,
     resolve_weight,
 )
-from skimbalance.neural_network._rows import EncodedRows, encode_rows
+from skimbalance.neural_network._training import Net, gradients, seeded
+from skimbalance.neural_network._trial import reads_integers, try_module
 from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,

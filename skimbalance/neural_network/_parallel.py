@@ -1,6 +1,6 @@
 """A step on several processes: a part of each batch here, gradients averaged."""
 
-from skimbalance._net._step import Step
+from skimbalance.neural_network._step import Step
 
 
 class ParallelStep(Step):

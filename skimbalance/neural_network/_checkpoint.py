@@ -18,8 +18,8 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from skimbalance._base import warn_user
-from skimbalance._net._state import restore_callback, state_of
 from skimbalance.exceptions import CheckpointWarning
+from skimbalance.neural_network._state import restore_callback, state_of
 
 _FORMAT = "skimbalance checkpoint 2"
 _DIGEST_BYTES = hashlib.sha256().digest_size

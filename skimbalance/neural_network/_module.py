@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from skimbalance._net._copies import copied
 from skimbalance.modules import SparseRows
+from skimbalance.neural_network._copies import copied
 
 _BODY = "body."
 

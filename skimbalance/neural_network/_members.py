@@ -9,7 +9,7 @@ import copy
 import torch
 from torch.func import functional_call, vmap
 
-from skimbalance._net._module import ScoreModule
+from skimbalance.neural_network._module import ScoreModule
 
 
 def _tensors(module):

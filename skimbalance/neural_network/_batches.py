@@ -16,8 +16,8 @@ import torch
 from skorch.dataset import Dataset
 
 from skimbalance._entry_weights import SparseWeights
-from skimbalance._net._dataset import DatasetRows
 from skimbalance.modules import SparseRows
+from skimbalance.neural_network._dataset import DatasetRows
 
 # Rows that are gathered at once.
 _CHUNK_BYTES = 2**20
