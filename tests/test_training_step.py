@@ -19,7 +19,7 @@ from skimbalance.neural_network._batches import (
     input_source,
     label_source,
 )
-from skimbalance.neural_network._step import Step
+from skimbalance.neural_network._criterion import Step
 
 CPU = torch.device("cpu")
 

@@ -38,41 +38,47 @@ from skimbalance.losses._resolve import (
     target_types_of,
 )
 from skimbalance.modules import MLP
-from skimbalance.neural_network._answers import (
+from skimbalance.neural_network._batches import Batches, DatasetRows
+from skimbalance.neural_network._callbacks import (
+    KeepBest,
+    KeepLast,
+    can_judge,
+    check_scoring,
+    copied_callbacks,
+    make_monitor,
+    try_score,
+    unjudged_epochs,
+)
+from skimbalance.neural_network._checkpoint import (
+    Checkpoint,
+    check_warm_start,
+    run_identity,
+    take_over,
+)
+from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._data import EncodedRows, encode_rows
+from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
+from skimbalance.neural_network._module import (
+    MemberModule,
+    ScoreModule,
+    reads_integers,
+    try_module,
+)
+from skimbalance.neural_network._output import (
+    ClassHead,
+    LabelHead,
+    NetOutputs,
     answer_dtype,
     both_classes,
+    decoder,
     stacked,
     top_k,
     warn_no_label,
     warn_no_positive,
 )
-from skimbalance.neural_network._batches import Batches
-from skimbalance.neural_network._best import KeepBest
-from skimbalance.neural_network._checkpoint import Checkpoint
-from skimbalance.neural_network._continuing import (
-    check_warm_start,
-    run_identity,
-    take_over,
-)
-from skimbalance.neural_network._copies import copied_callbacks
-from skimbalance.neural_network._criterion import criterion_of
-from skimbalance.neural_network._data import EncodedRows, encode_rows
-from skimbalance.neural_network._dataset import DatasetRows
-from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
-from skimbalance.neural_network._members import MemberModule
-from skimbalance.neural_network._module import ScoreModule
-from skimbalance.neural_network._monitor import (
-    KeepLast,
-    can_judge,
-    check_scoring,
-    make_monitor,
-    try_score,
-    unjudged_epochs,
-)
-from skimbalance.neural_network._output import ClassHead, LabelHead
-from skimbalance.neural_network._outputs import NetOutputs, decoder
 from skimbalance.neural_network._parameters import (
     as_switch,
+    check_class_weight,
     check_same_classes,
     check_same_positive,
     check_top_k,
@@ -83,16 +89,12 @@ from skimbalance.neural_network._parameters import (
     moves_data,
     optimizer_params,
     resolve_batch_size,
+    resolve_bias,
     resolve_optimizer,
     resolve_precision,
-)
-from skimbalance.neural_network._per_output import (
-    check_class_weight,
-    resolve_bias,
     resolve_weight,
 )
 from skimbalance.neural_network._training import Net, gradients, seeded
-from skimbalance.neural_network._trial import reads_integers, try_module
 from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,

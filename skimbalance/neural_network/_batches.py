@@ -2,7 +2,8 @@
 
 No array is converted or copied as a whole. Rows are gathered for many batches at once,
 scaled in place and handed out as slices, so that a step pays neither for a call per row
-nor for a scaled copy of the data.
+nor for a scaled copy of the data. Items of a torch dataset are read or computed row by
+row.
 """
 
 import copy
@@ -17,7 +18,6 @@ from skorch.dataset import Dataset
 
 from skimbalance._entry_weights import SparseWeights
 from skimbalance.modules import SparseRows
-from skimbalance.neural_network._dataset import DatasetRows
 
 # Rows that are gathered at once.
 _CHUNK_BYTES = 2**20
@@ -502,3 +502,41 @@ class Batches:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+
+
+class DatasetRows:
+    """A map-style torch dataset, read like an array of inputs.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Items are inputs, or tuples that begin with one.
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        first = self._input(0)
+        self.shape, self.dtype = (len(dataset), *first.shape), first.dtype
+        self.size = int(np.prod(self.shape))
+        self.nbytes = self.size * self.dtype.itemsize
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.take(index)
+
+    def take(self, index, axis=0):  # noqa: ARG002
+        """Return some rows as an array."""
+        rows = [self._input(int(row)) for row in index]
+        for row in rows:
+            if row.shape != self.shape[1:]:
+                raise ValueError(
+                    f"The items of the Dataset differ in shape: {row.shape} and "
+                    f"{self.shape[1:]}. Pad or crop them to one length."
+                )
+        return np.stack(rows)
+
+    def _input(self, row):
+        item = self.dataset[row]
+        return np.asarray(item[0] if isinstance(item, (tuple, list)) else item)

@@ -1,31 +1,88 @@
-"""Checkpoints: what a killed training needs to go on as if nothing had happened.
+"""What lets a training go on: from a checkpoint, or from an earlier fit.
 
-One file, replaced as a whole after every epoch. It holds tensors, numbers and strings
-only, so that it loads with ``weights_only=True``: a checkpoint runs no code. A digest
-of the whole file stands at its end.
+A checkpoint is what a killed training needs to go on as if nothing had happened: one
+file, replaced as a whole after every epoch. It holds tensors, numbers and strings only,
+so that it loads with ``weights_only=True``: a checkpoint runs no code. A digest of the
+whole file stands at its end. The state of callbacks is encoded as such plain data, and
+what a run depends on is described by texts that another run is compared with.
 """
 
 import contextlib
+import functools
 import hashlib
 import io
+import numbers
 import os
 import pickle
+import types
+from collections import Counter, OrderedDict
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    GradientNormClipping,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+)
+from skorch.callbacks.scoring import ScoringBase
+from skorch.callbacks.training import ParamMapper
 from skorch.history import History
 
 from skimbalance._base import warn_user
 from skimbalance.exceptions import CheckpointWarning
-from skimbalance.neural_network._state import restore_callback, state_of
 
 _FORMAT = "skimbalance checkpoint 2"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which the device decides and a checkpoint does not.
 _EXECUTION = "fused", "foreach", "capturable"
+# Predictions of the running epoch, which scoring callbacks gather anew.
+_CACHES = "y_trues_", "y_preds_"
+_PLAIN = (type(None), bool, int, float, str, torch.Tensor)
+_DICTS = dict, OrderedDict, Counter
+_SEQUENCES = list, tuple, set
+_BY_NAME = {kind.__name__: kind for kind in (*_DICTS, *_SEQUENCES)}
+# Arrays up to this size are read as a whole, larger ones at evenly spaced rows: a
+# memory map of the size of a disk would take as long as an epoch.
+_WHOLE_BYTES = 2**28
+_SAMPLED_ROWS = 2**12
+_SAMPLED_ITEMS = 64
+_SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
+# Callbacks of skorch that move weights, rates or the last epoch. Others of the user's
+# are free: nothing tells the one that changes the training from the one that logs it.
+_CHANGES_TRAINING = (
+    EarlyStopping,
+    GradientNormClipping,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+    ParamMapper,
+)
+# What changes no weights, or may be changed on purpose when a run is resumed. All other
+# parameters have to be the same, those that are added later as well.
+_FREE_PARAMS = {
+    "accelerator",
+    "callbacks",
+    "checkpoint",
+    "compile",
+    "correct_probabilities",
+    "data_device",
+    "device",
+    "lr",
+    "max_epochs",
+    "num_workers",
+    "random_state",
+    "resume",
+    "threshold",
+    "threshold_params",
+    "verbose",
+    "warm_start",
+}
 
 
 class Checkpoint(Callback):
@@ -271,3 +328,291 @@ def _read(file):
             "it, or set resume=False to overwrite it."
         )
     return saved
+
+
+class NotPlainError(TypeError):
+    """A value that cannot be stored without running code when it is loaded."""
+
+
+def state_of(callback, start):
+    """Return what a callback has learned, and the names of what cannot be stored.
+
+    Parameters
+    ----------
+    callback : skorch.callbacks.Callback
+    start : dict
+        Its attributes when training began: what is still the same object and no plain
+        data, such as a function, is made anew by the callback itself.
+    """
+    state, left_out = {}, []
+    for name, value in vars(callback).items():
+        if isinstance(callback, ScoringBase) and name in _CACHES:
+            continue
+        try:
+            state[name] = encode(value)
+        except NotPlainError:
+            if value is not start.get(name):
+                left_out.append(name)
+    return state, left_out
+
+
+def restore_callback(callback, state):
+    """Give a callback the attributes that were stored."""
+    for name, value in state.items():
+        vars(callback)[name] = decode(value, vars(callback).get(name))
+
+
+def encode(value):
+    """Return a value as plain data: tensors, numbers, strings, lists and dicts."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, np.generic):
+        return encode(value.item())
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return ["array", torch.as_tensor(value.copy())]
+    if type(value) in _DICTS:
+        pairs = [[encode(key), encode(entry)] for key, entry in value.items()]
+        return [type(value).__name__, pairs]
+    if type(value) in _SEQUENCES:
+        return [type(value).__name__, [encode(entry) for entry in value]]
+    has_state = hasattr(value, "state_dict") and hasattr(value, "load_state_dict")
+    if has_state and not isinstance(value, type):
+        return ["state", encode(value.state_dict())]
+    raise NotPlainError(type(value).__name__)
+
+
+def decode(value, present=None):
+    """Return what `encode` was given; an object with a state takes it over."""
+    if not isinstance(value, list):
+        return value
+    kind, content = value
+    if kind == "state":
+        present.load_state_dict(decode(content))
+        return present
+    if kind == "array":
+        return content.numpy()
+    made = _BY_NAME[kind]
+    if made in _DICTS:
+        return made({decode(key): decode(entry) for key, entry in content})
+    return made(decode(entry) for entry in content)
+
+
+def training_callbacks(callbacks):
+    """Return those of a user's callbacks that are known to change the training."""
+    bare = [item[-1] if isinstance(item, tuple) else item for item in callbacks or ()]
+    return [
+        callback
+        for callback in bare
+        if issubclass(
+            callback if isinstance(callback, type) else type(callback),
+            _CHANGES_TRAINING,
+        )
+    ]
+
+
+def digest(*arrays):
+    """Return a short text that tells arrays, or other parts of a run, apart.
+
+    Parameters
+    ----------
+    *arrays : ndarray, sparse array, rows of a Dataset, Tensor or None
+        With the order of their rows.
+    """
+    seen = hashlib.sha256()
+    for array in arrays:
+        _update(seen, array)
+    return f"<digest {seen.hexdigest()[:16]}>"
+
+
+def _update(seen, array):
+    if array is None:
+        seen.update(b"none")
+        return
+    if isinstance(array, torch.Tensor):
+        array = array.detach().cpu()
+        array = (array.float() if array.dtype is torch.bfloat16 else array).numpy()
+    seen.update(f"{array.shape} {array.dtype}".encode())
+    if sp.issparse(array):
+        for part in (array.indptr, array.indices, array.data):
+            seen.update(np.ascontiguousarray(part))
+    elif array.dtype.kind == "O":
+        seen.update(repr(array.tolist()).encode())
+    else:
+        seen.update(np.ascontiguousarray(_sampled(array)))
+
+
+def _sampled(array):
+    whole = isinstance(array, np.ndarray)
+    if whole and (array.nbytes <= _WHOLE_BYTES or array.ndim == 0):
+        return array
+    most = _SAMPLED_ROWS if whole else _SAMPLED_ITEMS
+    rows = np.linspace(0, array.shape[0] - 1, most).astype(np.int64)
+    return array.take(np.unique(rows), axis=0)
+
+
+def identity_of(value):
+    """Return a text that is the same for values that train the same net."""
+    try:
+        return described(value)
+    except RecursionError:  # it holds itself
+        return described(type(value))
+
+
+def described(value):
+    """Return the text of `identity_of`, which catches values that hold themselves."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, _SHOWN):
+        return repr(value)
+    if isinstance(value, dict):
+        entries = (f"{key!r}: {described(entry)}" for key, entry in value.items())
+        return f"{{{', '.join(sorted(entries))}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(described, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(described, value)))}}}"
+    if isinstance(value, (np.ndarray, torch.Tensor)) or sp.issparse(value):
+        return digest(value)
+    return _described_object(value)
+
+
+def _described_object(value):
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, functools.partial):
+        return described([value.func, value.args, value.keywords])
+    if isinstance(value, types.MethodType):
+        return described([value.__func__, value.__self__])
+    if isinstance(value, types.FunctionType):
+        cells = value.__closure__ or ()
+        held = [cell.cell_contents for cell in cells if _is_filled(cell)]
+        defaults = [value.__defaults__, value.__kwdefaults__]
+        parts = [_described_code(value.__code__), described([defaults, held])]
+        return f"{value.__qualname__} {_short(parts)}"
+    if hasattr(value, "iloc"):  # a frame or a series, with its names
+        return digest(np.asarray(value)) + _short([repr(list(value.index))])
+    if not hasattr(value, "__dict__"):
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    known = {key: v for key, v in vars(value).items() if not key.endswith("_")}
+    return described(type(value)) + described(known)
+
+
+def _is_filled(cell):
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _described_code(code):
+    constants = [
+        _described_code(part) if isinstance(part, types.CodeType) else described(part)
+        for part in code.co_consts
+    ]
+    return _short([code.co_code.hex(), str(code.co_names), *constants])
+
+
+def _short(parts):
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def run_identity(estimator, rows, held_out):
+    """Return what a run has in common with one that may resume it, as texts.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    rows, held_out : EncodedRows, and EncodedRows or None
+        The two parts of the data.
+    """
+    identity = {
+        name: identity_of(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _FREE_PARAMS
+    }
+    if isinstance(estimator.random_state, numbers.Integral):
+        identity["random_state"] = repr(estimator.random_state)
+    X, y, weight, index = (None,) * 4 if held_out is None else _arrays(held_out)
+    return {
+        **identity,
+        "callbacks": identity_of(training_callbacks(estimator.callbacks)),
+        "sizes of the weights": repr(_shapes(estimator.net_)),
+        "number of training rows": repr(len(rows)),
+        "number of held-out rows": repr(0 if held_out is None else len(held_out)),
+        "data of X": digest(rows.X, X),
+        "data of y": digest(rows.values, y),
+        "data of sample_weight": digest(rows.weight, weight),
+        "choice of the held-out rows": digest(rows.index, index),
+    }
+
+
+def _arrays(rows):
+    return rows.X, rows.values, rows.weight, rows.index
+
+
+def _shapes(net):
+    state = net.module_.state_dict()
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def check_warm_start(estimator, target, is_scaled):
+    """Raise a ValueError where a fitted net cannot go on with other data.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Fitted, with a net.
+    target : Target
+        Of the present data.
+    is_scaled : bool
+        Whether inputs are to be scaled.
+    """
+    faults = {
+        "the classes and labels of the earlier fit, but y has others": not (
+            np.array_equal(estimator.classes_, target.classes)
+        ),
+        f"rows of shape {estimator._net_shape}, but X has rows of shape "
+        f"{estimator._input_shape}": estimator._input_shape != estimator._net_shape,
+        f"inputs that are {'' if estimator.scaler_ else 'not '}scaled, but "
+        f"standardize={estimator.standardize!r}": is_scaled
+        != (estimator.scaler_ is not None),
+    }
+    for fault in (text for text, holds in faults.items() if holds):
+        raise ValueError(
+            f"warm_start=True goes on with {fault}. Set warm_start=False to start anew."
+        )
+
+
+def take_over(net, previous, is_flat):
+    """Put the weights and the history of an earlier net into a new one.
+
+    Parameters
+    ----------
+    net, previous : Net
+    is_flat : bool
+        Whether parameters of the module are parameters of the estimator, which names
+        them in the error.
+    """
+    if _shapes(previous) != _shapes(net):
+        raise ValueError(
+            "warm_start=True goes on with the weights of the earlier fit, which do not "
+            f"fit the present module: {_changed(previous, net, is_flat)} changed. Set "
+            "it back, or set warm_start=False to start anew."
+        )
+    net.module_.load_state_dict(previous.module_.state_dict())
+    net.history.extend(previous.history)
+
+
+def _changed(previous, net, is_flat):
+    """Return the parameters in which the modules of two nets differ, as a text."""
+    before, after = previous.module__params, net.module__params
+    changed = [
+        key if is_flat else f"module__{key}"
+        for key in sorted(before.keys() | after.keys())
+        if identity_of(before.get(key)) != identity_of(after.get(key))
+    ]
+    if identity_of(previous.module__build) != identity_of(net.module__build):
+        changed.insert(0, "module")
+    if previous.module_.n_members != net.module_.n_members:
+        changed.append("n_members")
+    return ", ".join(changed) or "module"

@@ -13,7 +13,7 @@ import torch
 from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from skimbalance.neural_network._dataset import DatasetRows
+from skimbalance.neural_network._batches import DatasetRows
 
 _ONE_ARRAY = (
     "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "

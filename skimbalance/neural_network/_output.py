@@ -1,32 +1,42 @@
-"""What the scores of the net mean: from label counts to probabilities to decisions.
+"""What the raw scores of the net mean: log-odds, probabilities and predictions.
 
-A head knows the target. It weighs the loss, says where the bias starts, undoes the
-distortion of loss and weights, and decides. `LabelHead` reads each score as a label of
-its own, `ClassHead` the scores of a row together.
+An output model knows the target. It weighs the loss, says where the bias starts,
+removes the distortion of loss and weights from the scores, and compares with
+thresholds. `LabelHead` reads each score as a label of its own, `ClassHead` the scores
+of a row together.
 """
+
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from scipy.optimize import minimize
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
-from skimbalance._validation import count_labels, has_missing
+from skimbalance._base import warn_user
+from skimbalance._validation import (
+    BINARY,
+    MISSING,
+    MULTILABEL,
+    count_labels,
+    encode_like,
+    has_missing,
+)
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,
     TemperatureCalibrator,
+    _ClassPrevalenceMixin,
 )
+from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
 from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._calibration import (
-    ShrunkClassCalibrator,
-    known_rate,
-    matched_prevalence,
-)
+from skimbalance.neural_network._data import EncodedRows
 from skimbalance.thresholds._rules import (
     Uncorrected,
     is_same_rule,
@@ -37,6 +47,11 @@ from skimbalance.weights import PosWeightTransformer, compute_label_weight
 _BIAS_LIMIT = 12.0
 # The least eta that is told from zero where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
+# Positives and negatives that are added to the counts of an output.
+_ADDED = 0.25
+# Expected positives that weigh as much as the count, where rows are a sample.
+_DOUBT = 3.0
+_LEAST = 1e-12
 
 
 def _check_weight(name, weight, n_outputs):
@@ -511,3 +526,217 @@ class ClassHead(_Head):
         if isinstance(rule, Uncorrected):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)
+
+
+def answer_dtype(X):
+    """Return the precision of the answers: float32 for float32 inputs, else float64."""
+    return np.float32 if X.dtype == np.float32 else np.float64
+
+
+def stacked(blocks, n_rows, dtype):
+    """Return blocks of rows as one array, holding one block beside it."""
+    out, start = None, 0
+    for block in blocks:
+        if out is None:
+            out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
+        out[start : start + len(block)] = block
+        start += len(block)
+    return out
+
+
+def top_k(proba, k):
+    """Return the columns and the values of the k largest of each row, falling."""
+    top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
+    order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
+    top = np.take_along_axis(top, order, axis=1)
+    return top, np.take_along_axis(proba, top, axis=1)
+
+
+def both_classes(log_odds, target, log=False):
+    """Return the (log-)probabilities of the classes of a binary target.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (n_samples, 1)
+        Of the positive class.
+    target : Target
+    log : bool, default=False
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        In the order of the classes. Each column is computed from the log-odds, as
+        ``1 - p`` would be 0 where p rounds to 1.
+    """
+    if len(target.classes) == 1:
+        return np.full_like(log_odds, 0.0 if log else 1.0)
+    scores = -log_odds if target.is_flipped else log_odds
+    return (log_expit if log else expit)(np.hstack([-scores, scores]))
+
+
+def warn_no_label(n_empty, n_rows, share_without_label):
+    """Warn if most rows got no label, though most rows of the training have one."""
+    if n_empty > n_rows / 2 > 0 and share_without_label <= 0.5:
+        warn_user(
+            f"{n_empty} of {n_rows} rows got no label: calibrated probabilities of "
+            "rare labels seldom pass a threshold of 0.5. Set threshold to a rule that "
+            "fits your metric, such as 'f_beta', or wrap the estimator in a classifier "
+            "of skimbalance.thresholds.",
+            NoPositivePredictedWarning,
+        )
+
+
+def warn_no_positive(predicted, positive, prior):
+    """Warn if no row is predicted positive where at least one positive is expected."""
+    n_rows = len(predicted)
+    if n_rows * prior >= 1 and not (predicted == positive).any():
+        warn_user(
+            f"No positive is predicted among {n_rows} rows, where the training has "
+            f"{prior:.2%} of class {str(positive)!r}: calibrated probabilities of a "
+            "rare class seldom pass a threshold of 0.5. Set threshold to a rule that "
+            "fits your metric, such as 'f_beta', or wrap the estimator in a classifier "
+            "of skimbalance.thresholds.",
+            NoPositivePredictedWarning,
+        )
+
+
+class NetOutputs:
+    """Give a skorch net the inputs, targets and answers of its estimator.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        As it is when this is made; it is copied without its net, so that a net alone
+        can be stored and no reference cycle keeps its memory.
+    """
+
+    def __init__(self, estimator):
+        self.estimator = object.__new__(type(estimator))
+        vars(self.estimator).update(
+            vars(estimator), net_=None, accelerator=None, callbacks=None
+        )
+
+    @property
+    def classes(self):
+        """The classes of the estimator."""
+        return self.estimator.classes_
+
+    def rows(self, net, X, y=None):
+        """Return inputs and targets as the estimator takes them, as the net reads them.
+
+        Parameters
+        ----------
+        net : Net
+        X : {array-like, sparse matrix, data frame, Tensor or Dataset}
+            Inputs, which are scaled here.
+        y : {array-like, sparse matrix, data frame, Tensor} or None
+            Targets.
+        """
+        X = self.estimator._check_inputs(_in_numpy(X), reset=False)
+        if y is not None:
+            y = encode_like(_in_numpy(y), self.estimator._target, "y")
+        index = np.arange(X.shape[0])
+        return self.estimator._as_read(EncodedRows(X, y, None, index), net)
+
+    def probabilities(self, raw):
+        """Return the probabilities of raw scores, as `predict_proba` does."""
+        return self.estimator._class_probabilities(raw)
+
+    def decisions(self, raw):
+        """Return the decisions on raw scores, as `predict` does."""
+        return self.estimator._class_predictions(raw)
+
+
+def decoder(target):
+    """Return a function from encoded labels to targets as the user passed them."""
+    return partial(_decoded, target.kind, target.classes, target.is_flipped)
+
+
+def _decoded(kind, classes, is_flipped, labels):
+    if kind == MULTILABEL:
+        missing = labels == MISSING
+        return np.where(missing, np.nan, labels) if missing.any() else labels
+    if kind == BINARY:
+        labels = labels.ravel()
+        labels = 1 - labels if is_flipped else labels
+    return classes[labels]
+
+
+def _in_numpy(array):
+    """Return a tensor, as skorch takes them, as an array."""
+    return array.numpy(force=True) if hasattr(array, "numpy") else array
+
+
+def known_rate(positive, negative):
+    """Return the prevalence that counts tell, a little drawn to one half.
+
+    A quarter of a positive and of a negative is added, but no more than a quarter of
+    what there is. Less would leave nothing to fresh rows where a net knows its only
+    positive by heart; more would make the sum over labels of a few positives too large.
+
+    Parameters
+    ----------
+    positive, negative : ndarray of shape (n_outputs,)
+        Weighted counts.
+    """
+    added = _ADDED * np.minimum(1, [positive, negative])
+    observed = positive + negative + added.sum(axis=0)
+    rate = np.full(len(positive), 0.5)
+    return np.divide(positive + added[0], observed, out=rate, where=observed > 0)
+
+
+def matched_prevalence(mean, rate, scored, doubt):
+    """Return what the mean probability of each output is to become.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_outputs,)
+        Mean probability over the rows that were scored.
+    rate : ndarray of shape (n_outputs,)
+        From `known_rate`.
+    scored : ndarray of shape (n_outputs,)
+        The weight of the scored rows.
+    doubt : float
+        From 0, where the counted rows are those that were scored and the mean becomes
+        the rate, to 1, where chance had a hand in the difference of the two.
+    """
+    doubt = _DOUBT * doubt
+    ratio = np.ones(len(mean))
+    np.divide(rate * scored + doubt, mean * scored + doubt, out=ratio, where=scored > 0)
+    return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
+
+
+class ShrunkClassCalibrator(_ClassPrevalenceMixin):
+    """One temperature for all classes and an intercept for each, drawn to none.
+
+    Attributes
+    ----------
+    slope_ : float
+        The inverse temperature, positive.
+    intercept_ : ndarray of shape (n_classes,)
+        Added to the log-probabilities after it.
+    """
+
+    def fit(self, log_proba, y, sample_weight=None):
+        """Learn from held-out rows; `y` are indices of classes."""
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        rows, total = np.arange(len(y)), weight.sum()
+        seen = np.bincount(y, weights=weight, minlength=log_proba.shape[1])
+
+        def risk(theta):
+            scaled = np.exp(theta[0]) * log_proba
+            log_p = log_softmax(scaled + theta[1:], axis=1)
+            p = np.exp(log_p)
+            rise = weight @ ((p * scaled).sum(axis=1) - scaled[rows, y])
+            gradient = theta + np.append(rise, weight @ p - seen)
+            value = 0.5 * theta @ theta - weight @ log_p[rows, y]
+            return value / total, gradient / total
+
+        start = np.zeros(log_proba.shape[1] + 1)
+        theta = minimize(risk, start, jac=True, method="BFGS").x
+        self.slope_, self.intercept_ = float(np.exp(theta[0])), theta[1:]
+        return self
+
+    def transform(self, log_proba):
+        """Return calibrated log-probabilities."""
+        return log_softmax(self.slope_ * log_proba + self.intercept_, axis=1)

@@ -1,7 +1,12 @@
-"""From the user's parameters to what training needs, checked beforehand."""
+"""From the user's parameters to what training needs, checked beforehand.
+
+`CONSTRAINTS` says in one line what each parameter may be. Parameters that hold a value
+for each label or class take it by position or by name.
+"""
 
 import numbers
 import os
+from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +20,7 @@ from skimbalance._validation import (
     Number,
     StrOptions,
     accepted_names,
+    align_weights,
     check_choice,
     check_interval,
     check_keywords,
@@ -25,9 +31,13 @@ from skimbalance._validation import (
     switch,
 )
 from skimbalance.modules import ACTIVATIONS, MLP
-from skimbalance.neural_network._parallel import ParallelStep
-from skimbalance.neural_network._step import Step, takes_closure
+from skimbalance.neural_network._criterion import ParallelStep, Step, takes_closure
 from skimbalance.neural_network._training import Net
+from skimbalance.weights import (
+    LABEL_WEIGHT_SCHEMES,
+    WEIGHT_SCHEMES,
+    PosWeightTransformer,
+)
 
 _SMALL_CELLS = 10**6
 _FULL_BATCH_ROWS = 200
@@ -58,8 +68,6 @@ _RESERVED_NET_PARAMS = {
     "verbose",
     "warm_start",
 }
-
-
 # One line a parameter. What a line cannot say is checked by `check_training_params`
 # and by the functions that resolve the parameter.
 CONSTRAINTS = {
@@ -108,6 +116,7 @@ MLP_CONSTRAINTS = {
     "activation": [StrOptions(set(ACTIVATIONS))],
     "dropout": [Number(Real, 0, 1, closed="left"), StrOptions({"auto"})],
 }
+_SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 
 
 def check_module(module, module_params):
@@ -448,4 +457,133 @@ def check_same_positive(estimator, positive):
             f"pos_label={estimator.pos_label!r}, but the net was trained with "
             f"{target.classes.tolist()[target.positive]!r} as the positive class. Fit "
             "a new estimator, or set pos_label back."
+        )
+
+
+def _output_names(target):
+    """Return the names of the outputs: of labels, of classes, of the positive class."""
+    if target.kind == BINARY:
+        return target.classes[[target.positive]].tolist()
+    if target.classes.ndim == 1:
+        return target.classes.tolist()
+    if target.label_names is None:
+        return list(range(target.n_outputs))
+    return list(target.label_names)
+
+
+def by_name(name, value, target):
+    """Return a value whose entries have names as an array in the order of the outputs.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    value : dict, Series, DataFrame of one row or one column, or anything else
+        What has no names is returned as it is.
+    target : Target
+        Names the outputs: the columns of a label frame, the classes of a multiclass
+        target, the positive class of a binary one.
+    """
+    if np.ndim(value) == 2 and hasattr(value, "iloc"):
+        if 1 not in value.shape:
+            raise ValueError(
+                f"{name} is a data frame of shape {value.shape}, but must have one row "
+                "or one column."
+            )
+        value = value.iloc[0] if len(value) == 1 else value.iloc[:, 0]
+    if hasattr(value, "index") and hasattr(value, "to_dict"):
+        if list(value.index) == list(range(len(value))):
+            return np.asarray(value)
+        if not value.index.has_duplicates:
+            value = value.to_dict()
+    names = _output_names(target)
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in names):
+        # The columns of a label frame are known by their names as strings.
+        value = {str(key): entry for key, entry in value.items()}
+    return align_weights(value, names, name)
+
+
+def as_outputs(name, value, target, positive=False):
+    """Return a number, or a number for each output, as an array of float64.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    value : float, array-like of shape (n_outputs,), dict or Series
+    target : Target
+    positive : bool, default=False
+        Whether all must be greater than 0.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs,)
+
+    Raises
+    ------
+    ValueError
+        If the value is no number, not finite, or of another shape.
+    """
+    array = np.asarray(by_name(name, value, target))
+    if array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name}={value!r} must be a number, or a number for each label or class."
+        )
+    if array.shape not in ((), (1,), (target.n_outputs,)):
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected a number or "
+            f"({target.n_outputs},): one for each label, or class of a multiclass "
+            "target."
+        )
+    if not (np.isfinite(array) & ((array > 0) | (not positive))).all():
+        condition = "finite and greater than 0" if positive else "finite"
+        raise ValueError(f"{name} must be {condition}, got {value!r}.")
+    return np.broadcast_to(array, (target.n_outputs,)).astype(np.float64)
+
+
+def resolve_weight(name, weight, target):
+    """Return `pos_weight` or `label_weight` without names: a scheme, or an array.
+
+    Parameters
+    ----------
+    name : {"pos_weight", "label_weight"}
+    weight : None, str, PosWeightTransformer, float, array-like, dict or Series
+    target : Target
+    """
+    if weight is None or isinstance(weight, PosWeightTransformer):
+        return weight
+    if isinstance(weight, str):
+        check_choice(name, weight, _SCHEMES[name])
+        return weight
+    return as_outputs(name, weight, target, positive=True)
+
+
+def resolve_bias(init_bias, target):
+    """Return `init_bias` as "prior", or as an array with a number for each output."""
+    if isinstance(init_bias, str):
+        check_choice("init_bias", init_bias, {"prior", "zero"})
+        return "prior" if init_bias == "prior" else np.zeros(target.n_outputs)
+    return as_outputs("init_bias", init_bias, target)
+
+
+def check_class_weight(class_weight, target):
+    """Raise a ValueError unless the entries of a dict are weights of known classes.
+
+    As in scikit-learn, a class that is left out has weight 1 if all keys are classes.
+    """
+    if not isinstance(class_weight, dict) or target.classes.ndim == 2:
+        return
+    for key, weight in class_weight.items():
+        number = isinstance(weight, (int, float, np.number))
+        if not number or not np.isfinite(weight) or weight < 0:
+            raise ValueError(
+                f"class_weight[{key!r}]={weight!r} must be a finite number that is not "
+                "negative."
+            )
+    known = target.classes.tolist()
+    unknown = [key for key in class_weight if key not in known]
+    if unknown and any(label not in class_weight for label in known):
+        raise ValueError(
+            f"class_weight has the keys {unknown[:5]}, which are none of the classes, "
+            f"{known[:5]}.{closest(unknown[0], known)}"
         )

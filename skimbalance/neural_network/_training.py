@@ -19,10 +19,9 @@ from skorch.dataset import unpack_data
 from skimbalance._base import warn_user
 from skimbalance._validation import closest
 from skimbalance.neural_network._batches import Batches, RowSet
-from skimbalance.neural_network._criterion import sum_over_members
+from skimbalance.neural_network._callbacks import Progress
+from skimbalance.neural_network._criterion import sum_over_members, takes_closure
 from skimbalance.neural_network._module import user_name
-from skimbalance.neural_network._progress import Progress
-from skimbalance.neural_network._step import takes_closure
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _LOSSES = "train_loss", "valid_loss", "valid_score"

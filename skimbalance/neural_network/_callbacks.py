@@ -1,13 +1,26 @@
-"""What early stopping watches: a score of the held-out rows, or their loss."""
+"""Callbacks of the training: early stopping with what it watches, and progress.
+
+Early stopping watches a score of the held-out rows, or their loss. The copies that
+`copied_callbacks` makes keep a fit from changing what the user passed.
+"""
+
+import copy
+import datetime
+import sys
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer as sklearn_scorer
+from skorch.callbacks import Callback
+from tqdm import tqdm
 
 from skimbalance import metrics
+from skimbalance._base import warn_user
 from skimbalance._validation import (
     BINARY,
     MISSING,
@@ -17,7 +30,7 @@ from skimbalance._validation import (
     count_labels,
     scorer_pos_label,
 )
-from skimbalance.neural_network._best import KeepBest
+from skimbalance.neural_network._module import copied
 
 _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.
@@ -28,6 +41,151 @@ _LEAST_JUDGED = 5
 # Training where nothing tells when to stop: so many epochs, or steps if that is longer.
 _UNJUDGED_EPOCHS = 5
 _UNJUDGED_STEPS = 100
+_SHOWN = "train_loss", "valid_loss", "valid_score"
+_LOGGERS = "skorch.callbacks.logging"
+
+
+def copy_state(module, place=None):
+    """Return a copy of the weights and buffers of a module, in the place of another."""
+    state = module.state_dict()
+    if place is None:
+        return {key: value.clone() for key, value in state.items()}
+    for key, value in state.items():
+        place[key].copy_(value)
+    return place
+
+
+class Best(NamedTuple):
+    """The weights that are kept, their epoch, and the score that they have."""
+
+    state: dict | None = None
+    epoch: int = 0
+    value: float = np.nan
+
+
+class KeepBest(Callback):
+    """Watch each epoch: keep the best weights, stop when they get no better.
+
+    skorch's `EarlyStopping` reads one key of the history; this one also scores the
+    validation part, bears a score that is NaN, and keeps weights that an interrupt
+    cannot tear apart.
+
+    Parameters
+    ----------
+    score : callable or None
+        ``score(raw_scores) -> float`` of the validation part, higher is better. None
+        watches the validation loss, or takes the last epoch where nothing is held out.
+    patience : int or None
+        Epochs without gain after which training stops; None never stops.
+
+    Attributes
+    ----------
+    best : Best
+        Replaced as a whole, so that weights, epoch and score always belong together.
+    warned : bool
+        Whether a score was not finite, which is told once.
+    """
+
+    def __init__(self, score=None, patience=None):
+        self.score, self.patience = score, patience
+        self.best, self.warned, self._spare = Best(), False, None
+
+    def start_from(self, module):
+        """Keep weights that are good already, of a net that is trained further."""
+        self.best = Best(copy_state(module))
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+        epoch = len(net.history)
+        if not _is_finite(net):
+            self._diverged(net, epoch)
+            return
+        value = self._finite(self._value(net))
+        if self._is_better(value):
+            self._keep(net.module_, epoch, value)
+        net.stopped_ = self.patience is not None and (
+            epoch - self.best.epoch >= self.patience
+        )
+
+    def _is_better(self, value):
+        """Whether weights are to be kept; while no score is finite, the last are."""
+        return value > self.best.value or not np.isfinite(self.best.value)
+
+    def _keep(self, module, epoch, value):
+        # The copy is whole before it counts: an interrupt leaves the former one.
+        state, old = copy_state(module, self._spare), self.best.state
+        self._spare = None
+        self.best = Best(state, epoch, value)
+        self._spare = old
+
+    def _finite(self, value):
+        """Return a score, or NaN where there is none, of which the user is told."""
+        if value is None or np.isfinite(value):
+            return np.nan if value is None else value
+        if not self.warned:
+            self.warned = True
+            watched = "scoring gives" if self.score is not None else "The loss is"
+            warn_user(
+                f"{watched} {value} on the validation part. A score that is not finite "
+                "counts as the worst; where no epoch has another, the last weights are "
+                "kept.",
+                ConvergenceWarning,
+            )
+        return np.nan
+
+    def _diverged(self, net, epoch):
+        if self.best.state is None:
+            raise ValueError(
+                "Training diverged in its first epoch: the loss or the weights are not "
+                "finite. Lower lr, or scale X."
+            )
+        net.stopped_ = True
+        warn_user(
+            f"Training diverged in epoch {epoch}: the loss or the weights are not "
+            "finite. The best weights so far were restored; lower lr, or scale X.",
+            ConvergenceWarning,
+        )
+
+    def _value(self, net):
+        if self.score is not None:
+            value = self.score(net.valid_scores_)
+            net.record("valid_score", value, lower_is_better=False)
+            return value
+        last = net.history[-1]
+        return -last["valid_loss"] if "valid_loss" in last else None
+
+    def saved(self):
+        """Return what goes on after a checkpoint, as plain data."""
+        state, epoch, value = self.best
+        return {
+            "state": state,
+            "epoch": epoch,
+            "value": float(value),
+            "warned": self.warned,
+        }
+
+    def restore(self, saved):
+        """Go on from what was saved."""
+        self.best = Best(saved["state"], saved["epoch"], saved["value"])
+        self.warned = saved["warned"]
+
+
+def _is_finite(net):
+    if not np.isfinite(net.history[-1]["train_loss"]):
+        return False
+    return all(bool(value.isfinite().all()) for value in net.module_.parameters())
+
+
+class KeepLast(KeepBest):
+    """Keep the last weights, whatever the held-out rows say."""
+
+    def _value(self, net):  # noqa: ARG002
+        return None
+
+
+def unjudged_epochs(n_rows, rows_of_a_step):
+    """Return how many epochs to train where nothing tells when to stop."""
+    n_steps = -(-n_rows // rows_of_a_step)
+    return max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps))
 
 
 class _ScoredRows(ClassifierMixin, BaseEstimator):
@@ -123,19 +281,6 @@ def can_judge(scoring, kind, head, values):
     A scoring that the user has asked for is always followed.
     """
     return scoring is not None or _n_rare(kind, head, values) >= _LEAST_JUDGED
-
-
-class KeepLast(KeepBest):
-    """Keep the last weights, whatever the held-out rows say."""
-
-    def _value(self, net):  # noqa: ARG002
-        return None
-
-
-def unjudged_epochs(n_rows, rows_of_a_step):
-    """Return how many epochs to train where nothing tells when to stop."""
-    n_steps = -(-n_rows // rows_of_a_step)
-    return max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps))
 
 
 def _by_default(kind, head, values):
@@ -272,3 +417,66 @@ def _perfect_scores(target, values):
     else:
         right = (values.toarray() if sp.issparse(values) else values) == 1
     return 8 * torch.as_tensor(right).double() - 4
+
+
+def _figures(row):
+    return {key: f"{row[key]:.4f}" for key in _SHOWN if key in row}
+
+
+class Progress(Callback):
+    """Show loss, score and time left: a bar on a terminal, a line an epoch elsewhere.
+
+    Silent unless the net's `verbose` is set.
+    """
+
+    bar = None
+
+    def on_train_begin(self, net, **kwargs):  # noqa: ARG002
+        if net.verbose and sys.stdout.isatty():
+            self.bar = tqdm(
+                total=net.last_epoch_,
+                initial=len(net.history),
+                unit="epoch",
+                file=sys.stdout,
+                dynamic_ncols=True,
+            )
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+        if self.bar is not None:
+            self.bar.set_postfix(_figures(net.history[-1]), refresh=False)
+            self.bar.update()
+        elif net.verbose:
+            sys.stdout.write(_line(net.history, net.last_epoch_))
+            sys.stdout.flush()
+
+    def on_train_end(self, net, **kwargs):  # noqa: ARG002
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def _line(history, last_epoch):
+    row, epoch = history[-1], len(history)
+    figures = "  ".join(f"{key} {value}" for key, value in _figures(row).items())
+    seconds = [past["dur"] for past in history if "dur" in past]
+    left = sum(seconds) / len(seconds) * (last_epoch - epoch)
+    left = datetime.timedelta(seconds=round(left))
+    return f"epoch {epoch}/{last_epoch}  {figures}  {row['dur']:.1f} s  {left} left\n"
+
+
+def copied_callbacks(callbacks):
+    """Return copies of callbacks, which share the loggers that they write to."""
+    return None if callbacks is None else [_copied_callback(item) for item in callbacks]
+
+
+def _copied_callback(item):
+    if isinstance(item, (tuple, list)):
+        name, callback = item
+        return name, _copied_callback(callback)
+    if not isinstance(item, Callback):
+        return item
+    twin = copy.copy(item)
+    is_logger = any(base.__module__ == _LOGGERS for base in type(item).__mro__)
+    if not is_logger:
+        vars(twin).update(copied(vars(twin)))
+    return twin
