@@ -331,6 +331,8 @@ def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
 
 def label_source(labels, device):
     """Return the source of a label matrix or of class indices."""
+    if labels is None:
+        return None
     if sp.issparse(labels):
         return _SparseSource(labels, torch.int8, device)
     dtype = torch.int8 if labels.ndim == 2 else torch.int64
@@ -396,6 +398,10 @@ class RowSet(Dataset):
             return None
         labels = labels.gather(self.rows)[0 : len(self)].cpu().numpy()
         return labels if self.decode is None else self.decode(labels)
+
+    def inputs(self):
+        """Return the inputs of all rows as the net reads them."""
+        return self.sources[0].gather(self.rows)[slice(0, len(self))]
 
     @property
     def row_bytes(self):

@@ -23,13 +23,14 @@ from skimbalance import metrics
 from skimbalance._base import warn_user
 from skimbalance._validation import (
     BINARY,
-    MISSING,
     MULTICLASS,
+    MULTILABEL,
     Scorer,
     closest,
     count_labels,
     scorer_pos_label,
 )
+from skimbalance.neural_network._data import decode_labels
 from skimbalance.neural_network._module import copied
 
 _LEAST_POSITIVES = 3
@@ -182,10 +183,34 @@ class KeepLast(KeepBest):
         return None
 
 
-def unjudged_epochs(n_rows, rows_of_a_step):
-    """Return how many epochs to train where nothing tells when to stop."""
-    n_steps = -(-n_rows // rows_of_a_step)
-    return max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps))
+def early_stopping_of(estimator, data):
+    """Return what keeps the best weights of a training, and the most epochs.
+
+    A scoring that the user has asked for is always followed. Without one, too few
+    held-out positives cannot tell when to stop: training takes a few epochs then.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        With a net that is about to be trained.
+    data : TrainingData
+    """
+    epochs, output, scoring = (
+        int(estimator.max_epochs),
+        estimator._output,
+        estimator.scoring,
+    )
+    if data.held_out is None:
+        return KeepBest(), epochs
+    values = data.held_out.selected("values")
+    if scoring is not None or _n_rare(output, values) >= _LEAST_JUDGED:
+        patience = estimator.n_iter_no_change if estimator.early_stopping else None
+        return KeepBest(_make_score(scoring, output, data.held_out), patience), epochs
+    if estimator.early_stopping:
+        rows_of_a_step = estimator.net_.batch_size * estimator.gradient_accumulation
+        n_steps = -(-len(data.training) // rows_of_a_step)
+        epochs = min(epochs, max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps)))
+    return KeepLast(), epochs
 
 
 class _ScoredRows(ClassifierMixin, BaseEstimator):
@@ -260,63 +285,49 @@ def _reliable_labels(values):
     return (positive >= _LEAST_POSITIVES) & (negative > 0)
 
 
-def _ranks_reliably(head, values):
+def _ranks_reliably(output, values):
     """Whether held-out labels are enough to watch their macro average precision."""
     reliable = _reliable_labels(values)
     pooled = count_labels(values)[0][reliable].sum()
-    half = head.trained.sum() / 2
+    half = output.trained.sum() / 2
     return reliable.sum() >= half and pooled >= _LEAST_POOLED_POSITIVES
 
 
-def _n_rare(kind, head, values):
+def _n_rare(output, values):
     """Return how many entries have the rarer value of their trained label."""
-    if kind == MULTICLASS:
+    if output.target.kind == MULTICLASS:
         return len(values) - np.bincount(values, minlength=1).max()
-    return np.minimum(*count_labels(values))[head.trained].sum()
+    return np.minimum(*count_labels(values))[output.trained].sum()
 
 
-def can_judge(scoring, kind, head, values):
-    """Whether the held-out rows can tell when to stop.
-
-    A scoring that the user has asked for is always followed.
-    """
-    return scoring is not None or _n_rare(kind, head, values) >= _LEAST_JUDGED
-
-
-def _by_default(kind, head, values):
+def _default_scoring(output, values):
     """Return what is watched where the user did not say.
 
     The loss with large weights of rare labels is too noisy to be told by: where weights
     are undone, the probabilities are watched without them.
     """
-    if kind == MULTICLASS:
+    if output.target.kind == MULTICLASS:
         return "loss"
-    if _ranks_reliably(head, values):
+    if _ranks_reliably(output, values):
         return "macro_average_precision"
-    return "neg_micro_log_loss" if head.undoes else "loss"
+    return "neg_micro_log_loss" if output.corrects else "loss"
 
 
-def _as_users_see(target, scorer, values):
+def _in_user_form(target, scorer, values):
     """Return `y` as it was passed, its classes, and the columns that are scored."""
-    classes = target.classes
-    if target.kind == MULTICLASS:
-        return classes[values], classes, slice(None)
-    if target.kind == BINARY:
-        if not _reads_own_classes(scorer):
-            return values[:, 0], np.array([0, 1]), slice(None)
-        place = target.positive ^ (values[:, 0] == 0)
-        return classes[place], classes, slice(None)
+    if target.kind == BINARY and not _reads_own_classes(scorer):
+        return values[:, 0], np.array([0, 1]), slice(None)
+    if target.kind != MULTILABEL:
+        return decode_labels(target, values), target.classes, slice(None)
     columns = _reliable_labels(values)
     if not columns.any():
         columns[:] = True
     labels = values[:, columns]
     labels = labels.toarray() if sp.issparse(labels) else labels
-    missing = labels == MISSING
-    y = np.where(missing, np.nan, labels) if missing.any() else labels
-    return y, classes[columns], columns
+    return decode_labels(target, labels), target.classes[columns], columns
 
 
-def make_monitor(scoring, head, target, X, values):
+def _make_score(scoring, output, held_out):
     """Return ``score(raw_scores) -> float`` of the held-out rows, or None for the loss.
 
     Parameters
@@ -324,44 +335,48 @@ def make_monitor(scoring, head, target, X, values):
     scoring : None, "loss", str or callable
         None is macro average precision, where held-out positives are enough for it: at
         least 3 in at least half of the trained labels, at least 100 in all. Labels with
-        fewer are never scored. Else it is the log-loss of undone probabilities, or the
-        loss itself, which multiclass targets always watch.
-    head : LabelHead or ClassHead
+        fewer are never scored. Else it is the log-loss of corrected probabilities, or
+        the loss itself, which multiclass targets always watch. A scoring of the user is
+        tried first.
+    output : LabelOutput or ClassOutput
         Turns raw scores into probabilities.
-    target : Target
-        Its values are not read.
-    X, values : array
-        The held-out rows; `values` as `Target.values`.
+    held_out : Rows
     """
-    if scoring is None:
-        scoring = _by_default(target.kind, head, values)
+    target, values = output.target, held_out.selected("values")
+    by_user, X = scoring is not None, None
+    if not by_user:
+        scoring = _default_scoring(output, values)
     if isinstance(scoring, str) and scoring == "loss":
         return None
     scorer = find_scorer(scoring)
-    y, classes, columns = _as_users_see(target, scorer, values)
+    if callable(scoring):
+        X = held_out.selected("X")
+    y, classes, columns = _in_user_form(target, scorer, values)
     sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
 
     def score(raw):
-        scores = _scores_of(raw, head, columns)
-        probabilities = head.probabilities
+        scores = _scores_of(raw, output, columns)
+        probabilities = output.probabilities
         if target.kind == BINARY:
             scores, probabilities = sign * scores[:, 0], _of_both_classes
         value = scorer(_ScoredRows(classes, scores, probabilities), X, y)
         return _as_number(value, scoring, target)
 
+    if by_user:
+        _try_score(score, scoring, target, values)
     return score
 
 
-def _scores_of(raw, head, columns):
+def _scores_of(raw, output, columns):
     """Return the scores of some columns, in the net's precision; empties `raw`."""
     stop, dtype = sum(map(len, raw)), raw[0].numpy().dtype
-    n_columns = np.empty(head.n_outputs)[columns].size
+    n_columns = np.empty(output.n_outputs)[columns].size
     scores = np.empty((stop, n_columns), dtype=dtype)
-    size = max(1, _BLOCK_CELLS // head.n_outputs)
+    size = max(1, _BLOCK_CELLS // output.n_outputs)
     while raw:
         for block in reversed(raw.pop().split(size)):
             start = stop - len(block)
-            scores[start:stop] = head.scores(block)[:, columns]
+            scores[start:stop] = output.scores(block)[:, columns]
             stop = start
     return scores
 
@@ -371,21 +386,10 @@ def _of_both_classes(scores):
     return np.hstack([1 - proba, proba])
 
 
-def try_score(score, scoring, target, values):
+def _try_score(score, scoring, target, values):
     """Raise a ValueError that names `scoring` where it cannot score the held-out rows.
 
-    It scores perfect answers: a score that suits the target has a value for them.
-
-    Parameters
-    ----------
-    score : callable
-        From `make_monitor`.
-    scoring : str or callable
-        As the user gave it.
-    target : Target
-        Its values are not read.
-    values : array
-        The held-out rows, as `Target.values`.
+    It scores perfect predictions: a score that suits the target has a value for them.
     """
     if not isinstance(find_scorer(scoring), Scorer):
         return  # a function of the user may count its calls

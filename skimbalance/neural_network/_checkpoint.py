@@ -107,7 +107,7 @@ class Checkpoint(Callback):
         names that a user knows. Set before training.
     seed : int
         The seed of the run, which a resumed one takes over.
-    keeper : KeepBest
+    early_stopping : KeepBest
         Watches the epochs, and goes on watching.
     """
 
@@ -115,11 +115,11 @@ class Checkpoint(Callback):
         self.file = Path(folder) / "checkpoint.pt"
         _prepare(self.file)
         self.saved = _read(self.file) if resume and self.file.exists() else None
-        self.about, self.keeper, self.told = {}, None, set()
+        self.about, self.early_stopping, self.told = {}, None, set()
         self.seed = None if self.saved is None else self.saved["seed"]
 
     def restore(self, net):
-        """Put a net and its keeper into the saved state.
+        """Put a net and its early_stopping into the saved state.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Checkpoint(Callback):
         net.module_.load_state_dict(self.saved["module"])
         self._restore_optimizer(net.optimizer_)
         net.history = History(self.saved["history"])
-        self.keeper.restore(self.saved["best"])
+        self.early_stopping.restore(self.saved["best"])
 
     def restore_step(self, net):
         """Put what belongs to a training that has begun into the saved state."""
@@ -207,7 +207,7 @@ class Checkpoint(Callback):
             "rates": self.rates,
             "callbacks": self._callbacks_of(net),
             "history": [_plain(row) for row in net.history],
-            "best": self.keeper.saved(),
+            "best": self.early_stopping.saved(),
             "stopped": bool(net.stopped_),
             "step": net.step_.state(),
             "rng": torch.get_rng_state(),
@@ -219,7 +219,7 @@ class Checkpoint(Callback):
         """Return the state of the user's callbacks, and tell what cannot be stored."""
         states, ours = {}, dict(net.get_default_callbacks())
         for name, callback in net.callbacks_:
-            if name in ours or callback in (self, self.keeper):
+            if name in ours or callback in (self, self.early_stopping):
                 continue
             states[name], left_out = state_of(callback, self.starts[name])
             if left_out and name not in self.told:
@@ -516,14 +516,13 @@ def _short(parts):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def run_identity(estimator, rows, held_out):
+def run_identity(estimator, data):
     """Return what a run has in common with one that may resume it, as texts.
 
     Parameters
     ----------
     estimator : BaseImbalancedNet
-    rows, held_out : EncodedRows, and EncodedRows or None
-        The two parts of the data.
+    data : TrainingData
     """
     identity = {
         name: identity_of(value)
@@ -532,22 +531,25 @@ def run_identity(estimator, rows, held_out):
     }
     if isinstance(estimator.random_state, numbers.Integral):
         identity["random_state"] = repr(estimator.random_state)
-    X, y, weight, index = (None,) * 4 if held_out is None else _arrays(held_out)
+    training, held_out = _arrays(data.training), _arrays(data.held_out)
     return {
         **identity,
         "callbacks": identity_of(training_callbacks(estimator.callbacks)),
         "sizes of the weights": repr(_shapes(estimator.net_)),
-        "number of training rows": repr(len(rows)),
-        "number of held-out rows": repr(0 if held_out is None else len(held_out)),
-        "data of X": digest(rows.X, X),
-        "data of y": digest(rows.values, y),
-        "data of sample_weight": digest(rows.weight, weight),
-        "choice of the held-out rows": digest(rows.index, index),
+        "number of training rows": repr(len(data.training)),
+        "number of held-out rows": repr(len(data.held_out or ())),
+        "data of X": digest(training[0], held_out[0]),
+        "data of y": digest(training[1], held_out[1]),
+        "data of sample_weight": digest(training[2], held_out[2]),
+        "choice of the held-out rows": digest(training[3], held_out[3]),
     }
 
 
 def _arrays(rows):
-    return rows.X, rows.values, rows.weight, rows.index
+    """Return what a run is told apart by: the arrays of some rows, and which rows."""
+    return (
+        (None,) * 4 if rows is None else (rows.X, rows.values, rows.weight, rows.index)
+    )
 
 
 def _shapes(net):

@@ -2,11 +2,11 @@
 
 An output model knows the target. It weighs the loss, says where the bias starts,
 removes the distortion of loss and weights from the scores, and compares with
-thresholds. `LabelHead` reads each score as a label of its own, `ClassHead` the scores
-of a row together.
+thresholds. `LabelOutput` reads each score as a label of its own, `ClassOutput` the
+scores of a row together.
 """
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,10 +18,7 @@ from sklearn.base import clone
 from skimbalance._base import warn_user
 from skimbalance._validation import (
     BINARY,
-    MISSING,
     MULTILABEL,
-    count_labels,
-    encode_like,
     has_missing,
 )
 from skimbalance.calibration import (
@@ -36,7 +33,7 @@ from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._data import EncodedRows
+from skimbalance.neural_network._data import decode_labels
 from skimbalance.thresholds._rules import (
     Uncorrected,
     is_same_rule,
@@ -44,6 +41,11 @@ from skimbalance.thresholds._rules import (
 )
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
 
+_SELDOM_PREDICTED = (
+    "calibrated probabilities of {} seldom pass a threshold of 0.5. Set threshold to a "
+    "rule that fits your metric, such as 'f_beta', or wrap the estimator in a "
+    "classifier of skimbalance.thresholds."
+)
 _BIAS_LIMIT = 12.0
 # The least eta that is told from zero where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
@@ -54,79 +56,40 @@ _DOUBT = 3.0
 _LEAST = 1e-12
 
 
-def _check_weight(name, weight, n_outputs):
-    """Return a number or an array as one finite positive weight for each output."""
-    weight = np.asarray(weight, dtype=np.float64)
-    if weight.shape not in ((), (1,), (n_outputs,)):
-        raise ValueError(
-            f"{name} has shape {weight.shape}, expected a number or ({n_outputs},): "
-            "one weight for each label, or class of a multiclass target."
-        )
-    if not (np.isfinite(weight) & (weight > 0)).all():
-        raise ValueError(f"{name} must be finite and greater than 0.")
-    return np.broadcast_to(weight, (n_outputs,)).copy()
-
-
-def _resolve_weight(name, weight, by_scheme, counts):
-    """Turn a scheme's name, a transformer, a number or an array into weights."""
-    if weight is None:
-        return None
-    if isinstance(weight, str):
-        return by_scheme(weight, counts)
+def _fit_weight(weight, counts):
+    """Return the weights of the outputs; a transformer computes them from counts."""
     if isinstance(weight, PosWeightTransformer):
         return clone(weight).fit(label_counts=counts).pos_weight_
-    return _check_weight(name, weight, len(counts[0]))
+    return weight
 
 
-def _pos_weight_by_scheme(scheme, counts):
-    return PosWeightTransformer(scheme).fit(label_counts=counts).pos_weight_
-
-
-def _label_weight_by_scheme(scheme, counts):
-    return compute_label_weight(scheme=scheme, label_counts=counts)
-
-
-class _Head:
+class _Output:
     """Base: the loss on a clone, its weights, and the stages that undo them.
 
     Parameters
     ----------
     loss : Loss
         As the user gave it; never changed.
-    n_outputs : int
-        Number of raw scores of a row.
-    counts : pair of ndarray, or None
-        Weighted positives and negatives of each output among the training rows.
-    all_counts : pair of ndarray, or None
-        The same among all rows given to `fit`.
+    data : TrainingData
+        Of which the target and the counts are read.
     pos_weight, label_weight : object
-        As the user gave them.
+        From `resolve_weight`.
     correct : bool or "exact"
         Which stages undo the distortion.
     smoothing : float
-        The share of the base rates in the targets.
+        The fraction of the base rates in the targets.
     """
 
-    def __init__(
-        self,
-        loss,
-        n_outputs,
-        counts,
-        all_counts,
-        *,
-        pos_weight,
-        label_weight,
-        correct,
-        smoothing,
-    ):
+    def __init__(self, loss, data, *, pos_weight, label_weight, correct, smoothing):
         if pos_weight is not None and isinstance(loss, SetLoss):
             raise ValueError(
                 f"pos_weight has no meaning for {type(loss).__name__}, which takes the "
                 "labels of a row together. Leave it None."
             )
-        self.n_outputs, self.correct, self.calibrator = n_outputs, correct, None
-        self.smoothing = smoothing
-        self.loss = clone(loss)
+        self.target = replace(data.target, values=None)
+        self.n_outputs = n_outputs = data.target.n_outputs
+        self.correct, self.smoothing, self.calibrator = correct, smoothing, None
+        self.loss, counts = clone(loss), data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
             compared = counts = (np.empty(n_outputs),) * 2
@@ -135,16 +98,21 @@ class _Head:
             self.loss.setup(*counts)
             self.prior, compared = self._prior(counts), self._compared(counts)
             self._floor = 0.5 / (counts[0] + counts[1] + 1)
-        self.pos_weight = _resolve_weight(
-            "pos_weight", pos_weight, _pos_weight_by_scheme, compared
-        )
+        if isinstance(pos_weight, str):
+            pos_weight = PosWeightTransformer(pos_weight)
+        self.pos_weight = _fit_weight(pos_weight, compared)
         self.find_link()
-        self.label_weight = _resolve_weight(
-            "label_weight", label_weight, _label_weight_by_scheme, counts
-        )
-        self._see_first(all_counts)
+        if isinstance(label_weight, str):
+            label_weight = compute_label_weight(
+                scheme=label_weight, label_counts=counts
+            )
+        self.label_weight = _fit_weight(label_weight, counts)
+        self._start_counts(data.all_counts)
 
-    label_names = None  # set by the estimator where `y` has names
+    @property
+    def label_names(self):
+        """The names of the labels, or None where `y` has none."""
+        return self.target.label_names
 
     def find_link(self):
         """Ask the loss for the checked map from scores to log-odds.
@@ -169,7 +137,7 @@ class _Head:
         return self.has_probabilities if self.correct else not self._distorts
 
     @property
-    def undoes(self):
+    def corrects(self):
         """Whether an inverse takes a distortion out of the scores."""
         return bool(self.correct) and self.invertible and self._distorts
 
@@ -202,6 +170,27 @@ class _Head:
         """
         scores = self._averaged(raw.double())
         return scores if self.calibrator is None else self.calibrator.transform(scores)
+
+    def class_probabilities(self, raw):
+        """Return a column for each class, or for each label of a label matrix."""
+        scores = self.scores(raw)
+        if self.target.kind == BINARY:
+            return both_classes(scores, self.target)
+        return self.probabilities(scores)
+
+    def class_log_probabilities(self, raw):
+        """Return log-probabilities, finite where a probability is too small."""
+        scores = self.scores(raw)
+        if self.target.kind == BINARY:
+            return both_classes(scores, self.target, log=True)
+        return log_expit(scores) if self.target.kind == MULTILABEL else scores
+
+    def predict(self, raw, rule):
+        """Return the classes that a rule predicts, or the labels of a label matrix."""
+        predicted = self._predict(raw, rule)
+        if self.target.kind == MULTILABEL:
+            return predicted
+        return decode_labels(self.target, predicted.astype(np.int64, copy=False))
 
     def _smoothing_params(self):
         if not self.smoothing:
@@ -255,7 +244,7 @@ class _Head:
         self._match(scores, target, weight)
 
 
-class LabelHead(_Head):
+class LabelOutput(_Output):
     """Binary and multilabel: each score is the log-odds of a label, once undone.
 
     It is the source that the threshold rules ask (`ThresholdSource`).
@@ -264,30 +253,27 @@ class LabelHead(_Head):
     predicted as a constant.
     """
 
-    def _see_first(self, counts):
+    def _start_counts(self, counts):
         self.counts_known, self.learnt = counts is not None, None
         zeros = np.zeros(self.n_outputs)
-        self._seen = (zeros, zeros) if counts is None else counts
+        self._counts = (zeros, zeros) if counts is None else counts
         self._find_constants()
 
-    def see(self, counts):
+    def update_counts(self, counts):
         """Take further rows into account when telling which labels are constant."""
         if not self.counts_known:
-            self._seen = tuple(a + b for a, b in zip(self._seen, counts, strict=True))
+            self._counts = tuple(
+                a + b for a, b in zip(self._counts, counts, strict=True)
+            )
             self._find_constants()
 
     def _find_constants(self):
-        positive, negative = self._seen
+        positive, negative = self._counts
         observed = positive + negative
         self.trained = (positive > 0) & (negative > 0)
         density = positive.sum() / max(observed.sum(), 1)
         rate = np.where(observed > 0, (positive + 0.5) / (observed + 1), density)
         self.constant = logit(rate.clip(1e-6, 1 - 1e-6))
-
-    @staticmethod
-    def count(values, weight, n_outputs):  # noqa: ARG004
-        """Return the weighted positives and negatives of each label."""
-        return count_labels(values, weight)
 
     @staticmethod
     def _compared(counts):
@@ -305,7 +291,7 @@ class LabelHead(_Head):
         rate = np.divide(positive, observed, out=floor.copy(), where=observed > 0)
         return rate.clip(floor, 1 - floor)
 
-    def criterion_params(self, counts, n_rows, values):
+    def criterion_params(self, rows):
         """Return what the batch loss needs beside the loss."""
         label_weight = self.label_weight
         if not self.trained.all():
@@ -313,13 +299,13 @@ class LabelHead(_Head):
                 1.0 if label_weight is None else label_weight
             )
         n_trained = max(int(self.trained.sum()), 1)
-        observed = sum(count[self.trained].sum() for count in counts)
+        observed = sum(count[self.trained].sum() for count in rows.counts)
         return {
             "pos_weight": self.pos_weight,
             "label_weight": label_weight,
-            "mean_weight": observed / (n_rows * n_trained) or 1.0,
+            "mean_weight": observed / (len(rows) * n_trained) or 1.0,
             "n_trained": n_trained,
-            "has_missing": has_missing(values),
+            "has_missing": has_missing(rows.values),
             **self._smoothing_params(),
         }
 
@@ -429,7 +415,7 @@ class LabelHead(_Head):
         thresholds = rule.thresholds(self)
         return None if thresholds is None else np.where(self.trained, thresholds, 0.5)
 
-    def decide(self, raw, rule):
+    def _predict(self, raw, rule):
         """Return which labels a rule predicts."""
         scores, thresholds = self.scores(raw), self.thresholds(rule)
         if thresholds is None:
@@ -438,24 +424,18 @@ class LabelHead(_Head):
         return rule.decide(scores, logit(thresholds.clip(0, 1)))
 
 
-class ClassHead(_Head):
+class ClassOutput(_Output):
     """Multiclass: the scores of a row compete."""
 
-    def _see_first(self, counts):  # noqa: ARG002
+    def _start_counts(self, counts):  # noqa: ARG002
         self.trained = np.ones(self.n_outputs, dtype=bool)
 
-    def see(self, counts):
+    def update_counts(self, counts):
         """Do nothing: a class without rows is a class of probability near 0."""
 
     @staticmethod
     def _unknown_prior(n_outputs):
         return np.full(n_outputs, 1 / n_outputs)
-
-    @staticmethod
-    def count(values, weight, n_outputs):
-        """Return the weighted rows in each class and out of it."""
-        inside = np.bincount(values, weights=weight, minlength=n_outputs).astype(float)
-        return inside, inside.sum() - inside
 
     @staticmethod
     def _compared(counts):
@@ -468,11 +448,11 @@ class ClassHead(_Head):
         rate = np.maximum(counts[0] / total, 0.5 / (total + 1))
         return rate / rate.sum()
 
-    def criterion_params(self, counts, n_rows, values):  # noqa: ARG002
+    def criterion_params(self, rows):
         """Return what the batch loss needs beside the loss."""
         return {
             "pos_weight": self.pos_weight,
-            "mean_weight": counts[0].sum() / n_rows or 1.0,
+            "mean_weight": rows.counts[0].sum() / len(rows) or 1.0,
             **self._smoothing_params(),
         }
 
@@ -521,7 +501,7 @@ class ClassHead(_Head):
         """Return the probability of each class."""
         return np.exp(scores)
 
-    def decide(self, raw, rule):
+    def _predict(self, raw, rule):
         """Return the index of the predicted class."""
         if isinstance(rule, Uncorrected):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
@@ -529,7 +509,7 @@ class ClassHead(_Head):
 
 
 def answer_dtype(X):
-    """Return the precision of the answers: float32 for float32 inputs, else float64."""
+    """Return the dtype of what is predicted: float32 for such inputs, else float64."""
     return np.float32 if X.dtype == np.float32 else np.float64
 
 
@@ -574,16 +554,32 @@ def both_classes(log_odds, target, log=False):
     return (log_expit if log else expit)(np.hstack([-scores, scores]))
 
 
-def warn_no_label(n_empty, n_rows, share_without_label):
-    """Warn if most rows got no label, though most rows of the training have one."""
-    if n_empty > n_rows / 2 > 0 and share_without_label <= 0.5:
+def label_matrix(blocks, n_rows, target, fraction_without_label):
+    """Stack predicted blocks in the container and the dtype of the fitted `y`.
+
+    Warn if most rows got no label, though most rows of the training have one.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of bool, shape (n_block_rows, n_labels)
+    n_rows : int
+    target : Target
+    fraction_without_label : float
+        Of the rows that trained.
+    """
+    if target.sparse_type is None:
+        labels = stacked(blocks, n_rows, target.dtype)
+    else:
+        blocks = [sp.csr_array(block.astype(target.dtype)) for block in blocks]
+        labels = target.sparse_type(sp.vstack(blocks))
+    n_empty = n_rows - np.count_nonzero(np.asarray(labels.sum(axis=1)))
+    if n_empty > n_rows / 2 > 0 and fraction_without_label <= 0.5:
         warn_user(
-            f"{n_empty} of {n_rows} rows got no label: calibrated probabilities of "
-            "rare labels seldom pass a threshold of 0.5. Set threshold to a rule that "
-            "fits your metric, such as 'f_beta', or wrap the estimator in a classifier "
-            "of skimbalance.thresholds.",
+            f"{n_empty} of {n_rows} rows got no label: "
+            f"{_SELDOM_PREDICTED.format('rare labels')}",
             NoPositivePredictedWarning,
         )
+    return labels
 
 
 def warn_no_positive(predicted, positive, prior):
@@ -592,16 +588,14 @@ def warn_no_positive(predicted, positive, prior):
     if n_rows * prior >= 1 and not (predicted == positive).any():
         warn_user(
             f"No positive is predicted among {n_rows} rows, where the training has "
-            f"{prior:.2%} of class {str(positive)!r}: calibrated probabilities of a "
-            "rare class seldom pass a threshold of 0.5. Set threshold to a rule that "
-            "fits your metric, such as 'f_beta', or wrap the estimator in a classifier "
-            "of skimbalance.thresholds.",
+            f"{prior:.2%} of class {str(positive)!r}: "
+            f"{_SELDOM_PREDICTED.format('a rare class')}",
             NoPositivePredictedWarning,
         )
 
 
 class NetOutputs:
-    """Give a skorch net the inputs, targets and answers of its estimator.
+    """Give a skorch net the inputs, targets and predictions of its estimator.
 
     Parameters
     ----------
@@ -633,33 +627,16 @@ class NetOutputs:
             Targets.
         """
         X = self.estimator._check_inputs(_in_numpy(X), reset=False)
-        if y is not None:
-            y = encode_like(_in_numpy(y), self.estimator._target, "y")
-        index = np.arange(X.shape[0])
-        return self.estimator._as_read(EncodedRows(X, y, None, index), net)
+        y = None if y is None else self.estimator._encode_y(_in_numpy(y))
+        return self.estimator._as_read(self.estimator._plain_rows(X, y), net)
 
     def probabilities(self, raw):
         """Return the probabilities of raw scores, as `predict_proba` does."""
-        return self.estimator._class_probabilities(raw)
+        return self.estimator._output.class_probabilities(raw)
 
-    def decisions(self, raw):
-        """Return the decisions on raw scores, as `predict` does."""
-        return self.estimator._class_predictions(raw)
-
-
-def decoder(target):
-    """Return a function from encoded labels to targets as the user passed them."""
-    return partial(_decoded, target.kind, target.classes, target.is_flipped)
-
-
-def _decoded(kind, classes, is_flipped, labels):
-    if kind == MULTILABEL:
-        missing = labels == MISSING
-        return np.where(missing, np.nan, labels) if missing.any() else labels
-    if kind == BINARY:
-        labels = labels.ravel()
-        labels = 1 - labels if is_flipped else labels
-    return classes[labels]
+    def predictions(self, raw):
+        """Return the predictions for raw scores, as `predict` does."""
+        return self.estimator._predict_raw(raw)
 
 
 def _in_numpy(array):

@@ -14,8 +14,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from skimbalance._base import warn_positive_class
 from skimbalance._validation import (
     BINARY,
+    MULTICLASS,
     MULTILABEL,
     Number,
     StrOptions,
@@ -30,9 +32,12 @@ from skimbalance._validation import (
     find_positive,
     switch,
 )
+from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.modules import ACTIVATIONS, MLP
+from skimbalance.neural_network._callbacks import check_scoring
 from skimbalance.neural_network._criterion import ParallelStep, Step, takes_closure
 from skimbalance.neural_network._training import Net
+from skimbalance.thresholds._rules import check_threshold, resolve_rule
 from skimbalance.weights import (
     LABEL_WEIGHT_SCHEMES,
     WEIGHT_SCHEMES,
@@ -48,6 +53,8 @@ _PRECISIONS = {
     "64": torch.float64,
     "bf16": torch.float32,
 }
+# Scores that differ with the class that counts as positive.
+_SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
 _HALF = {"16": torch.float16, "bf16": torch.bfloat16}
 # Share of the free memory of a device that training data may take by themselves.
 _DEVICE_SHARE = 0.5
@@ -68,7 +75,7 @@ _RESERVED_NET_PARAMS = {
     "verbose",
     "warm_start",
 }
-# One line a parameter. What a line cannot say is checked by `check_training_params`
+# One line a parameter. What a line cannot say is checked by `check_params`
 # and by the functions that resolve the parameter.
 CONSTRAINTS = {
     "loss": "no_validation",
@@ -406,7 +413,98 @@ def _check_checkpoint(estimator):
         )
 
 
-def check_training_params(estimator):
+def resolve_threshold(estimator):
+    """Return the threshold rule of an estimator."""
+    return resolve_rule(estimator.threshold, estimator.threshold_params)
+
+
+def check_threshold_for(estimator, target):
+    """Raise a ValueError unless `threshold` suits the target."""
+    check_threshold(
+        estimator.threshold,
+        estimator.threshold_params,
+        target.kind,
+        target.n_outputs,
+        target.label_names,
+    )
+
+
+def check_params(estimator, target):
+    """Check the parameters, alone and with the target, before any work."""
+    _check_params_alone(estimator)
+    check_threshold_for(estimator, target)
+    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
+    check_loss(loss, target.n_outputs, estimator.label_smoothing)
+    check_scoring(estimator.scoring, target, estimator.pos_label)
+    _check_class_weight(estimator.class_weight, target)
+    resolve_weight("pos_weight", estimator.pos_weight, target)
+    resolve_weight("label_weight", estimator.label_weight, target)
+    resolve_bias(estimator.init_bias, target)
+    goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
+    if goes_on and np.array_equal(target.classes, estimator.classes_):
+        _check_same_positive(estimator, target.positive)
+    if target.kind == MULTICLASS and estimator.label_weight is not None:
+        raise ValueError(
+            "label_weight goes with a label matrix; weigh the classes of a 1-D y "
+            "by class_weight or pos_weight."
+        )
+
+
+def check_first_chunk(estimator, target, classes, label_counts):
+    """Raise a ValueError where the first call of `partial_fit` lacks what it needs."""
+    if classes is None and target.kind != MULTILABEL:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if resolve_threshold(estimator).needs_held_out:
+        raise ValueError(
+            f"threshold={estimator.threshold!r} learns from held-out rows, and "
+            "partial_fit holds none out: use a rule that needs none, or wrap the "
+            "fitted estimator with cv='prefit' in "
+            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+        )
+    counting = [
+        f"{name}={getattr(estimator, name)!r}"
+        for name in _SCHEMES
+        if isinstance(getattr(estimator, name), (str, PosWeightTransformer))
+    ]
+    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
+    if loss.needs_counts:
+        counting.append(f"loss={estimator.loss!r}")
+    if estimator.label_smoothing:
+        counting.append(f"label_smoothing={estimator.label_smoothing!r}")
+    if counting and label_counts is None:
+        raise ValueError(
+            f"{' and '.join(counting)} cannot be used in partial_fit without "
+            "label_counts=(n_positive, n_negative) over all chunks: pass them at "
+            "the first call, or give the weights as an array."
+        )
+
+
+def warn_of_positive_class(estimator, data, pos_weight):
+    """Warn where a parameter treats a positive class that nobody chose in its own way.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    data : TrainingData
+    pos_weight : None, str, PosWeightTransformer or ndarray
+        From `resolve_weight`.
+    """
+    if data.target.kind != BINARY or data.all_counts is None:
+        return
+    name, scoring = None, estimator.scoring
+    is_one = isinstance(pos_weight, np.ndarray) and (pos_weight == 1).all()
+    if pos_weight is not None and not is_one:
+        name = "pos_weight"
+    elif resolve_threshold(estimator).is_about_positives:
+        name = "threshold"
+    elif isinstance(scoring, str) and scoring in _SCORES_OF_POSITIVES:
+        name = "scoring"
+    if name is not None:
+        asked = f"{name}={getattr(estimator, name)!r}"
+        warn_positive_class(data.target, estimator.pos_label, asked, data.all_counts)
+
+
+def _check_params_alone(estimator):
     """Check all that can be checked of the parameters without the target."""
     check_parameters(estimator)
     check_callbacks(estimator.callbacks)
@@ -446,10 +544,10 @@ def check_same_classes(estimator, classes):
         )
     if target.kind == BINARY and estimator.pos_label is not None:
         positive = find_positive(target.classes, estimator.pos_label)
-        check_same_positive(estimator, positive)
+        _check_same_positive(estimator, positive)
 
 
-def check_same_positive(estimator, positive):
+def _check_same_positive(estimator, positive):
     """Raise a ValueError if training goes on with the other class as positive."""
     target = estimator._target
     if positive != target.positive:
@@ -566,7 +664,7 @@ def resolve_bias(init_bias, target):
     return as_outputs("init_bias", init_bias, target)
 
 
-def check_class_weight(class_weight, target):
+def _check_class_weight(class_weight, target):
     """Raise a ValueError unless the entries of a dict are weights of known classes.
 
     As in scikit-learn, a class that is left out has weight 1 if all keys are classes.

@@ -127,7 +127,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     # ------------------------------------------------------------------------ training
 
-    def train(self, training, validation, epochs, keeper, checkpoint=None):
+    def train(self, training, validation, epochs, early_stopping, checkpoint=None):
         """Train, then put the best weights back.
 
         Parameters
@@ -135,33 +135,38 @@ class Net(ClassifierMixin, NeuralNet):
         training : RowSet
         validation : RowSet or None
         epochs : int
-        keeper : KeepBest
+        early_stopping : KeepBest
         checkpoint : Checkpoint or None
             What saves each epoch, and may know where to go on.
         """
-        with self._watched(keeper, checkpoint), self._whole_weights(keeper):
-            with self._ending_early(keeper):
-                self._begin(training, validation, epochs, keeper, checkpoint)
+        with (
+            self._watched(early_stopping, checkpoint),
+            self._whole_weights(early_stopping),
+        ):
+            with self._ending_early(early_stopping):
+                self._begin(training, validation, epochs, early_stopping, checkpoint)
                 self._train_on(training, validation)
-            with self._ending_early(keeper):
-                self._keep(keeper)
+            with self._ending_early(early_stopping):
+                self._keep(early_stopping)
                 self.notify("on_train_end", X=training, y=validation)
 
-    def _begin(self, training, validation, epochs, keeper, checkpoint):
+    def _begin(self, training, validation, epochs, early_stopping, checkpoint):
         self.last_epoch_ = epochs + len(self.history)
         if checkpoint is not None:
             checkpoint.restore(self)
         n_known, module = len(self.history), self.module_
         self.notify("on_train_begin", X=training, y=validation)
-        if self.module_ is not module and keeper.best.state is not None:
-            self._load(keeper.best.state)  # of a module that a callback made anew
+        if self.module_ is not module and early_stopping.best.state is not None:
+            self._load(
+                early_stopping.best.state
+            )  # of a module that a callback made anew
         # A callback may load the history of an earlier run, which does not count.
         self.last_epoch_ += len(self.history) - n_known
         if checkpoint is not None:
             checkpoint.restore_step(self)
 
     @contextlib.contextmanager
-    def _watched(self, keeper, checkpoint):
+    def _watched(self, early_stopping, checkpoint):
         """Let our own callbacks watch for as long as training lasts.
 
         The best weights are kept before the user's callbacks are told of an epoch, so
@@ -170,9 +175,12 @@ class Net(ClassifierMixin, NeuralNet):
         """
         callbacks, last = self.callbacks_, []
         if checkpoint is not None:
-            checkpoint.keeper, last = keeper, [("checkpoint", checkpoint)]
+            checkpoint.early_stopping, last = (
+                early_stopping,
+                [("checkpoint", checkpoint)],
+            )
         first, *others = callbacks
-        self.callbacks_ = [first, ("keep_best", keeper), *others, *last]
+        self.callbacks_ = [first, ("keep_best", early_stopping), *others, *last]
         try:
             yield
         finally:
@@ -180,13 +188,13 @@ class Net(ClassifierMixin, NeuralNet):
             self.step_.end()
 
     @contextlib.contextmanager
-    def _whole_weights(self, keeper):
+    def _whole_weights(self, early_stopping):
         """Leave no weights of half an epoch in the net when the block raises."""
         try:
             yield
         except BaseException:
-            if keeper.best.state is not None:
-                self._load(keeper.best.state)
+            if early_stopping.best.state is not None:
+                self._load(early_stopping.best.state)
             raise
 
     def _train_on(self, training, validation):
@@ -195,14 +203,14 @@ class Net(ClassifierMixin, NeuralNet):
             self.fit_loop(training, validation, epochs=epochs)
 
     @contextlib.contextmanager
-    def _ending_early(self, keeper):
+    def _ending_early(self, early_stopping):
         """Let training end before its last epoch without losing what it has."""
         try:
             yield
         except TrainingStopped:
             pass
         except KeyboardInterrupt:
-            if keeper.best.state is None:
+            if early_stopping.best.state is None:
                 raise
             warn_user(
                 f"Training was interrupted in epoch {len(self.history)}; the best "
@@ -210,11 +218,11 @@ class Net(ClassifierMixin, NeuralNet):
                 ConvergenceWarning,
             )
 
-    def _keep(self, keeper):
+    def _keep(self, early_stopping):
         """Put the best weights back; what ends before its first epoch keeps its own."""
-        if keeper.best.state is None:
-            keeper.start_from(self.module_)
-        self._load(keeper.best.state)
+        if early_stopping.best.state is None:
+            early_stopping.start_from(self.module_)
+        self._load(early_stopping.best.state)
 
     def _load(self, state):
         """Load weights as a whole, even where an interrupt comes in between."""
@@ -510,7 +518,7 @@ class Net(ClassifierMixin, NeuralNet):
         return self._answers(X, self.outputs_.probabilities)
 
     def predict(self, X):
-        return self._answers(X, self.outputs_.decisions)
+        return self._answers(X, self.outputs_.predictions)
 
     def _answers(self, X, answer):
         scores = self.forward_iter(X)
