@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test test-lowest lint docs bench clean
+.PHONY: demo test test-all test-lowest lint docs bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -14,8 +14,15 @@ DATA ?=
 demo: .venv/ready
 	$(BIN)/python examples/plot_quickstart.py $(DATA)
 
+# One worker a core, each with one thread: more threads only fight for the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
+
 test: .venv/ready
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+	$(PYTEST)
+
+# With the tests marked slow, and ten times as many examples of each property.
+test-all: .venv/ready
+	SKIMBALANCE_TESTS=slow $(PYTEST) -m ""
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What the classifiers that wrap another classifier share.
+"""The common base of the classifiers that wrap another classifier.
 
 They ask it for out-of-fold scores of each label, keep it fitted on all rows, and pass
 its answers on in one form: a label matrix for a label matrix, classes for classes. The
@@ -76,25 +76,27 @@ class _PooledFolds(MultilabelStratifiedKFold):
 
 
 def make_folds(cv, y, random_state=None):
-    """Return a splitter, or a list with one split for a share of held-out rows.
+    """Return a splitter, or a list with one split for a fraction of held-out rows.
 
     Parameters
     ----------
     cv : None, int, float, splitter or iterable
-        None stands for five folds; folds and shares are stratified by label.
+        None stands for five folds; folds and fractions are stratified by label.
     y : array-like or sparse matrix
         Classes, or a label matrix.
     random_state : int, RandomState instance or None
-        For a share.
+        For a fraction.
     """
-    share = isinstance(cv, Real) and not isinstance(cv, Integral)
-    if share and not 0 < cv < 1:
-        raise ValueError(f"cv={cv!r}: a share of held-out rows must be within (0, 1).")
+    is_fraction = isinstance(cv, Real) and not isinstance(cv, Integral)
+    if is_fraction and not 0 < cv < 1:
+        raise ValueError(
+            f"cv={cv!r}: a fraction of held-out rows must be within (0, 1)."
+        )
     if np.ndim(y) == 1:
-        if share:
+        if is_fraction:
             return StratifiedShuffleSplit(1, test_size=cv, random_state=random_state)
         return check_cv(cv, y, classifier=True)
-    if share:
+    if is_fraction:
         split = multilabel_train_test_split(
             np.arange(n_samples_of(y)),
             stratify=y,
@@ -181,7 +183,9 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "label matrix."
             )
         n_labels = None if target.kind != MULTILABEL else target.n_outputs
-        weight = check_weights(sample_weight, n_samples_of(X), n_labels)
+        weight = check_weights(
+            sample_weight, n_samples_of(X), n_labels, label_names=target.label_names
+        )
         return X, y, target, weight
 
     def _known_target(self, y):

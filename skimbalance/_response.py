@@ -13,7 +13,7 @@ PROBA, DECISION = "predict_proba", "decision_function"
 
 
 def _reason(error):
-    """Return what an AttributeError says, and the reason behind it."""
+    """Return the message of an AttributeError, and the reason behind it."""
     cause = error.__cause__ or error.__context__
     return str(error) if cause is None else f"{error}: {cause}"
 

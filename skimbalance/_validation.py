@@ -176,6 +176,68 @@ def check_keywords(prefix, params, function, reserved=()):
             )
 
 
+def check_integer(name, value, low, high=np.inf, high_is=""):
+    """Return a whole number between `low` and `high` as an int.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+        A float that is whole is one; a bool is none.
+    low, high : int
+    high_is : str
+        What `high` is, for the error.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    is_float = isinstance(value, float | np.floating) and value.is_integer()
+    whole = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    if not ((whole or is_float) and low <= value <= high):
+        most = f" and at most {high_is}{high}" if high < np.inf else ""
+        raise ValueError(
+            f"{name}={value!r} must be an integer of at least {low}{most}."
+        )
+    return int(value)
+
+
+def check_per_label(name, value, n_labels, what="number"):
+    """Return a number, or an array of one for each label, as a float array.
+
+    Parameters
+    ----------
+    name : str
+    value : float or array-like of shape (n_labels,)
+    n_labels : int
+    what : str
+        What the numbers are, for the error.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_labels,)
+        A copy.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a value is no finite number.
+    """
+    try:
+        values = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: {error}.") from error
+    if values.shape not in ((), (n_labels,)):
+        raise ValueError(
+            f"{name} has shape {values.shape}, expected a number or ({n_labels},): one "
+            f"{what} for each label."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite.")
+    return np.broadcast_to(values, (n_labels,)).copy()
+
+
 def column_names(y):
     """Return the column names of a data frame as strings, None for anything else."""
     columns = getattr(y, "columns", None)
@@ -366,6 +428,13 @@ class Target:
         if len(self.classes) == 1:
             return np.zeros(len(self.values), dtype=np.int64)
         return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
+
+    @property
+    def output_names(self):
+        """Names of labels or classes, or the positive class; None without names."""
+        if self.kind == BINARY:
+            return self.classes[self.positive : self.positive + 1].tolist()
+        return self.classes.tolist() if self.kind == MULTICLASS else self.label_names
 
     @property
     def is_flipped(self):
@@ -721,6 +790,21 @@ def _is_dense(weight):
     return isinstance(weight, np.ndarray) and weight.ndim == 2
 
 
+def without_weightless(labels, weight):
+    """Return a label matrix in which the entries of weight 0 are missing."""
+    zero = weight.zeros() if isinstance(weight, SparseWeights) else weight == 0
+    if not sp.issparse(labels):
+        zero = zero.toarray() == 1 if sp.issparse(zero) else zero
+        zero &= labels != MISSING
+        return np.where(zero, np.int8(MISSING), labels) if zero.any() else labels
+    zero = sp.csr_array(zero, dtype=np.int8)
+    if zero.nnz == 0:
+        return labels
+    labels = sp.csr_array(labels - labels.multiply(zero) + MISSING * zero)
+    labels.eliminate_zeros()
+    return labels
+
+
 def check_label_counts(label_counts, n_samples=None, n_labels=None):
     """Return positives and negatives as two float arrays, whichever way they came.
 
@@ -820,13 +904,13 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
 
     Returns
     -------
-    labels : ndarray or csr_array of int8, shape (n_samples, n_labels)
-        From `check_label_matrix`.
-    scores : ndarray of shape (n_samples, n_labels)
+    labels : ndarray or csr_array of int8, shape (n_rows, n_labels)
+        From `check_label_matrix`; an entry of weight 0 is missing.
+    scores : ndarray of shape (n_rows, n_labels)
         Finite.
     weight : None, ndarray or SparseWeights
         From `check_weights`. Frames of scores and weights are put into the order of
-        the names of `y_true`.
+        the names of `y_true`, and rows of weight 0 are left out of all three.
     """
     if isinstance(y_score, list) and y_score and n_dimensions(y_score[0]) == 2:
         raise ValueError(
@@ -839,7 +923,16 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
     names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
     scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
     weight = check_weights(sample_weight, *labels.shape, label_names=names)
-    return labels, scores, weight
+    if weight is None:
+        return labels, scores, None
+    if weight.ndim == 2:
+        return without_weightless(labels, weight), scores, weight
+    kept = weight > 0
+    return (
+        (labels, scores, weight)
+        if kept.all()
+        else (labels[kept], scores[kept], weight[kept])
+    )
 
 
 def check_same_length(**arrays):

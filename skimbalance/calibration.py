@@ -30,6 +30,7 @@ from skimbalance._validation import (
     check_label_matrix,
     check_probabilities,
     check_weights,
+    column_names,
     with_missing,
 )
 
@@ -55,7 +56,8 @@ def _checked(log_odds, y, sample_weight):
         raise ValueError(
             f"log_odds has shape {log_odds.shape}, but y has shape {labels.shape}."
         )
-    return labels, log_odds, check_weights(sample_weight, *labels.shape)
+    weight = check_weights(sample_weight, *labels.shape, label_names=column_names(y))
+    return labels, log_odds, weight
 
 
 def _with_weight(target, score, weight):

@@ -22,6 +22,7 @@ from skimbalance._validation import (
     MULTICLASS,
     MULTILABEL,
     check_choice,
+    check_integer,
     check_same_length,
     check_target,
     n_samples_of,
@@ -54,11 +55,6 @@ def _check_n_splits(n_splits):
             "k-fold cross-validation requires at least one train/test split by setting "
             f"n_splits=2 or more, got n_splits={n_splits}."
         )
-
-
-def _check_positive_integer(name, value):
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name}={value!r} must be an integer greater than 0.")
 
 
 def _check_flag(name, value):
@@ -525,10 +521,10 @@ class RepeatedMultilabelStratifiedKFold(_LabelSplits, BaseCrossValidator):
         self, *, n_splits=5, n_repeats=10, random_state=None, order=1, refine=True
     ):
         _check_n_splits(n_splits)
-        _check_positive_integer("n_repeats", n_repeats)
+        n_repeats = check_integer("n_repeats", n_repeats, 1)
         _check_method(order, refine)
         self.n_splits = int(n_splits)
-        self.n_repeats = int(n_repeats)
+        self.n_repeats = n_repeats
         self.random_state = random_state
         self.order = order
         self.refine = refine
@@ -611,10 +607,10 @@ class MultilabelStratifiedShuffleSplit(_LabelSplits, BaseShuffleSplit):
         order=1,
         refine=True,
     ):
-        _check_positive_integer("n_splits", n_splits)
+        n_splits = check_integer("n_splits", n_splits, 1)
         _check_method(order, refine)
         super().__init__(
-            int(n_splits),
+            n_splits,
             test_size=test_size,
             train_size=train_size,
             random_state=random_state,

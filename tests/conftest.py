@@ -1,10 +1,20 @@
-"""Where the real data lie, and devices."""
+"""Where the real data lie, devices, and how many examples a property is tried on.
+
+``SKIMBALANCE_TESTS=slow`` tries properties on 200 examples instead of 20.
+"""
 
 import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile(
+    "properties",
+    max_examples=200 if os.environ.get("SKIMBALANCE_TESTS") == "slow" else 20,
+    deadline=None,
+)
 
 _DATA = Path(
     os.environ.get(

@@ -232,3 +232,15 @@ def test_calibration_changes_no_ranking():
     for k in range(before.shape[1]):
         order = np.argsort(before[:, k])
         assert (np.diff(after[order, k]) >= 0).all()
+
+
+@pytest.mark.parametrize("true", [np.True_, 1])
+def test_any_true_value_calibrates(true):
+    X, Y, X_fresh, _ = rare_problem(300, 1, fresh=50, per_band=1)
+    nets = [
+        small(early_stopping="auto", correct_probabilities=value).fit(X, Y[:, 3])
+        for value in (True, true)
+    ]
+    plain, other = (net.predict_proba(X_fresh) for net in nets)
+    assert nets[1].calibrator_ is not None
+    np.testing.assert_array_equal(plain, other)

@@ -309,8 +309,8 @@ def test_a_torch_loss_with_weights_for_each_label_is_a_function(problem):
     ("function", "message"),
     [
         (torch.nn.BCEWithLogitsLoss(), "reduction='none'"),
-        (lambda z, y: softplus(-z) * y / y.sum(), "mixes cells"),
-        (lambda z, y: -z.softmax(dim=1).log() * y, "mixes cells"),
+        (lambda z, y: softplus(-z) * y / y.sum(), "mixes entries"),
+        (lambda z, y: -z.softmax(dim=1).log() * y, "mixes entries"),
     ],
 )
 def test_functions_are_checked_before_training(problem, function, message):

@@ -193,6 +193,8 @@ def test_log_odds_and_starts_are_finite_whatever_the_counts(loss, pos_weight):
         (AsymmetricLoss(0, 0, 0.2), 1.0, 0.1666, 0.8),
         (AsymmetricLoss(), 1.0, 0.0, 1.0),
         (AsymmetricLoss(), 1e4, 0.0, 1.0),
+        (Poly1Loss(1e4), 1.0, 0.0, 1.0),  # nearly flat in the middle
+        (Poly1Loss(1e4), 1e4, 0.0, 1.0),
     ],
 )
 def test_probabilities_without_a_score_of_their_own(loss, pos_weight, least, most):
@@ -208,7 +210,6 @@ class Flagged(Terms):
     """Claims of a user that are not true."""
 
     invertible = True
-    unit_log_odds_total = True
 
 
 def test_claims_are_not_believed():
@@ -218,12 +219,12 @@ def test_claims_are_not_believed():
 
 
 class WrongForm(Terms):
-    def unit_log_odds(self, scores):
+    def unweighted_log_odds(self, scores):
         return 3 * scores
 
 
 class RightForm(Terms):
-    def unit_log_odds(self, scores):
+    def unweighted_log_odds(self, scores):
         return scores / 2
 
 
@@ -443,8 +444,8 @@ def test_a_weight_can_spoil_the_inverse(problem):
 
 
 class Detached(SetLoss):
-    def forward(self, scores, targets, cell_weight):
-        return (cell_weight * (scores - targets) ** 2).mean()
+    def forward(self, scores, targets, entry_weight):
+        return (entry_weight * (scores - targets) ** 2).mean()
 
 
 class Summed(Terms):
@@ -567,3 +568,39 @@ def test_the_softened_target_of_each_class_is_named_for_what_it_is():
     scores = torch.tensor([[0.4, 0.0]], dtype=torch.float64)
     found = loss(scores, torch.tensor([1])).item()
     assert found == pytest.approx(-0.2 * np.log(p) - 0.8 * np.log(1 - p), rel=1e-12)
+
+
+class Exponential(PointwiseLoss):
+    """A loss written once, as value and derivative."""
+
+    def positive_value_and_grad(self, scores, labels=slice(None)):
+        value = (-scores).exp()
+        return value, -value
+
+    def negative_value_and_grad(self, scores, labels=slice(None)):
+        value = scores.exp()
+        return value, value.clone()
+
+
+def test_value_and_derivative_are_all_that_a_loss_has_to_say():
+    loss, scores = Exponential().setup([50], [950]), torch.tensor([[-1.0], [0.3]])
+    scores = scores.double().requires_grad_()
+    torch.testing.assert_close(loss.positive(scores), (-scores).exp())
+    torch.testing.assert_close(loss.negative(scores), scores.exp())
+    targets = torch.tensor([[1.0], [0.25]]).double()
+    assert torch.autograd.gradcheck(loss, (scores, targets))
+    total = loss.weighted_sum(scores, torch.tensor([[1], [0]]))
+    assert total.item() == pytest.approx(np.exp(1.0) + np.exp(0.3))
+    torch.testing.assert_close(loss.log_odds(scores), 2 * scores.detach())
+    assert loss.invertible
+    with pytest.raises(NotImplementedError, match=r"must define positive\(scores\)"):
+        PointwiseLoss().positive(scores)
+
+
+def test_a_loss_that_weighs_entries_by_others_has_no_inverse():
+    class Weighing(Exponential):
+        def entry_weight(self, scores, targets, weight=None):
+            factor = 1 + targets.sum(dim=1, keepdim=True).to(scores.dtype)
+            return factor if weight is None else factor * weight
+
+    assert not Weighing().setup([50], [950]).invertible

@@ -164,7 +164,7 @@ def test_distribution_balanced_weights_of_cells():
     counts = np.array([500.0, 50.0, 5.0, 0.0])
     loss = DistributionBalancedLoss().setup(counts, 1000 - counts)
     Y = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
-    found = loss.cell_weight(torch.zeros(4, 4).double(), torch.tensor(Y > 0)).numpy()
+    found = loss.entry_weight(torch.zeros(4, 4).double(), torch.tensor(Y > 0)).numpy()
     for i in range(3):
         share = (1 / counts[:3]) / sum(1 / counts[k] for k in range(3) if Y[i, k])
         expected = 0.1 + expit(10 * (share - 0.2))
@@ -325,12 +325,12 @@ def test_hard_negatives_are_the_hardest_of_their_label():
     targets = torch.zeros(6, 2, dtype=torch.bool)
     targets[0, 0] = True
     mine = HardNegativeMiningLoss(ratio=2, easy_rate=0, min_negatives=1)
-    kept = mine.cell_weight(scores, targets)
+    kept = mine.entry_weight(scores, targets)
     np.testing.assert_array_equal(kept[:, 0], [1, 1, 1, 0, 0, 0])
     np.testing.assert_array_equal(kept[:, 1], [0, 1, 0, 0, 0, 0])
     mask = torch.ones(6, 2)
     mask[1] = 0  # missing labels are no candidates
-    kept = mine.cell_weight(scores, targets, mask)
+    kept = mine.entry_weight(scores, targets, mask)
     np.testing.assert_array_equal(kept[:, 0], [1, 0, 1, 1, 0, 0])
     np.testing.assert_array_equal(kept[:, 1], [0, 0, 1, 0, 0, 0])
 
@@ -340,11 +340,11 @@ def test_hard_negatives_of_the_batch_and_easy_ones():
     targets = torch.zeros(6, 2, dtype=torch.bool)
     targets[0, 0] = True
     mine = HardNegativeMiningLoss(ratio=2, easy_rate=0, min_negatives=1, per="batch")
-    kept = mine.cell_weight(scores, targets).numpy()
+    kept = mine.entry_weight(scores, targets).numpy()
     np.testing.assert_array_equal(
         kept, [[1, 0], [0, 1], [0, 1], [0, 0], [0, 0], [0, 0]]
     )
     torch.manual_seed(0)
     easy = HardNegativeMiningLoss(ratio=0, easy_rate=0.3, min_negatives=0)
-    kept = easy.cell_weight(torch.zeros(2000, 3), torch.zeros(2000, 3) > 0)
+    kept = easy.entry_weight(torch.zeros(2000, 3), torch.zeros(2000, 3) > 0)
     assert kept.mean().item() == pytest.approx(0.3, abs=0.02)

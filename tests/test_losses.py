@@ -131,11 +131,48 @@ def prepared(loss):
     return clone(loss).setup(N_POSITIVE, N_NEGATIVE)
 
 
+def focal_term(z, gamma, detach=False):
+    """``-s^gamma LS(-z)``, written for autograd."""
+    factor = (gamma * logsigmoid(z)).exp()
+    return -(factor.detach() if detach else factor) * logsigmoid(-z)
+
+
+def asymmetric_term(z, loss):
+    if loss.margin == 0:
+        return focal_term(z, loss.gamma_negative, loss.detach_modulator)
+    shifted = (z.sigmoid() - loss.margin).clamp(min=0)
+    counted = shifted > 0
+    focus = torch.where(counted, shifted, 1.0) ** loss.gamma_negative
+    focus = focus.detach() if loss.detach_modulator else focus
+    return torch.where(counted, focus * -torch.log1p(-shifted), 0.0)
+
+
+def written_out(loss, z):
+    """The terms of a loss at z, as formulas of torch and not by its own methods."""
+    if isinstance(loss, HardNegativeMiningLoss):
+        return written_out(loss._mined, z)
+    if isinstance(loss, NegativeTolerantLoss):
+        u, scale = z - loss.shift_.to(z), loss.negative_scale
+        return focal_term(-u, loss.gamma), focal_term(scale * u, loss.gamma) / scale
+    if isinstance(loss, AsymmetricLoss):
+        up = focal_term(-z, loss.gamma_positive, loss.detach_modulator)
+        return up, asymmetric_term(z, loss)
+    if isinstance(loss, FocalLoss):
+        gamma = torch.as_tensor(loss.gamma, dtype=z.dtype, device=z.device)
+        return tuple(focal_term(x, gamma, loss.detach_modulator) for x in (-z, z))
+    if isinstance(loss, Poly1Loss):
+        return tuple(-logsigmoid(x) + loss.epsilon * (-x).sigmoid() for x in (z, -z))
+    if isinstance(loss, LogLoss):
+        return -logsigmoid(z), -logsigmoid(-z)
+    return loss.positive(z), loss.negative(z)
+
+
 def expected_gradient(loss, scores, targets):
     """The derivative that training follows, by autograd in float64."""
     scores = scores.detach().double().requires_grad_()
     targets = targets.double()
-    value = targets * loss.positive(scores) + (1 - targets) * loss.negative(scores)
+    positive, negative = written_out(loss, scores)
+    value = targets * positive + (1 - targets) * negative
     return value.detach(), torch.autograd.grad(value.sum(), scores)[0]
 
 
@@ -165,7 +202,7 @@ def test_fused_value_and_gradient_equal_positive_and_negative(loss, device):
         torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-13)
         weight = torch.rand(3, dtype=torch.float64, device=device)
         torch.manual_seed(1)
-        factor = loss.cell_weight(scores.detach(), targets > 0.5, weight)
+        factor = loss.entry_weight(scores.detach(), targets > 0.5, weight)
         torch.manual_seed(1)
         total = loss.weighted_sum(scores, targets, weight)
         torch.testing.assert_close(total, (reference * factor).sum())
@@ -188,7 +225,7 @@ def test_weighted_sum_of_hard_targets_is_the_formula(loss, rate, device):
     weight = torch.rand(50, 3, dtype=torch.float64, device=device)
     reference, slope = expected_gradient(loss, scores, targets)
     torch.manual_seed(1)
-    factor = loss.cell_weight(scores.detach(), targets, weight)
+    factor = loss.entry_weight(scores.detach(), targets, weight)
     factor = factor * torch.where(targets, pos_weight, 1.0)
     for dtype in (torch.bool, torch.int8, torch.float64):
         torch.manual_seed(1)
@@ -217,7 +254,7 @@ def test_blocks_of_rows_give_what_one_block_gives(loss, rate, monkeypatch):
     scores, targets = torch.randn(64, 3).double(), torch.rand(64, 3) < rate
     torch.manual_seed(1)
     whole, total = loss(scores, targets), loss.weighted_sum(scores, targets)
-    monkeypatch.setattr("skimbalance.losses._fused._BLOCK_CELLS", 21)
+    monkeypatch.setattr("skimbalance.losses._fused._BLOCK_ENTRIES", 21)
     torch.testing.assert_close(loss(scores, targets), whole, rtol=1e-14, atol=0)
     torch.manual_seed(1)
     torch.testing.assert_close(loss.weighted_sum(scores, targets), total)
@@ -604,8 +641,8 @@ def test_a_loss_that_needs_counts_says_so():
         (TwoWayLoss(0), "positive_temperature"),
         (FunctionLoss(lambda z, y: (z - y).mean()), "reduction='none'"),
         (FunctionLoss(lambda z, y: 1.0), "a float"),
-        (FunctionLoss(lambda z, y: z - z.mean()), "mixes cells"),
-        (FunctionLoss(lambda z, y: z * y.sum()), "mixes cells"),
+        (FunctionLoss(lambda z, y: z - z.mean()), "mixes entries"),
+        (FunctionLoss(lambda z, y: z * y.sum()), "mixes entries"),
     ],
 )
 def test_parameters_are_checked_in_setup(loss, name):

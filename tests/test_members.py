@@ -63,8 +63,8 @@ class Constant(nn.Module):
 class Product(SetLoss):
     """A loss that takes a whole batch together."""
 
-    def forward(self, scores, targets, cell_weight):
-        overlap = (scores.sigmoid() * targets * cell_weight).sum()
+    def forward(self, scores, targets, entry_weight):
+        overlap = (scores.sigmoid() * targets * entry_weight).sum()
         return -overlap.expand(len(scores)) / len(scores)
 
 

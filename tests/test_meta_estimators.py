@@ -299,7 +299,7 @@ def test_one_split_may_keep_its_classifier():
     assert not np.allclose(model.predict_proba(X), whole.predict_proba(X))
     with pytest.raises(ValueError, match="several folds"):
         MultilabelTunedThresholdClassifierCV(inner, refit=False).fit(X, Y)
-    with pytest.raises(ValueError, match="share"):
+    with pytest.raises(ValueError, match="fraction"):
         MultilabelTunedThresholdClassifierCV(inner, cv=1.5).fit(X, Y)
     binary = MultilabelTunedThresholdClassifierCV(
         LogisticRegression(), cv=0.3, refit=False, random_state=0

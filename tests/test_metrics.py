@@ -1,11 +1,13 @@
 """Metrics against scikit-learn where both are defined, else by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
+from sklearn.calibration import calibration_curve
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
@@ -19,6 +21,7 @@ from skimbalance.metrics import (
     decision_ratio,
     get_scorer,
     get_scorer_names,
+    label_distribution_distance,
     label_frequency_report,
     label_propensity,
     label_ranking_average_precision_score,
@@ -545,3 +548,198 @@ def test_scorers_take_options_and_any_k():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ---------------------------------------------------------------- loops of plain Python
+
+
+def ap_of_one(pairs):
+    """Average precision of (target, score, weight) by the definition of the curve."""
+    total = sum(w for t, _, w in pairs if t)
+    if total <= 0:
+        return float("nan")
+    value = 0.0
+    for level in {s for t, s, w in pairs if t}:
+        above = [(t, w) for t, s, w in pairs if s >= level]
+        hits, chosen = sum(w for t, w in above if t), sum(w for _, w in above)
+        gained = sum(w for t, s, w in pairs if t and s == level)
+        value += gained / total * (hits / chosen if chosen else 0.0)
+    return value
+
+
+def auc_of_one(pairs):
+    ranked = won = 0.0
+    for t, s, w in pairs:
+        for u, r, v in pairs:
+            if t and not u:
+                ranked += w * v
+                won += w * v * (1.0 if s > r else 0.5 if s == r else 0.0)
+    return won / ranked if ranked > 0 else float("nan")
+
+
+def f_of_one(pairs):
+    hit = sum(w for t, s, w in pairs if t and s > 0.5)
+    wrong = sum(w for t, s, w in pairs if bool(t) != (s > 0.5))
+    return 2 * hit / (2 * hit + wrong) if hit + wrong > 0 else float("nan")
+
+
+def mean_of_one(loss):
+    def value(pairs):
+        total = sum(w for _, _, w in pairs)
+        summed = sum(w * loss(t, s) for t, s, w in pairs)
+        return summed / total if total > 0 else float("nan")
+
+    return value
+
+
+BY_LOOPS = {
+    "average precision": ap_of_one,
+    "ROC AUC": auc_of_one,
+    "F1": f_of_one,
+    "log-loss": mean_of_one(lambda t, s: -np.log(s if t else 1 - s)),
+    "Brier": mean_of_one(lambda t, s: (s - t) ** 2),
+}
+
+
+def expected_by_loops(score, Y, P, W, average, undefined):
+    """Average a score of lists of (target, score, weight) over what `average` names."""
+    n, k = Y.shape
+    W2 = np.broadcast_to(W.reshape(n, -1), (n, k))
+    cells = [[(Y[i, j], P[i, j], W2[i, j], i, j) for j in range(k)] for i in range(n)]
+    seen = [c for row in cells for c in row if not np.isnan(c[0]) and c[2] > 0]
+    groups, support = [seen], [1.0]
+    if average == "samples":
+        rows = [i for i in range(n) if W.ndim == 2 or W[i] > 0]
+        support = [1.0 if W.ndim == 2 else W[i] for i in rows]
+        groups = [[c for c in seen if c[3] == i] for i in rows]
+        if W.ndim == 1:
+            groups = [[(t, s, 1.0) for t, s, *_ in group] for group in groups]
+    elif average != "micro":
+        groups = [[c for c in seen if c[4] == j] for j in range(k)]
+        support = [1.0] * k
+        if average == "weighted":
+            support = [sum(c[2] for c in group if c[0]) for group in groups]
+    values = [score([c[:3] for c in group]) for group in groups]
+    if undefined == 0.0:
+        values = [0.0 if np.isnan(v) else v for v in values]
+    if average is None:
+        return values
+    pairs = list(zip(values, support))
+    if undefined == "skip":
+        pairs = [(v, s) for v, s in pairs if not np.isnan(v)]
+    mass = sum(s for _, s in pairs)
+    if mass == 0:
+        return 0.0 if undefined == 0.0 else float("nan")
+    return sum(v * s for v, s in pairs) / mass
+
+
+@pytest.mark.parametrize("name", BY_LOOPS)
+@pytest.mark.parametrize("undefined", ["skip", "nan", 0.0])
+@pytest.mark.parametrize("average", ["macro", "micro", "samples", "weighted", None])
+@pytest.mark.filterwarnings("ignore::skimbalance.metrics.UndefinedLabelWarning")
+def test_every_average_equals_loops_of_plain_python(name, average, undefined):
+    rng = np.random.default_rng(0)
+    Y = (rng.random((12, 4)) < [0.4, 0.2, 0, 1]).astype(float)
+    holes = np.where(rng.random(Y.shape) < 0.2, np.nan, Y)
+    holes[3] = np.nan
+    P = rng.integers(1, 10, Y.shape) / 10
+    rows = rng.uniform(0.1, 2, 12) * (rng.random(12) < 0.7)
+    entries = rng.uniform(0.1, 2, Y.shape) * (rng.random(Y.shape) < 0.7)
+    options = {"average": average, "undefined": undefined}
+    for y in (Y, holes, np.zeros(Y.shape), np.ones(Y.shape)):
+        for W in (np.ones(12), rows, entries):
+            expected = expected_by_loops(BY_LOOPS[name], y, P, W, **options)
+            for weight in (W, sp.csr_array(W - 1)) if W.ndim == 2 else (W,):
+                for target in (y, sp.csr_array(y)):
+                    found = PER_LABEL[name](target, P, sample_weight=weight, **options)
+                    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        coverage_error,
+        label_ranking_average_precision_score,
+        lambda y, s: ndcg_at_k(y, s, 1),
+        lambda y, s: precision_at_k(y, s, 1),
+        lambda y, s: recall_at_k(y, s, 1),
+        lambda y, s: propensity_scored_precision_at_k(y, s, 1),
+        lambda y, s: multilabel_average_precision_score(y, s, average="samples"),
+        lambda y, s: multilabel_log_loss(y, s, average="samples"),
+    ],
+)
+@pytest.mark.parametrize("y", [[0, 1, 0], np.array([0, 1, 0]), pd.Series([0, 1, 0])])
+def test_a_ranking_of_labels_needs_two_dimensions(score, y):
+    with pytest.raises(ValueError, match="y_true must be 2D"):
+        score(y, [0.25, 0.3, 0.2])
+
+
+def test_uniform_bins_close_on_the_side_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    for n_bins in (2, 5, 10):
+        edges = np.linspace(0, 1, n_bins + 1)
+        p = np.r_[edges, edges[1:-1], rng.random(50)]
+        y = rng.integers(0, 2, len(p))
+        true, mean = calibration_curve(y, p, n_bins=n_bins, strategy="uniform")
+        bins = np.searchsorted(edges[1:-1], p)
+        mass = np.bincount(bins, minlength=n_bins)
+        expected = (mass[mass > 0] / len(p)) @ np.abs(true - mean)
+        found = calibration_error(y, p, n_bins=n_bins, strategy="uniform")
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_frames_are_aligned_by_the_names_of_the_labels():
+    rng = np.random.default_rng(0)
+    Y, P = (rng.random((30, 3)) < 0.4).astype(int), rng.random((30, 3))
+    W, names = rng.random((30, 3)), list("abc")
+    y, p, w = (pd.DataFrame(each, columns=names) for each in (Y, P, W))
+    sparse = pd.DataFrame.sparse.from_spmatrix(sp.csr_matrix(Y), columns=names)
+    expected = multilabel_average_precision_score(Y, P, sample_weight=W)
+    for frame in (y, sparse, y.astype("Int64"), y.astype(bool)):
+        for scores in (P, p, p[["c", "a", "b"]], pd.DataFrame(P)):
+            for weight in (W, w[["b", "c", "a"]]):
+                found = multilabel_average_precision_score(
+                    frame, scores, sample_weight=weight
+                )
+                assert found == pytest.approx(expected, rel=1e-12)
+    decided = (p > 0.5).astype(int)
+    expected = multilabel_fbeta_score(Y, decided.to_numpy(), average=None)
+    swapped = decided[["b", "a", "c"]]
+    np.testing.assert_array_equal(
+        multilabel_fbeta_score(y, swapped, average=None), expected
+    )
+    for wrong in (p.rename(columns={"a": "x"}), p[["a", "b"]]):
+        with pytest.raises(ValueError, match="y_score must have the label columns"):
+            multilabel_average_precision_score(y, wrong)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([[0.1, np.nan], [0.2, 0.3]], "y_score must be finite"),
+        ([["a", "b"], ["c", "d"]], "y_score must hold numbers"),
+        (
+            np.array([["a", 1], [2, 3]], dtype=object),
+            "y_score must hold finite numbers",
+        ),
+        ([[1j, 0], [0, 0]], "y_score must hold numbers"),
+        (sp.csr_array(np.eye(2)), "y_score must be dense"),
+        ([np.eye(2), np.eye(2)], r"column_stack\(\[p\[:, 1\] for p in y_score"),
+        ([[0.1, 0.2]], "inconsistent"),
+        ([[0.1], [0.2]], r"shape \(2, 1\), but y_true has shape \(2, 2\)"),
+    ],
+)
+def test_bad_scores_are_named(scores, message):
+    with pytest.raises(ValueError, match=message):
+        multilabel_average_precision_score([[0, 1], [1, 0]], scores)
+
+
+def test_both_columns_of_probabilities_are_not_one_label():
+    with pytest.raises(ValueError, match=r"y_proba\[:, 1\]"):
+        multilabel_log_loss([0, 1], [[0.2, 0.8], [0.1, 0.9]])
+
+
+def test_splits_are_indices_and_no_masks():
+    mask = np.array([True, False])
+    with pytest.raises(ValueError, match="row indices, not masks"):
+        label_distribution_distance([[0], [1]], [(mask, ~mask)])

@@ -603,8 +603,8 @@ BAD = [
     (lambda: K(1), "k-fold cross-validation requires at least one train/test split"),
     (lambda: R(n_splits=1), "setting n_splits=2 or more, got n_splits=1"),
     (lambda: K(2.5), "number of folds must be of Integral type"),
-    (lambda: R(n_repeats=0), "n_repeats=0 must be an integer greater than 0"),
-    (lambda: S(0), "n_splits=0 must be an integer greater than 0"),
+    (lambda: R(n_repeats=0), "n_repeats=0 must be an integer of at least 1"),
+    (lambda: S(0), "n_splits=0 must be an integer of at least 1"),
     (lambda: K(order=3), "order=3 is not known"),
     (lambda: K(random_state=0), "random_state has no effect since shuffle is False"),
     (

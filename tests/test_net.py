@@ -6,6 +6,7 @@ import scipy.sparse as sp
 import torch
 from torch import nn
 
+from skimbalance._entry_weights import SparseWeights
 from skimbalance.losses import FocalLoss, LogLoss, SetLoss, SoftmaxLogLoss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._batches import (
@@ -44,7 +45,7 @@ def test_batches_hold_the_rows_in_order(monkeypatch, chunk_bytes, num_workers, s
         ROWS,
         input_source(kind(X), torch.float64, CPU, None, 2.0),
         label_source(kind(Y), CPU),
-        weight_source(kind(W - 1) if sparse else W, torch.float64, CPU),
+        weight_source(SparseWeights(kind(W - 1)) if sparse else W, torch.float64, CPU),
     )
     batches = Batches(rows, 6, num_workers=num_workers)
     sizes = [len(x) for x, _ in batches]
@@ -158,8 +159,8 @@ def test_class_criterion_is_the_formula():
 
 
 class RowError(SetLoss):
-    def forward(self, scores, targets, cell_weight):
-        return (cell_weight * (scores - targets) ** 2).sum(dim=1)
+    def forward(self, scores, targets, entry_weight):
+        return (entry_weight * (scores - targets) ** 2).sum(dim=1)
 
 
 @pytest.mark.parametrize("weight", ["none", "rows", "cells"])

@@ -447,3 +447,80 @@ def test_scikit_learns_scorers_agree_with_a_hand_computation(n_labels):
         if n_labels == 1 and name == "f1_macro":
             values = [f1_score(Y.ravel(), decided.ravel(), average="macro")]
         assert get_scorer(name)(net, X, Y) == pytest.approx(np.mean(values))
+
+
+def test_effective_numbers_do_not_depend_on_the_container_of_the_weights():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    Y = (rng.random((200, 2)) < [0.1, 0.7]).astype(int)
+    n_positive, beta = Y.sum(axis=0), 0.999
+    expected = (1 - beta ** (200 - n_positive)) / (1 - beta**n_positive)
+    net = small(pos_weight="effective_number", max_epochs=1, early_stopping=False)
+    tens = np.full(Y.shape, 10.0)
+    for weight in (None, tens[:, 0], tens, sp.csr_array(tens - 1)):
+        for y in (Y, sp.csr_array(Y)):
+            found = clone(net).fit(X, y, sample_weight=weight).pos_weight_
+            np.testing.assert_allclose(found, expected, rtol=1e-10)
+    tens[0, 0] = 9.0
+    found = clone(net).fit(X, Y, sample_weight=tens).pos_weight_
+    np.testing.assert_allclose(found, expected, rtol=1e-2)
+
+
+@pytest.mark.parametrize("early_stopping", [True, False, "auto"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_a_label_set_without_an_observed_entry_is_refused(early_stopping, form):
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.full((60, 2), np.nan)
+    with pytest.raises(ValueError, match="No label is observed: y is missing"):
+        small(early_stopping=early_stopping).fit(X, form(y))
+    y[0] = 1
+    weight = np.ones((60, 2))
+    weight[0] = 0
+    with pytest.raises(ValueError, match="leave no row to learn from"):
+        small(early_stopping=early_stopping).fit(X, form(y), sample_weight=weight)
+
+
+def test_rows_half_missing_and_half_of_weight_zero_are_absent(problem):
+    X, Y = problem[0][:90].astype(float), problem[1][:90].astype(float)
+    W = np.ones(Y.shape)
+    far, half = np.full((20, X.shape[1]), 1e3), np.full((20, Y.shape[1]), np.nan)
+    half[:, 0], zero = 1, np.ones(half.shape)
+    zero[:, 0] = 0
+    net = small(early_stopping=True)
+    expected = clone(net).fit(X, Y, sample_weight=W)
+    padded = clone(net).fit(np.r_[X, far], np.r_[Y, half], sample_weight=np.r_[W, zero])
+    np.testing.assert_array_equal(padded.scaler_.center_, expected.scaler_.center_)
+    np.testing.assert_array_equal(padded.prior_, expected.prior_)
+    np.testing.assert_array_equal(padded.predict_proba(X), expected.predict_proba(X))
+
+
+def test_class_weight_balanced_counts_the_sample_weights(problem):
+    X, y = problem[0][:80], problem[1][:80, 0]
+    times = np.random.default_rng(0).integers(0, 4, 80)
+    net = small(class_weight="balanced", early_stopping=False, batch_size=500)
+    repeated = clone(net).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    weighted = clone(net).fit(X, y, sample_weight=times)
+    np.testing.assert_allclose(
+        weighted.decision_function(X), repeated.decision_function(X), atol=1e-8
+    )
+    np.testing.assert_allclose(weighted.prior_, 0.5, rtol=1e-10)
+    with pytest.raises(ValueError, match="'class_weight' parameter"):
+        clone(net).set_params(class_weight=[1, 2]).fit(X, y)
+
+
+def test_frames_of_weights_and_sparse_labels_go_by_name(problem):
+    X, Y = problem[0][:100], problem[1][:100, :3]
+    W = np.random.default_rng(0).uniform(0.1, 3, Y.shape)
+    names = ["a", "b", "c"]
+    net = small(early_stopping=False)
+    expected = clone(net).fit(X, Y, sample_weight=W).predict_proba(X)
+    weights = pd.DataFrame(W, columns=names)[["c", "a", "b"]]
+    for y in (
+        pd.DataFrame(Y, columns=names),
+        pd.DataFrame.sparse.from_spmatrix(sp.csr_matrix(Y), columns=names),
+    ):
+        fitted = clone(net).fit(X, y, sample_weight=weights)
+        assert fitted.label_names_.tolist() == names
+        np.testing.assert_allclose(fitted.predict_proba(X), expected, atol=1e-8)
+    weights.columns = ["c", "a", "x"]
+    with pytest.raises(ValueError, match="sample_weight must have the label columns"):
+        clone(net).fit(X, pd.DataFrame(Y, columns=names), sample_weight=weights)

@@ -156,7 +156,7 @@ def test_bad_modules(problem):
     cases = [
         (nn.Linear(6, 4), None, "pass the class or a function that builds it"),
         ("mlp", None, "must be a class or a function"),
-        (lambda a, _: nn.Linear(a, 3), None, r"shape \(2, 3\).*\(2, 4\)"),
+        (lambda a, _: nn.Linear(a, 3), None, r"shape \(32, 3\).*\(32, 4\)"),
         (linear, {"bais": True}, "Did you mean 'bias'"),
         (linear, {"n_outputs": 3}, "set by the estimator itself"),
         (linear, [1], "'module_params'.*must be an instance of 'dict'"),
@@ -212,7 +212,7 @@ def test_scikit_learn_scores_every_epoch_with_skorch_callbacks(problem):
             return self
 
         def on_batch_end(self, net, batch=None, training=False, **kwargs):
-            self.seen_.append((training, len(batch.x)))
+            self.seen_.append((training, len(batch[0])))
 
         def on_grad_computed(self, net, named_parameters, **kwargs):
             self.norms_ = [p.grad.norm() for _, p in named_parameters]

@@ -124,7 +124,9 @@ def test_a_label_placed_at_once_is_as_even_as_row_by_row(seed):
     n_parts, n_rows = rng.randint(2, 8), rng.randint(0, 30)
     desire = rng.randint(-8, 30, size=n_parts) / 4
     room = rng.randint(0, 50, size=n_parts).astype(float)
-    taken = _levelled(desire, room.mean() - room, n_rows, rng)
+    taken = np.array(
+        _levelled(desire.tolist(), (room.mean() - room).tolist(), n_rows, rng)
+    )
     assert taken.sum() == n_rows
     assert taken.min() >= 0
     np.testing.assert_allclose(

@@ -1,11 +1,13 @@
 """Label matrices and targets: every container means the same cells."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -15,9 +17,13 @@ from skimbalance._validation import (
     MULTICLASS,
     MULTILABEL,
     Target,
+    check_integer,
     check_label_counts,
     check_label_matrix,
+    check_per_label,
+    check_same_length,
     check_target,
+    check_weights,
     count_labels,
     encode_like,
     has_missing,
@@ -189,3 +195,262 @@ def test_an_error_leaves_the_estimator_as_it_was():
     assert vars(estimator) == {"coef_": 1}
     estimator.fit(fail=False)
     assert vars(estimator) == {"coef_": 2, "new_": 3}
+
+
+# ------------------------------------------------------------------- targets of users
+
+Y2 = np.array([[0, 1], [1, 0], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("y", "words", "no_words"),
+    [
+        (np.where(Y2, 1, -1), [r"(y > 0).astype(int)"], ["nan"]),
+        (np.where(Y2, 1.0, -1.0), [r"(y > 0).astype(int)"], ["nan"]),
+        (np.array([[1, -1], [np.nan, 1]]), ["(y + 1) / 2, which keeps NaN"], []),
+        (sp.csr_array(np.where(Y2, 1, -1)), ["pass y > 0"], ["nan"]),
+        (np.array([[-1, 0], [1, 1]]), ["missing", "np.where(y == -1, np.nan, y)"], []),
+        (np.array([[-9, 0], [1, 1]]), ["missing", "np.where(y == -9, np.nan, y)"], []),
+        (sp.csr_array([[-1, 0], [1, 1]]), ["y.data[y.data == -1] = np.nan"], []),
+        (Y2 + 1, ["as 0 and 1", "(y == 2).astype(int)"], ["nan", "missing"]),
+        (255 * Y2, ["as 0 and 1", "(y == 255).astype(int)"], ["nan", "missing"]),
+        (np.array([[0, 3], [1, 2]]), ["MultiOutputClassifier", "(y > 0)"], ["nan"]),
+        (Y2 / 2 + 0.25, ["Soft labels", "0 or 1"], ["nan"]),
+        (sp.csr_array(Y2 / 2), ["Soft labels"], ["nan"]),
+        (np.array([0, 0.5, 1]), ["Soft labels"], ["nan"]),
+        (Y2 * 2.5 - 1, ["regression"], ["nan"]),
+        (np.array([[0, np.inf]]), ["Infinity"], []),
+        (Y2.astype(str), ["strings", "y.astype(int)"], []),
+        (Y2.astype(str).astype(object), ["strings", "y.astype(int)"], []),
+        (np.array([["a", "x"], ["b", "y"]]), ["MultiOutputClassifier"], []),
+        ([["a"], ["a", "b"]], ["MultiLabelBinarizer"], []),
+        ([["a", "c"], ["a", "b"]], ["MultiLabelBinarizer"], []),
+        ([("a",), ("a", "b")], ["MultiLabelBinarizer"], []),
+        ([{"a"}, {"a", "b"}], ["MultiLabelBinarizer"], []),
+        ([[1], [1, 2]], ["MultiLabelBinarizer"], []),
+        (pd.Series([["a"], ["a", "b"]]), ["MultiLabelBinarizer"], []),
+        (np.array([{"a"}, set()], dtype=object), ["MultiLabelBinarizer"], []),
+        (["p", None, "n"], ["missing", "None"], ["regression"]),
+        (["p", np.nan, "n"], ["missing", "NaN"], ["regression"]),
+        (pd.Series(["p", pd.NA], dtype="string"), ["missing", "NA"], []),
+        (pd.Series(["p", None], dtype="category"), ["missing"], []),
+        (pl.Series(["p", None]), ["missing"], []),
+        (pd.Series([1, pd.NA], dtype="Int64"), ["missing"], []),
+        (np.ma.masked_array([1, 0], [False, True]), ["missing"], []),
+        ([1, "a"], ["mixes strings"], []),
+        (pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"])), ["dates"], []),
+        ([datetime.date(2020, 1, 1)] * 2, ["dates"], []),
+        (np.array([1, 2], dtype="timedelta64[s]"), ["dates or times"], []),
+        (np.array([1j, 2]), ["complex"], []),
+        (sp.csr_array(Y2 * 1j), ["complex"], []),
+        (np.array([(1, 0)], dtype=[("a", int), ("b", int)]), ["dtype"], []),
+        (pd.Series(pd.period_range("2020", periods=2, freq="D")), ["Period"], []),
+        ({"a": 1}, ["dict"], []),
+        ("abc", ["str"], []),
+        (1, ["array-like"], []),
+    ],
+    ids=lambda value: None if isinstance(value, list) else type(value).__name__,
+)
+def test_what_is_no_target_is_told_how_to_become_one(y, words, no_words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        check_target(y)
+    for word in ["y", *words]:
+        assert word in str(error.value)
+    for word in no_words:
+        assert word not in str(error.value)
+
+
+@pytest.mark.parametrize("y", [np.array([b"a", b"b"]), [b"a", b"b"]])
+def test_bytes_are_refused(y):
+    with pytest.raises(TypeError, match="y holds bytes"):
+        check_target(y)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "index"),
+    [
+        (pd.Series([1, 0, 1], dtype="Int64"), [0, 1], [1, 0, 1]),
+        (pd.Series([True, False], dtype="boolean"), [False, True], [1, 0]),
+        (pd.Series(["b", "a"], dtype="string"), ["a", "b"], [1, 0]),
+        (pd.Series(["b", "a"], dtype="category"), ["a", "b"], [1, 0]),
+        (pd.Categorical([3, 1]), [1, 3], [1, 0]),
+        (pd.Index([3, 1]), [1, 3], [1, 0]),
+        (pl.Series(["b", "a"]), ["a", "b"], [1, 0]),
+        (np.array([True, False], dtype=object), [False, True], [1, 0]),
+        (np.array([2**60 + 1, 2**60], dtype=object), [2**60, 2**60 + 1], [1, 0]),
+        (np.array([1, 0, 1], dtype=">i4"), [0, 1], [1, 0, 1]),
+        (np.ma.masked_array([1, 0], [False, False]), [0, 1], [1, 0]),
+        (["b", "a"], ["a", "b"], [1, 0]),
+    ],
+)
+def test_one_dimensional_targets_of_every_container(y, classes, index):
+    target = check_target(y)
+    assert target.classes.tolist() == classes
+    assert [type(c) for c in target.classes.tolist()] == [type(c) for c in classes]
+    assert target.values.ravel().tolist() == index
+    np.testing.assert_array_equal(encode_like(y, target), target.values)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.DataFrame({"a": [1, 0, None]}, dtype=object),
+        pd.DataFrame({"a": [1, 0, pd.NA]}, dtype=object),
+        pd.DataFrame({"a": [True, False, None]}, dtype=object),
+        pd.DataFrame({"a": [1, 0, pd.NA]}, dtype="Int64"),
+        pl.DataFrame({"a": [1, 0, None]}),
+        np.ma.masked_array([[1], [0], [1]], [[False], [False], [True]]),
+        [[1], [0], [None]],
+    ],
+    ids=lambda y: type(y).__name__,
+)
+def test_missing_labels_of_every_library(y):
+    target = check_target(y)
+    assert target.kind == MULTILABEL
+    assert target.values.tolist() == [[1], [0], [-1]]
+    assert target.dtype.kind == "f"
+    np.testing.assert_array_equal(encode_like(y, target), target.values)
+
+
+def test_a_frame_of_sparse_columns_keeps_its_names():
+    frame = pd.DataFrame.sparse.from_spmatrix(sp.csr_matrix(Y2), columns=list("ab"))
+    target = check_target(frame)
+    assert target.label_names.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(dense(target.values), Y2)
+    np.testing.assert_array_equal(dense(encode_like(frame[["b", "a"]], target)), Y2)
+
+
+@pytest.mark.parametrize(
+    ("classes", "y", "message"),
+    [
+        (["a", "b"], [1, 0], r"classes \[0, 1\]"),
+        ([0, 1], ["a", "b"], r"classes \['a', 'b'\]"),
+        ([0, 1], [0, np.nan], "missing value"),
+        (["a", "b"], ["a", None], "missing value"),
+        ([0, 1], [[0, 1], [1, 1]], "has 2 columns, but a 1-D target"),
+        ([0, 1], sp.csr_array([[0, 1], [1, 1]]), "has 2 columns, but a 1-D target"),
+        ([0, 1, 2], [0, 3], r"classes \[3\]"),
+    ],
+)
+def test_later_targets_that_do_not_fit(classes, y, message):
+    with pytest.raises(ValueError, match=message):
+        encode_like(y, check_target(classes))
+
+
+@pytest.mark.parametrize("y", [{"a": 1, "b": 2}, {1, 2}, "ab", b"ab", 3])
+def test_what_has_no_rows_is_named(y):
+    with pytest.raises(TypeError, match=r"^y"):
+        check_same_length(X=[1, 2], y=y)
+
+
+# ------------------------------------------------------------------------------ weights
+
+
+@given(CELLS, st.data())
+def test_sparse_weights_are_their_dense_form(Y, data):
+    values = st.sampled_from([0.0, 0.1, 1.0, 2.5])
+    W = data.draw(arrays(np.float64, Y.shape, elements=values))
+    assume(W.any())
+    weight = check_weights(sp.csr_array(W - 1), *Y.shape)
+    np.testing.assert_allclose(weight.toarray(), W)
+    np.testing.assert_allclose(weight.scaled(0.3).toarray(), 0.3 * W)
+    np.testing.assert_array_equal(weight.scaled(0.3).toarray() == 0, W == 0)
+    np.testing.assert_array_equal(weight.zeros().toarray(), W == 0)
+    assert weight.max() == pytest.approx(W.max())
+    expected = (W * (Y == 1)).sum(axis=0), (W * (Y == 0)).sum(axis=0)
+    for w in (W, weight, weight.scaled(0.3)):
+        factor = 0.3 if w is not W and w is not weight else 1.0
+        for labels in (check_label_matrix(Y), check_label_matrix(sp.csr_array(Y))):
+            for found, wanted in zip(count_labels(labels, w), expected):
+                np.testing.assert_allclose(found, factor * wanted, atol=1e-12)
+                np.testing.assert_array_equal(found == 0, wanted == 0)
+
+
+def test_counts_of_sparse_labels_have_no_rounding_noise():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        Y = (rng.random((50, 4)) < [1, 0.9, 0.3, 0]).astype(float)
+        Y[:, 1] = np.where(rng.random(50) < 0.1, np.nan, 1)
+        w = rng.uniform(0.1, 3, 50)
+        W = np.repeat(w[:, None], 4, axis=1)
+        for weight in (w, check_weights(sp.csr_array(W - 1), 50, 4), W):
+            positive, negative = count_labels(
+                check_label_matrix(sp.csr_array(Y)), weight
+            )
+            assert negative[0] == negative[1] == positive[3] == 0
+            np.testing.assert_allclose(positive, w @ (Y == 1), rtol=1e-12)
+            np.testing.assert_allclose(negative, w @ (Y == 0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([[1, -1], [1, 1]], "not negative"),
+        ([1, np.nan], "finite"),
+        ([1, np.inf], "finite"),
+        ([0, 0], "zero everywhere"),
+        ([[0, 0], [0, 0]], "zero everywhere"),
+        (sp.csr_array(-np.ones((2, 2))), "zero everywhere"),
+        (sp.csr_array([[-1.5, 0], [0, 0]]), "not negative"),
+        (sp.csr_array([[np.nan, 0], [0, 0]]), "finite"),
+        ([1, 1, 1], r"shape \(3,\), expected \(2,\) or \(2, 2\)"),
+        ([[1], [1]], "shape"),
+        (["a", "b"], "numbers"),
+        ([1j, 1], "numbers"),
+        (np.array([1, None], dtype=object), "finite"),
+        (pd.Series([1, pd.NA], dtype="Int64"), "finite"),
+        (pd.DataFrame({"a": [1, 1], "c": [1, 1]}), r"lacks \['b'\]"),
+    ],
+)
+def test_bad_weights(weight, message):
+    with pytest.raises(ValueError, match="my_weight.*" + message):
+        check_weights(weight, 2, 2, "my_weight", np.array(["a", "b"], dtype=object))
+
+
+def test_weights_of_every_container():
+    names = np.array(["a", "b"], dtype=object)
+    expected = np.array([[1.0, 2], [0, 4]])
+    frame = pd.DataFrame(expected, columns=["a", "b"])
+    for weight in (
+        expected.tolist(),
+        expected.astype(int),
+        expected.astype(object),
+        frame,
+        frame[["b", "a"]],
+        pl.DataFrame({"b": [2, 4], "a": [1, 0]}),
+        pd.DataFrame(expected),  # without names
+        sp.coo_array(expected - 1),
+        frame.astype("Float64"),
+    ):
+        found = check_weights(weight, 2, 2, label_names=names)
+        found = found if isinstance(found, np.ndarray) else found.toarray()
+        np.testing.assert_array_equal(found, expected)
+    for weight in ([1, 3], pd.Series([1, 3]), pl.Series([1, 3]), np.int8([1, 3])):
+        np.testing.assert_array_equal(check_weights(weight, 2), [1, 3])
+    np.testing.assert_array_equal(check_weights(2, 2), [2, 2])
+
+
+@pytest.mark.parametrize("value", [0, 4, 1.5, True, "2", None, np.nan, [2]])
+def test_integers_out_of_range(value):
+    with pytest.raises(
+        ValueError, match=r"k=.* an integer of at least 1 and at most 3"
+    ):
+        check_integer("k", value, 1, 3)
+
+
+@pytest.mark.parametrize("value", [2, 2.0, np.int64(2), np.float32(2)])
+def test_integers_in_range(value):
+    assert type(check_integer("k", value, 1, 3)) is int
+    assert check_integer("k", value, 2) == 2
+
+
+def test_a_number_or_one_for_each_label():
+    np.testing.assert_array_equal(check_per_label("t", 0.5, 2), [0.5, 0.5])
+    np.testing.assert_array_equal(check_per_label("t", [1, 2], 2), [1.0, 2.0])
+    for value, message in (
+        ([1, 2, 3], r"t has shape \(3,\), expected a number or \(2,\)"),
+        ([1, np.nan], "t must be finite"),
+        ("a", "t must hold numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_per_label("t", value, 2)

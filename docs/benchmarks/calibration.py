@@ -17,8 +17,8 @@ SETS = ("yeast", "scene", "enron", "corel5k", "bibtex", "tmc2007_500")
 class SoftF1(SetLoss):
     """One minus the F1 of soft decisions, of each label over the batch."""
 
-    def forward(self, scores, targets, cell_weight):
-        proba, truth = scores.sigmoid() * cell_weight, targets * cell_weight
+    def forward(self, scores, targets, entry_weight):
+        proba, truth = scores.sigmoid() * entry_weight, targets * entry_weight
         sizes = (proba.sum(0) + truth.sum(0)).clamp(min=1e-6)
         short = (1 - 2 * (proba * truth).sum(0) / sizes).sum()
         return short.expand(len(scores))

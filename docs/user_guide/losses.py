@@ -166,7 +166,7 @@ the dict, normalised to sum 1 or to the number of classes if asked:
 
 ## A loss of your own
 
-A function of scores and targets that gives the loss of each cell is enough:
+A function of scores and targets that gives the loss of each entry is enough:
 
 ```python
 def squared_error(scores, targets):

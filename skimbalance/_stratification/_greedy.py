@@ -1,5 +1,7 @@
 """The rarest label first: iterative stratification of rows, and its twin for groups."""
 
+import math
+
 import numpy as np
 
 from skimbalance._stratification._shares import NOISE
@@ -20,19 +22,30 @@ def _cells_of(items, rows):
 def _levelled(desire, excess, n_rows, rng=None):
     """Return how many of the next rows of a label each part takes.
 
-    Each row goes to the part with the largest desire for the label; taking one lowers
-    it by one. So the desires are levelled from above, and what whole numbers leave over
-    goes where most is wanted. Of equal desires a part with many rows too few comes
-    first, then lots are drawn: otherwise half a positive would go to the same part in
-    every split.
+    `desire` and `excess` are lists of a number for each part. Each row goes to the part
+    with the largest desire for the label; taking one lowers it by one. So the desires
+    are levelled from above, and what whole numbers leave over goes where most is
+    wanted. Of equal desires a part with many rows too few comes first, then lots are
+    drawn: otherwise half a positive would go to the same part in every split.
     """
-    ranked = np.sort(desire)[::-1]
-    level = ((ranked.cumsum() - n_rows) / np.arange(1, len(desire) + 1)).max()
-    taken = np.maximum(np.floor(desire - level + NOISE), 0).astype(np.intp)
-    lot = np.arange(len(desire)) if rng is None else rng.permutation(len(desire))
-    many = np.rint(excess / _MANY_ROWS)
-    order = np.lexsort((lot, many, -np.round(desire - taken, 6)))
-    taken[order[: n_rows - taken.sum()]] += 1
+    # Plain Python: for a handful of parts a call of NumPy takes longer than the loop.
+    level, total = -np.inf, -n_rows
+    for count, wish in enumerate(sorted(desire, reverse=True), 1):
+        total += wish
+        level = max(level, total / count)
+    taken = [max(math.floor(wish - level + NOISE), 0) for wish in desire]
+    parts = range(len(desire))
+    lot = parts if rng is None else rng.permutation(len(desire)).tolist()
+    order = sorted(
+        parts,
+        key=lambda j: (
+            -round(desire[j] - taken[j], 6),
+            round(excess[j] / _MANY_ROWS),
+            lot[j],
+        ),
+    )
+    for j in order[: n_rows - sum(taken)]:
+        taken[j] += 1
     return taken
 
 
@@ -53,8 +66,9 @@ class IterativeStratification:
 
     def __init__(self, labels, wanted, sizes, rng):
         self.labels, self.columns = labels, labels.tocsc()
-        self.wanted, self.room, self.rng = wanted, sizes.copy(), rng
-        self.fractions = sizes / sizes.sum()
+        self.wanted, self.room, self.rng = wanted, sizes.tolist(), rng
+        self.fractions = (sizes / sizes.sum()).tolist()
+        self.numbers = np.arange(len(sizes))
         self.part = np.full(labels.shape[0], -1)
         self.remaining = np.diff(self.columns.indptr).astype(np.uint32)
 
@@ -64,7 +78,7 @@ class IterativeStratification:
         while self.remaining[label]:
             self._place_label(label)
             label = self._rarest()
-        self._place(np.flatnonzero(self.part < 0), self.room)
+        self._place(np.flatnonzero(self.part < 0), np.array(self.room))
         return self.part
 
     def _rarest(self):
@@ -79,12 +93,15 @@ class IterativeStratification:
         self._place(rows[parts < 0], self.wanted[label] - placed)
 
     def _place(self, rows, desire):
-        excess = self.room.sum() * self.fractions - self.room
-        shares = _levelled(desire, excess, len(rows), self.rng)
+        left = sum(self.room)
+        excess = [
+            left * f - room for f, room in zip(self.fractions, self.room, strict=True)
+        ]
+        shares = _levelled(desire.tolist(), excess, len(rows), self.rng)
         if self.rng is not None:
             rows = self.rng.permutation(rows)
-        self.part[rows] = np.repeat(np.arange(len(shares)), shares)
-        self.room -= shares
+        self.part[rows] = np.repeat(self.numbers, shares)
+        self.room = [room - n for room, n in zip(self.room, shares, strict=True)]
         for start in range(0, len(rows), _ROWS_PER_CHUNK):
             cells = _cells_of(self.labels, rows[start : start + _ROWS_PER_CHUNK])
             np.subtract.at(self.remaining, self.labels.indices[cells], np.uint32(1))

@@ -4,57 +4,28 @@
 of target at hand. A loss of your own derives from `PointwiseLoss`, `SoftmaxLoss` or
 `SetLoss` and is passed as an object; a plain function of scores and targets will do,
 too.
+
+Each module of losses lists what is public in its `__all__` and what has a name in its
+registry; nothing is listed here.
 """
 
+from skimbalance.losses import _pointwise, _set, _softmax, _wrappers
 from skimbalance.losses._base import PointwiseLoss, SetLoss, SoftmaxLoss
-from skimbalance.losses._pointwise import (
-    POINTWISE_LOSSES,
-    AsymmetricLoss,
-    DistributionBalancedLoss,
-    FocalLoss,
-    LogLoss,
-    NegativeTolerantLoss,
-    Poly1Loss,
-)
-from skimbalance.losses._set import SET_LOSSES, SoftF1Loss, TwoWayLoss, ZLPRLoss
-from skimbalance.losses._softmax import (
-    SOFTMAX_LOSSES,
-    LDAMLoss,
-    LogitAdjustedLoss,
-    SoftmaxFocalLoss,
-    SoftmaxLogLoss,
-    SoftmaxPoly1Loss,
-    SoftTargetLoss,
-)
-from skimbalance.losses._wrappers import (
-    SELECTION_LOSSES,
-    FunctionLoss,
-    HardNegativeMiningLoss,
-)
+from skimbalance.losses._pointwise import *  # noqa: F403
+from skimbalance.losses._pointwise import POINTWISE_LOSSES
+from skimbalance.losses._set import *  # noqa: F403
+from skimbalance.losses._set import SET_LOSSES
+from skimbalance.losses._softmax import *  # noqa: F403
+from skimbalance.losses._softmax import SOFTMAX_LOSSES
+from skimbalance.losses._wrappers import *  # noqa: F403
+from skimbalance.losses._wrappers import SELECTION_LOSSES
 
-__all__ = [
-    "AsymmetricLoss",
-    "DistributionBalancedLoss",
-    "FocalLoss",
-    "FunctionLoss",
-    "HardNegativeMiningLoss",
-    "LDAMLoss",
-    "LOSSES",
-    "LogLoss",
-    "LogitAdjustedLoss",
-    "NegativeTolerantLoss",
-    "PointwiseLoss",
-    "Poly1Loss",
-    "SetLoss",
-    "SoftF1Loss",
-    "SoftTargetLoss",
-    "SoftmaxFocalLoss",
-    "SoftmaxLogLoss",
-    "SoftmaxLoss",
-    "SoftmaxPoly1Loss",
-    "TwoWayLoss",
-    "ZLPRLoss",
-]
+__all__ = ["LOSSES", "PointwiseLoss", "SetLoss", "SoftmaxLoss"]
+__all__ += _pointwise.__all__
+__all__ += _set.__all__
+__all__ += _softmax.__all__
+__all__ += _wrappers.__all__
+__all__.sort()
 
 LOSSES = {
     (name, kind): loss

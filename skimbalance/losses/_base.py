@@ -17,32 +17,31 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skimbalance._validation import BINARY, MULTICLASS, MULTILABEL
-from skimbalance.losses._fused import Unreduced, WeightedSum
+from skimbalance.losses._fused import Term, Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
     CONTRADICTS,
     DECLARED,
+    WEIGHED,
     IdentityLink,
     contradicts,
     derivative,
     find_link,
     log_slope_ratio,
-    solve_increasing,
 )
 from skimbalance.losses._softmax_inverse import (
     NO_MAP,
     SoftmaxLink,
     find_softmax_link,
     left_null_vector,
-    solve_fixed_point,
 )
 
-# What names the float32 copy of a buffer: converted in a step, it costs one for a cell.
+# What names the float32 copy of a buffer, which a step would else have to convert.
 _SINGLE = "single"
 # The least eta that is told from zero before `setup` has counted the rows.
 _UNSEEN_FLOOR = 5e-7
 # The same where there are no rows to count.
 _LARGEST_FLOOR = 0.25
-_SIGNED_AND_ITS_TERM = "signed_and_slope", "positive_and_slope"
+_SIGNED_AND_ITS_TERM = "signed_value_and_grad", "positive_value_and_grad"
 _TINY = torch.finfo(torch.float64).tiny
 
 
@@ -65,7 +64,9 @@ class Loss(BaseEstimator, torch.nn.Module):
 
     target_types = ()
     needs_counts = False  # whether it cannot be used before `setup`
-    couples_rows = False  # whether the loss of a row depends on the others of its batch
+    depends_on_batch = (
+        False  # whether the loss of a row depends on the others of its batch
+    )
 
     def __init__(self):
         super().__init__()
@@ -103,8 +104,8 @@ class Loss(BaseEstimator, torch.nn.Module):
         Parameters
         ----------
         n_positive, n_negative : array-like of shape (n_outputs,)
-            Weighted counts of the observed cells. For a multiclass target, of the rows
-            in the class and out of it.
+            Weighted counts of the observed entries. For a multiclass target, of the
+            rows in the class and out of it.
 
         Returns
         -------
@@ -147,6 +148,24 @@ class Loss(BaseEstimator, torch.nn.Module):
             f"{type(self).__name__} must derive from PointwiseLoss, SoftmaxLoss or "
             "SetLoss."
         )
+
+    def initial_scores(self, prior, pos_weight=1.0):
+        """Return the scores at which the loss predicts the base rates.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_outputs,)
+            Base rates, strictly between 0 and 1.
+        pos_weight : float or array-like of shape (n_outputs,), default=1.0
+            The weight of the positives, or by true class, in training.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_outputs,)
+            The inverse of `link` at the prior; zeros where there is none.
+        """
+        prior = torch.atleast_1d(_float64(prior))
+        return self.link(pos_weight, prior.device, len(prior)).initial_scores(prior)
 
     @property
     def invertible(self):
@@ -245,12 +264,12 @@ class PointwiseLoss(Loss):
     rest: soft targets, half precision, the inverse and the starting bias. Write
     ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite.
 
-    The rest is optional, and proved by the test harness rather than trusted.
-    `positive_and_slope` and `negative_and_slope` give the derivative along, where
-    autograd would need many passes over the batch. `unit_log_odds` is the map from
-    scores to log-odds, where there is a closed form; with ``unit_log_odds_total =
-    True`` where that is finite and increasing for all scores. `cell_weight` is for
-    losses that weigh a cell by what surrounds it.
+    Instead of the two terms it may write `positive_value_and_grad` and
+    `negative_value_and_grad`, which give the derivative along: such a loss is evaluated
+    in one pass over the batch where autograd needs many, and its inverse is exact in
+    the tails. The built-in losses do so. `unweighted_log_odds` may give the map from
+    scores to log-odds in a closed form; it is compared with the derivatives.
+    `entry_weight` is for losses that weigh an entry by what surrounds it.
 
     Whether scores stand for probabilities is checked (`link`) and never taken on trust:
     each probability that the counted rows can tell apart must belong to one score. A
@@ -280,7 +299,6 @@ class PointwiseLoss(Loss):
     """
 
     target_types = (BINARY, MULTILABEL)
-    unit_log_odds_total = False
 
     def positive(self, scores):
         """Return the loss of each score where the label is 1.
@@ -298,11 +316,9 @@ class PointwiseLoss(Loss):
         Raises
         ------
         NotImplementedError
-            If the subclass does not define it.
+            If the subclass defines neither it nor the method that adds the derivative.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must define positive(scores)."
-        )
+        return Term.apply(self.positive_value_and_grad, scores)
 
     def negative(self, scores):
         """Return the loss of each score where the label is 0.
@@ -320,23 +336,20 @@ class PointwiseLoss(Loss):
         Raises
         ------
         NotImplementedError
-            If the subclass does not define it.
+            If the subclass defines neither it nor the method that adds the derivative.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must define negative(scores)."
-        )
+        return Term.apply(self.negative_value_and_grad, scores)
 
-    def positive_and_slope(self, scores, labels=slice(None)):
+    def positive_value_and_grad(self, scores, labels=slice(None)):
         """Return `positive` and its derivative by the score, without autograd.
 
-        Optional, together with `negative_and_slope`: a class that defines both is
-        evaluated in one pass over the batch.
+        Together with `negative_value_and_grad` it takes the place of the two terms.
 
         Parameters
         ----------
-        scores : Tensor of shape (n_samples, n_labels) or (n_cells,)
+        scores : Tensor of shape (n_samples, n_labels) or (n_entries,)
             Raw scores, at least float32.
-        labels : slice or Tensor of int64, shape (n_cells,), default=slice(None)
+        labels : slice or Tensor of int64, shape (n_entries,), default=slice(None)
             The columns that the scores are of; indexes what differs by label.
 
         Returns
@@ -347,20 +360,20 @@ class PointwiseLoss(Loss):
         Raises
         ------
         NotImplementedError
-            If the class leaves its gradient to autograd.
+            If the subclass does not define it.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} leaves its gradient to autograd."
+            f"{type(self).__name__} must define positive(scores)."
         )
 
-    def negative_and_slope(self, scores, labels=slice(None)):
+    def negative_value_and_grad(self, scores, labels=slice(None)):
         """Return `negative` and its derivative by the score, without autograd.
 
         Parameters
         ----------
-        scores : Tensor of shape (n_samples, n_labels) or (n_cells,)
+        scores : Tensor of shape (n_samples, n_labels) or (n_entries,)
             Raw scores, at least float32.
-        labels : slice or Tensor of int64, shape (n_cells,), default=slice(None)
+        labels : slice or Tensor of int64, shape (n_entries,), default=slice(None)
             The columns that the scores are of.
 
         Returns
@@ -371,14 +384,14 @@ class PointwiseLoss(Loss):
         Raises
         ------
         NotImplementedError
-            If the class leaves its gradient to autograd.
+            If the subclass does not define it.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} leaves its gradient to autograd."
+            f"{type(self).__name__} must define negative(scores)."
         )
 
-    def signed_and_slope(self, scores, targets):
-        """Return the loss of each cell and its derivative, without autograd.
+    def signed_value_and_grad(self, scores, targets):
+        """Return the loss of each entry and its derivative, without autograd.
 
         By default both terms are computed everywhere, and chosen from.
 
@@ -394,15 +407,18 @@ class PointwiseLoss(Loss):
         value, slope : Tensor of shape (n_samples, n_labels)
             New tensors.
         """
-        terms = self.positive_and_slope(scores), self.negative_and_slope(scores)
+        terms = (
+            self.positive_value_and_grad(scores),
+            self.negative_value_and_grad(scores),
+        )
         return tuple(torch.where(targets, *pair) for pair in zip(*terms, strict=True))
 
-    def cell_weight(self, scores, targets, weight=None):  # noqa: ARG002
-        """Return the weight of each cell, where it depends on other cells.
+    def entry_weight(self, scores, targets, weight=None):  # noqa: ARG002
+        """Return the weight of each entry, where it depends on other entries.
 
         Optional; by default `weight` as it is. Such a factor belongs to the loss, but
         no inverse label by label undoes it. Where it depends on other rows the class
-        says ``couples_rows = True``; else it may be asked for some rows at a time.
+        says ``depends_on_batch = True``; else it may be asked for some rows at a time.
 
         Parameters
         ----------
@@ -411,7 +427,7 @@ class PointwiseLoss(Loss):
         targets : Tensor of shape (n_samples, n_labels)
             0 and 1, as integers or booleans.
         weight : Tensor broadcastable to (n_samples, n_labels), default=None
-            Weight of each cell so far; 0 where the label is missing.
+            Weight of each entry so far; 0 where the label is missing.
 
         Returns
         -------
@@ -420,11 +436,10 @@ class PointwiseLoss(Loss):
         """
         return weight
 
-    def unit_log_odds(self, scores):
+    def unweighted_log_odds(self, scores):
         """Return the log-odds of eta for scores trained without `pos_weight`.
 
-        By default ``log l_neg' - log(-l_pos')``, by autograd. A class that gives a
-        closed form, in differences of logs, is exact in the tails.
+        By default ``log l_neg' - log(-l_pos')``. A class may give a closed form.
 
         Parameters
         ----------
@@ -434,9 +449,12 @@ class PointwiseLoss(Loss):
         Returns
         -------
         Tensor of float64, shape (n_samples, n_labels)
-            Unless ``unit_log_odds_total`` is True, not used where it is flat or not
-            finite.
+            Not used where it is flat or not finite.
         """
+        if self._is_fused:
+            _, falling = self.positive_value_and_grad(scores)
+            _, rising = self.negative_value_and_grad(scores)
+            return log_slope_ratio(rising, falling)
         with torch.enable_grad():
             scores = scores.detach().requires_grad_()
             falling = derivative(self.positive(scores), scores)
@@ -445,10 +463,10 @@ class PointwiseLoss(Loss):
 
     @property
     def _is_fused(self):
-        signed = type(self).signed_and_slope is PointwiseLoss.signed_and_slope
+        signed = type(self).signed_value_and_grad is PointwiseLoss.signed_value_and_grad
         return (
-            _follows(self, PointwiseLoss, "positive_and_slope", "positive")
-            and _follows(self, PointwiseLoss, "negative_and_slope", "negative")
+            _follows(self, PointwiseLoss, "positive_value_and_grad", "positive")
+            and _follows(self, PointwiseLoss, "negative_value_and_grad", "negative")
             and (signed or _follows(self, PointwiseLoss, *_SIGNED_AND_ITS_TERM))
         )
 
@@ -476,7 +494,7 @@ class PointwiseLoss(Loss):
     def weighted_sum(
         self, scores, targets, weight=None, pos_weight=None, positive=None
     ):
-        """Return the sum of the loss over all cells, weighted, with less memory.
+        """Return the sum of the loss over all entries, weighted, with less memory.
 
         Parameters
         ----------
@@ -485,18 +503,18 @@ class PointwiseLoss(Loss):
         targets : Tensor of shape (n_samples, n_labels)
             In [0, 1]. Integers or booleans, which cannot lie between, are fastest.
         weight : Tensor broadcastable to (n_samples, n_labels), default=None
-            Weight of each cell.
+            Weight of each entry.
         pos_weight : Tensor of shape (n_labels,), default=None
             Weight of the positive term.
         positive : Tensor of shape (n_samples, n_labels), default=None
-            What `cell_weight` gets where targets are soft, 0 and 1 as integers or
+            What `entry_weight` gets where targets are soft, 0 and 1 as integers or
             booleans; None is where they exceed 1/2.
 
         Returns
         -------
         Tensor of shape ()
             ``sum(weight * (targets * pos_weight * l_pos + (1 - targets) * l_neg))``,
-            with the weights that `cell_weight` makes of `weight`.
+            with the weights that `entry_weight` makes of `weight`.
         """
         scores = at_least_float32(scores)
         if not targets.is_floating_point():
@@ -506,9 +524,9 @@ class PointwiseLoss(Loss):
             targets = targets.to(scores.dtype)
         if pos_weight is not None:
             pos_weight = pos_weight.to(scores.dtype)
-        if self.couples_rows or not self._is_fused:
-            cells = targets if positive is None else positive
-            weight = self.cell_weight(scores.detach(), cells, weight)
+        if self.depends_on_batch or not self._is_fused:
+            entries = targets if positive is None else positive
+            weight = self.entry_weight(scores.detach(), entries, weight)
         if self._is_fused:
             given = scores, targets, weight, pos_weight, positive
             return WeightedSum.apply(self, *given)
@@ -539,27 +557,6 @@ class PointwiseLoss(Loss):
         scores = _float64(scores)
         return self.link(pos_weight, scores.device)(scores)
 
-    def initial_scores(self, prior, pos_weight=1.0):
-        """Return the scores at which the loss predicts the base rates.
-
-        Parameters
-        ----------
-        prior : array-like of shape (n_labels,)
-            Base rates, strictly between 0 and 1.
-        pos_weight : float or array-like of shape (n_labels,), default=1.0
-            The weight of the positives in training.
-
-        Returns
-        -------
-        Tensor of float64, shape (n_labels,)
-            The inverse of `log_odds` at the prior, by bisection.
-        """
-        prior = torch.atleast_1d(_float64(prior))
-        link = self.link(pos_weight, prior.device)
-        if isinstance(link, IdentityLink):
-            return torch.zeros_like(prior)
-        return solve_increasing(link, torch.logit(prior))
-
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         shift = _float64(pos_weight).to(device).log()
         floor = torch.logit(self._floor().to(device))
@@ -569,22 +566,26 @@ class PointwiseLoss(Loss):
             low, high = low.amin(0, keepdim=True), high.amax(0, keepdim=True)
         function, general = self._own_log_odds(), self._general_log_odds
         problem = DECLARED if self._is_declared() else None
+        if (
+            problem is None
+            and type(self).entry_weight is not PointwiseLoss.entry_weight
+        ):
+            problem = WEIGHED
         if function != general and contradicts(function, general, low, high, n_columns):
             function, problem = general, CONTRADICTS
-        is_total = self.unit_log_odds_total and function != general
-        link = find_link(function, low, high, shift, n_columns, is_total=is_total)
+        link = find_link(function, low, high, shift, n_columns)
         link.problem = problem or link.problem
         link.is_proper = link.is_proper and link.problem is None
         return link
 
     def _own_log_odds(self):
         """Return the closed form, unless a subclass overrides what it derives from."""
-        if _follows(self, PointwiseLoss, "unit_log_odds", "positive", "negative"):
-            return self.unit_log_odds
+        if _follows(self, PointwiseLoss, "unweighted_log_odds", "positive", "negative"):
+            return self.unweighted_log_odds
         return self._general_log_odds
 
     def _general_log_odds(self, scores):
-        return PointwiseLoss.unit_log_odds(self, scores)
+        return PointwiseLoss.unweighted_log_odds(self, scores)
 
     def _check_terms(self, n_labels, device):
         """Raise unless both terms give a number for each score; return the columns.
@@ -764,34 +765,14 @@ class SoftmaxLoss(Loss):
         scores = _float64(scores)
         return self.link(pos_weight, scores.device, scores.shape[1])(scores)
 
-    def initial_scores(self, prior, pos_weight=1.0):
-        """Return the scores at which the loss predicts the base rates.
-
-        Parameters
-        ----------
-        prior : array-like of shape (n_classes,)
-            Base rates, positive, of sum 1.
-        pos_weight : float or array-like of shape (n_classes,), default=1.0
-            The weights by true class in training.
-
-        Returns
-        -------
-        Tensor of float64, shape (n_classes,)
-            Of mean 0.
-        """
-        target = _float64(prior).log().reshape(1, -1)
-        link = self.link(pos_weight, target.device, target.shape[1])
-        scores = solve_fixed_point(link, target)[0]
-        return scores - scores.mean()
-
 
 class SetLoss(Loss):
     """Base of losses that take the labels of a row, or of a batch, together.
 
     They have no inverse label by label and no `pos_weight`; their probabilities come
     from a calibration on held-out rows. Row weights multiply the value of the row. A
-    loss whose value depends on other rows sets ``couples_rows = True`` and finds them
-    in the cell weights instead; the mean of its values is the loss of the batch.
+    loss whose value depends on other rows sets ``depends_on_batch = True`` and finds
+    them in the entry weights instead; the mean of its values is the loss of the batch.
 
     See Also
     --------
@@ -802,8 +783,8 @@ class SetLoss(Loss):
     >>> import torch
     >>> from skimbalance.losses import SetLoss
     >>> class RowError(SetLoss):
-    ...     def forward(self, scores, targets, cell_weight):
-    ...         return (cell_weight * (scores.sigmoid() - targets) ** 2).sum(dim=1)
+    ...     def forward(self, scores, targets, entry_weight):
+    ...         return (entry_weight * (scores.sigmoid() - targets) ** 2).sum(dim=1)
     >>> scores, targets = torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]])
     >>> RowError()(scores, targets, torch.ones(1, 3))
     tensor([0.7500])
@@ -820,7 +801,7 @@ class SetLoss(Loss):
             _check_values(value, (2,), f"{type(self).__name__}.forward", "row")
         return IdentityLink()
 
-    def forward(self, scores, targets, cell_weight):
+    def forward(self, scores, targets, entry_weight):
         """Return the loss of each row.
 
         Parameters
@@ -829,7 +810,7 @@ class SetLoss(Loss):
             Raw scores (logits).
         targets : Tensor of shape (n_samples, n_labels)
             0 and 1.
-        cell_weight : Tensor of shape (n_samples, n_labels)
+        entry_weight : Tensor of shape (n_samples, n_labels)
             0 where the label is missing.
 
         Returns
@@ -843,7 +824,7 @@ class SetLoss(Loss):
             If the subclass does not define it.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} must define forward(scores, targets, cell_weight)."
+            f"{type(self).__name__} must define forward(scores, targets, entry_weight)."
         )
 
     def log_odds(self, scores, pos_weight=1.0):  # noqa: ARG002
@@ -862,20 +843,3 @@ class SetLoss(Loss):
             The scores.
         """
         return _float64(scores)
-
-    def initial_scores(self, prior, pos_weight=1.0):  # noqa: ARG002
-        """Return zeros: without an inverse no start is better than another.
-
-        Parameters
-        ----------
-        prior : array-like of shape (n_labels,)
-            Base rates.
-        pos_weight : float or array-like, default=1.0
-            Not used.
-
-        Returns
-        -------
-        Tensor of float64, shape (n_labels,)
-            Zeros.
-        """
-        return torch.zeros_like(_float64(prior))

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-# Cells of a block for each of up to two threads; a few such tensors fit the cache.
-_BLOCK_CELLS = 2**18
-# Share of cells up to which it pays to look them up one by one.
+# Entries of a block for each of up to two threads; a few such tensors fit the cache.
+_BLOCK_ENTRIES = 2**18
+# Share of entries up to which it pays to look them up one by one.
 _FEW = 0.1
 
 
 class Unreduced(torch.autograd.Function):
-    """The loss of each cell, its gradient computed beside it."""
+    """The loss of each entry, its gradient computed beside it."""
 
     @staticmethod
     def forward(ctx, loss, scores, targets):
@@ -26,6 +26,22 @@ class Unreduced(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad_output):
         return None, _spend(ctx, grad_output), None
+
+
+class Term(torch.autograd.Function):
+    """One term of a loss, by the method that gives its value and derivative."""
+
+    @staticmethod
+    def forward(ctx, value_and_grad, scores):
+        value, gradient = value_and_grad(scores)
+        ctx.save_for_backward(gradient)
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_output):
+        (gradient,) = ctx.saved_tensors
+        return None, gradient * grad_output
 
 
 class WeightedSum(torch.autograd.Function):
@@ -72,7 +88,7 @@ def _spend(ctx, grad_output):
 
 
 def _unreduced(loss, scores, targets):
-    """Return the loss of each cell, and its derivative by the score."""
+    """Return the loss of each entry, and its derivative by the score."""
     value, gradient = torch.empty_like(scores), torch.empty_like(scores)
     evaluate = _evaluator(loss, scores, targets)
     for rows in _blocks(scores, n_kept=2):
@@ -88,10 +104,10 @@ def _weighted_sum(loss, scores, targets, weight, pos_weight, positive):
     evaluate = _evaluator(loss, scores, targets, pos_weight)
 
     def summed(rows):
-        terms, cells = evaluate(rows), None if weight is None else weight[rows]
-        if not loss.couples_rows:
-            cells = loss.cell_weight(scores[rows], positive[rows], cells)
-        value, gradient[rows] = _weighed(terms, cells)
+        terms, entries = evaluate(rows), None if weight is None else weight[rows]
+        if not loss.depends_on_batch:
+            entries = loss.entry_weight(scores[rows], positive[rows], entries)
+        value, gradient[rows] = _weighed(terms, entries)
         return value.sum()
 
     for rows in _blocks(scores, n_kept=1):
@@ -104,35 +120,37 @@ def _in_one_piece(scores):
 
 
 def _evaluator(loss, scores, targets, pos_weight=None):
-    """Return a function of rows that gives the value and the slope of their cells."""
+    """Return a function of rows that gives the value and the slope of their entries."""
     found = None
     if not _in_one_piece(scores):
         found = _looked_up(loss, scores, targets, pos_weight)
     if found is None:
         return lambda rows: _mixed(loss, scores[rows], targets[rows], pos_weight)
-    return lambda rows: _with_found(loss.negative_and_slope(scores[rows]), rows, found)
+    return lambda rows: _with_found(
+        loss.negative_value_and_grad(scores[rows]), rows, found
+    )
 
 
 def _blocks(scores, n_kept):
-    """Yield slices of rows that hold a block's cells.
+    """Yield slices of rows that hold a block's entries.
 
     Smaller where the caller keeps more tensors of the size of the batch.
     """
     if _in_one_piece(scores):
         yield slice(None)
         return
-    cells = _BLOCK_CELLS * min(torch.get_num_threads(), 2) // n_kept
-    size = max(1, cells // max(1, scores[:1].numel()))
+    entries = _BLOCK_ENTRIES * min(torch.get_num_threads(), 2) // n_kept
+    size = max(1, entries // max(1, scores[:1].numel()))
     for start in range(0, len(scores), size):
         yield slice(start, start + size)
 
 
 def _mixed(loss, scores, targets, pos_weight):
-    """Return value and slope of all cells; a target between 0 and 1 mixes two terms."""
+    """Return value and slope of all entries; a soft target mixes the two terms."""
     if targets.is_floating_point():
         return _mixture(loss, targets, pos_weight, scores)
     positive = _as_mask(targets, scores.dtype)
-    terms = loss.signed_and_slope(scores, positive)
+    terms = loss.signed_value_and_grad(scores, positive)
     if pos_weight is None:
         return terms
     return _weighed(terms, torch.where(positive, pos_weight, 1.0))
@@ -154,30 +172,30 @@ def _looked_up(loss, scores, targets, pos_weight):
     if np.count_nonzero(other) > _FEW * other.size:
         return None
     index = np.flatnonzero(other)
-    cells = torch.from_numpy(index)
-    labels = cells % scores.shape[-1]
+    entries = torch.from_numpy(index)
+    labels = entries % scores.shape[-1]
     weight = None if pos_weight is None else pos_weight[labels]
-    found = scores.reshape(-1)[cells], labels
+    found = scores.reshape(-1)[entries], labels
     if targets.is_floating_point():
-        terms = _mixture(loss, targets.reshape(-1)[cells], weight, *found)
+        terms = _mixture(loss, targets.reshape(-1)[entries], weight, *found)
     else:
-        terms = _weighed(loss.positive_and_slope(*found), weight)
-    return index, cells, terms
+        terms = _weighed(loss.positive_value_and_grad(*found), weight)
+    return index, entries, terms
 
 
 def _mixture(loss, share, weight, scores, *labels):
-    """Return value and slope where so much of each cell is positive."""
-    low = _weighed(loss.negative_and_slope(scores, *labels), 1 - share)
-    high = _weighed(loss.positive_and_slope(scores, *labels), weight)
+    """Return value and slope where so much of each entry is positive."""
+    low = _weighed(loss.negative_value_and_grad(scores, *labels), 1 - share)
+    high = _weighed(loss.positive_value_and_grad(scores, *labels), weight)
     return [a.addcmul_(b, share) for a, b in zip(low, high, strict=True)]
 
 
 def _with_found(terms, rows, found):
     """Put what was looked up into the value and the slope of some rows."""
-    index, cells, looked_up = found
+    index, entries, looked_up = found
     width = terms[0][:1].numel()
     part = slice(*np.searchsorted(index, (rows.start * width, rows.stop * width)))
-    place = cells[part] - rows.start * width
+    place = entries[part] - rows.start * width
     for everywhere, here in zip(terms, looked_up, strict=True):
         everywhere.view(-1)[place] = here[part]
     return terms

@@ -34,6 +34,7 @@ _MISSES = "has no score for some of the probabilities that the data can tell apa
 _JUMPS = "has one best score for many probabilities, since its slope jumps"
 CONTRADICTS = "has a closed form that contradicts the derivatives of its own terms"
 DECLARED = "is declared to have no inverse"
+WEIGHED = "weighs an entry by other entries, which no map of its score undoes"
 
 
 def derivative(values, scores):
@@ -79,6 +80,10 @@ class IdentityLink:
     def __call__(self, scores):
         return torch.as_tensor(scores, dtype=torch.float64)
 
+    def initial_scores(self, prior):
+        """Return zeros: without an inverse no start is better than another."""
+        return torch.zeros_like(prior)
+
 
 class LogOddsLink:
     """A map from scores to log-odds that was checked, and is finite and increasing.
@@ -89,33 +94,36 @@ class LogOddsLink:
         Elementwise, or by column, on float64 tensors of shape (n, n_columns).
     shift : Tensor of float64, shape () or (n_columns,)
         What is subtracted: the log of the weight of the positives.
-    ends : tuple of Tensor, or None
+    ends : Tensor of float64, shape (2, n_columns)
         The scores between which the function is used; it goes on as a straight line.
     problem : str or None
         Why the map is no inverse; None where it is one.
     is_proper : bool
-        Whether the function is the identity.
+        Whether the function is the identity, which is then not computed.
     """
 
     def __init__(self, function, shift, ends, problem, is_proper):
         self.function, self.shift, self.problem = function, shift, problem
         self.is_proper, self.ends = is_proper, ends
-        if ends is not None:
-            self._values, slopes = _value_and_slope(function, torch.stack(ends))
-            self._slopes = slopes.clamp(min=_LEAST_SLOPE)
+        self._values, slopes = _value_and_slope(function, ends)
+        self._slopes = slopes.clamp(min=_LEAST_SLOPE)
 
     def __call__(self, scores):
         scores = torch.as_tensor(scores, dtype=torch.float64)
-        if self.ends is None:
-            return self.function(scores) - self.shift
+        if self.is_proper:
+            return scores - self.shift
         inner = scores.clamp(*self.ends)
         slope = torch.where(scores < inner, self._slopes[0], self._slopes[1])
         value = torch.where(scores < inner, self._values[0], self._values[1])
         outer = value + slope * (scores - inner)
         return torch.where(scores == inner, self.function(inner), outer) - self.shift
 
+    def initial_scores(self, prior):
+        """Return the scores that stand for the base rates, by bisection."""
+        return solve_increasing(self, torch.logit(prior))
 
-def find_link(function, low, high, shift, n_columns, *, is_total=False):
+
+def find_link(function, low, high, shift, n_columns):
     """Check a map from scores to log-odds, and make it usable for every score.
 
     Parameters
@@ -129,8 +137,6 @@ def find_link(function, low, high, shift, n_columns, *, is_total=False):
         What is subtracted from the log-odds.
     n_columns : int
         1 if `function` does not depend on the column.
-    is_total : bool, default=False
-        Whether the map claims to need no continuation.
 
     Returns
     -------
@@ -141,9 +147,7 @@ def find_link(function, low, high, shift, n_columns, *, is_total=False):
     problem = table.problem()
     if problem == _FALLS:
         return IdentityLink(problem)
-    if is_total and problem is None and table.is_total():
-        return LogOddsLink(function, shift, None, problem, table.is_identity())
-    ends = table.usable_ends()
+    ends = table.usable_ends(_LEAST_SLOPE if problem else _LEAST_RISE)
     if ends is None:
         return IdentityLink(problem or _JUMPS)
     return LogOddsLink(function, shift, ends, problem, table.is_identity())
@@ -186,12 +190,11 @@ class _Table:
         self.function, self.low, self.high = function, low, high
         self.grid = _grid(n_columns, low.device)
         self.raw = _by_block(function, self.grid)
-        # Where all values of interest lie farther up, the last one is trusted.
-        self.trusted = torch.minimum(low, self.raw[-1].nan_to_num(torch.inf))
         known = ~self.raw.isnan()
         self.first_known = torch.where(known, self.grid, torch.inf).amin(dim=0)
         self.last_known = torch.where(known, self.grid, -torch.inf).amax(dim=0)
         self.values = self._without_far_ends(self._clamped(self.grid, self.raw))
+        self.trusted = self._least_trusted()
 
     def _clamped(self, scores, values):
         """Clamp to the log-odds of interest; outer NaN counts as the end on its side.
@@ -214,6 +217,18 @@ class _Table:
         values = torch.where(later & (self.grid < -_NEAR_LIMIT), self.low, values)
         return torch.where(earlier & (self.grid > _NEAR_LIMIT), self.high, values)
 
+    def _least_trusted(self):
+        """Return, by column, the log-odds under which the map is not used.
+
+        Nothing where it goes on rising all the way down, as a focal loss does. Else the
+        least value of interest, or the last one where all of interest lie farther up.
+        """
+        rises = self.raw.diff(dim=0) >= _LEAST_SLOPE * _SEARCH_STEP
+        rises = rises & self.raw[:-1].isfinite()
+        endless = (rises | (self.values[:-1] > self.low)).all(dim=0)
+        last = torch.minimum(self.low, self.raw[-1].nan_to_num(torch.inf))
+        return torch.where(endless, -torch.inf, last)
+
     def problem(self):
         """Return why the map is no inverse, or None."""
         rises = self.values.diff(dim=0)
@@ -234,13 +249,6 @@ class _Table:
     def is_identity(self):
         """Tell whether scores are log-odds as they are."""
         return bool((self.raw - self.grid).abs().nan_to_num(1.0).max() < 1e-6)
-
-    def is_total(self):
-        """Tell whether the map is finite and increasing for scores up to the limit."""
-        far = torch.tensor([-SCORE_LIMIT, -500, -50, 0, 50, 500, SCORE_LIMIT])
-        far = far.to(self.grid).reshape(-1, 1).expand(-1, self.grid.shape[1])
-        values = self.function(far)
-        return bool(values.isfinite().all() and (values.diff(dim=0) > 0).all())
 
     def _reaches(self):
         """Tell by column whether each value of interest is taken, as the ends go on."""
@@ -276,18 +284,21 @@ class _Table:
             )
         return below, above
 
-    def _is_usable(self, scores):
+    def _is_usable(self, scores, least_slope=_LEAST_SLOPE):
         """Tell where the map is finite, to be trusted and not flat."""
         values, slope = _value_and_slope(self.function, scores)
         slope = slope.nan_to_num(0.0, posinf=0.0, neginf=0.0)
-        return values.isfinite() & (values >= self.trusted) & (slope >= _LEAST_SLOPE)
+        return values.isfinite() & (values >= self.trusted) & (slope >= least_slope)
 
-    def usable_ends(self):
-        """Return the scores, by column, between which the map is used, or None."""
+    def usable_ends(self, least_slope):
+        """Return the scores, by column, between which the map is used, or None.
+
+        It must be so steep at least in the middle of what is of interest.
+        """
         below, above = self._locate(((self.low + self.high) / 2).reshape(1, -1))
-        centre = torch.where(self._is_usable(below), below, above)
-        if not self._is_usable(centre).all():
+        centre = torch.where(self._is_usable(below, least_slope), below, above)
+        if not self._is_usable(centre, least_slope).all():
             return None
         outer = torch.full_like(centre, _SEARCH_LIMIT)
         outer = torch.cat([-outer, outer])
-        return tuple(narrow(self._is_usable, centre.expand_as(outer), outer))
+        return narrow(self._is_usable, centre.expand_as(outer), outer)

@@ -1,6 +1,6 @@
 """Losses that take the labels of a row, or of a batch, together.
 
-In the formulas z is the score and s its sigmoid; P are the positive cells and N the
+In the formulas z is the score and s its sigmoid; P are the positive entries and N the
 negative ones. None has an inverse label by label.
 """
 
@@ -22,7 +22,7 @@ class ZLPRLoss(SetLoss):
 
     ``log(1 + sum_P e^-z) + log(1 + sum_N e^z)``: every positive should score above
     every negative, and 0 lie between them. Many labels cost little more than one, since
-    only the worst cells of a row count.
+    only the worst entries of a row count.
 
     Inverse: none; calibrated on held-out rows.
 
@@ -43,10 +43,10 @@ class ZLPRLoss(SetLoss):
     tensor([1.7918])
     """
 
-    def forward(self, scores, targets, cell_weight):
+    def forward(self, scores, targets, entry_weight):
         scores = at_least_float32(scores)
-        positive = _log_sum(-scores, targets * cell_weight, dim=1)
-        return positive + _log_sum(scores, (1 - targets) * cell_weight, dim=1)
+        positive = _log_sum(-scores, targets * entry_weight, dim=1)
+        return positive + _log_sum(scores, (1 - targets) * entry_weight, dim=1)
 
 
 def _log_sum(scores, weight, dim):
@@ -82,13 +82,13 @@ class SoftF1Loss(SetLoss):
     tensor([0.5000, 0.5000])
     """
 
-    couples_rows = True
+    depends_on_batch = True
 
-    def forward(self, scores, targets, cell_weight):
+    def forward(self, scores, targets, entry_weight):
         s = at_least_float32(scores).sigmoid()
-        hit = (cell_weight * s * targets).sum(dim=0)
-        both = (cell_weight * (s + targets)).sum(dim=0)
-        present = (cell_weight * targets).sum(dim=0) > 0
+        hit = (entry_weight * s * targets).sum(dim=0)
+        both = (entry_weight * (s + targets)).sum(dim=0)
+        present = (entry_weight * targets).sum(dim=0) > 0
         missed = torch.where(present, 1 - 2 * hit / both.clamp(min=1e-12), 0.0)
         return (missed.sum() / present.sum().clamp(min=1)).expand(len(scores))
 
@@ -127,7 +127,7 @@ class TwoWayLoss(SetLoss):
     tensor([1.3863, 1.3863])
     """
 
-    couples_rows = True
+    depends_on_batch = True
 
     def __init__(self, positive_temperature=4.0, negative_temperature=1.0):
         super().__init__()
@@ -138,10 +138,10 @@ class TwoWayLoss(SetLoss):
         for name in ("positive_temperature", "negative_temperature"):
             check_interval(name, getattr(self, name), 0, closed="neither")
 
-    def forward(self, scores, targets, cell_weight):
+    def forward(self, scores, targets, entry_weight):
         scores = at_least_float32(scores)
-        seen = (cell_weight > 0).to(scores.dtype)
-        row_weight = cell_weight.sum(dim=1) / seen.sum(dim=1).clamp(min=1)
+        seen = (entry_weight > 0).to(scores.dtype)
+        row_weight = entry_weight.sum(dim=1) / seen.sum(dim=1).clamp(min=1)
         by_label, ranked = self._margins(
             scores, targets, seen * row_weight.unsqueeze(1), dim=0
         )

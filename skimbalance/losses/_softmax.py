@@ -47,11 +47,6 @@ class SoftmaxLogLoss(SoftmaxLoss):
     def closed_form_log_posterior(self, scores):
         return scores
 
-    def initial_scores(self, prior, pos_weight=1.0):
-        prior = torch.as_tensor(prior, dtype=torch.float64)
-        scores = (prior * torch.as_tensor(pos_weight, dtype=torch.float64)).log()
-        return scores - scores.mean()
-
 
 class SoftmaxFocalLoss(SoftmaxLoss):
     """Focal loss [1]_ of the true class: ``-(1 - p_y)^gamma log p_y``.
@@ -277,10 +272,7 @@ class LDAMLoss(SoftmaxLoss):
         return softplus(self.scale * self.state("margin_", scores)[targets] - lead)
 
     def closed_form_log_posterior(self, scores):
-        return scores
-
-    def initial_scores(self, prior, pos_weight=1.0):
-        return super().initial_scores(prior, pos_weight) / self.scale
+        return self.scale * scores
 
 
 class SoftTargetLoss(SoftmaxLoss):

@@ -41,6 +41,11 @@ class SoftmaxLink:
             return scores.log_softmax(dim=1)
         return (self.function(scores) - self.shift).log_softmax(dim=1)
 
+    def initial_scores(self, prior):
+        """Return the scores of mean 0 that stand for the base rates."""
+        scores = solve_fixed_point(self, torch.log(prior).reshape(1, -1))[0]
+        return scores - scores.mean()
+
 
 def find_softmax_link(function, slopes, prior, shift, *, is_closed):
     """Check a map from scores to log-posteriors against the slopes of the loss.

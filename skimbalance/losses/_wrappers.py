@@ -30,7 +30,7 @@ class FunctionLoss(PointwiseLoss):
     ----------
     function : callable
         Maps scores and targets, both of shape (n_samples, n_labels), to the unreduced
-        loss of the same shape. Each output must depend on its own cell alone.
+        loss of the same shape. Each output must depend on its own entry alone.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class FunctionLoss(PointwiseLoss):
         if getattr(value, "shape", None) != scores.shape:
             raise ValueError(
                 f"The loss function gave {_described(value)} for scores of shape "
-                f"{tuple(scores.shape)}, but must give one value for each cell: use "
+                f"{tuple(scores.shape)}, but must give one value for each entry: use "
                 "reduction='none', and do not sum or average."
             )
         if not value.requires_grad:
@@ -95,14 +95,14 @@ class FunctionLoss(PointwiseLoss):
         return value
 
     def _check_independent(self, before, scores, targets):
-        """Raise a ValueError if a change of the cell (1, 0) moved any other."""
+        """Raise a ValueError if a change of the entry (1, 0) moved any other."""
         after = self.function(scores, targets).detach().clone()
         after[1, 0] = before[1, 0]
         if not torch.allclose(after, before, rtol=1e-4, atol=1e-6, equal_nan=True):
             raise ValueError(
-                "The loss function mixes cells: changing one score or target moved the "
-                "loss of others. Give a function of each cell alone, or derive from "
-                "skimbalance.losses.SetLoss."
+                "The loss function mixes entries: changing one score or target moved "
+                "the loss of others. Give a function of each entry alone, or derive "
+                "from skimbalance.losses.SetLoss."
             )
 
     def positive(self, scores):
@@ -112,10 +112,10 @@ class FunctionLoss(PointwiseLoss):
         return self.function(scores, torch.zeros_like(scores))
 
 
-def _changed(cells):
-    cells = cells.clone()
-    cells[1, 0] = 1 - cells[1, 0]
-    return cells
+def _changed(entries):
+    entries = entries.clone()
+    entries[1, 0] = 1 - entries[1, 0]
+    return entries
 
 
 def _described(value):
@@ -146,7 +146,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
     min_negatives : int, default=10
         Hard negatives even where there is no positive, at least 0.
     per : {"label", "batch"}, default="label"
-        Whether the hardest are chosen within each label or among all cells.
+        Whether the hardest are chosen within each label or among all entries.
 
     References
     ----------
@@ -159,14 +159,14 @@ class HardNegativeMiningLoss(PointwiseLoss):
     >>> from skimbalance.losses import HardNegativeMiningLoss
     >>> loss = HardNegativeMiningLoss(ratio=1, easy_rate=0, min_negatives=0)
     >>> scores = torch.tensor([[0.0], [2.0], [-1.0]])
-    >>> loss.cell_weight(scores, torch.tensor([[True], [False], [False]]))
+    >>> loss.entry_weight(scores, torch.tensor([[True], [False], [False]]))
     tensor([[1.],
             [1.],
             [0.]])
     """
 
     invertible = False
-    couples_rows = True
+    depends_on_batch = True
 
     def __init__(
         self, loss=None, ratio=3.0, easy_rate=0.05, min_negatives=10, per="label"
@@ -186,11 +186,6 @@ class HardNegativeMiningLoss(PointwiseLoss):
     def needs_counts(self):
         """Whether the mined loss cannot be used before `setup`."""
         return self._mined.needs_counts
-
-    @property
-    def unit_log_odds_total(self):
-        """Whether the map of the mined loss is finite and increasing for all scores."""
-        return self._mined.unit_log_odds_total
 
     @property
     def _is_fused(self):
@@ -219,16 +214,16 @@ class HardNegativeMiningLoss(PointwiseLoss):
     def negative(self, scores):
         return self._mined.negative(scores)
 
-    def positive_and_slope(self, scores, labels=slice(None)):
-        return self._mined.positive_and_slope(scores, labels)
+    def positive_value_and_grad(self, scores, labels=slice(None)):
+        return self._mined.positive_value_and_grad(scores, labels)
 
-    def negative_and_slope(self, scores, labels=slice(None)):
-        return self._mined.negative_and_slope(scores, labels)
+    def negative_value_and_grad(self, scores, labels=slice(None)):
+        return self._mined.negative_value_and_grad(scores, labels)
 
-    def unit_log_odds(self, scores):
+    def unweighted_log_odds(self, scores):
         return self._mined._own_log_odds()(scores)
 
-    def cell_weight(self, scores, targets, weight=None):
+    def entry_weight(self, scores, targets, weight=None):
         scores, targets = at_least_float32(scores), targets.bool()
         candidates = ~targets
         if weight is not None:
@@ -245,7 +240,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
         return kept if weight is None else kept * weight
 
     def _hardest(self, hardness, targets):
-        """Return which cells are among the hardest of their column."""
+        """Return which entries are among the hardest of their column."""
         n_kept = (self.ratio * targets.sum(dim=0)).ceil().long()
         n_kept = n_kept.clamp(min=int(self.min_negatives), max=len(hardness))
         place = (len(hardness) - n_kept).clamp(max=len(hardness) - 1)

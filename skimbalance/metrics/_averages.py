@@ -59,8 +59,7 @@ def averaged(score, labels, scores, weight, *, average, undefined, what, lacking
         unit = "the one pool of all cells"
     elif average == "samples":
         if weight is not None and weight.ndim == 1:
-            labels, scores = labels[weight > 0], scores[weight > 0]
-            support, weight = weight[weight > 0], None
+            support, weight = weight, None
         columns = iter_columns(labels.T, scores.T, None if weight is None else weight.T)
         unit = "rows"
     else:

@@ -7,13 +7,16 @@ of the columns. A missing label is not in the ranking.
 import numpy as np
 import scipy.sparse as sp
 
+from skimbalance._columns import ratio
 from skimbalance._validation import (
+    check_integer,
     check_interval,
     check_label_matrix,
-    check_same_length,
+    check_per_label,
     check_scored_labels,
     check_weights,
     count_labels,
+    n_samples_of,
 )
 from skimbalance.metrics._averages import (
     averaged,
@@ -30,16 +33,11 @@ _BLOCK_CELLS = 2**22
 def _check_rows(y_true, y_score, k, sample_weight):
     """Return labels, scores and row weights, and the checked k."""
     check_two_dimensions(y_true, "The ranking")
-    check_same_length(y_true=y_true, sample_weight=sample_weight)
-    labels, scores, _ = check_scored_labels(y_true, y_score)
-    weight = check_weights(sample_weight, labels.shape[0])
-    check_interval("k", k, 1)
-    if k > labels.shape[1] or k != int(k):
-        raise ValueError(
-            f"k={k} must be an integer of at most the number of labels, "
-            f"{labels.shape[1]}."
-        )
-    return labels, scores, weight, int(k)
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, n_samples_of(y_true))
+    labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
+    k = check_integer("k", k, 1, labels.shape[1], "the number of labels, ")
+    return labels, scores, weight, k
 
 
 def _blocks(labels, scores):
@@ -63,17 +61,11 @@ def _gain_of_top(gain, scores, k):
     return (gain * above).sum(axis=1) + places * shared
 
 
-def _divide(numerator, denominator):
-    out = np.full(len(numerator), np.nan)
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)
-
-
 def _over_rows(values, weight, undefined, what, lacking):
     check_undefined(undefined)
-    values = np.concatenate(values)
-    if weight is not None:
-        values, weight = values[weight > 0], weight[weight > 0]
-    values, kept = settled(values, undefined, f"{what} is undefined", "rows", lacking)
+    values, kept = settled(
+        np.concatenate(values), undefined, f"{what} is undefined", "rows", lacking
+    )
     return mean_of(values, weight, kept, undefined)
 
 
@@ -114,7 +106,7 @@ def precision_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
     """
     labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
     values = [
-        _divide(_gain_of_top(relevant, ranked, k), np.minimum(n_observed, k))
+        ratio(_gain_of_top(relevant, ranked, k), np.minimum(n_observed, k))
         for relevant, ranked, n_observed in _blocks(labels, scores)
     ]
     return _over_rows(values, weight, undefined, "Precision at k", "no observed label")
@@ -157,7 +149,7 @@ def recall_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
     """
     labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
     values = [
-        _divide(_gain_of_top(relevant, ranked, k), relevant.sum(axis=1))
+        ratio(_gain_of_top(relevant, ranked, k), relevant.sum(axis=1))
         for relevant, ranked, _ in _blocks(labels, scores)
     ]
     return _over_rows(values, weight, undefined, "Recall at k", "no true label")
@@ -230,7 +222,7 @@ def ndcg_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
         order = np.argsort(-ranked, axis=1)
         shared = _shared_discounts(np.take_along_axis(ranked, order, axis=1), discounts)
         gain = (shared * np.take_along_axis(relevant, order, axis=1)).sum(axis=1)
-        values.append(_divide(gain, ideal[relevant.sum(axis=1)]))
+        values.append(ratio(gain, ideal[relevant.sum(axis=1)]))
     return _over_rows(values, weight, undefined, "nDCG at k", "no true label")
 
 
@@ -281,12 +273,7 @@ def _propensity(labels, a=0.55, b=1.5):
 def _check_propensity(propensity, labels):
     if propensity is None:
         return _propensity(labels)
-    propensity = np.asarray(propensity, dtype=np.float64)
-    if propensity.shape != labels.shape[1:]:
-        raise ValueError(
-            f"propensity has shape {propensity.shape}, expected ({labels.shape[1]},): "
-            "one for each label."
-        )
+    propensity = check_per_label("propensity", propensity, labels.shape[1])
     if not ((propensity > 0) & (propensity <= 1)).all():
         raise ValueError("propensity must lie in (0, 1].")
     return propensity

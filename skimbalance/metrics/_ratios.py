@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance._columns import iter_columns
+from skimbalance._columns import iter_columns, ratio
 from skimbalance._validation import check_scored_labels, count_labels
 from skimbalance.metrics._averages import check_average
 from skimbalance.metrics._scores import check_decided_labels
@@ -19,21 +19,14 @@ def said_of_labels(labels, said, weight):
     )
 
 
-def over_positives(sums, n_positive):
-    """Return sums over numbers of positives, NaN where there are none."""
-    ratio = np.full(len(sums), np.nan)
-    return np.divide(sums, n_positive, out=ratio, where=n_positive > 0)
-
-
 def _ratio(labels, said, weight, average):
     """Return what is said of the observed cells over their true positives."""
     check_average(average, ("micro", None))
     sums = said_of_labels(labels, said, weight)
     n_positive, _ = count_labels(labels, weight)
     if average is None:
-        return over_positives(sums, n_positive)
-    pooled = over_positives(sums.sum(keepdims=True), n_positive.sum(keepdims=True))
-    return float(pooled[0])
+        return ratio(sums, n_positive)
+    return float(ratio(sums.sum(), n_positive.sum()))
 
 
 def probability_ratio(y_true, y_proba, *, average="micro", sample_weight=None):

@@ -3,17 +3,19 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skimbalance._columns import iter_columns, tally
+from skimbalance._columns import iter_columns, ratio, tally
 from skimbalance._validation import (
     align_columns,
+    check_integer,
     check_interval,
     check_label_matrix,
+    check_per_label,
     check_scored_labels,
     column_names,
     count_labels,
 )
 from skimbalance.metrics._averages import averaged
-from skimbalance.metrics._ratios import over_positives, said_of_labels
+from skimbalance.metrics._ratios import said_of_labels
 from skimbalance.metrics._scores import average_precision, f_beta, roc_auc
 
 
@@ -29,16 +31,6 @@ def _each(score, labels, scores, weight):
         what="",
         lacking="",
     )
-
-
-def _check_cuts(threshold, n_labels):
-    cuts = np.asarray(threshold, dtype=np.float64)
-    if cuts.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"threshold has shape {cuts.shape}, expected a number or ({n_labels},): "
-            "one cut for each label."
-        )
-    return np.broadcast_to(cuts, (n_labels,)).copy()
 
 
 def _promised(labels, scores, weight):
@@ -61,10 +53,8 @@ def _summary(group, means, sums, n_positive):
         "n_undefined": int(np.isnan(means["average_precision"][group]).sum()),
     }
     line |= {name: _defined_mean(values[group]) for name, values in means.items()}
-    positive = n_positive[group].sum(keepdims=True)
     for name, values in sums.items():
-        said = values[group].sum(keepdims=True)
-        line[name] = float(over_positives(said, positive)[0])
+        line[name] = float(ratio(values[group].sum(), n_positive[group].sum()))
     return line
 
 
@@ -145,7 +135,7 @@ def label_frequency_report(
                 f"y_train has {len(frequency)} labels, but y_true has "
                 f"{labels.shape[1]}."
             )
-    decided = scores > _check_cuts(threshold, labels.shape[1])
+    decided = scores > check_per_label("threshold", threshold, labels.shape[1])
     n_positive, _ = count_labels(labels, weight)
     means = {
         "average_precision": _each(average_precision, labels, scores, weight),
@@ -261,7 +251,7 @@ def label_report(
     n_positive [2. 1.]
     average_precision [1.         0.33333333]
     """
-    check_interval("n_bootstraps", n_bootstraps, 1)
+    n_bootstraps = check_integer("n_bootstraps", n_bootstraps, 1)
     check_interval("confidence_level", confidence_level, 0, 1, closed="neither")
     if label_names is None:
         label_names = column_names(y_true)
@@ -276,11 +266,11 @@ def label_report(
     rng = check_random_state(random_state)
     intervals = np.array(
         [
-            _interval(target, score, int(n_bootstraps), confidence_level, rng)
+            _interval(target, score, n_bootstraps, confidence_level, rng)
             for target, score, _ in iter_columns(labels, scores)
         ]
     )
-    cuts = _check_cuts(threshold, n_labels)
+    cuts = check_per_label("threshold", threshold, n_labels)
     n_positive, n_negative = count_labels(labels)
     decided = said_of_labels(labels, scores > cuts, None)
     return {
@@ -290,9 +280,7 @@ def label_report(
         "average_precision": _each(average_precision, labels, scores, None),
         "average_precision_low": intervals[:, 0],
         "average_precision_high": intervals[:, 1],
-        "probability_ratio": over_positives(
-            _promised(labels, scores, None), n_positive
-        ),
-        "decision_ratio": over_positives(decided, n_positive),
+        "probability_ratio": ratio(_promised(labels, scores, None), n_positive),
+        "decision_ratio": ratio(decided, n_positive),
         "threshold": cuts,
     }

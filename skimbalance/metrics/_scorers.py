@@ -15,7 +15,7 @@ from skimbalance._validation import (
 )
 from skimbalance.metrics import _ranking, _scores
 
-_RANKED, _PROBABLE, _DECIDED = (DECISION, PROBA), (PROBA,), "predict"
+_RANKED, _PROBABLE, _PREDICTED = (DECISION, PROBA), (PROBA,), "predict"
 _DEPTHS = (1, 3, 5)
 
 
@@ -85,7 +85,7 @@ _SCORERS = {
         "average_precision", _scores.multilabel_average_precision_score, _RANKED
     ),
     **_over_averages("roc_auc", _scores.multilabel_roc_auc_score, _RANKED),
-    **_over_averages("f1", _scores.multilabel_fbeta_score, _DECIDED),
+    **_over_averages("f1", _scores.multilabel_fbeta_score, _PREDICTED),
     **_over_averages("log_loss", _scores.multilabel_log_loss, _PROBABLE, -1),
     **_over_averages("brier_score", _scores.multilabel_brier_score_loss, _PROBABLE, -1),
     **_over_averages("calibration_error", _scores.calibration_error, _PROBABLE, -1),

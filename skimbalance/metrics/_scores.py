@@ -3,10 +3,17 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._columns import confusion, mass_at_least, tally, total
+from skimbalance._columns import (
+    confusion,
+    f_beta_of_counts,
+    mass_at_least,
+    tally,
+    total,
+)
 from skimbalance._validation import (
     align_columns,
     check_choice,
+    check_integer,
     check_interval,
     check_label_matrix,
     check_scored_labels,
@@ -74,8 +81,7 @@ def f_beta(beta):
 
     def score(target, decided, weight=None):
         hit, false_positive, missed, _ = confusion(target, decided == 1, weight)
-        relevant = (1 + beta**2) * hit + beta**2 * missed + false_positive
-        return (1 + beta**2) * hit / relevant if relevant > 0 else np.nan
+        return f_beta_of_counts(beta, hit, false_positive, missed)
 
     return score
 
@@ -510,12 +516,12 @@ def calibration_error(
     >>> round(calibration_error(Y, proba, n_bins=2), 3)
     0.2
     """
-    check_interval("n_bins", n_bins, 1)
+    n_bins = check_integer("n_bins", n_bins, 1)
     check_choice("strategy", strategy, BINNINGS)
     check_choice("norm", norm, _NORMS)
     check_average(average, y_true=y_true)
     return averaged(
-        _calibration_error(int(n_bins), strategy, norm),
+        _calibration_error(n_bins, strategy, norm),
         *check_probable_labels(y_true, y_proba, sample_weight),
         average=average,
         undefined=undefined,

@@ -242,9 +242,9 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self._input_shape = X.shape[1:]
         return X
 
-    def _encode(self, X, target, sample_weight, reset, name="X"):
-        X = self._check_inputs(X, reset, name)
-        return encode_rows(X, target, sample_weight, self.class_weight)
+    def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
+        X = self._check_inputs(X, reset, names[0])
+        return encode_rows(X, target, sample_weight, self.class_weight, names[1])
 
     def _encode_y(self, y, name="y"):
         return encode_like(y, self._target, name)
@@ -260,14 +260,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        weight = sample_weight_val
-        rows = self._encode(X_val, target, weight, reset=False, name="X_val")
-        if len(rows) == 0:
-            raise ValueError(
-                "y_val has no observed label: all are missing, or of weight 0. Pass "
-                "other rows, or leave X_val and y_val None."
-            )
-        return rows
+        names = "X_val", "y_val"
+        return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
     def _fit(self, data):
         """Split the data, then train, correct and learn thresholds on its parts."""
@@ -344,8 +338,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self._output, self._target = output, output.target
         self.classes_ = output.target.classes
         vars(self).pop("label_names_", None)
-        if output.label_names is not None:
-            self.label_names_ = output.label_names
+        if output.target.label_names is not None:
+            self.label_names_ = output.target.label_names
         self.loss_, self.prior_ = output.loss, output.prior
         ones = np.ones(output.n_outputs)
         self.pos_weight_ = ones if output.pos_weight is None else output.pos_weight
@@ -471,7 +465,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, early_stopping, checkpoint)
         self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
-        self._output.find_link()
+        if any(True for _ in self._output.loss.parameters()):  # which were trained, too
+            self._output.find_link()
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
         best = early_stopping.best.value

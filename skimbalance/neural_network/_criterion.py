@@ -44,7 +44,7 @@ class _Criterion(nn.Module):
     @property
     def sums_rows(self):
         """Whether rows count one by one, or the rows of a batch together."""
-        return not self.loss.couples_rows
+        return not self.loss.depends_on_batch
 
     def divisor(self, n_rows):
         """Return what makes a mean of the sum over so many rows."""

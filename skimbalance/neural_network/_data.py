@@ -21,6 +21,7 @@ from skimbalance._validation import (
     encode_like,
     has_missing,
     with_missing,
+    without_weightless,
 )
 from skimbalance.neural_network._batches import (
     RowSet,
@@ -259,7 +260,7 @@ def _n_bytes(array):
     return array.nbytes
 
 
-def encode_rows(X, target, sample_weight, class_weight):
+def encode_rows(X, target, sample_weight, class_weight, name="y"):
     """Check the weights and find the rows that count.
 
     An entry of weight 0 becomes a missing label, so that it is absent from the split,
@@ -276,17 +277,19 @@ def encode_rows(X, target, sample_weight, class_weight):
         As passed.
     class_weight : dict, "balanced" or None
         As in scikit-learn.
+    name : str, default="y"
+        How the error messages call the targets.
     """
     weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
     if class_weight is not None:
         by_class = _class_weights(class_weight, target, weight)
         weight = by_class if weight is None else weight * by_class
     if weight is not None and weight.ndim == 2:
-        values = _without_weightless(values, weight)
+        values = without_weightless(values, weight)
     totals, counts = _row_totals(values, weight)
     index = np.flatnonzero(counts)
     if len(index) == 0:
-        raise ValueError(_describe_nothing_left(values, weight))
+        raise ValueError(_describe_nothing_left(values, weight, name))
     mean = totals[index].sum() / counts[index].sum()
     target = replace(target, values=values)
     return Rows(X, target, _normalized(weight, mean, index), index)
@@ -321,20 +324,6 @@ def _class_weights(class_weight, target, sample_weight):
             "sample_weight of shape (n_samples, n_labels)."
         )
     return _weights_of_classes(target, class_weight, sample_weight)[target.class_index]
-
-
-def _without_weightless(values, weight):
-    """Return a label matrix in which the entries of weight 0 are missing."""
-    if not sp.issparse(values):
-        weightless = (weight == 0) & (values != MISSING)
-        return np.where(weightless, MISSING, values) if weightless.any() else values
-    is_sparse = isinstance(weight, SparseWeights)
-    zero = weight.zeros() if is_sparse else sp.csr_array(weight == 0).astype(np.int8)
-    if zero.nnz == 0:
-        return values
-    values = sp.csr_array(values - values.multiply(zero) + MISSING * zero)
-    values.eliminate_zeros()
-    return values
 
 
 def _row_totals(values, weight):
@@ -378,15 +367,15 @@ def _normalized(weight, mean, index):
     return None if ((counted == 1) | (counted == 0)).all() else weight
 
 
-def _describe_nothing_left(values, weight):
+def _describe_nothing_left(values, weight, name):
     if values.ndim == 2 and weight is None:
         return (
-            "No label is observed: y is missing (NaN) everywhere. At least one entry "
-            "must be 0 or 1."
+            f"No label is observed: {name} is missing (NaN) everywhere. At least one "
+            "entry must be 0 or 1."
         )
     return (
-        "class_weight and sample_weight leave no row to learn from: each label is "
-        "missing (NaN) or has weight 0."
+        "class_weight and sample_weight leave no row to learn from: each label of "
+        f"{name} is missing (NaN) or has weight 0."
     )
 
 

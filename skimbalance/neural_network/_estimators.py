@@ -114,8 +114,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Hold out a validation part, stop when its score does not improve, and keep the
         best weights. ``"auto"`` does so for more than 200 rows.
     validation_fraction : float, default=0.1
-        Share of the rows that is held out, stratified by label; at most as many rows as
-        make 8.4 million cells, or 100.
+        Fraction of the rows that is held out, stratified by label; at most as many rows
+        as make 8.4 million entries, or 100. A label with two positives or more has one
+        on each side, where the number of held-out rows allows it.
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
@@ -125,7 +126,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         with at least 3 held-out positives; if those are fewer than half of the labels
         or have under 100 positives together, the log-loss of the corrected
         probabilities. It is the loss where there is nothing to correct or no inverse,
-        and for a multiclass `y`.
+        and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
+        the rarer value of their label (rows outside the most frequent class), all
+        labels together, nothing tells when to stop: None then trains for 5 epochs, or
+        as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
@@ -184,7 +188,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     scaler_ : InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
-        What was fitted on the held-out rows.
+        Slope and intercepts, fitted on the held-out rows; those of the intercepts that
+        belong to one label or class, on all rows of `fit`.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
     probabilities_honest_ : bool
@@ -194,7 +199,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     n_iter_ : int
         Number of epochs.
     best_score_ : float or None
-        Best validation score, or minus the best validation loss.
+        Best validation score, or minus the best validation loss; None where nothing
+        was held out, or too few positives to tell when to stop.
     device_ : torch.device
         Where the net is.
 
@@ -426,8 +432,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Hold out a validation part, stop when its score does not improve, and keep the
         best weights. ``"auto"`` does so for more than 200 rows.
     validation_fraction : float, default=0.1
-        Share of the rows that is held out, stratified by label; at most as many rows as
-        make 8.4 million cells, or 100.
+        Fraction of the rows that is held out, stratified by label; at most as many rows
+        as make 8.4 million entries, or 100. A label with two positives or more has one
+        on each side, where the number of held-out rows allows it.
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
@@ -437,7 +444,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         with at least 3 held-out positives; if those are fewer than half of the labels
         or have under 100 positives together, the log-loss of the corrected
         probabilities. It is the loss where there is nothing to correct or no inverse,
-        and for a multiclass `y`.
+        and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
+        the rarer value of their label (rows outside the most frequent class), all
+        labels together, nothing tells when to stop: None then trains for 5 epochs, or
+        as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
@@ -496,7 +506,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     scaler_ : InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
-        What was fitted on the held-out rows.
+        Slope and intercepts, fitted on the held-out rows; those of the intercepts that
+        belong to one label or class, on all rows of `fit`.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
     probabilities_honest_ : bool
@@ -506,7 +517,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     n_iter_ : int
         Number of epochs.
     best_score_ : float or None
-        Best validation score, or minus the best validation loss.
+        Best validation score, or minus the best validation loss; None where nothing
+        was held out, or too few positives to tell when to stop.
     device_ : torch.device
         Where the net is.
 

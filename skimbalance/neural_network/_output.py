@@ -111,14 +111,11 @@ class _Output:
 
     @property
     def label_names(self):
-        """The names of the labels, or None where `y` has none."""
-        return self.target.label_names
+        """The names of the outputs, or None where `y` has none."""
+        return self.target.output_names
 
     def find_link(self):
-        """Ask the loss for the checked map from scores to log-odds.
-
-        After training once more: the loss may have weights of its own.
-        """
+        """Ask the loss for the checked map from scores to log-odds."""
         self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
         self.invertible = self.link.problem is None
 
@@ -128,7 +125,7 @@ class _Output:
 
     def initial_bias(self):
         """Return the scores at which the loss predicts the base rates."""
-        scores = self.loss.initial_scores(self.prior, self._distorting_weight)
+        scores = self.link.initial_scores(torch.as_tensor(self.prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
     @property
@@ -216,7 +213,7 @@ class _Output:
             to have the same prevalences: a rare label has more positives among them
             than its fraction, so that it has any.
         """
-        if self.correct is True:
+        if self.correct and self.correct != "exact":
             weight = self._population_weight(values, weight, counts)
             scores = self._averaged(raw.double())
             self.calibrator = self._fit_calibrator(scores, values, weight)

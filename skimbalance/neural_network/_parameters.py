@@ -415,17 +415,18 @@ def _check_checkpoint(estimator):
 
 def resolve_threshold(estimator):
     """Return the threshold rule of an estimator."""
-    return resolve_rule(estimator.threshold, estimator.threshold_params)
+    threshold = as_series("threshold", estimator.threshold)
+    return resolve_rule(threshold, estimator.threshold_params)
 
 
 def check_threshold_for(estimator, target):
     """Raise a ValueError unless `threshold` suits the target."""
     check_threshold(
-        estimator.threshold,
+        as_series("threshold", estimator.threshold),
         estimator.threshold_params,
         target.kind,
         target.n_outputs,
-        target.label_names,
+        target.output_names,
     )
 
 
@@ -558,15 +559,16 @@ def _check_same_positive(estimator, positive):
         )
 
 
-def _output_names(target):
-    """Return the names of the outputs: of labels, of classes, of the positive class."""
-    if target.kind == BINARY:
-        return target.classes[[target.positive]].tolist()
-    if target.classes.ndim == 1:
-        return target.classes.tolist()
-    if target.label_names is None:
-        return list(range(target.n_outputs))
-    return list(target.label_names)
+def as_series(name, value):
+    """Return a data frame of one row or one column as a Series, all else as it is."""
+    if not hasattr(value, "iloc") or np.ndim(value) != 2:
+        return value
+    if 1 not in value.shape:
+        raise ValueError(
+            f"{name} is a data frame of shape {value.shape}, but must have one row or "
+            "one column."
+        )
+    return value.iloc[0] if len(value) == 1 else value.iloc[:, 0]
 
 
 def by_name(name, value, target):
@@ -582,20 +584,15 @@ def by_name(name, value, target):
         Names the outputs: the columns of a label frame, the classes of a multiclass
         target, the positive class of a binary one.
     """
-    if np.ndim(value) == 2 and hasattr(value, "iloc"):
-        if 1 not in value.shape:
-            raise ValueError(
-                f"{name} is a data frame of shape {value.shape}, but must have one row "
-                "or one column."
-            )
-        value = value.iloc[0] if len(value) == 1 else value.iloc[:, 0]
+    value = as_series(name, value)
     if hasattr(value, "index") and hasattr(value, "to_dict"):
         if list(value.index) == list(range(len(value))):
             return np.asarray(value)
         if not value.index.has_duplicates:
             value = value.to_dict()
-    names = _output_names(target)
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in names):
+    names = target.output_names
+    named = names is not None and all(isinstance(label, str) for label in names)
+    if isinstance(value, Mapping) and named:
         # The columns of a label frame are known by their names as strings.
         value = {str(key): entry for key, entry in value.items()}
     return align_weights(value, names, name)

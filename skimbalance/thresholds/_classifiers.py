@@ -34,7 +34,7 @@ def _inner_has(method):
 
     def condition(self):
         inner = getattr(self, "estimator_", self.estimator)
-        getattr(inner, method)  # its AttributeError says what is missing
+        getattr(inner, method)  # its AttributeError names what is missing
         return True
 
     return condition
@@ -297,7 +297,7 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
                 "skimbalance.neural_network, as its own parameter; a wrapper reads "
                 "probabilities."
             )
-        rule.check(target.kind, target.n_outputs, target.label_names)
+        rule.check(target.kind, target.n_outputs, target.output_names)
         return rule
 
     def predict(self, X):
@@ -323,7 +323,7 @@ class _OutOfFold:
     def __init__(self, wrapper, X, y, target, weight, routed):
         self.wrapper, self.X, self.y = wrapper, X, y
         self.target, self.weight, self.routed = target, weight, routed
-        self.label_names = target.label_names
+        self.label_names = target.output_names
 
     @property
     def prior(self):
@@ -738,7 +738,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
 
 
 def _by_class_names(cost_matrix, classes):
-    """Return costs in the order of the classes, and whether names said which is which.
+    """Return costs in the order of the classes, and whether it came with names.
 
     A frame with default names on both axes counts as an array.
     """

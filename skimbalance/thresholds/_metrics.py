@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from inspect import Parameter, signature
 
 import numpy as np
 from sklearn.metrics import get_scorer as sklearn_scorer
+from sklearn.metrics import make_scorer
 
 from skimbalance import metrics
 from skimbalance._validation import BINARY, MULTILABEL, Scorer, closest
@@ -185,8 +187,10 @@ def find_metric(scoring, target=None, *, is_weighted=False):
     is_scorer = isinstance(scorer, Scorer)
     if is_weighted:
         _check_takes_weights(scorer._score_func if is_scorer else scorer, scoring)
-    if not is_scorer:
+    if not is_scorer and _own_pos_label(scorer) is None:
         return Metric(None, scorer, "pos_label" in _parameters(scorer))
+    if not is_scorer:  # it names a class, so it has to get the classes
+        scorer = make_scorer(scorer)
     _check_pos_label(scorer, target)
     return _of_scorer(scorer, scoring, target)
 
@@ -196,7 +200,11 @@ def find_metric(scoring, target=None, *, is_weighted=False):
 
 
 def _own_pos_label(scoring):
-    return scoring._kwargs.get("pos_label") if isinstance(scoring, Scorer) else None
+    """Return the `pos_label` that was given to a scorer, or by `partial`, or None."""
+    if isinstance(scoring, Scorer):
+        own = scoring._kwargs.get("pos_label")
+        return _own_pos_label(scoring._score_func) if own is None else own
+    return scoring.keywords.get("pos_label") if isinstance(scoring, partial) else None
 
 
 def _check_pos_label(scorer, target):

@@ -11,7 +11,7 @@ from skimbalance._validation import (
 
 
 def _by_average(proba, average):
-    """Return the columns that share a threshold."""
+    """Return the columns, one for each threshold."""
     check_choice("average", average, {"macro", "micro"})
     return proba if average == "macro" else proba.reshape(-1, 1)
 
@@ -97,10 +97,10 @@ def plug_in(proba, beta, weight=None):
     ranked = np.argsort(-proba)
     mass = np.ones(len(proba)) if weight is None else weight[ranked]
     hits = np.cumsum(mass * proba[ranked], dtype=np.float64)
-    share = precision_weight(beta)
-    size = share * np.cumsum(mass) + (1 - share) * hits[-1]
+    of_precision = precision_weight(beta)
+    size = of_precision * np.cumsum(mass) + (1 - of_precision) * hits[-1]
     reached = np.divide(hits, size, out=np.zeros(len(hits)), where=size > 0)
-    threshold, top = share * reached.max(), proba[ranked[0]]
+    threshold, top = of_precision * reached.max(), proba[ranked[0]]
     # For beta near 0 the threshold is the largest probability itself, up to rounding.
     if 0 < top <= threshold:
         threshold = midpoint_below(proba, top, lowest=0.0)
@@ -174,8 +174,8 @@ def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):
     if average == "micro":
         sums = sums.sum(axis=1, keepdims=True)
     hits, n_predicted, n_expected = sums
-    share = precision_weight(beta)
-    size = share * n_predicted + (1 - share) * n_expected
+    of_precision = precision_weight(beta)
+    size = of_precision * n_predicted + (1 - of_precision) * n_expected
     score = np.divide(hits, size, out=np.zeros_like(size), where=size > 0)
     return score if average is None else float(score.mean())
 

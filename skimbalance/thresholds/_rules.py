@@ -269,6 +269,8 @@ class Prior(PlainRule):
     array([0.2])
     """
 
+    is_about_positives = False
+
     def thresholds(self, source):
         return np.asarray(source.prior)
 
@@ -428,8 +430,10 @@ class FBeta(HeldOutRule):
         if self.guard:
             n_positive = total(weight, target)
             mass = len(proba) if weight is None else weight.sum()
-            share = precision_weight(self.beta)
-            of_all = n_positive / (share * mass + (1 - share) * n_positive)
+            of_precision = precision_weight(self.beta)
+            of_all = n_positive / (
+                of_precision * mass + (1 - of_precision) * n_positive
+            )
             if best <= of_all or proba.min() > threshold:
                 return _matched_threshold(target, proba, weight)
         return threshold
@@ -494,6 +498,8 @@ class MatchedPrevalence(HeldOutRule):
     >>> 10 < model.fit(X, y).predict(X).sum() < 30
     np.True_
     """
+
+    is_about_positives = False
 
     def learn(self, labels, proba, weight):
         columns = iter_columns(labels, proba, weight)

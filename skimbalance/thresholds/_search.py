@@ -103,8 +103,8 @@ def _trainable(labels, weight):
 
 
 def _shrunk(tuned, plain, n_positive, shrinkage):
-    share = shrinkage / (shrinkage + n_positive) if shrinkage else 0.0
-    return (1 - share) * tuned + share * plain
+    fraction = shrinkage / (shrinkage + n_positive) if shrinkage else 0.0
+    return (1 - fraction) * tuned + fraction * plain
 
 
 def _search_macro(metric, labels, scores, weight, *, shrinkage, default):
