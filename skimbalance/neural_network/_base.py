@@ -108,7 +108,7 @@ _TRIED_ROWS = 32
 
 
 def _has_probabilities(estimator):
-    """Whether probabilities can be told; an AttributeError with the reason if not."""
+    """Whether there are probabilities; an AttributeError with the reason if not."""
     if not estimator.__sklearn_is_fitted__() or estimator._output.has_probabilities:
         return True
     raise AttributeError(
@@ -246,8 +246,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X = self._check_inputs(X, reset, names[0])
         return encode_rows(X, target, sample_weight, self.class_weight, names[1])
 
-    def _encode_y(self, y, name="y"):
-        return encode_like(y, self._target, name)
+    def _encode_y(self, y):
+        return encode_like(y, self._target)
 
     def _encode_held_out(self, X_val, y_val, sample_weight_val, target):
         """Return the rows that the user holds out, or None."""
@@ -265,8 +265,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _fit(self, data):
         """Split the data, then train, correct and learn thresholds on its parts."""
-        checkpoint = self._open_checkpoint()
-        seed = None if checkpoint is None else checkpoint.seed
+        checkpoint = seed = None
+        if self.checkpoint is not None:
+            checkpoint = Checkpoint(self.checkpoint, self.resume)
+            seed = checkpoint.seed
         if seed is None:
             seed = _draw_seed(_generator(self.random_state))
         vars(self).pop("_rng", None)
@@ -285,12 +287,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
                 self._train(data, checkpoint)
         return self
-
-    def _open_checkpoint(self):
-        """Return what saves the epochs, with what an earlier run has saved, or None."""
-        if self.checkpoint is None:
-            return None
-        return Checkpoint(self.checkpoint, self.resume)
 
     def _holds_out(self, n_rows):
         if isinstance(self.early_stopping, str):
@@ -447,29 +443,28 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         held_out = data.held_out
         self._reweigh(data.training)
         watched = None if held_out is None else self._as_trained_on(held_out)
-        early_stopping, epochs = early_stopping_of(self, data)
-        self._run(data.training, watched, epochs, early_stopping, checkpoint)
+        stopping, epochs = early_stopping_of(self, data)
+        self._run(data.training, watched, epochs, stopping, checkpoint)
         if held_out is not None:
             self._calibrate(data)
-        self.net_.outputs_ = NetOutputs(self)
 
     def _reweigh(self, rows):
-        """Tell the batch loss the weights of these rows."""
+        """Give the batch loss the weights of these rows."""
         params = self._output.criterion_params(rows)
         self.net_.reweigh(copy.deepcopy(self._output.loss), params)
 
-    def _run(self, rows, watched, epochs, early_stopping, checkpoint=None):
-        """Run the training loop, and set what it tells."""
+    def _run(self, rows, watched, epochs, stopping, checkpoint=None):
+        """Run the training loop, and set the fitted attributes that come from it."""
         if self.net_.history:
-            early_stopping.start_from(self.net_.module_)
+            stopping.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
-        self.net_.train(rows, watched, epochs, early_stopping, checkpoint)
+        self.net_.train(rows, watched, epochs, stopping, checkpoint)
         self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         if any(True for _ in self._output.loss.parameters()):  # which were trained, too
             self._output.find_link()
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
-        best = early_stopping.best.value
+        best = stopping.best.value
         self.best_score_ = best if np.isfinite(best) else None
 
     def _calibrate(self, data):
@@ -510,10 +505,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return rows.thinned(most)
 
     def _scored(self, rows):
-        """Return the raw scores, the targets and the weights of rows."""
+        """Return the raw scores, the dense targets and the weights of rows."""
         read = self._as_trained_on(rows)
         raw = torch.cat(list(self.net_.raw_scores(read, self.net_.batch_size)))
-        return raw, rows.selected("values"), rows.selected("weight")
+        values = rows.selected("values")
+        values = values.toarray() if sp.issparse(values) else values
+        return raw, values, rows.selected("weight")
 
     def _start(self, rows, label_counts):
         """Make the output model and the net before the first chunk."""
@@ -561,7 +558,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def probabilities_honest_(self):
         """Whether the probabilities are free of the distortion of the training."""
         check_is_fitted(self)
-        return self._output.is_honest
+        return self._output.is_corrected
 
     def _blocks(self, X, answer):
         """Yield ``answer(raw_scores)`` of the rows of checked inputs, in order."""
@@ -770,10 +767,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """
         if not self.__sklearn_is_fitted__() or self._target.kind != MULTILABEL:
             return super().score(X, y, sample_weight)
-        labels, decided = self._encode_y(y), self.predict(X)
-        labels = labels.toarray() if sp.issparse(labels) else labels
-        decided = decided.toarray() if sp.issparse(decided) else decided
-        right = ((labels == decided) | (labels < 0)).all(axis=1)
+        labels, predicted = (
+            matrix.toarray() if sp.issparse(matrix) else matrix
+            for matrix in (self._encode_y(y), self.predict(X))
+        )
+        right = ((labels == predicted) | (labels < 0)).all(axis=1)
         weight = check_weights(sample_weight, len(right))
         return float(np.average(right, weights=weight))
 
@@ -814,6 +812,7 @@ def _draw_seed(rng):
 
 
 def _warn_constant(trained):
+    """Warn of labels that have one value only in `y`."""
     if trained.all():
         return
     columns = np.flatnonzero(~trained)

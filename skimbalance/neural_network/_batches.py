@@ -251,11 +251,11 @@ class _DenseChunk:
         self.values = source.values(rows)
 
     def __getitem__(self, rows):
-        cells = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
         n_rows = rows.stop - rows.start
         block = self.values.new_full((n_rows * self.width,), self.base)
-        block[self.place[cells] - rows.start * self.width] = (
-            self.values[cells] + self.base
+        block[self.place[entries] - rows.start * self.width] = (
+            self.values[entries] + self.base
         )
         return block.reshape(n_rows, self.width)
 
@@ -271,9 +271,11 @@ class _SparseChunk:
         self.values = source.values(rows)
 
     def __getitem__(self, rows):
-        cells = slice(self.indptr[rows.start], self.indptr[rows.stop])
-        offsets = self.offsets[rows] - int(cells.start)
-        return SparseRows(self.indices[cells], offsets, self.values[cells], self.width)
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        offsets = self.offsets[rows] - int(entries.start)
+        return SparseRows(
+            self.indices[entries], offsets, self.values[entries], self.width
+        )
 
 
 class _SparseSource:
@@ -414,7 +416,7 @@ class RowSet(Dataset):
         return self.sources[0].batch_row_bytes
 
     def gather(self, index):
-        """Return the gathered parts of some rows, to be cut into batches."""
+        """Return the gathered parts of some rows, to be sliced into batches."""
         index = self.rows[index]
         return [None if s is None else s.gather(index) for s in self.sources]
 
@@ -491,12 +493,13 @@ class Batches:
         steps = [stop - start for start, stop in self._spans(group)]
         for number, (start, stop) in enumerate(self._spans(1)):
             own = len(range(start + rank, stop, world))
-            # Processes are averaged as if their shares were equal.
+            # Processes are averaged as if their fractions were equal.
             fraction = own * world / steps[number // group]
             first = number % group == 0
             yield fraction, first, number % group == group - 1 or stop == len(self.rows)
 
     def _gathered(self, chunks):
+        """Yield gathered rows, ahead of their use where there are threads for it."""
         if not self.num_workers:
             yield from map(self.rows.gather, chunks)
             return

@@ -35,11 +35,11 @@ from skimbalance.neural_network._module import copied
 
 _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.
-_BLOCK_CELLS = 2**18
+_BLOCK_ENTRIES = 2**18
 _LEAST_POOLED_POSITIVES = 100
-# Held-out positives, of all outputs together, below which no score tells anything.
+# Held-out positives, of all outputs together, below which a score is noise.
 _LEAST_JUDGED = 5
-# Training where nothing tells when to stop: so many epochs, or steps if that is longer.
+# Training without a usable score: so many epochs, or steps if that is longer.
 _UNJUDGED_EPOCHS = 5
 _UNJUDGED_STEPS = 100
 _SHOWN = "train_loss", "valid_loss", "valid_score"
@@ -84,7 +84,7 @@ class KeepBest(Callback):
     best : Best
         Replaced as a whole, so that weights, epoch and score always belong together.
     warned : bool
-        Whether a score was not finite, which is told once.
+        Whether a score was not finite, of which there is one warning.
     """
 
     def __init__(self, score=None, patience=None):
@@ -119,7 +119,7 @@ class KeepBest(Callback):
         self._spare = old
 
     def _finite(self, value):
-        """Return a score, or NaN where there is none, of which the user is told."""
+        """Return a score, or NaN with one warning where it is not finite."""
         if value is None or np.isfinite(value):
             return np.nan if value is None else value
         if not self.warned:
@@ -134,6 +134,7 @@ class KeepBest(Callback):
         return np.nan
 
     def _diverged(self, net, epoch):
+        """Stop the training, or raise where no weights are kept yet."""
         if self.best.state is None:
             raise ValueError(
                 "Training diverged in its first epoch: the loss or the weights are not "
@@ -147,6 +148,7 @@ class KeepBest(Callback):
         )
 
     def _value(self, net):
+        """Return a score of the epoch, higher is better; None without held-out rows."""
         if self.score is not None:
             value = self.score(net.valid_scores_)
             net.record("valid_score", value, lower_is_better=False)
@@ -195,11 +197,8 @@ def early_stopping_of(estimator, data):
         With a net that is about to be trained.
     data : TrainingData
     """
-    epochs, output, scoring = (
-        int(estimator.max_epochs),
-        estimator._output,
-        estimator.scoring,
-    )
+    output, scoring = estimator._output, estimator.scoring
+    epochs = int(estimator.max_epochs)
     if data.held_out is None:
         return KeepBest(), epochs
     values = data.held_out.selected("values")
@@ -303,8 +302,8 @@ def _n_rare(output, values):
 def _default_scoring(output, values):
     """Return what is watched where the user did not say.
 
-    The loss with large weights of rare labels is too noisy to be told by: where weights
-    are undone, the probabilities are watched without them.
+    The loss with large weights of rare labels is too noisy: where an inverse removes
+    them from the probabilities, these are watched.
     """
     if output.target.kind == MULTICLASS:
         return "loss"
@@ -372,7 +371,7 @@ def _scores_of(raw, output, columns):
     stop, dtype = sum(map(len, raw)), raw[0].numpy().dtype
     n_columns = np.empty(output.n_outputs)[columns].size
     scores = np.empty((stop, n_columns), dtype=dtype)
-    size = max(1, _BLOCK_CELLS // output.n_outputs)
+    size = max(1, _BLOCK_ENTRIES // output.n_outputs)
     while raw:
         for block in reversed(raw.pop().split(size)):
             start = stop - len(block)
@@ -460,6 +459,7 @@ class Progress(Callback):
 
 
 def _line(history, last_epoch):
+    """Return what a log shows of the last epoch."""
     row, epoch = history[-1], len(history)
     figures = "  ".join(f"{key} {value}" for key, value in _figures(row).items())
     seconds = [past["dur"] for past in history if "dur" in past]
@@ -474,6 +474,7 @@ def copied_callbacks(callbacks):
 
 
 def _copied_callback(item):
+    """Return a copy of a callback; a logger keeps the objects that it writes to."""
     if isinstance(item, (tuple, list)):
         name, callback = item
         return name, _copied_callback(callback)

@@ -39,7 +39,7 @@ from skimbalance.exceptions import CheckpointWarning
 _FORMAT = "skimbalance checkpoint 2"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
-# How an optimizer computes, which the device decides and a checkpoint does not.
+# How an optimizer computes, which depends on the device and not on a checkpoint.
 _EXECUTION = "fused", "foreach", "capturable"
 # Predictions of the running epoch, which scoring callbacks gather anew.
 _CACHES = "y_trues_", "y_preds_"
@@ -107,7 +107,7 @@ class Checkpoint(Callback):
         names that a user knows. Set before training.
     seed : int
         The seed of the run, which a resumed one takes over.
-    early_stopping : KeepBest
+    stopping : KeepBest
         Watches the epochs, and goes on watching.
     """
 
@@ -115,11 +115,11 @@ class Checkpoint(Callback):
         self.file = Path(folder) / "checkpoint.pt"
         _prepare(self.file)
         self.saved = _read(self.file) if resume and self.file.exists() else None
-        self.about, self.early_stopping, self.told = {}, None, set()
+        self.about, self.stopping, self.warned = {}, None, set()
         self.seed = None if self.saved is None else self.saved["seed"]
 
     def restore(self, net):
-        """Put a net and its early_stopping into the saved state.
+        """Put a net and its stopping into the saved state.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Checkpoint(Callback):
         net.module_.load_state_dict(self.saved["module"])
         self._restore_optimizer(net.optimizer_)
         net.history = History(self.saved["history"])
-        self.early_stopping.restore(self.saved["best"])
+        self.stopping.restore(self.saved["best"])
 
     def restore_step(self, net):
         """Put what belongs to a training that has begun into the saved state."""
@@ -154,6 +154,7 @@ class Checkpoint(Callback):
         self.saved = None
 
     def _restore_optimizer(self, optimizer):
+        """Give an optimizer its saved state, in proportion to a new learning rate."""
         fresh = [
             {key: group[key] for key in _EXECUTION if key in group}
             for group in optimizer.param_groups
@@ -173,6 +174,7 @@ class Checkpoint(Callback):
         return list(zip(self.rates, self.saved["rates"], strict=True))
 
     def _scale_schedules(self, net):
+        """Start the schedules of callbacks from a new learning rate."""
         for _, callback in net.callbacks_:
             schedule = getattr(callback, "lr_scheduler_", None)
             for name in ("base_lrs", "_last_lr"):
@@ -181,6 +183,7 @@ class Checkpoint(Callback):
                     rates[:] = map(_scaled, rates, self._ratios())
 
     def _check_same_run(self):
+        """Raise a ValueError that names what differs from the run that was saved."""
         before = self.saved["about"]
         differing = [
             f"{key} was {_shown(before.get(key))} and is {_shown(value)}"
@@ -207,7 +210,7 @@ class Checkpoint(Callback):
             "rates": self.rates,
             "callbacks": self._callbacks_of(net),
             "history": [_plain(row) for row in net.history],
-            "best": self.early_stopping.saved(),
+            "best": self.stopping.saved(),
             "stopped": bool(net.stopped_),
             "step": net.step_.state(),
             "rng": torch.get_rng_state(),
@@ -216,14 +219,14 @@ class Checkpoint(Callback):
         _write(self.file, state)
 
     def _callbacks_of(self, net):
-        """Return the state of the user's callbacks, and tell what cannot be stored."""
+        """Return the state of the user's callbacks; warn of what cannot be stored."""
         states, ours = {}, dict(net.get_default_callbacks())
         for name, callback in net.callbacks_:
-            if name in ours or callback in (self, self.early_stopping):
+            if name in ours or callback in (self, self.stopping):
                 continue
             states[name], left_out = state_of(callback, self.starts[name])
-            if left_out and name not in self.told:
-                self.told.add(name)
+            if left_out and name not in self.warned:
+                self.warned.add(name)
                 warn_user(
                     f"The checkpoint cannot hold {', '.join(left_out)} of the callback "
                     f"{name!r}, which is no plain data: a resumed run starts it anew.",
@@ -311,6 +314,7 @@ def _sync_folder(folder):
 
 
 def _read(file):
+    """Return what a checkpoint holds, or raise a ValueError where it is damaged."""
     try:
         content = file.read_bytes()
         body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
@@ -425,6 +429,7 @@ def digest(*arrays):
 
 
 def _update(seen, array):
+    """Add an array to a hash, with its shape and its dtype."""
     if array is None:
         seen.update(b"none")
         return
@@ -442,6 +447,7 @@ def _update(seen, array):
 
 
 def _sampled(array):
+    """Return an array, or evenly spaced rows of one that is too large to be read."""
     whole = isinstance(array, np.ndarray)
     if whole and (array.nbytes <= _WHOLE_BYTES or array.ndim == 0):
         return array
@@ -477,6 +483,7 @@ def described(value):
 
 
 def _described_object(value):
+    """Return the text of a class, a function or an object: what it is made of."""
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, functools.partial):
@@ -484,8 +491,7 @@ def _described_object(value):
     if isinstance(value, types.MethodType):
         return described([value.__func__, value.__self__])
     if isinstance(value, types.FunctionType):
-        cells = value.__closure__ or ()
-        held = [cell.cell_contents for cell in cells if _is_filled(cell)]
+        held = [c.cell_contents for c in value.__closure__ or () if _is_filled(c)]
         defaults = [value.__defaults__, value.__kwdefaults__]
         parts = [_described_code(value.__code__), described([defaults, held])]
         return f"{value.__qualname__} {_short(parts)}"
@@ -546,7 +552,7 @@ def run_identity(estimator, data):
 
 
 def _arrays(rows):
-    """Return what a run is told apart by: the arrays of some rows, and which rows."""
+    """Return what identifies the data of a run: the arrays, and which rows of them."""
     return (
         (None,) * 4 if rows is None else (rows.X, rows.values, rows.weight, rows.index)
     )

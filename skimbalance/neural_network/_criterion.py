@@ -86,14 +86,15 @@ class _LabelCriterion(_Criterion):
         """Return labels of 0 and 1; a missing one is a 0 that a weight of 0 hides."""
         return labels.clamp(min=0) if self.has_missing else labels
 
-    def _cell_weight(self, labels, weight, dtype):
-        """Multiply what weighs each cell, or a column or a row of cells; or None."""
+    def _entry_weight(self, labels, weight, dtype):
+        """Multiply what weighs each entry, or a column or a row of entries; or None."""
         product = None
         for factor in self._factors(labels, weight, dtype):
             product = factor if product is None else product * factor
         return product
 
     def _factors(self, labels, weight, dtype):
+        """Yield the weights of missing labels, of labels and of rows or entries."""
         if self.has_missing:
             yield (labels.clamp(max=0) + 1).to(dtype)
         if self.label_weight is not None:
@@ -103,11 +104,11 @@ class _LabelCriterion(_Criterion):
 
 
 class PointwiseCriterion(_LabelCriterion):
-    """Labels one by one: each cell has its weight."""
+    """Labels one by one: each entry has its weight."""
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
-        weight = self._cell_weight(labels, weight, dtype)
+        weight = self._entry_weight(labels, weight, dtype)
         targets, positive = self._targets(labels), None
         if self.smoothing:
             positive, prior = targets, self.prior.to(dtype).expand_as(scores)
@@ -120,18 +121,18 @@ class PointwiseCriterion(_LabelCriterion):
 
 
 class SetCriterion(_LabelCriterion):
-    """The labels of a row together: cells have a mask, rows have weights."""
+    """The labels of a row together: entries have a mask, rows have weights."""
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
         outside = None
         if self.sums_rows and weight is not None:
             outside, weight = _row_part(labels, weight)
-        cell_weight = self._cell_weight(labels, weight, dtype)
-        if cell_weight is None:
-            cell_weight = scores.new_ones((), dtype=dtype)
+        entry_weight = self._entry_weight(labels, weight, dtype)
+        if entry_weight is None:
+            entry_weight = scores.new_ones((), dtype=dtype)
         targets = self._targets(labels).to(dtype)
-        value = self.loss(scores, targets, cell_weight.expand_as(scores))
+        value = self.loss(scores, targets, entry_weight.expand_as(scores))
         if outside is not None:
             value = value * outside
         return value.sum()
@@ -198,7 +199,7 @@ class Step:
         Half precision of the products (autocast); weights and losses stay float32.
         float16 scales the loss, so that small gradients survive.
     max_grad_norm : float or None
-        Norm that the gradient of all weights together is cut down to.
+        Norm that the gradient of all weights together is clipped to.
     """
 
     def __init__(self, half=None, max_grad_norm=None):

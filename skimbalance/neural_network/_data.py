@@ -114,7 +114,7 @@ class FirstChunk(TrainingData):
 
 @dataclass(frozen=True)
 class Rows:
-    """Inputs, target and weights of all rows, and the index of those meant.
+    """Inputs, target and weights of all rows, and the index of those selected.
 
     Attributes
     ----------
@@ -168,14 +168,14 @@ class Rows:
         return self.at(self.index[:: -(-len(self) // most)])
 
     def selected(self, name):
-        """Return the meant rows of one of the arrays; all of them uncopied."""
+        """Return the selected rows of one of the arrays; all of them uncopied."""
         array = getattr(self, name)
         if array is None or len(self.index) == self.X.shape[0]:
             return array
         return array[self.index]
 
     def row_weight(self):
-        """Return a weight for each row of the arrays, 0 where it is not meant.
+        """Return a weight for each row of the arrays, 0 where it is not selected.
 
         The weight of a row is the mean weight of its observed entries.
         """
@@ -228,7 +228,13 @@ class Rows:
     def n_bytes(self):
         """What the arrays take."""
         arrays = (self.X, self.values, self.weight)
-        return sum(_n_bytes(array) for array in arrays if array is not None)
+        return sum(
+            array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
+            if sp.issparse(array)
+            else array.nbytes
+            for array in arrays
+            if array is not None
+        )
 
     def row_set(self, dtype, device, scaler, keep_sparse, moves=False, x_dtype=None):
         """Return the rows as the net reads them.
@@ -252,12 +258,6 @@ class Rows:
                     source.move()
         decode = partial(decode_labels, replace(self.target, values=None))
         return RowSet(self.index, *self.sources[key], decode)
-
-
-def _n_bytes(array):
-    if sp.issparse(array):
-        return array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
-    return array.nbytes
 
 
 def encode_rows(X, target, sample_weight, class_weight, name="y"):
@@ -368,6 +368,7 @@ def _normalized(weight, mean, index):
 
 
 def _describe_nothing_left(values, weight, name):
+    """Return the error message for rows none of which has an observed label."""
     if values.ndim == 2 and weight is None:
         return (
             f"No label is observed: {name} is missing (NaN) everywhere. At least one "

@@ -270,8 +270,8 @@ def try_module(module, x):
             scores = check_scores(body(x), len(x), module.n_outputs)
         except (RuntimeError, IndexError, NotImplementedError) as error:
             raise ValueError(
-                f"module fails on the first rows of X, given to it as {_told(x)}: "
-                f"{error}"
+                "module fails on the first rows of X, given to it as "
+                f"{_described_rows(x)}: {error}"
             ) from error
         if not scores.isfinite().all():
             raise ValueError(
@@ -303,7 +303,7 @@ def _evaluated_body(module):
         body.train(was_training)
 
 
-def _told(x):
+def _described_rows(x):
     if not isinstance(x, torch.Tensor):
         return f"{type(x).__name__} of shape {tuple(x.shape)}"
     return f"a tensor of {x.dtype} and shape {tuple(x.shape)}"

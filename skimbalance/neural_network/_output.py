@@ -47,7 +47,7 @@ _SELDOM_PREDICTED = (
     "classifier of skimbalance.thresholds."
 )
 _BIAS_LIMIT = 12.0
-# The least eta that is told from zero where the rows have not been counted.
+# The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
 # Positives and negatives that are added to the counts of an output.
 _ADDED = 0.25
@@ -64,7 +64,7 @@ def _fit_weight(weight, counts):
 
 
 class _Output:
-    """Base: the loss on a clone, its weights, and the stages that undo them.
+    """Base: the loss on a clone, its weights, and what removes their distortion.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class _Output:
     pos_weight, label_weight : object
         From `resolve_weight`.
     correct : bool or "exact"
-        Which stages undo the distortion.
+        Which stages remove the distortion.
     smoothing : float
         The fraction of the base rates in the targets.
     """
@@ -129,8 +129,8 @@ class _Output:
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
     @property
-    def is_honest(self):
-        """Whether the probabilities are undone, or were never distorted."""
+    def is_corrected(self):
+        """Whether the distortion was removed from the probabilities, or never there."""
         return self.has_probabilities if self.correct else not self._distorts
 
     @property
@@ -149,8 +149,8 @@ class _Output:
 
         A loss without an inverse needs held-out rows to be calibrated on.
         """
-        undone = self.invertible or self.calibrator is not None
-        return undone or not self.correct or not self.trained.any()
+        corrected = self.invertible or self.calibrator is not None
+        return corrected or not self.correct or not self.trained.any()
 
     def scores(self, raw):
         """Return the log-odds, or log-probabilities, of raw scores.
@@ -196,8 +196,8 @@ class _Output:
 
     def _averaged(self, raw):
         if raw.ndim == 2:
-            return self._undone(raw)
-        return self._pool([self._undone(member) for member in raw.unbind(1)])
+            return self._corrected(raw)
+        return self._pool([self._corrected(member) for member in raw.unbind(1)])
 
     def calibrate(self, raw, values, weight, counts):
         """Fit what remains to be corrected, on rows that did not train the net.
@@ -242,7 +242,7 @@ class _Output:
 
 
 class LabelOutput(_Output):
-    """Binary and multilabel: each score is the log-odds of a label, once undone.
+    """Binary and multilabel: each corrected score is the log-odds of a label.
 
     It is the source that the threshold rules ask (`ThresholdSource`).
 
@@ -257,7 +257,7 @@ class LabelOutput(_Output):
         self._find_constants()
 
     def update_counts(self, counts):
-        """Take further rows into account when telling which labels are constant."""
+        """Count further rows, after which fewer labels may be constant."""
         if not self.counts_known:
             self._counts = tuple(
                 a + b for a, b in zip(self._counts, counts, strict=True)
@@ -265,6 +265,7 @@ class LabelOutput(_Output):
             self._find_constants()
 
     def _find_constants(self):
+        """Find the labels of one value only, and the log-odds that they are given."""
         positive, negative = self._counts
         observed = positive + negative
         self.trained = (positive > 0) & (negative > 0)
@@ -306,7 +307,8 @@ class LabelOutput(_Output):
             **self._smoothing_params(),
         }
 
-    def _undone(self, raw):
+    def _corrected(self, raw):
+        """Return log-odds without the distortion of loss and smoothing."""
         if not self.correct:
             return raw.numpy()
         scores = self.link(raw)
@@ -316,7 +318,6 @@ class LabelOutput(_Output):
         return scores.numpy()
 
     def _fit_calibrator(self, scores, values, weight):
-        values = values.toarray() if sp.issparse(values) else values
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
         calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
         return calibrator.fit(scores, labels, weight)
@@ -327,7 +328,6 @@ class LabelOutput(_Output):
         A label without a positive or a negative among the rows keeps its weights.
         """
         weight = self._entry_weight(values, weight)
-        values = values.toarray() if sp.issparse(values) else values
         here = np.array([(weight * (values == value)).sum(axis=0) for value in (1, 0)])
         there = np.asarray(counts)
         usable = (here > 0).all(axis=0) & (there > 0).all(axis=0)
@@ -339,7 +339,7 @@ class LabelOutput(_Output):
         """Move all intercepts alike until the probabilities of held-out rows add up.
 
         The net knows some of the positives that it was trained on by heart. Those held
-        out tell how much the sum over fresh rows falls short, for all labels together.
+        out show how much the sum over fresh rows falls short, for all labels together.
         """
         scores = self._averaged(raw.double())
         weight = self._population_weight(values, weight, counts)
@@ -353,7 +353,6 @@ class LabelOutput(_Output):
 
     def _entry_weight(self, values, weight):
         """Return a weight for each entry, 0 where the label is missing or constant."""
-        values = values.toarray() if sp.issparse(values) else values
         observed = (values >= 0) & self.trained
         if weight is None:
             return observed.astype(np.float64)
@@ -453,7 +452,8 @@ class ClassOutput(_Output):
             **self._smoothing_params(),
         }
 
-    def _undone(self, raw):
+    def _corrected(self, raw):
+        """Return log-probabilities without the distortion of loss and smoothing."""
         if not self.correct:
             return log_softmax(raw.numpy(), axis=1)
         log_p = self.link(raw)
@@ -642,7 +642,7 @@ def _in_numpy(array):
 
 
 def known_rate(positive, negative):
-    """Return the prevalence that counts tell, a little drawn to one half.
+    """Return the prevalence of counted labels, a little shrunk to one half.
 
     A quarter of a positive and of a negative is added, but no more than a quarter of
     what there is. Less would leave nothing to fresh rows where a net knows its only

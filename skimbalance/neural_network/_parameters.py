@@ -44,7 +44,7 @@ from skimbalance.weights import (
     PosWeightTransformer,
 )
 
-_SMALL_CELLS = 10**6
+_SMALL_ENTRIES = 10**6
 _FULL_BATCH_ROWS = 200
 _DROPOUT = 0.5
 _PRECISIONS = {
@@ -56,8 +56,8 @@ _PRECISIONS = {
 # Scores that differ with the class that counts as positive.
 _SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
 _HALF = {"16": torch.float16, "bf16": torch.bfloat16}
-# Share of the free memory of a device that training data may take by themselves.
-_DEVICE_SHARE = 0.5
+# Fraction of the free memory of a device that training data may take by themselves.
+_DEVICE_FRACTION = 0.5
 _RESERVED_NET_PARAMS = {
     "batch_size",
     "callbacks",
@@ -288,7 +288,7 @@ def resolve_precision(precision, X, device):
         return _PRECISIONS[precision]
     narrow = X.dtype in (np.float32, np.float16)
     size = X.nnz if hasattr(X, "nnz") else X.size
-    small = size < _SMALL_CELLS and device.type == "cpu"
+    small = size < _SMALL_ENTRIES and device.type == "cpu"
     return torch.float64 if small and not narrow else torch.float32
 
 
@@ -309,10 +309,11 @@ def moves_data(data_device, device, n_bytes):
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return n_bytes <= _DEVICE_SHARE * free
+    return n_bytes <= _DEVICE_FRACTION * free
 
 
 def _check_data_device(data_device, device):
+    """Raise a ValueError unless the data can lie where the net trains."""
     if data_device == "auto" or resolve_device(data_device, "data_device").type in (
         "cpu",
         resolve_device(device).type,
@@ -353,6 +354,7 @@ def check_top_k(k, n_columns):
 
 
 def _check_step(estimator):
+    """Raise a ValueError where an optimizer that needs a closure cannot do as asked."""
     optimizer = resolve_optimizer(estimator.optimizer)
     if not hasattr(optimizer, "step") or not takes_closure(optimizer):
         return
@@ -369,6 +371,7 @@ def _check_step(estimator):
 
 
 def _check_accelerator(estimator):
+    """Raise unless an Accelerator leaves precision and steps to the estimator."""
     accelerator = estimator.accelerator
     if accelerator is None:
         return
@@ -404,6 +407,7 @@ def _check_accelerator(estimator):
 
 
 def _check_checkpoint(estimator):
+    """Raise a ValueError where checkpoints contradict another parameter."""
     if estimator.resume and estimator.checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the folder to resume from.")
     if estimator.checkpoint is not None and estimator.warm_start:

@@ -49,7 +49,7 @@ def gradients():
 class TrainingStopped(KeyboardInterrupt):
     """Training ends before its last epoch, as it should.
 
-    A KeyboardInterrupt, since that is how skorch's own methods are told to end.
+    A KeyboardInterrupt, since that is how skorch's own methods are ended.
     """
 
 
@@ -112,7 +112,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     # The answers of the estimator, which sets them; see `NetOutputs`.
     outputs_ = None
-    # The batch that callbacks are told of.
+    # The batch that callbacks are notified of.
     batch_ = None
     last_epoch_ = 0
 
@@ -127,7 +127,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     # ------------------------------------------------------------------------ training
 
-    def train(self, training, validation, epochs, early_stopping, checkpoint=None):
+    def train(self, training, validation, epochs, stopping, checkpoint=None):
         """Train, then put the best weights back.
 
         Parameters
@@ -135,52 +135,48 @@ class Net(ClassifierMixin, NeuralNet):
         training : RowSet
         validation : RowSet or None
         epochs : int
-        early_stopping : KeepBest
+        stopping : KeepBest
         checkpoint : Checkpoint or None
             What saves each epoch, and may know where to go on.
         """
-        with (
-            self._watched(early_stopping, checkpoint),
-            self._whole_weights(early_stopping),
-        ):
-            with self._ending_early(early_stopping):
-                self._begin(training, validation, epochs, early_stopping, checkpoint)
-                self._train_on(training, validation)
-            with self._ending_early(early_stopping):
-                self._keep(early_stopping)
+        with self._watched(stopping, checkpoint), self._whole_weights(stopping):
+            with self._ending_early(stopping):
+                self._begin(training, validation, epochs, stopping, checkpoint)
+                epochs = self.last_epoch_ - len(self.history)
+                if epochs > 0 and not self.stopped_:
+                    self.fit_loop(training, validation, epochs=epochs)
+            with self._ending_early(stopping):
+                self._keep(stopping)
                 self.notify("on_train_end", X=training, y=validation)
 
-    def _begin(self, training, validation, epochs, early_stopping, checkpoint):
+    def _begin(self, training, validation, epochs, stopping, checkpoint):
+        """Notify of the start, around what an earlier run has left behind."""
         self.last_epoch_ = epochs + len(self.history)
         if checkpoint is not None:
             checkpoint.restore(self)
         n_known, module = len(self.history), self.module_
         self.notify("on_train_begin", X=training, y=validation)
-        if self.module_ is not module and early_stopping.best.state is not None:
-            self._load(
-                early_stopping.best.state
-            )  # of a module that a callback made anew
+        if self.module_ is not module and stopping.best.state is not None:
+            # A callback has made the module anew.
+            self._load(stopping.best.state)
         # A callback may load the history of an earlier run, which does not count.
         self.last_epoch_ += len(self.history) - n_known
         if checkpoint is not None:
             checkpoint.restore_step(self)
 
     @contextlib.contextmanager
-    def _watched(self, early_stopping, checkpoint):
+    def _watched(self, stopping, checkpoint):
         """Let our own callbacks watch for as long as training lasts.
 
-        The best weights are kept before the user's callbacks are told of an epoch, so
-        that they find its score; the checkpoint comes last, so that it saves what they
-        have done.
+        The best weights are kept before the user's callbacks are notified of an epoch,
+        so that they find its score; the checkpoint comes last, so that it saves what
+        they have done.
         """
         callbacks, last = self.callbacks_, []
         if checkpoint is not None:
-            checkpoint.early_stopping, last = (
-                early_stopping,
-                [("checkpoint", checkpoint)],
-            )
+            checkpoint.stopping, last = stopping, [("checkpoint", checkpoint)]
         first, *others = callbacks
-        self.callbacks_ = [first, ("keep_best", early_stopping), *others, *last]
+        self.callbacks_ = [first, ("keep_best", stopping), *others, *last]
         try:
             yield
         finally:
@@ -188,29 +184,24 @@ class Net(ClassifierMixin, NeuralNet):
             self.step_.end()
 
     @contextlib.contextmanager
-    def _whole_weights(self, early_stopping):
+    def _whole_weights(self, stopping):
         """Leave no weights of half an epoch in the net when the block raises."""
         try:
             yield
         except BaseException:
-            if early_stopping.best.state is not None:
-                self._load(early_stopping.best.state)
+            if stopping.best.state is not None:
+                self._load(stopping.best.state)
             raise
 
-    def _train_on(self, training, validation):
-        epochs = self.last_epoch_ - len(self.history)
-        if epochs > 0 and not self.stopped_:
-            self.fit_loop(training, validation, epochs=epochs)
-
     @contextlib.contextmanager
-    def _ending_early(self, early_stopping):
+    def _ending_early(self, stopping):
         """Let training end before its last epoch without losing what it has."""
         try:
             yield
         except TrainingStopped:
             pass
         except KeyboardInterrupt:
-            if early_stopping.best.state is None:
+            if stopping.best.state is None:
                 raise
             warn_user(
                 f"Training was interrupted in epoch {len(self.history)}; the best "
@@ -218,11 +209,11 @@ class Net(ClassifierMixin, NeuralNet):
                 ConvergenceWarning,
             )
 
-    def _keep(self, early_stopping):
+    def _keep(self, stopping):
         """Put the best weights back; what ends before its first epoch keeps its own."""
-        if early_stopping.best.state is None:
-            early_stopping.start_from(self.module_)
-        self._load(early_stopping.best.state)
+        if stopping.best.state is None:
+            stopping.start_from(self.module_)
+        self._load(stopping.best.state)
 
     def _load(self, state):
         """Load weights as a whole, even where an interrupt comes in between."""
@@ -309,17 +300,16 @@ class Net(ClassifierMixin, NeuralNet):
             yield user_name(name), parameter
 
     def _get_params_for_optimizer(self, prefix, named_parameters):
+        # As skorch's, with checked patterns, and without decay of the output bias.
         named = list(named_parameters)
-        self._check_groups(prefix, [name for name, _ in named])
+        names = [name for name, _ in named]
+        for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
+            _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
         (groups,), kwargs = super()._get_params_for_optimizer(prefix, named)
         known = inspect.signature(getattr(self, prefix)).parameters
         if "weight_decay" in known:
             groups = list(_without_decay(groups, self.module_.bias))
         return (groups,), kwargs
-
-    def _check_groups(self, prefix, names):
-        for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
-            _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
 
     def _check_patterns(self):
         """Raise where a callback looks for parameters that are not there."""
@@ -366,13 +356,10 @@ class Net(ClassifierMixin, NeuralNet):
     def _step_of(self, scores, total):
         """Return what skorch expects of a step; its loss is a mean that is not read."""
         total = total.detach()
-        loss = total / self._divisor(len(scores)) if self._reads_losses else None
-        return {"loss": loss, "y_pred": scores, "total": total}
-
-    @property
-    def _reads_losses(self):
         watched = self.watches_batches_ or self.records_batches_
-        return watched or self.step_takes_closure_
+        is_read = watched or self.step_takes_closure_
+        loss = total / self._divisor(len(scores)) if is_read else None
+        return {"loss": loss, "y_pred": scores, "total": total}
 
     def _divisor(self, n_rows):
         """Return what makes a mean, over rows and members, of a sum of losses."""
@@ -561,6 +548,7 @@ class _ReadBatch:
 
 
 def _check_pattern(pattern, names, owner):
+    """Raise a ValueError where a pattern matches no parameter of the module."""
     if callable(pattern):
         found = any(map(pattern, names))
     else:
