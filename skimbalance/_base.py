@@ -6,6 +6,8 @@ import warnings
 
 from skimbalance.exceptions import PositiveClassWarning, UndefinedLabelWarning
 
+# Balancing weights make both classes equal, but for the rounding of their sums.
+_ROUNDING = 1e-9
 # Packages whose frames lie between the user's line and the code that warns.
 _LIBRARIES = {
     "contextlib",
@@ -62,7 +64,7 @@ def warn_positive_class(target, pos_label, asked, counts):
     if pos_label is not None or target.kind != "binary" or len(target.classes) < 2:
         return
     positive, negative = counts[0].item(), counts[1].item()
-    if positive > negative:
+    if positive > negative * (1 + _ROUNDING):
         other, last = target.classes.tolist()
         warn_user(
             f"{asked} treats the positive class in its own way. That is the last of "

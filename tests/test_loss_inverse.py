@@ -121,6 +121,29 @@ def assert_finite_and_increasing(loss, pos_weight, n_labels=1):
 either = pytest.mark.parametrize("make", [Terms, as_function])
 
 
+@pytest.mark.parametrize("name", ["hinge_squared", "raw_square"])
+def test_scores_beyond_all_probabilities_are_no_outliers(name):
+    terms, _ = INVERTIBLE[name]
+    loss = Terms(*terms).setup([50], [950])
+    low, high = loss.initial_scores([0.5 / 1001]).item(), loss.initial_scores([0.9995])
+    steps = torch.tensor([[0.0], [1.0], [5.0]], dtype=torch.float64)
+    for ends in (low - 0.01 - steps, high.item() + 0.01 + steps):
+        # No steeper than the log loss, whose scores are log-odds.
+        assert (loss.log_odds(ends).diff(dim=0).abs() <= steps.diff(dim=0) + 1e-9).all()
+
+
+def test_a_loss_of_bounded_scores_keeps_the_order_of_the_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 3))
+    log_odds = 1.5 * X[:, 0] - 2
+    y = rng.random(1500) < expit(log_odds)
+    loss = Terms(*INVERTIBLE["hinge_squared"][0])
+    net = ImbalancedMLPClassifier((), loss=loss, max_epochs=20, random_state=0)
+    proba = net.fit(X, y).predict_proba(X)[:, 1]
+    assert np.corrcoef(proba, expit(log_odds))[0, 1] > 0.9
+    assert proba.sum() == pytest.approx(expit(log_odds).sum(), rel=0.1)
+
+
 @either
 @pytest.mark.parametrize("name", INVERTIBLE)
 def test_an_increasing_map_is_an_inverse(name, make):

@@ -179,6 +179,16 @@ def test_nothing_is_warned_of_where_both_classes_are_treated_alike(problem, para
         small(**params).fit(X, named(t))
 
 
+def test_classes_of_balanced_weight_are_alike_but_for_rounding(problem):
+    X, t = problem
+    for last in (0.1, 0.3):
+        weight = np.where(t, last * (len(t) - t.sum()), last * t.sum())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PositiveClassWarning)
+            small(threshold="f_beta", class_weight="balanced").fit(X, t)
+            small(threshold="f_beta").fit(X, ~t, sample_weight=weight)
+
+
 def test_weights_and_thresholds_by_class(problem):
     X, t = problem
     y = named(t)
@@ -202,7 +212,9 @@ def test_no_positive_is_warned_of_once_at_the_line_of_the_user(problem, pos_labe
     y = t.astype(int) if pos_label else 1 - t.astype(int)
     net = small(pos_label=pos_label, max_epochs=1, threshold=0.99).fit(X, y)
     for predict in (net.predict, lambda X: net.score(X, y)):
-        with pytest.warns(NoPositivePredictedWarning, match="No positive") as caught:
+        with pytest.warns(
+            NoPositivePredictedWarning, match=f"of class {pos_label}:"
+        ) as caught:
             predict(X)
         assert len(caught) == 1
         assert caught[0].filename == __file__

@@ -22,6 +22,9 @@ _RESOLUTION = 1e-6
 _LARGEST_JUMP = 0.5
 _N_TARGETS = 24
 _LEAST_SLOPE = 1e-3
+# Beyond the ends of a map scores only rank: a steeper line would turn each of them
+# into certainty, and leave calibrators nothing but outliers.
+_LARGEST_SLOPE = 1.0
 _LEAST_RISE = 1e-9  # rounding of a flat map is less
 _DIFFERENCE = 1e-4
 _BLOCK_ENTRIES = 2**20
@@ -106,7 +109,7 @@ class LogOddsLink:
         self.function, self.shift, self.problem = function, shift, problem
         self.is_proper, self.ends = is_proper, ends
         self._values, slopes = _value_and_slope(function, ends)
-        self._slopes = slopes.clamp(min=_LEAST_SLOPE)
+        self._slopes = slopes.clamp(_LEAST_SLOPE, _LARGEST_SLOPE)
 
     def __call__(self, scores):
         scores = torch.as_tensor(scores, dtype=torch.float64)

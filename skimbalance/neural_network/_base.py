@@ -455,7 +455,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _run(self, rows, watched, epochs, stopping, checkpoint=None):
         """Run the training loop, and set the fitted attributes that come from it."""
-        if self.net_.history:
+        if self.net_.history or self.net_.earlier_:
             stopping.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
         self.net_.train(rows, watched, epochs, stopping, checkpoint)

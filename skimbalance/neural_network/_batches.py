@@ -19,6 +19,8 @@ from skorch.dataset import Dataset
 from skimbalance._entry_weights import SparseWeights
 from skimbalance.modules import SparseRows
 
+# The least scale that float32 holds with all its digits.
+_TINY_SINGLE = np.finfo(np.float32).tiny
 # Rows that are gathered at once.
 _CHUNK_BYTES = 2**20
 # Below this fraction of stored values a sparse product is quicker than a dense one.
@@ -170,9 +172,14 @@ class _InputSource(_DenseSource):
         return statistic
 
 
+def _is_normal_in_single(scale):
+    """Whether float32 can divide by a scale, which may be 0 in it if it is tiny."""
+    return scale is None or bool((np.asarray(scale) >= _TINY_SINGLE).all())
+
+
 def _scales_in_single(array, center, scale):
     """Whether float32 holds the rows of an array and what centres them."""
-    if not np.can_cast(array.dtype, np.float32):
+    if not np.can_cast(array.dtype, np.float32) or not _is_normal_in_single(scale):
         return False
     if center is None:
         return True
@@ -307,7 +314,7 @@ class _SparseSource:
             values = _moved(rows.data, self.dtype, self.device)
             return values if self.scale is None else values / self.scale
         values = torch.as_tensor(rows.data)
-        if values.dtype is not torch.float32:
+        if values.dtype is not torch.float32 or not _is_normal_in_single(self.scale):
             values = values.double()  # scaled before it loses precision
         return _moved(values / self.scale, self.dtype, self.device)
 

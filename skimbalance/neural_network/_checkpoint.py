@@ -36,7 +36,7 @@ from skorch.history import History
 from skimbalance._base import warn_user
 from skimbalance.exceptions import CheckpointWarning
 
-_FORMAT = "skimbalance checkpoint 2"
+_FORMAT = "skimbalance checkpoint 3"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which depends on the device and not on a checkpoint.
@@ -144,6 +144,8 @@ class Checkpoint(Callback):
             restore_callback(callback, self.saved["callbacks"].get(name, {}))
         # Callbacks may have moved them: a new schedule sets the rates, for example.
         net.module_.load_state_dict(self.saved["module"])
+        for name, parameter in net.module_.named_parameters():
+            parameter.requires_grad_(name in self.saved["trainable"])
         self._restore_optimizer(net.optimizer_)
         self._scale_schedules(net)
         net.stopped_ = self.saved["stopped"]
@@ -160,6 +162,7 @@ class Checkpoint(Callback):
             for group in optimizer.param_groups
         ]
         optimizer.load_state_dict(self.saved["optimizer"])
+        _restore_dtypes(optimizer, self.saved["optimizer"]["state"])
         ratios = self._ratios()
         for group, execution, ratio in zip(
             optimizer.param_groups, fresh, ratios, strict=True
@@ -206,6 +209,7 @@ class Checkpoint(Callback):
             "about": self.about,
             "seed": self.seed,
             "module": net.module_.state_dict(),
+            "trainable": _trainable(net.module_),
             "optimizer": net.optimizer_.state_dict(),
             "rates": self.rates,
             "callbacks": self._callbacks_of(net),
@@ -233,6 +237,24 @@ class Checkpoint(Callback):
                     CheckpointWarning,
                 )
         return states
+
+
+def _trainable(module):
+    """Return the names of the parameters that no callback has frozen."""
+    return [name for name, p in module.named_parameters() if p.requires_grad]
+
+
+def _restore_dtypes(optimizer, saved):
+    """Give the state of an optimizer the dtypes that it was saved with.
+
+    torch casts all of it to the dtype of the weights, running products of NAdam too.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, entries in saved.items():
+        state = optimizer.state[parameters[number]]
+        for key, value in entries.items():
+            if isinstance(value, torch.Tensor) and state[key].dtype != value.dtype:
+                state[key] = value.to(state[key].device)
 
 
 def _scaled(rate, ratio):
@@ -594,6 +616,9 @@ def check_warm_start(estimator, target, is_scaled):
 def take_over(net, previous, is_flat):
     """Put the weights and the history of an earlier net into a new one.
 
+    Its epochs are told to no callback: schedules and what is to happen at an epoch
+    begin anew, as the optimizer does.
+
     Parameters
     ----------
     net, previous : Net
@@ -608,7 +633,7 @@ def take_over(net, previous, is_flat):
             "it back, or set warm_start=False to start anew."
         )
     net.module_.load_state_dict(previous.module_.state_dict())
-    net.history.extend(previous.history)
+    net.earlier_ = list(previous.history)
 
 
 def _changed(previous, net, is_flat):

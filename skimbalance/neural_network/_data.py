@@ -29,7 +29,7 @@ from skimbalance.neural_network._batches import (
     label_source,
     weight_source,
 )
-from skimbalance.weights import _weights_of_classes
+from skimbalance.weights import _class_weights
 
 # Held-out entries beyond which a score gains little and an epoch takes longer.
 _VALIDATION_ENTRIES = 2**23
@@ -282,7 +282,7 @@ def encode_rows(X, target, sample_weight, class_weight, name="y"):
     """
     weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
     if class_weight is not None:
-        by_class = _class_weights(class_weight, target, weight)
+        by_class = _weights_by_class(class_weight, target, weight)
         weight = by_class if weight is None else weight * by_class
     if weight is not None and weight.ndim == 2:
         values = without_weightless(values, weight)
@@ -315,7 +315,7 @@ def _read_weights(n_samples, target, sample_weight):
     return weight / weight.max()
 
 
-def _class_weights(class_weight, target, sample_weight):
+def _weights_by_class(class_weight, target, sample_weight):
     """Return the weight of the class of each row."""
     if target.kind == MULTILABEL:
         raise ValueError(
@@ -323,7 +323,7 @@ def _class_weights(class_weight, target, sample_weight):
             "positives of each label), label_weight (labels among each other) or "
             "sample_weight of shape (n_samples, n_labels)."
         )
-    return _weights_of_classes(target, class_weight, sample_weight)[target.class_index]
+    return _class_weights(target, class_weight, sample_weight)[target.class_index]
 
 
 def _row_totals(values, weight):

@@ -583,9 +583,10 @@ def warn_no_positive(predicted, positive, prior):
     """Warn if no row is predicted positive where at least one positive is expected."""
     n_rows = len(predicted)
     if n_rows * prior >= 1 and not (predicted == positive).any():
+        shown = positive.item() if isinstance(positive, np.generic) else positive
         warn_user(
             f"No positive is predicted among {n_rows} rows, where the training has "
-            f"{prior:.2%} of class {str(positive)!r}: "
+            f"{prior:.2%} of class {shown!r}: "
             f"{_SELDOM_PREDICTED.format('a rare class')}",
             NoPositivePredictedWarning,
         )

@@ -115,6 +115,8 @@ class Net(ClassifierMixin, NeuralNet):
     # The batch that callbacks are notified of.
     batch_ = None
     last_epoch_ = 0
+    # Epochs of an earlier fit whose weights this net has taken over.
+    earlier_ = ()
 
     @property
     def _default_callbacks(self):
@@ -148,6 +150,7 @@ class Net(ClassifierMixin, NeuralNet):
             with self._ending_early(stopping):
                 self._keep(stopping)
                 self.notify("on_train_end", X=training, y=validation)
+        self.history[:0], self.earlier_ = self.earlier_, ()
 
     def _begin(self, training, validation, epochs, stopping, checkpoint):
         """Notify of the start, around what an earlier run has left behind."""
@@ -249,7 +252,7 @@ class Net(ClassifierMixin, NeuralNet):
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
         self.best_losses_ = {}
-        for row in self.history:
+        for row in (*self.earlier_, *self.history):
             for key in _LOSSES:
                 if row.get(f"{key}_best"):
                     self.best_losses_[key] = row[key]
