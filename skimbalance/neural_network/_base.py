@@ -134,7 +134,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         sample_weight_val=None,
         groups=None,
     ):
-        """Train the net, undo what the training distorts, and keep what decides.
+        """Train the net, correct what the training distorts, and learn thresholds.
 
         Parameters
         ----------
@@ -146,12 +146,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         y : {array-like, sparse matrix, data frame} of shape (n_samples,) or \
                 (n_samples, n_labels)
             Classes, or a label matrix of 0, 1 and NaN for a missing label. In a sparse
-            one a cell that is not stored is 0 and a stored NaN is missing.
+            one an entry that is not stored is 0 and a stored NaN is missing.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or cells. They define the population: probabilities are
-            honest for the weighted one, and nothing is undone. 0 means that the row or
-            cell is not there. A sparse matrix holds what the weights exceed 1 by.
+            Weights of rows or entries. They define the population: probabilities are
+            calibrated for the weighted one, and not corrected. 0 means that the row or
+            entry is not there. A sparse matrix holds what the weights exceed 1 by.
         X_val : {array-like, sparse matrix} of shape (n_held_out, n_features), \
                 default=None
             Rows to hold out, instead of a part of `X`.
@@ -202,7 +202,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             All classes of a 1-D `y`; needed at the first call, and there only.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or cells.
+            Weights of rows or entries.
         label_counts : pair of array-like of shape (n_labels,), default=None
             ``(n_positive, n_negative)`` over all chunks to come: of each label, or, for
             a multiclass `y`, of each class against the rest. Sets the starting bias,
@@ -621,7 +621,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         -------
         proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Of each class, or that each label is 1. float32 for float32 inputs, else
-            float64. Honest if `probabilities_honest_`.
+            float64. Corrected if `probabilities_honest_`.
 
         Raises
         ------
@@ -695,7 +695,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return indices, proba
 
     def predict(self, X):
-        """Decide, by `threshold` on the probabilities.
+        """Predict, by `threshold` on the probabilities.
 
         Parameters
         ----------
@@ -744,14 +744,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         )
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of rows that are decided right in all their labels.
+        """Return the fraction of rows that are predicted right in all their labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Inputs.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Targets; a missing label is right whatever is decided.
+            Targets; a missing label is right whatever is predicted.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
