@@ -1,5 +1,7 @@
 """Plug-in thresholds: what the probabilities of a label alone say about F-beta."""
 
+from numbers import Real
+
 import numpy as np
 
 from skimbalance._validation import (
@@ -8,6 +10,12 @@ from skimbalance._validation import (
     check_interval,
     check_probabilities,
 )
+
+
+def check_beta(beta):
+    """Raise a ValueError unless `beta` is at least 0; infinity is recall alone."""
+    if not (isinstance(beta, Real) and beta == np.inf):
+        check_interval("beta", beta, 0)
 
 
 def _by_average(proba, average):
@@ -61,7 +69,7 @@ def plug_in_threshold(y_score, beta=1.0, average="macro"):
     >>> plug_in_threshold([0.9, 0.3, 0.1, 0.1])
     array([0.375])
     """
-    check_interval("beta", beta, 0)
+    check_beta(beta)
     proba = check_probabilities(y_score, "y_score")
     columns = _by_average(proba, average)
     best = np.array([plug_in(column, beta)[0] for column in columns.T])
@@ -164,7 +172,7 @@ def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):
     >>> round(expected_f_beta([0.9, 0.3, 0.1, 0.1], 0.375), 2)
     0.75
     """
-    check_interval("beta", beta, 0)
+    check_beta(beta)
     check_choice("average", str(average), {"macro", "micro", "None"})
     proba = check_probabilities(y_score, "y_score")
     predicted = proba > check_thresholds(threshold, proba.shape[1])
