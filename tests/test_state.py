@@ -1,7 +1,9 @@
 """Warm starts, checkpoints and interrupts: what is taken over, and what is refused."""
 
 import errno
+import io
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -187,6 +189,55 @@ def test_what_changes_no_weights_is_free(tmp_path):
     resumed = run(tmp_path, resume=True, max_epochs=4, **free).fit(X, Y)
     whole = run(None, max_epochs=4).fit(X, Y)
     assert distance(weights(resumed), weights(whole)) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"pos_weight": 2}, {"pos_weight": np.float32(2)}),
+        (
+            {"pos_weight": [1.0, 2.0, 3.0, 1.5]},
+            {"pos_weight": np.array([1, 2, 3, 1.5])},
+        ),
+        ({"optimizer": "adamw"}, {"optimizer": torch.optim.AdamW}),
+        ({"hidden_layer_sizes": 8}, {"hidden_layer_sizes": [8]}),
+        ({"early_stopping": 0}, {"early_stopping": np.False_}),
+        ({"batch_size": 64}, {"batch_size": np.int64(64)}),
+        ({"random_state": 0}, {"random_state": np.int64(0)}),
+    ],
+)
+def test_another_form_of_the_same_value_is_free(tmp_path, before, after):
+    run(tmp_path, **before).fit(X, Y)
+    resumed = run(tmp_path, resume=True, max_epochs=4, **after).fit(X, Y)
+    whole = run(None, max_epochs=4, **before).fit(X, Y)
+    assert distance(weights(resumed), weights(whole)) == 0
+
+
+def test_runs_that_share_a_folder_do_not_break_each_other(tmp_path):
+    nets = [run(tmp_path, max_epochs=15, random_state=seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        fitted = list(pool.map(lambda net: net.fit(X, Y), nets))
+    assert [net.n_iter_ for net in fitted] == [15, 15, 15]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    kept = torch.load(
+        io.BytesIO((tmp_path / "checkpoint.pt").read_bytes()[:-32]), weights_only=True
+    )
+    assert len(kept["history"]) == 15
+
+
+@pytest.mark.parametrize("folder", ["", "a\0b"])
+def test_a_folder_that_cannot_be_is_named(folder):
+    with pytest.raises(ValueError, match="checkpoint="):
+        run(folder).fit(X, Y)
+
+
+def test_a_failure_of_torch_to_write_names_the_file(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match=r"checkpoint\.pt' cannot be written: unexpected"):
+        run(tmp_path).fit(X, Y)
 
 
 class Counting(Callback):

@@ -6,10 +6,12 @@ of the whole file stands at its end.
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
 import pickle
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -217,19 +219,23 @@ def _plain(row):
 
 
 def _partial(file):
-    return file.with_suffix(".partial")
+    """Return a file to write to first, which no other run writes to."""
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    return file.with_name(f"{file.stem}.{writer}.partial")
 
 
 def _prepare(file):
     """Make the folder, and raise before training where no file can be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _partial(file).unlink(missing_ok=True)  # of a run that was killed
-    except OSError as error:
+        for partial in file.parent.glob(f"{file.stem}*.partial"):
+            partial.unlink(missing_ok=True)  # of a run that was killed
+        is_folder = file.is_dir()
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"checkpoint={str(file.parent)!r} must be a folder to write in: {error}"
         ) from error
-    if file.is_dir():
+    if is_folder:
         raise ValueError(
             f"{str(file)!r} is a folder, where the checkpoint is to be written. Give "
             "checkpoint another folder."
@@ -242,23 +248,35 @@ def _write(file, state):
     """Write a state so that the file holds, at any time, the old one or the new one."""
     partial = _partial(file)
     try:
-        stream = io.BytesIO()
-        torch.save(state, stream)
-        content = stream.getbuffer()
-        with open(partial, "wb") as out:
-            out.write(content)
-            out.write(hashlib.sha256(content).digest())
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(partial, file)
+        content = _with_digest(state)
+        try:
+            _replace(file, partial, content)
+        except FileNotFoundError:  # another run in the folder has tidied it up
+            _replace(file, partial, content)
         _sync_folder(file.parent)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise OSError(
-            error.errno, f"The checkpoint {str(file)!r} cannot be written: {error}"
+            getattr(error, "errno", None) or errno.EIO,
+            f"The checkpoint {str(file)!r} cannot be written: {error}",
         ) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _with_digest(state):
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    stream.write(hashlib.sha256(stream.getbuffer()).digest())
+    return stream.getbuffer()
+
+
+def _replace(file, partial, content):
+    with open(partial, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(partial, file)
 
 
 def _sync_folder(folder):

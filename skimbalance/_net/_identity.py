@@ -23,6 +23,8 @@ from skorch.callbacks.training import ParamMapper
 _WHOLE_BYTES = 2**28
 _SAMPLED_ROWS = 2**12
 _SAMPLED_ITEMS = 64
+# Arrays and lists of numbers up to this length are shown as lists, longer ones not.
+_SHOWN_ITEMS = 64
 _SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
 
 # Callbacks of skorch that move weights, rates or the last epoch. Others of the user's
@@ -100,8 +102,7 @@ def identity_of(value):
 
 def described(value):
     """Return the text of `identity_of`, which catches values that hold themselves."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _plain(value)
     if value is None or isinstance(value, _SHOWN):
         return repr(value)
     if isinstance(value, dict):
@@ -114,6 +115,19 @@ def described(value):
     if isinstance(value, (np.ndarray, torch.Tensor)) or sp.issparse(value):
         return digest(value)
     return _described_object(value)
+
+
+def _plain(value):
+    """Return one form of what is equal: 2.0 and 2, an array and a list of numbers."""
+    if isinstance(value, (list, tuple)) and len(value) > _SHOWN_ITEMS:
+        are_numbers = all(isinstance(item, numbers.Real) for item in value)
+        return np.asarray(value, dtype=np.float64) if are_numbers else value
+    is_array = isinstance(value, (np.ndarray, np.generic))
+    if is_array and value.dtype.kind in "biuf":
+        few = value.size <= _SHOWN_ITEMS
+        value = value.tolist() if few else np.asarray(value, dtype=np.float64)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def _described_object(value):

@@ -5,6 +5,8 @@ import numbers
 import numpy as np
 
 from skimbalance._net import digest, identity_of, training_callbacks
+from skimbalance._validation import check_layer_sizes
+from skimbalance.neural_network._parameters import as_switch, resolve_optimizer
 
 # What changes no weights, or may be changed on purpose when a run is resumed. All other
 # parameters have to be the same, those that are added later as well.
@@ -28,6 +30,15 @@ _FREE_PARAMS = {
 }
 
 
+# Parameters that may be given in several forms.
+_ONE_FORM = {
+    "early_stopping": as_switch,
+    "hidden_layer_sizes": check_layer_sizes,
+    "optimizer": resolve_optimizer,
+    "standardize": as_switch,
+}
+
+
 def run_identity(estimator, rows, held_out):
     """Return what a run has in common with one that may resume it, as texts.
 
@@ -38,12 +49,12 @@ def run_identity(estimator, rows, held_out):
         The two parts of the data.
     """
     identity = {
-        name: identity_of(value)
+        name: identity_of(_ONE_FORM.get(name, lambda given: given)(value))
         for name, value in estimator.get_params(deep=False).items()
         if name not in _FREE_PARAMS
     }
     if isinstance(estimator.random_state, numbers.Integral):
-        identity["random_state"] = repr(estimator.random_state)
+        identity["random_state"] = identity_of(estimator.random_state)
     X, y, weight, index = (None,) * 4 if held_out is None else _arrays(held_out)
     return {
         **identity,

@@ -430,6 +430,8 @@ def _check_accelerator(estimator):
 def _check_checkpoint(estimator):
     if estimator.resume and estimator.checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the folder to resume from.")
+    if estimator.checkpoint == "":
+        raise ValueError("checkpoint='' is no folder. Give one, or None for none.")
     if estimator.checkpoint is not None and estimator.warm_start:
         raise ValueError(
             "checkpoint and warm_start do not go together: a warm start goes on from "
