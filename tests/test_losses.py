@@ -14,7 +14,6 @@ from scipy.special import expit
 from sklearn.base import clone
 from torch.nn.functional import logsigmoid, softplus
 
-from skimbalance._net._criterion import SetCriterion
 from skimbalance.losses import (
     LOSSES,
     AsymmetricLoss,
@@ -39,6 +38,7 @@ from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
+from skimbalance.neural_network._criterion import SetCriterion
 
 N_POSITIVE = np.array([400.0, 50.0, 9.0])
 N_NEGATIVE = 1000 - N_POSITIVE

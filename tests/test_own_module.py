@@ -14,9 +14,9 @@ import torch
 from nets import linear, small, small_problem
 from torch import nn
 
-from skimbalance._net import Batches, RowSet, input_source
 from skimbalance.exceptions import ModuleOutputWarning
 from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.neural_network._batches import Batches, RowSet, input_source
 from skimbalance.preprocessing import InputScaler
 
 CPU = torch.device("cpu")

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight as sklearn_class_weight
 
-from skimbalance._net import criterion_of
 from skimbalance._validation import check_label_matrix, check_weights, count_labels
 from skimbalance.calibration import (
     LabelCalibrator,
@@ -36,6 +35,7 @@ from skimbalance.metrics import (
     recall_at_k,
 )
 from skimbalance.neural_network import ImbalancedMLPClassifier
+from skimbalance.neural_network._criterion import criterion_of
 from skimbalance.thresholds import tune_thresholds
 from skimbalance.weights import (
     compute_class_weight,

@@ -419,9 +419,9 @@ def test_an_interrupt_keeps_whole_weights_or_goes_on_up(method, epoch, by_signal
 
 def test_an_interrupt_while_weights_are_copied_tears_nothing(monkeypatch):
     """Both where the best are kept, and where they are put back."""
-    from skimbalance._net import _best, _training
+    from skimbalance.neural_network import _callbacks, _training
 
-    copy_state, calls = _best.copy_state, []
+    copy_state, calls = _callbacks.copy_state, []
 
     def torn(module, place=None):
         calls.append(1)
@@ -433,7 +433,7 @@ def test_an_interrupt_while_weights_are_copied_tears_nothing(monkeypatch):
             raise KeyboardInterrupt
         return copy_state(module, place)
 
-    monkeypatch.setattr(_best, "copy_state", torn)
+    monkeypatch.setattr(_callbacks, "copy_state", torn)
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 4"):
         net = small(max_epochs=6).fit(X, Y)
     monkeypatch.undo()

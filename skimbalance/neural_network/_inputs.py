@@ -1,6 +1,6 @@
 """Inputs of the estimators: which containers they take, and what is wrong with others.
 
-What is wrong is said before scikit-learn, NumPy or torch would say it in their words.
+Errors come before those of scikit-learn, NumPy or torch, which name other things.
 """
 
 import datetime
@@ -14,7 +14,7 @@ import torch
 from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from skimbalance._net import DatasetRows
+from skimbalance.neural_network._batches import DatasetRows
 
 _ONE_ARRAY = (
     "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "
@@ -69,12 +69,12 @@ def as_one_array(X, name="X", y=None):
             f"{name} is a masked array, and masked values would be read as they are: "
             "fill or impute them first."
         )
-    return np.asarray(X) if not _has_shape(X) or hasattr(X, "to_list") else X
+    return np.asarray(X) if not hasattr(X, "shape") or hasattr(X, "to_list") else X
 
 
 def _is_tuple_of_arrays(X):
     return isinstance(X, tuple) and any(
-        np.ndim(item) and _has_shape(item) for item in X
+        np.ndim(item) and hasattr(item, "shape") for item in X
     )
 
 
@@ -82,15 +82,11 @@ def _is_list_of_inputs(X, y):
     """Whether a list holds arrays of as many rows as `y`, and not rows."""
     if not isinstance(X, list) or not X or y is None or len(X) == _length(y):
         return False
-    return all(_has_shape(item) and _length(item) == _length(y) for item in X)
+    return all(hasattr(item, "shape") and _length(item) == _length(y) for item in X)
 
 
 def _is_collection(X):
     return hasattr(X, "__len__") or hasattr(X, "__array__") or isinstance(X, Dataset)
-
-
-def _has_shape(item):
-    return hasattr(item, "shape")
 
 
 def _is_slice_dataset(X):
@@ -99,6 +95,7 @@ def _is_slice_dataset(X):
 
 
 def _dataset_rows(X, name):
+    """Return a map-style Dataset as rows, or raise an error that says why not."""
     if isinstance(X, IterableDataset) or not hasattr(X, "__len__"):
         raise TypeError(
             f"{name} is an iterable Dataset, but a map-style one is expected, with "
@@ -127,6 +124,7 @@ def _dataset_rows(X, name):
 
 
 def _tensor_as_array(X, name):
+    """Return a dense tensor as an array; NumPy has no bfloat16."""
     if X.layout is not torch.strided:
         raise TypeError(
             f"{name} is a tensor of layout {X.layout}: pass a dense tensor, or a CSR "
@@ -140,12 +138,13 @@ def _tensor_as_array(X, name):
 
 
 def _list_as_array(X, name):
+    """Return a list of rows as an array, or raise an error that names the way out."""
     if X and isinstance(X[0], Mapping):
         raise TypeError(
             f"{name} is a list of dicts, but {_ONE_ARRAY}. DictVectorizer makes one of "
             "dicts of numbers and names."
         )
-    if X and isinstance(X[0], (tuple, list)) and any(map(_is_tensor, X[0])):
+    if X and isinstance(X[0], (tuple, list)) and any(map(torch.is_tensor, X[0])):
         raise TypeError(
             f"{name} is a list of items of a Dataset, as scikit-learn's tools take "
             "them out of one. Pass skorch.helper.SliceDataset(dataset) to these tools "
@@ -157,11 +156,8 @@ def _list_as_array(X, name):
         raise ValueError(_describe_ragged(X, name)) from error
 
 
-def _is_tensor(item):
-    return isinstance(item, torch.Tensor)
-
-
 def _describe_ragged(X, name):
+    """Return the error message for rows that make no array."""
     lengths = sorted({_length(row) for row in X})
     shown = ", ".join(map(str, lengths[:3])) + (", ..." if len(lengths) > 3 else "")
     differ = f"length ({shown})" if len(lengths) > 1 else "shape"
@@ -172,7 +168,7 @@ def _describe_ragged(X, name):
 
 
 def _length(rows):
-    if _has_shape(rows) and np.ndim(rows):
+    if hasattr(rows, "shape") and np.ndim(rows):
         return rows.shape[0]
     return len(rows) if hasattr(rows, "__len__") else 1
 
@@ -211,6 +207,7 @@ def read_inputs(estimator, X, reset, allow_nd, name="X"):
 
 
 def _read_array(estimator, X, fitted, allow_nd, name):
+    """Return a checked array; errors of scikit-learn get the name of the argument."""
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     try:
@@ -243,7 +240,7 @@ def _check_columns(X, name):
     """Raise an error that names the first column that does not hold numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         _check_unique(list(X.columns), name)
-        # Those of polars have no kind; the array of the column tells it.
+        # Those of polars have no kind; the array of the column has one.
         kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
         for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
             if kind not in "biuf":
@@ -262,6 +259,7 @@ def _check_unique(columns, name):
 
 
 def _check_array_columns(X, name):
+    """Raise an error that names the first column of an array without numbers."""
     if X.dtype.kind in "biuf":
         return
     if X.dtype.kind == "c":
@@ -307,6 +305,7 @@ def _complex(name):
 
 
 def _no_numbers(values, name, error):
+    """Return the error message for values that are no numbers."""
     text = [value for value in values if isinstance(value, (str, bytes))]
     if not text:
         return f"{name} holds no numbers: {str(error).rstrip('.')}. {_ENCODE}."

@@ -1,5 +1,12 @@
-"""The module that is trained: the user's, and a bias that starts at the base rates."""
+"""The module that is trained: the user's, with a bias that starts at the base rates.
 
+`ScoreModule` holds one net and `MemberModule` several, each parameter of which gains a
+first axis for the members: they read the same batch, and each layer is one batched
+matrix product, so that K small nets take far less than K times as long as one. The
+user's module is tried on real rows before any training.
+"""
+
+import contextlib
 import copy
 import inspect
 from operator import attrgetter
@@ -7,11 +14,31 @@ from operator import attrgetter
 import numpy as np
 import torch
 from torch import nn
+from torch.func import functional_call, vmap
 
-from skimbalance._net._copies import copied
+from skimbalance._base import warn_user
+from skimbalance.exceptions import ModuleOutputWarning
 from skimbalance.modules import SparseRows
 
 _BODY = "body."
+# Factors of the parameters that leave a sigmoid in [0, 1], and little else.
+_STRETCHES = 30.0, -30.0, 1e6, -1e6
+_TOLERANCE = 1e-4
+
+
+def copied(value):
+    """Return a deep copy; where a part cannot be copied it is shared.
+
+    Writers and connections hold locks, for example.
+    """
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # each type has an error of its own
+        if isinstance(value, dict):
+            return {key: copied(entry) for key, entry in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(map(copied, value))
+        return value
 
 
 class ScoreModule(nn.Module):
@@ -178,3 +205,152 @@ def _scores_after(module, x, parameter, step):
 
 def _is_near(scores, expected):
     return scores.shape == expected.shape and torch.allclose(scores, expected, 1e-3)
+
+
+def _tensors(module):
+    return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+class MemberModule(ScoreModule):
+    """As many score modules as members, with weights and dropout of their own.
+
+    Gives raw scores of shape (n_samples, n_members, n_outputs).
+
+    Parameters
+    ----------
+    n_members : int
+        Number of members.
+    **kwargs
+        As `ScoreModule`; each member is built, and so initialised, anew.
+    """
+
+    def __init__(self, *, n_members, **kwargs):
+        super().__init__(**kwargs)
+        self.accepts_sparse, self.n_members = False, n_members
+        others = [_tensors(ScoreModule(**kwargs)) for _ in range(n_members - 1)]
+        for name, tensor in _tensors(self).items():
+            tensor.data = torch.stack(
+                [tensor.data, *(other[name].data for other in others)]
+            )
+
+    def forward(self, x):
+        if self.bias.ndim == 1:  # inside the map, or a member on its own
+            return super().forward(x)
+        parameters = dict(self.named_parameters()), dict(self.named_buffers())
+        members = vmap(
+            lambda tensors: functional_call(self, tensors, (x,)),
+            out_dims=1,
+            randomness="different",
+        )
+        return members(parameters)
+
+    def members(self):
+        return [self.member(number) for number in range(self.n_members)]
+
+    def member(self, number):
+        member = copy.deepcopy(self)
+        for tensor in _tensors(member).values():
+            tensor.data = tensor.data[number].clone()
+        return member
+
+
+def reads_integers(module, x):
+    """Whether a module takes rows of integers, as one with embeddings does.
+
+    Parameters
+    ----------
+    module : ScoreModule
+    x : Tensor of int64
+        The first rows.
+    """
+    try:
+        with _evaluated_body(module) as body:
+            check_scores(body(x), len(x), module.n_outputs)
+    except Exception:  # linear layers and convolutions read floats only
+        return False
+    return True
+
+
+def try_module(module, x):
+    """Raise, or warn, where a module does not give raw scores of real rows.
+
+    Parameters
+    ----------
+    module : ScoreModule
+        Before it is trained.
+    x : Tensor or SparseRows
+        The first rows, as the module reads them.
+    """
+    with _evaluated_body(module) as body:
+        try:
+            scores = check_scores(body(x), len(x), module.n_outputs)
+        except (RuntimeError, IndexError, NotImplementedError) as error:
+            raise ValueError(
+                "module fails on the first rows of X, given to it as "
+                f"{_described_rows(x)}: {error}"
+            ) from error
+        if not scores.isfinite().all():
+            raise ValueError(
+                "module gives NaN or infinite scores for the first rows of X before it "
+                "is trained. Look for a logarithm, a root or a division in it, or "
+                "scale X."
+            )
+        kind = _bounded_kind(body, x, scores)
+    if kind is not None:
+        warn_user(
+            f"The module seems to end in a {kind}: its outputs are probabilities, but "
+            "raw scores (logits) are expected. The loss applies the nonlinearity by "
+            f"itself, so leave the {kind} out of the module.",
+            ModuleOutputWarning,
+        )
+
+
+@contextlib.contextmanager
+def _evaluated_body(module):
+    """Give the user's module, or that of one member, without a trace of its use."""
+    body = module.body if module.n_members == 1 else module.member(0).body
+    was_training, device = body.training, module.bias.device
+    body.eval()
+    try:
+        devices = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), torch.no_grad():
+            yield body
+    finally:
+        body.train(was_training)
+
+
+def _described_rows(x):
+    if not isinstance(x, torch.Tensor):
+        return f"{type(x).__name__} of shape {tuple(x.shape)}"
+    return f"a tensor of {x.dtype} and shape {tuple(x.shape)}"
+
+
+def _bounded_kind(body, x, scores):
+    """Return "softmax" or "sigmoid" where a module ends in one, or None."""
+    if not _in_unit_interval(scores):
+        return None
+    stretched = [_stretched(body, x, by) for by in _STRETCHES]
+    if not all(map(_in_unit_interval, stretched)):
+        return None
+    sums = scores.double().sum(dim=1)
+    if bool((sums - 1).abs().max() < _TOLERANCE):
+        # A softmax over one output is 1 whatever the weights are.
+        return "softmax"
+    spread = max(_spread(outputs) for outputs in (scores, *stretched))
+    return "sigmoid" if spread >= _TOLERANCE else None
+
+
+def _in_unit_interval(scores):
+    """Whether no score lies elsewhere; NaN, of huge weights, tells nothing."""
+    return not bool(((scores < 0) | (scores > 1)).any())
+
+
+def _spread(scores):
+    scores = scores[scores.isfinite()]
+    return float(scores.max() - scores.min()) if len(scores) else 0.0
+
+
+def _stretched(body, x, factor):
+    """Return the output of a module with parameters times a factor."""
+    named = body.named_parameters()
+    return functional_call(body, {name: p * factor for name, p in named}, (x,))
