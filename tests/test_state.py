@@ -528,3 +528,55 @@ def test_scores_that_are_all_nan_never_stop_the_training():
         net.fit(X, Y)
     assert net.n_iter_ == 6
     assert net.best_score_ is None
+
+
+# ------------------------------------------------------------------------- partial_fit
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr": "a"},
+        {"lr": -1},
+        {"verbose": "x"},
+        {"max_grad_norm": 0.5},
+        {"loss": "focal"},
+        {"pos_weight": 3.0},
+        {"dropout": 0.4},
+        {"activation": "tanh"},
+        {"hidden_layer_sizes": (9,)},
+        {"batch_size": 7},
+        {"optimizer": "sgd"},
+        {"weight_decay": 0.3},
+        {"n_members": 2},
+        {"callbacks": [Callback()]},
+    ],
+    ids=str,
+)
+def test_a_later_chunk_refuses_what_it_cannot_change(change):
+    (name,) = change
+    net = small().partial_fit(X, Y)
+    proba = net.predict_proba(X)
+    with pytest.raises((ValueError, TypeError), match=name):
+        net.set_params(**change).partial_fit(X, Y)
+    np.testing.assert_array_equal(net.predict_proba(X), proba)
+
+
+def test_a_later_chunk_takes_another_learning_rate_and_other_forms():
+    net = small(hidden_layer_sizes=8, optimizer="adamw").partial_fit(X, Y)
+    before = weights(net)
+    net.set_params(hidden_layer_sizes=(8,), optimizer=torch.optim.AdamW, lr=1e-300)
+    net.set_params(threshold="prior", early_stopping=True).partial_fit(X, Y)
+    assert distance(before, weights(net)) < 1e-12
+    assert {g["lr"] for g in net.net_.optimizer_.param_groups} == {1e-300}
+    net.set_params(lr=0.1).partial_fit(X, Y)
+    for group in net.net_.optimizer_.param_groups:
+        assert group["lr"] == pytest.approx(0.1)
+    assert distance(before, weights(net)) > 0.01
+
+
+@pytest.mark.parametrize("classes", [[0, None], ["0", "1"], 3, [0, 1, 2], [0]])
+def test_other_classes_of_a_later_chunk_are_refused(classes):
+    net = small().partial_fit(X, Y[:, 0], classes=[0, 1])
+    with pytest.raises(ValueError, match="classes="):
+        net.partial_fit(X, Y[:, 0], classes=classes)

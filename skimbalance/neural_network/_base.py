@@ -43,6 +43,7 @@ from skimbalance.neural_network._callbacks import (
 from skimbalance.neural_network._checkpoint import (
     Checkpoint,
     check_warm_start,
+    go_on_with_chunks,
     run_identity,
     take_over,
 )
@@ -225,6 +226,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
                 check_same_classes(self, classes)
+                go_on_with_chunks(self)
                 target = replace(self._target, values=self._encode_y(y))
                 rows = self._encode(X, target, sample_weight, reset=False)
             else:
@@ -405,6 +407,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         net.step_ = step
         self._try_module(net, rows.first(_TRIED_ROWS))
         net.outputs_, self._net_shape = NetOutputs(self), shape
+        self._made_with = self.get_params(deep=False)
         return net
 
     def _try_module(self, net, rows):

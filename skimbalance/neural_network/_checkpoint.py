@@ -38,7 +38,11 @@ from skorch.history import History
 from skimbalance._base import warn_user
 from skimbalance._validation import check_layer_sizes
 from skimbalance.exceptions import CheckpointWarning
-from skimbalance.neural_network._parameters import as_switch, resolve_optimizer
+from skimbalance.neural_network._parameters import (
+    as_switch,
+    check_params,
+    resolve_optimizer,
+)
 
 _FORMAT = "skimbalance checkpoint 3"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -88,6 +92,15 @@ _FREE_PARAMS = {
     "threshold_params",
     "verbose",
     "warm_start",
+}
+# What plays no part in `partial_fit`, or is read anew from chunk to chunk.
+_FREE_IN_CHUNKS = (_FREE_PARAMS - {"callbacks"}) | {
+    "class_weight",
+    "early_stopping",
+    "n_iter_no_change",
+    "pos_label",
+    "scoring",
+    "validation_fraction",
 }
 
 
@@ -587,6 +600,11 @@ _ONE_FORM = {
 }
 
 
+def _identity_of(name, value):
+    """Return the text of a parameter that its equal forms have in common."""
+    return identity_of(_ONE_FORM[name](value) if name in _ONE_FORM else value)
+
+
 def run_identity(estimator, data):
     """Return what a run has in common with one that may resume it, as texts.
 
@@ -596,7 +614,7 @@ def run_identity(estimator, data):
     data : TrainingData
     """
     identity = {
-        name: identity_of(_ONE_FORM.get(name, lambda given: given)(value))
+        name: _identity_of(name, value)
         for name, value in estimator.get_params(deep=False).items()
         if name not in _FREE_PARAMS
     }
@@ -626,6 +644,38 @@ def _arrays(rows):
 def _shapes(net):
     state = net.module_.state_dict()
     return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def go_on_with_chunks(estimator):
+    """Let a changed learning rate take effect in `partial_fit`, and refuse the rest.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Fitted.
+
+    Raises
+    ------
+    ValueError
+        If a parameter makes no sense, or the net was made with another value of it.
+    """
+    check_params(estimator, estimator._target)
+    if estimator.net_ is None:
+        return
+    before, now = estimator._made_with, estimator.get_params(deep=False)
+    for name in sorted(now.keys() - _FREE_IN_CHUNKS):
+        one, other = before[name], now[name]
+        if one is not other and _identity_of(name, one) != _identity_of(name, other):
+            raise ValueError(
+                f"{name}={other!r}, but partial_fit goes on with a net that was made "
+                f"with {name}={one!r}. Set it back, or fit a new estimator."
+            )
+    net = estimator.net_
+    net.verbose = estimator.verbose
+    for group in net.optimizer_.param_groups:
+        for key in {"lr", "initial_lr"} & group.keys():
+            group[key] = _scaled(group[key], (estimator.lr, before["lr"]))
+    estimator._made_with = {**before, "lr": estimator.lr}
 
 
 def check_warm_start(estimator, target, is_scaled):
