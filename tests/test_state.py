@@ -15,6 +15,7 @@ from torch import nn
 
 from skimbalance.exceptions import CheckpointWarning
 from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.neural_network._output import LabelOutput
 
 X, Y = small_problem()
 
@@ -528,6 +529,27 @@ def test_scores_that_are_all_nan_never_stop_the_training():
         net.fit(X, Y)
     assert net.n_iter_ == 6
     assert net.best_score_ is None
+
+
+@pytest.mark.parametrize("step", ["calibrate", "match_prevalence", "match_level"])
+def test_an_interrupt_while_the_scores_are_calibrated(monkeypatch, step):
+    params = {"loss": "focal", "early_stopping": True, "max_epochs": 4}
+    whole = small(**params).fit(X, Y)
+    method, calls = getattr(LabelOutput, step), []
+
+    def interrupted(*args, **kwargs):
+        calls.append(args)
+        answer = method(*args, **kwargs)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(LabelOutput, step, interrupted)
+    net = small(**params)
+    with pytest.warns(ConvergenceWarning, match="interrupt came after") as caught:
+        net.fit(X, Y)
+    assert [w.filename for w in caught] == [__file__]
+    np.testing.assert_array_equal(net.predict_proba(X), whole.predict_proba(X))
 
 
 # ------------------------------------------------------------------------- partial_fit

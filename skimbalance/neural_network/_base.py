@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -448,8 +449,18 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         watched = None if held_out is None else self._as_trained_on(held_out)
         stopping, epochs = early_stopping_of(self, data)
         self._run(data.training, watched, epochs, stopping, checkpoint)
-        if held_out is not None:
+        if held_out is None:
+            return
+        try:
             self._calibrate(data)
+        except KeyboardInterrupt:
+            # What has been trained is worth more than the moment that is left.
+            self._calibrate(data)
+            warn_user(
+                "The interrupt came after the training, whose calibration was ended: "
+                "nothing is lost.",
+                ConvergenceWarning,
+            )
 
     def _reweigh(self, rows):
         """Give the batch loss the weights of these rows."""
