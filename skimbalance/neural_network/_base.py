@@ -642,6 +642,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the inputs are not of the fitted shape.
         """
+        check_is_fitted(self)
         return self._filled(X, self._output.class_probabilities)
 
     @available_if(_has_probabilities)
