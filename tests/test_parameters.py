@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from nets import linear, small, small_problem, steady
+from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -174,6 +175,22 @@ def test_predicting_another_number_of_features(problem):
         net.predict(X[:, :5])
     with pytest.raises(ValueError, match="3 labels, but 4"):
         net.score(X, Y[:, :3])
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
+def test_what_is_not_fitted_says_so(problem, method):
+    X, _ = problem
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(small(), method)(X)
+
+
+def test_groups_of_several_types_are_refused_by_name(problem):
+    X, Y = problem
+    groups = np.array([None, "a"] * (len(X) // 2), dtype=object)
+    with pytest.raises(ValueError, match="groups holds values"):
+        small(early_stopping=True).fit(X, Y, groups=groups)
 
 
 def test_a_split_that_leaves_nothing_says_so():

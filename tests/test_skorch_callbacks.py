@@ -390,6 +390,18 @@ def test_the_net_trains_further_and_saves_its_parameters(kind, tmp_path):
     assert len(fitted.net_.history) == 3
 
 
+def test_the_parameters_go_through_safetensors(tmp_path):
+    pytest.importorskip("safetensors")
+    file, y = tmp_path / "net.safetensors", TARGETS["multilabel"]
+    net, other = (
+        ImbalancedMLPClassifier(max_epochs=n, random_state=0).fit(X, y).net_
+        for n in (1, 2)
+    )
+    net.save_params(f_params=file, use_safetensors=True)
+    other.load_params(f_params=file, use_safetensors=True)
+    assert torch.equal(other.forward(X), net.forward(X))
+
+
 def test_a_scorer_of_scikit_learn_takes_the_net():
     from sklearn.metrics import get_scorer
 

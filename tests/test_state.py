@@ -1,7 +1,9 @@
 """Warm starts, checkpoints and interrupts: what is taken over, and what is refused."""
 
 import errno
+import io
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from torch import nn
 
 from skimbalance.exceptions import CheckpointWarning
 from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.neural_network._output import LabelOutput
 
 X, Y = small_problem()
 
@@ -187,6 +190,55 @@ def test_what_changes_no_weights_is_free(tmp_path):
     resumed = run(tmp_path, resume=True, max_epochs=4, **free).fit(X, Y)
     whole = run(None, max_epochs=4).fit(X, Y)
     assert distance(weights(resumed), weights(whole)) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"pos_weight": 2}, {"pos_weight": np.float32(2)}),
+        (
+            {"pos_weight": [1.0, 2.0, 3.0, 1.5]},
+            {"pos_weight": np.array([1, 2, 3, 1.5])},
+        ),
+        ({"optimizer": "adamw"}, {"optimizer": torch.optim.AdamW}),
+        ({"hidden_layer_sizes": 8}, {"hidden_layer_sizes": [8]}),
+        ({"early_stopping": 0}, {"early_stopping": np.False_}),
+        ({"batch_size": 64}, {"batch_size": np.int64(64)}),
+        ({"random_state": 0}, {"random_state": np.int64(0)}),
+    ],
+)
+def test_another_form_of_the_same_value_is_free(tmp_path, before, after):
+    run(tmp_path, **before).fit(X, Y)
+    resumed = run(tmp_path, resume=True, max_epochs=4, **after).fit(X, Y)
+    whole = run(None, max_epochs=4, **before).fit(X, Y)
+    assert distance(weights(resumed), weights(whole)) == 0
+
+
+def test_runs_that_share_a_folder_do_not_break_each_other(tmp_path):
+    nets = [run(tmp_path, max_epochs=15, random_state=seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        fitted = list(pool.map(lambda net: net.fit(X, Y), nets))
+    assert [net.n_iter_ for net in fitted] == [15, 15, 15]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    kept = torch.load(
+        io.BytesIO((tmp_path / "checkpoint.pt").read_bytes()[:-32]), weights_only=True
+    )
+    assert len(kept["history"]) == 15
+
+
+@pytest.mark.parametrize("folder", ["", "a\0b"])
+def test_a_folder_that_cannot_be_is_named(folder):
+    with pytest.raises(ValueError, match="checkpoint="):
+        run(folder).fit(X, Y)
+
+
+def test_a_failure_of_torch_to_write_names_the_file(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match=r"checkpoint\.pt' cannot be written: unexpected"):
+        run(tmp_path).fit(X, Y)
 
 
 class Counting(Callback):
@@ -477,3 +529,76 @@ def test_scores_that_are_all_nan_never_stop_the_training():
         net.fit(X, Y)
     assert net.n_iter_ == 6
     assert net.best_score_ is None
+
+
+@pytest.mark.parametrize("step", ["calibrate", "match_prevalence", "match_level"])
+def test_an_interrupt_while_the_scores_are_calibrated(monkeypatch, step):
+    params = {"loss": "focal", "early_stopping": True, "max_epochs": 4}
+    whole = small(**params).fit(X, Y)
+    method, calls = getattr(LabelOutput, step), []
+
+    def interrupted(*args, **kwargs):
+        calls.append(args)
+        answer = method(*args, **kwargs)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(LabelOutput, step, interrupted)
+    net = small(**params)
+    with pytest.warns(ConvergenceWarning, match="interrupt came after") as caught:
+        net.fit(X, Y)
+    assert [w.filename for w in caught] == [__file__]
+    np.testing.assert_array_equal(net.predict_proba(X), whole.predict_proba(X))
+
+
+# ------------------------------------------------------------------------- partial_fit
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr": "a"},
+        {"lr": -1},
+        {"verbose": "x"},
+        {"max_grad_norm": 0.5},
+        {"loss": "focal"},
+        {"pos_weight": 3.0},
+        {"dropout": 0.4},
+        {"activation": "tanh"},
+        {"hidden_layer_sizes": (9,)},
+        {"batch_size": 7},
+        {"optimizer": "sgd"},
+        {"weight_decay": 0.3},
+        {"n_members": 2},
+        {"callbacks": [Callback()]},
+    ],
+    ids=str,
+)
+def test_a_later_chunk_refuses_what_it_cannot_change(change):
+    (name,) = change
+    net = small().partial_fit(X, Y)
+    proba = net.predict_proba(X)
+    with pytest.raises((ValueError, TypeError), match=name):
+        net.set_params(**change).partial_fit(X, Y)
+    np.testing.assert_array_equal(net.predict_proba(X), proba)
+
+
+def test_a_later_chunk_takes_another_learning_rate_and_other_forms():
+    net = small(hidden_layer_sizes=8, optimizer="adamw").partial_fit(X, Y)
+    before = weights(net)
+    net.set_params(hidden_layer_sizes=(8,), optimizer=torch.optim.AdamW, lr=1e-300)
+    net.set_params(threshold="prior", early_stopping=True).partial_fit(X, Y)
+    assert distance(before, weights(net)) < 1e-12
+    assert {g["lr"] for g in net.net_.optimizer_.param_groups} == {1e-300}
+    net.set_params(lr=0.1).partial_fit(X, Y)
+    for group in net.net_.optimizer_.param_groups:
+        assert group["lr"] == pytest.approx(0.1)
+    assert distance(before, weights(net)) > 0.01
+
+
+@pytest.mark.parametrize("classes", [[0, None], ["0", "1"], 3, [0, 1, 2], [0]])
+def test_other_classes_of_a_later_chunk_are_refused(classes):
+    net = small().partial_fit(X, Y[:, 0], classes=[0, 1])
+    with pytest.raises(ValueError, match="classes="):
+        net.partial_fit(X, Y[:, 0], classes=classes)

@@ -45,6 +45,7 @@ from skimbalance.neural_network._callbacks import (
 from skimbalance.neural_network._checkpoint import (
     Checkpoint,
     check_warm_start,
+    go_on_with_chunks,
     run_identity,
     take_over,
 )
@@ -245,6 +246,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
                 check_same_classes(self, classes)
+                go_on_with_chunks(self)
                 target = replace(self._target, values=self._encode_y(y))
                 rows = self._encode(X, target, sample_weight, reset=False)
             else:
@@ -425,6 +427,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         net.step_ = step
         self._try_module(net, rows.first(_TRIED_ROWS))
         net.outputs_, self._net_shape = NetOutputs(self), shape
+        self._made_with = self.get_params(deep=False)
         return net
 
     def _try_module(self, net, rows):
@@ -467,9 +470,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self._run(data.training, watched, epochs, stopping, checkpoint)
         if held_out is None:
             return
-        probabilities = "the calibration of its probabilities", "Fit again to have it."
-        with _after_training(*probabilities):
-            held_out = self._calibrate(data)
+        with _after_training("the calibration", "Fit again to have it."):
+            try:
+                held_out = self._calibrate(data)
+            except KeyboardInterrupt:  # once: what is left takes a moment
+                held_out = self._calibrate(data)
+                warn_user(
+                    "The interrupt came after the training, whose calibration was "
+                    "ended: nothing is lost.",
+                    ConvergenceWarning,
+                )
             if resolve_threshold(self).needs_held_out:
                 self._learn_thresholds(*held_out)
 

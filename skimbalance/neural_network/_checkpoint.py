@@ -8,12 +8,14 @@ what a run depends on is described by texts that another run is compared with.
 """
 
 import contextlib
+import errno
 import functools
 import hashlib
 import io
 import numbers
 import os
 import pickle
+import threading
 import types
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -34,7 +36,13 @@ from skorch.callbacks.training import ParamMapper
 from skorch.history import History
 
 from skimbalance._base import warn_user
+from skimbalance._validation import check_layer_sizes
 from skimbalance.exceptions import CheckpointWarning
+from skimbalance.neural_network._parameters import (
+    as_switch,
+    check_params,
+    resolve_optimizer,
+)
 
 _FORMAT = "skimbalance checkpoint 3"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -52,6 +60,8 @@ _BY_NAME = {kind.__name__: kind for kind in (*_DICTS, *_SEQUENCES)}
 _WHOLE_BYTES = 2**28
 _SAMPLED_ROWS = 2**12
 _SAMPLED_ITEMS = 64
+# Arrays and lists of numbers up to this length are shown as lists, longer ones not.
+_SHOWN_ITEMS = 64
 _SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
 # Callbacks of skorch that move weights, rates or the last epoch. Others of the user's
 # are free: nothing tells the one that changes the training from the one that logs it.
@@ -82,6 +92,15 @@ _FREE_PARAMS = {
     "threshold_params",
     "verbose",
     "warm_start",
+}
+# What plays no part in `partial_fit`, or is read anew from chunk to chunk.
+_FREE_IN_CHUNKS = (_FREE_PARAMS - {"callbacks"}) | {
+    "class_weight",
+    "early_stopping",
+    "n_iter_no_change",
+    "pos_label",
+    "scoring",
+    "validation_fraction",
 }
 
 
@@ -277,19 +296,23 @@ def _plain(row):
 
 
 def _partial(file):
-    return file.with_suffix(".partial")
+    """Return a file to write to first, which no other run writes to."""
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    return file.with_name(f"{file.stem}.{writer}.partial")
 
 
 def _prepare(file):
     """Make the folder, and raise before training where no file can be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _partial(file).unlink(missing_ok=True)  # of a run that was killed
-    except OSError as error:
+        for partial in file.parent.glob(f"{file.stem}*.partial"):
+            partial.unlink(missing_ok=True)  # of a run that was killed
+        is_folder = file.is_dir()
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"checkpoint={str(file.parent)!r} must be a folder to write in: {error}"
         ) from error
-    if file.is_dir():
+    if is_folder:
         raise ValueError(
             f"{str(file)!r} is a folder, where the checkpoint is to be written. Give "
             "checkpoint another folder."
@@ -302,23 +325,35 @@ def _write(file, state):
     """Write a state so that the file holds, at any time, the old one or the new one."""
     partial = _partial(file)
     try:
-        stream = io.BytesIO()
-        torch.save(state, stream)
-        content = stream.getbuffer()
-        with open(partial, "wb") as out:
-            out.write(content)
-            out.write(hashlib.sha256(content).digest())
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(partial, file)
+        content = _with_digest(state)
+        try:
+            _replace(file, partial, content)
+        except FileNotFoundError:  # another run in the folder has tidied it up
+            _replace(file, partial, content)
         _sync_folder(file.parent)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise OSError(
-            error.errno, f"The checkpoint {str(file)!r} cannot be written: {error}"
+            getattr(error, "errno", None) or errno.EIO,
+            f"The checkpoint {str(file)!r} cannot be written: {error}",
         ) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _with_digest(state):
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    stream.write(hashlib.sha256(stream.getbuffer()).digest())
+    return stream.getbuffer()
+
+
+def _replace(file, partial, content):
+    with open(partial, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(partial, file)
 
 
 def _sync_folder(folder):
@@ -488,8 +523,7 @@ def identity_of(value):
 
 def described(value):
     """Return the text of `identity_of`, which catches values that hold themselves."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _in_one_form(value)
     if value is None or isinstance(value, _SHOWN):
         return repr(value)
     if isinstance(value, dict):
@@ -502,6 +536,19 @@ def described(value):
     if isinstance(value, (np.ndarray, torch.Tensor)) or sp.issparse(value):
         return digest(value)
     return _described_object(value)
+
+
+def _in_one_form(value):
+    """Return one form of what is equal: 2.0 and 2, an array and a list of numbers."""
+    if isinstance(value, (list, tuple)) and len(value) > _SHOWN_ITEMS:
+        are_numbers = all(isinstance(item, numbers.Real) for item in value)
+        return np.asarray(value, dtype=np.float64) if are_numbers else value
+    is_array = isinstance(value, (np.ndarray, np.generic))
+    if is_array and value.dtype.kind in "biuf":
+        few = value.size <= _SHOWN_ITEMS
+        value = value.tolist() if few else np.asarray(value, dtype=np.float64)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def _described_object(value):
@@ -544,6 +591,20 @@ def _short(parts):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+# Parameters that may be given in several forms.
+_ONE_FORM = {
+    "early_stopping": as_switch,
+    "hidden_layer_sizes": check_layer_sizes,
+    "optimizer": resolve_optimizer,
+    "standardize": as_switch,
+}
+
+
+def _identity_of(name, value):
+    """Return the text of a parameter that its equal forms have in common."""
+    return identity_of(_ONE_FORM[name](value) if name in _ONE_FORM else value)
+
+
 def run_identity(estimator, data):
     """Return what a run has in common with one that may resume it, as texts.
 
@@ -553,12 +614,12 @@ def run_identity(estimator, data):
     data : TrainingData
     """
     identity = {
-        name: identity_of(value)
+        name: _identity_of(name, value)
         for name, value in estimator.get_params(deep=False).items()
         if name not in _FREE_PARAMS
     }
     if isinstance(estimator.random_state, numbers.Integral):
-        identity["random_state"] = repr(estimator.random_state)
+        identity["random_state"] = identity_of(estimator.random_state)
     training, held_out = _arrays(data.training), _arrays(data.held_out)
     return {
         **identity,
@@ -583,6 +644,38 @@ def _arrays(rows):
 def _shapes(net):
     state = net.module_.state_dict()
     return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def go_on_with_chunks(estimator):
+    """Let a changed learning rate take effect in `partial_fit`, and refuse the rest.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Fitted.
+
+    Raises
+    ------
+    ValueError
+        If a parameter makes no sense, or the net was made with another value of it.
+    """
+    check_params(estimator, estimator._target)
+    if estimator.net_ is None:
+        return
+    before, now = estimator._made_with, estimator.get_params(deep=False)
+    for name in sorted(now.keys() - _FREE_IN_CHUNKS):
+        one, other = before[name], now[name]
+        if one is not other and _identity_of(name, one) != _identity_of(name, other):
+            raise ValueError(
+                f"{name}={other!r}, but partial_fit goes on with a net that was made "
+                f"with {name}={one!r}. Set it back, or fit a new estimator."
+            )
+    net = estimator.net_
+    net.verbose = estimator.verbose
+    for group in net.optimizer_.param_groups:
+        for key in {"lr", "initial_lr"} & group.keys():
+            group[key] = _scaled(group[key], (estimator.lr, before["lr"]))
+    estimator._made_with = {**before, "lr": estimator.lr}
 
 
 def check_warm_start(estimator, target, is_scaled):

@@ -356,4 +356,11 @@ def check_groups(groups):
         raise ValueError(
             f"groups has shape {groups.shape}, but must have one entry for each row."
         )
+    try:
+        np.unique(groups)
+    except TypeError as error:
+        raise ValueError(
+            f"groups holds values that cannot be told apart by sorting ({error}), such "
+            "as names and None. Give every row a number or a name."
+        ) from error
     return groups

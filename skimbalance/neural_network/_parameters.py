@@ -450,6 +450,8 @@ def _check_checkpoint(estimator):
     """Raise a ValueError where checkpoints contradict another parameter."""
     if estimator.resume and estimator.checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the folder to resume from.")
+    if estimator.checkpoint == "":
+        raise ValueError("checkpoint='' is no folder. Give one, or None for none.")
     if estimator.checkpoint is not None and estimator.warm_start:
         raise ValueError(
             "checkpoint and warm_start do not go together: a warm start goes on from "
@@ -569,6 +571,13 @@ def as_switch(value):
     return value if isinstance(value, str) else bool(value)
 
 
+def _are_classes(values, classes):
+    try:
+        return np.array_equal(np.unique(values), classes)
+    except TypeError:  # they cannot be sorted
+        return False
+
+
 def check_same_classes(estimator, classes):
     """Raise a ValueError if a later chunk has other classes, or another `pos_label`.
 
@@ -582,7 +591,7 @@ def check_same_classes(estimator, classes):
     target = estimator._target
     if target.kind == MULTILABEL:
         return
-    if classes is not None and not np.array_equal(np.unique(classes), target.classes):
+    if classes is not None and not _are_classes(classes, target.classes):
         raise ValueError(
             f"classes={classes!r} differs from the classes of the first call to "
             f"partial_fit, {target.classes.tolist()}."

@@ -554,6 +554,14 @@ class Net(ClassifierMixin, NeuralNet):
 
     # ---------------------------------------------------------------------- persistence
 
+    def load_params(self, *args, **kwargs):
+        # safetensors takes the name of a device, and no torch.device.
+        device, self.device = self.device, str(self.device)
+        try:
+            super().load_params(*args, **kwargs)
+        finally:
+            self.device = device
+
     def __getstate__(self):
         # As skorch's, but for classes of a function, a notebook or a script, which a
         # worker process has not got by name: cloudpickle stores these by value.
