@@ -58,10 +58,17 @@ def split_sizes(n_samples, test_size, train_size, default_test_size=0.25):
 
 
 def closest(name, options):
-    """Return ``" Did you mean 'x'?"``, or an empty string when nothing is close."""
-    matches = difflib.get_close_matches(str(name), [str(option) for option in options])
+    """Return ``" Did you mean 'x'?"``, or an empty string when nothing is close.
+
+    Case counts for nothing, and neither does the rest of a name that begins alike.
+    """
+    known = {str(option).lower(): str(option) for option in options}
+    given = str(name).lower()
+    matches = difflib.get_close_matches(given, known)
+    matches = matches or [key for key in known if f"{given}_".startswith(f"{key}_")]
     if not matches:
         return ""
+    matches = [known[match] for match in matches]
     return " Did you mean " + " or ".join(repr(match) for match in matches) + "?"
 
 
@@ -310,6 +317,12 @@ def align_weights(weights, names, name):
     else:
         return weights
     positions = list(range(len(given)))
+    if names is None and set(given) != set(positions):
+        raise ValueError(
+            f"{name} has the names {list(given)[:5]}, but y has no names of labels. "
+            f"Pass y as a data frame, or {name} as an array with one entry for each "
+            "label, or with the keys 0, 1, 2, ..."
+        )
     known = positions if names is None else list(names)
     if list(given) == positions and not isinstance(weights, Mapping):
         return np.asarray(weights)

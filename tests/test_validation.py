@@ -17,6 +17,7 @@ from skimbalance._validation import (
     MULTICLASS,
     MULTILABEL,
     Target,
+    align_weights,
     check_integer,
     check_label_counts,
     check_label_matrix,
@@ -24,6 +25,7 @@ from skimbalance._validation import (
     check_same_length,
     check_target,
     check_weights,
+    closest,
     count_labels,
     encode_like,
     has_missing,
@@ -454,3 +456,25 @@ def test_a_number_or_one_for_each_label():
     ):
         with pytest.raises(ValueError, match=message):
             check_per_label("t", value, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "meant"),
+    [
+        ("F1", ["f1", "accuracy"], "f1"),
+        ("f1_score", ["f1", "accuracy"], "f1"),
+        ("Fraud", ["fraud", "ok"], "fraud"),
+        ("BALANCED", ["balanced", "sqrt"], "balanced"),
+        ("Dog", ["Dogs", "cat"], "Dogs"),
+    ],
+)
+def test_the_nearest_spelling_minds_neither_case_nor_endings(name, options, meant):
+    assert closest(name, options) == f" Did you mean {meant!r}?"
+    assert closest("zebra", options) == ""
+
+
+@pytest.mark.parametrize("weights", [{"a": 1.0}, pd.Series({"a": 1.0, "b": 2.0})])
+def test_weights_by_name_need_labels_with_names(weights):
+    with pytest.raises(ValueError, match="y has no names of labels"):
+        align_weights(weights, None, "pos_weight")
+    assert align_weights({1: 2.0, 0: 1.0}, None, "pos_weight").tolist() == [1, 2]

@@ -209,6 +209,7 @@ def read_inputs(estimator, X, reset, allow_nd, name="X"):
 def _read_array(estimator, X, fitted, allow_nd, name):
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
+    X = _with_integers(X)
     try:
         X = validate_data(
             estimator,
@@ -225,6 +226,29 @@ def _read_array(estimator, X, fitted, allow_nd, name):
         raise kind(f"{name}: {error}") from error
     X = _as_computable(X, name)
     return sp.csr_array(X) if sp.issparse(X) else X
+
+
+def _with_integers(X):
+    """Return integers in an object or a nullable dtype, or beside bools, as int64.
+
+    scikit-learn would make floats of them, which tell large identifiers apart no more
+    and are no input of an embedding.
+    """
+    if hasattr(X, "infer_objects"):
+        X = X.infer_objects()
+        kinds = {getattr(dtype, "kind", "O") for dtype in X.dtypes}
+        is_split = "b" in kinds or any(hasattr(d, "numpy_dtype") for d in X.dtypes)
+        if is_split and _are_integers(kinds) and not X.isna().any(axis=None):
+            return X.astype(np.int64)
+    elif isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.size:
+        values = np.array(X.ravel().tolist())
+        if _are_integers({values.dtype.kind}):
+            return values.reshape(X.shape)
+    return X
+
+
+def _are_integers(kinds):
+    return kinds <= set("iub") and not kinds <= {"b"}
 
 
 def _other_shape(name, X, fitted):
