@@ -94,7 +94,6 @@ from skimbalance.neural_network._parameters import (
     resolve_precision,
 )
 from skimbalance.neural_network._per_output import (
-    as_series,
     check_class_weight,
     resolve_bias,
     resolve_weight,
@@ -338,12 +337,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return Checkpoint(self.checkpoint, self.resume)
 
     def _rule(self):
-        threshold = as_series("threshold", self.threshold)
-        return resolve_rule(threshold, self.threshold_params)
+        return resolve_rule(self.threshold, self.threshold_params)
 
     def _check_threshold(self, target):
         check_threshold(
-            as_series("threshold", self.threshold),
+            self.threshold,
             self.threshold_params,
             target.kind,
             target.n_outputs,
@@ -408,7 +406,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             correct=as_switch(self.correct_probabilities),
             smoothing=self.label_smoothing,
         )
-        if head.trained.any():
+        if counts is None or head.trained.any():
             correct = as_switch(self.correct_probabilities)
             check_link(head.loss, head.link, correct, holds_out)
         return head

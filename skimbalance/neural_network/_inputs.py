@@ -4,7 +4,6 @@ What is wrong is said before scikit-learn, NumPy or torch would say it in their 
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._net import DatasetRows
+from skimbalance._target_values import check_unique_columns
 
 _ONE_ARRAY = (
     "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "
@@ -261,7 +261,7 @@ def _other_shape(name, X, fitted):
 def _check_columns(X, name):
     """Raise an error that names the first column that does not hold numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        _check_unique(list(X.columns), name)
+        check_unique_columns(X, name)
         # Those of polars have no kind; the array of the column tells it.
         kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
         for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
@@ -270,12 +270,6 @@ def _check_columns(X, name):
                 _check_numbers(np.asarray(values), f"Column {column!r} of {name}")
     elif isinstance(X, np.ndarray):
         _check_array_columns(X, name)
-
-
-def _check_unique(columns, name):
-    repeated = [column for column, count in Counter(columns).items() if count > 1]
-    if repeated:
-        raise ValueError(f"{name} has the column name {repeated[0]!r} more than once.")
 
 
 def _check_array_columns(X, name):
