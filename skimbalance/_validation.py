@@ -9,10 +9,11 @@ This is also the only door to scikit-learn's private helpers.
 
 import difflib
 import inspect
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
@@ -74,7 +75,7 @@ def closest(name, options):
 
 def check_choice(name, value, options):
     """Raise a ValueError that lists the options unless `value` is one of them."""
-    if value not in options:
+    if not isinstance(value, str | Integral) or value not in options:
         known = ", ".join(repr(option) for option in sorted(options))
         raise ValueError(
             f"{name}={value!r} is not known.{closest(value, options)} Use one of "
@@ -82,11 +83,19 @@ def check_choice(name, value, options):
         )
 
 
+def _is_finite(number):
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
 def check_interval(name, value, low, high=np.inf, *, closed="both"):
-    """Raise a ValueError unless the number `value` lies between `low` and `high`."""
-    left, right = "(["[closed in ("both", "left")], ")]"[closed in ("both", "right")]
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    inside = number and (
+    """Raise a ValueError unless the finite number lies between `low` and `high`."""
+    left = "(["[low > -np.inf and closed in ("both", "left")]
+    right = ")]"[high < np.inf and closed in ("both", "right")]
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    inside = (number and _is_finite(value)) and (
         low < value < high
         or (closed in ("both", "left") and value == low)
         or (closed in ("both", "right") and value == high)
@@ -95,6 +104,12 @@ def check_interval(name, value, low, high=np.inf, *, closed="both"):
         raise ValueError(
             f"{name}={value!r} must be a number in {left}{low}, {high}{right}."
         )
+
+
+def check_switch(name, value):
+    """Raise a ValueError unless `value` is a bool, or 0 or 1 for one."""
+    if not (isinstance(value, Integral | np.bool_) and value in (0, 1)):
+        raise ValueError(f"{name}={value!r} must be True or False.")
 
 
 def check_layer_sizes(sizes, name="hidden_layer_sizes"):
@@ -117,8 +132,9 @@ class Number(Interval):
     """An interval of numbers for `_parameter_constraints`; a bool is no number."""
 
     def is_satisfied_by(self, val):
-        is_bool = isinstance(val, (bool, np.bool_))
-        return not is_bool and super().is_satisfied_by(val)
+        if isinstance(val, (bool, np.bool_)) or not super().is_satisfied_by(val):
+            return False
+        return self.type is not Real or _is_finite(val)
 
 
 def switch():
@@ -158,7 +174,10 @@ def scorer_pos_label(scorer):
 
 def accepted_names(function):
     """Return the parameter names of a callable, and whether it takes any others."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # some functions written in C do not tell
+        return [], True
     names = [
         p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]

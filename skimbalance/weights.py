@@ -264,7 +264,7 @@ def compute_pos_weight(
     )
 
 
-def _weights_of_classes(target, class_weight, sample_weight=None):
+def _class_weights(target, class_weight, sample_weight=None):
     """Return the weight of each class of a 1-D target.
 
     Parameters
@@ -337,7 +337,7 @@ def compute_class_weight(
         )
     check_same_length(y=y, sample_weight=sample_weight)
     sample_weight = check_weights(sample_weight, len(target.values))
-    weight = _weights_of_classes(target, class_weight, sample_weight)
+    weight = _class_weights(target, class_weight, sample_weight)
     if normalize is not None:
         weight = _normalize(weight, np.ones(len(weight), dtype=bool), normalize)
     return dict(zip(target.classes.tolist(), weight.tolist(), strict=True))

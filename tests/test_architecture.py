@@ -32,14 +32,13 @@ LEVELS = {
     "_drawn": 1,
     "displays": 2,
     "_meta": 3,
-    "_net": 4,
     "thresholds": 4,
     "calibration": 4,
     "neural_network": 5,
 }
 MAY_IMPORT = {
-    "torch": {"losses", "modules", "_net", "neural_network"},
-    "skorch": {"_net"},
+    "torch": {"losses", "modules", "neural_network"},
+    "skorch": {"neural_network"},
     "matplotlib": {"displays"},
 }
 

@@ -29,7 +29,7 @@ from skimbalance.metrics import (
     multilabel_log_loss,
 )
 from skimbalance.model_selection import MultilabelStratifiedKFold
-from skimbalance.neural_network._calibration import ShrunkClassCalibrator
+from skimbalance.neural_network._output import ShrunkClassCalibrator
 
 METHODS = ("sigmoid", "isotonic", "temperature", "beta")
 each_method = pytest.mark.parametrize("method", METHODS)

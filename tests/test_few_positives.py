@@ -7,7 +7,7 @@ from nets import small
 from scipy.special import expit
 
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.neural_network._calibration import known_rate, matched_prevalence
+from skimbalance.neural_network._output import known_rate, matched_prevalence
 
 
 def held_out_by(n, Y, **fit_params):

@@ -72,9 +72,12 @@ CONTAINERS = [
     (lambda X: np.zeros((300, 0)), "X: Found array with 0 feature"),
     (lambda X: X[:, 0], "X: Expected 2D array"),
     (lambda X: np.where(X > 1, np.nan, X), "Input X contains NaN"),
-    (lambda X: X.astype(complex), "X: Complex data"),
+    (lambda X: X.astype(complex), "X holds complex numbers"),
+    (lambda X: sp.csr_array(X.astype(complex)), "X holds complex numbers"),
+    (lambda X: torch.zeros(300, 6, device="meta"), "X is a meta tensor"),
+    (lambda X: set(range(300)), "X is of type set"),
     (lambda X: X.astype("M8[s]"), "Column 0 of X holds dates or times"),
-    (lambda X: X.astype(str), "X: .*arrays of bytes/strings"),
+    (lambda X: X.astype(str), "Column 0 of X holds strings"),
     (lambda X: [["a", "b"]] * 300, "Column 0 of X holds strings such as 'a'"),
     (
         lambda X: np.where(X > 1, np.longdouble("1e400"), X),
@@ -102,6 +105,7 @@ COLUMNS = [
     (np.array([1, "x"] * 150, dtype=object), "strings such as 'x'"),
     (pd.date_range("2020", periods=300), "dates or times"),
     (pd.to_timedelta(np.arange(300), "D"), "dates or times"),
+    (pd.date_range("2020", periods=300, tz="UTC"), "dates or times"),
     (pd.period_range("2020", periods=300, freq="D"), "no numbers"),
 ]
 

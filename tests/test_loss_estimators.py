@@ -24,7 +24,7 @@ from skimbalance.losses import (
 from skimbalance.metrics import probability_ratio
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._calibration import ShrunkClassCalibrator
+from skimbalance.neural_network._output import ShrunkClassCalibrator
 from skimbalance.weights import compute_pos_weight
 
 

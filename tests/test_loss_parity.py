@@ -10,13 +10,13 @@ from scipy.special import expit, log_softmax
 from sklearn.utils.class_weight import compute_class_weight as sklearn_class_weight
 from torch.nn import BCEWithLogitsLoss, CrossEntropyLoss
 
-from skimbalance._net import criterion_of
 from skimbalance.losses import (
     FocalLoss,
     LogLoss,
     SoftmaxLogLoss,
     SoftTargetLoss,
 )
+from skimbalance.neural_network._criterion import criterion_of
 from skimbalance.weights import compute_label_weight, compute_pos_weight
 
 FOUR_CLASSES = np.array([198, 436, 710, 272])

@@ -14,7 +14,6 @@ from scipy.special import expit
 from sklearn.base import clone
 from torch.nn.functional import logsigmoid, softplus
 
-from skimbalance._net._criterion import SetCriterion
 from skimbalance.losses import (
     LOSSES,
     AsymmetricLoss,
@@ -39,6 +38,7 @@ from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
+from skimbalance.neural_network._criterion import SetCriterion
 
 N_POSITIVE = np.array([400.0, 50.0, 9.0])
 N_NEGATIVE = 1000 - N_POSITIVE
@@ -614,6 +614,20 @@ def test_a_loss_that_needs_counts_says_so():
     [
         (FocalLoss(gamma=-1), "gamma"),
         (FocalLoss(gamma=[1.0, -0.1]), "gamma"),
+        (FocalLoss(gamma="two"), "gamma"),
+        (FocalLoss(gamma=None), "gamma"),
+        (FocalLoss(gamma=10**400), "gamma"),
+        (FocalLoss(gamma=[1.0, 2.0]), "gamma has shape"),
+        (FocalLoss(detach_modulator="false"), "detach_modulator"),
+        (AsymmetricLoss(detach_modulator=2), "detach_modulator"),
+        (AsymmetricLoss(gamma_negative=np.inf), "gamma_negative"),
+        (DistributionBalancedLoss(beta="a"), "beta"),
+        (DistributionBalancedLoss(mu=np.nan), "mu"),
+        (HardNegativeMiningLoss(ratio=np.inf), "ratio"),
+        (HardNegativeMiningLoss(min_negatives=1.5), "min_negatives"),
+        (HardNegativeMiningLoss(per=["label"]), "per"),
+        (SoftTargetLoss("eye"), "target_matrix"),
+        (SoftTargetLoss([[1, 2], [3]]), "target_matrix"),
         (SoftmaxFocalLoss(gamma="two"), "gamma"),
         (AsymmetricLoss(gamma_positive=-1), "gamma_positive"),
         (AsymmetricLoss(gamma_negative=-1), "gamma_negative"),
@@ -648,6 +662,16 @@ def test_a_loss_that_needs_counts_says_so():
 def test_parameters_are_checked_in_setup(loss, name):
     with pytest.raises(ValueError, match=name):
         loss.setup(N_POSITIVE, N_NEGATIVE)
+
+
+@pytest.mark.parametrize(
+    "gamma", [np.float32(1.5), np.array(1.5), torch.tensor(1.5), np.full(3, 1.5)]
+)
+def test_a_number_of_any_kind_is_an_exponent(gamma):
+    scores, targets = torch.randn(5, 3).double(), (torch.randn(5, 3) > 0).double()
+    loss = FocalLoss(gamma=gamma).setup(N_POSITIVE, N_NEGATIVE)
+    right = FocalLoss(gamma=1.5)(scores, targets)
+    assert torch.equal(loss(scores, targets), right)
 
 
 def test_what_is_wrapped_must_be_of_the_right_kind():

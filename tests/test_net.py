@@ -4,20 +4,22 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from nets import steady
 from torch import nn
 
-from skimbalance._net import (
-    Batches,
-    RowSet,
-    ScoreModule,
-    criterion_of,
-    input_source,
-    label_source,
-    seeded,
-    weight_source,
-)
+from skimbalance._entry_weights import SparseWeights
 from skimbalance.losses import FocalLoss, LogLoss, SetLoss, SoftmaxLogLoss
 from skimbalance.modules import MLP
+from skimbalance.neural_network._batches import (
+    Batches,
+    RowSet,
+    input_source,
+    label_source,
+    weight_source,
+)
+from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._module import ScoreModule
+from skimbalance.neural_network._training import seeded
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)
@@ -38,13 +40,13 @@ def collect(batches):
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_batches_hold_the_rows_in_order(monkeypatch, chunk_bytes, num_workers, sparse):
-    monkeypatch.setattr("skimbalance._net._rows._CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr("skimbalance.neural_network._batches._CHUNK_BYTES", chunk_bytes)
     kind = sp.csr_array if sparse else np.asarray
     rows = RowSet(
         ROWS,
         input_source(kind(X), torch.float64, CPU, None, 2.0),
         label_source(kind(Y), CPU),
-        weight_source(kind(W - 1) if sparse else W, torch.float64, CPU),
+        weight_source(SparseWeights(kind(W - 1)) if sparse else W, torch.float64, CPU),
     )
     batches = Batches(rows, 6, num_workers=num_workers)
     sizes = [len(x) for x, _ in batches]
@@ -116,7 +118,7 @@ def weighted_mean(loss, labels, scores, cells):
     return (cells * value * (labels >= 0)).sum() / len(labels)
 
 
-@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss()], ids=repr)
+@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss()], ids=steady)
 @pytest.mark.parametrize("weight", ["none", "rows", "cells"])
 def test_pointwise_criterion_is_the_formula(loss, weight):
     scores = torch.as_tensor(RNG.normal(size=(37, 4))).requires_grad_()

@@ -15,9 +15,9 @@ import torch
 from nets import linear, small, small_problem
 from torch import nn
 
-from skimbalance._net import Batches, RowSet, input_source
 from skimbalance.exceptions import ModuleOutputWarning
 from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.neural_network._batches import Batches, RowSet, input_source
 from skimbalance.preprocessing import InputScaler
 
 CPU = torch.device("cpu")
@@ -98,8 +98,6 @@ def ending(*layers):
 @pytest.mark.parametrize("kind", ["sigmoid", "softmax"])
 def test_a_module_that_ends_in_probabilities_is_told(kind, target, n_members):
     y = {"binary": Y[:, 0], "multilabel": Y, "multiclass": Y.argmax(axis=1)}[target]
-    if kind == "softmax" and target == "binary":
-        pytest.skip("a softmax of one output is a constant")
     module = ending(nn.Sigmoid() if kind == "sigmoid" else nn.Softmax(dim=1))
     with pytest.warns(
         ModuleOutputWarning, match=f"{kind}.*raw scores .logits"
@@ -109,7 +107,18 @@ def test_a_module_that_ends_in_probabilities_is_told(kind, target, n_members):
     assert [w.filename for w in told] == [__file__]
 
 
-@pytest.mark.parametrize("last", [(), (nn.ReLU(),), (nn.Tanh(),), (nn.LogSoftmax(1),)])
+class Small(nn.Module):
+    """Gives small numbers of one sign, which are no probabilities."""
+
+    def forward(self, x):
+        return 1e-3 * x.abs()
+
+
+@pytest.mark.parametrize(
+    "last",
+    [(), (nn.ReLU(),), (nn.Tanh(),), (nn.LogSoftmax(1),), (Small(),), (nn.Softplus(),)],
+    ids=str,
+)
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 def test_other_modules_are_not(last, scale):
     with warnings.catch_warnings():
@@ -154,6 +163,78 @@ def test_what_a_module_gives_is_checked_before_training(change, told, n_members)
     with pytest.raises((ValueError, TypeError), match=f"(?s)module.*{told}|{told}"):
         fitted.fit(X, Y)
     assert not hasattr(fitted, "net_")
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_a_sigmoid_of_inputs_of_any_scale_is_told(scale):
+    with pytest.warns(ModuleOutputWarning, match="sigmoid"):
+        net(ending(nn.Sigmoid())).fit(scale * X, Y)
+
+
+class Shaped(nn.Module):
+    def __init__(self, *, n_features, n_outputs):
+        super().__init__()
+
+
+class Broken(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.weights = {}["weights.pt"]
+
+
+@pytest.mark.parametrize(
+    "module",
+    [lambda: nn.Linear(6, 4), lambda d: nn.Linear(d, 4), Shaped, Broken, nn.Sequential],
+)
+def test_a_module_that_cannot_be_built_is_named(module):
+    fitted = net(module)
+    with pytest.raises((ValueError, TypeError), match=r"module cannot be built.*must"):
+        fitted.fit(X, Y)
+    assert not hasattr(fitted, "net_")
+
+
+class Unlinked(nn.Module):
+    """Cuts the gradient off, before a last bias or behind it."""
+
+    def __init__(self, n_features, n_outputs, cut):
+        super().__init__()
+        self.layer, self.cut = nn.Linear(n_features, n_outputs), cut
+
+    def forward(self, x):
+        return self.cut(self.layer, x)
+
+
+CUTS = [
+    lambda layer, x: layer(x).detach(),
+    lambda layer, x: 2 * layer(x).detach(),
+    lambda layer, x: torch.from_numpy(layer(x).detach().numpy()),
+    lambda layer, x: x @ layer.weight.data.T,
+]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_module_without_a_gradient_is_named(cut):
+    fitted = net(Unlinked, module_params={"cut": cut})
+    with pytest.raises(ValueError, match="module gives scores that do not depend on"):
+        fitted.fit(X, Y)
+    assert not hasattr(fitted, "net_")
+
+
+def test_a_module_that_writes_over_what_the_gradient_needs_is_named():
+    def cut(layer, x):
+        scores = layer(x)
+        x.zero_()
+        return scores
+
+    data = X.copy()
+    with pytest.raises(ValueError, match=r"module gives scores .* no gradient of"):
+        net(Unlinked, module_params={"cut": cut}).fit(data, Y)
+    np.testing.assert_array_equal(data, X)
+
+
+def test_a_frozen_module_trains_its_bias_only():
+    frozen = lambda d, o: nn.Linear(d, o).requires_grad_(False)  # noqa: E731
+    assert np.isfinite(net(frozen).fit(X, Y).predict_proba(X)).all()
 
 
 @pytest.mark.parametrize(

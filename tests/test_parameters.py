@@ -302,9 +302,33 @@ WRONG = [
     ("optimizer_params", {"betas": 3}),
     ("optimizer_params", {"eps": -1.0}),
     ("optimizer_params", {"eps": "a"}),
+    ("optimizer_params", {"betas": (0.9, 0.9, 0.9)}),
+    ("optimizer_params", {"amsgrad": "no"}),
+    *(
+        ("optimizer_params", {"param_groups": groups})
+        for groups in (
+            3,
+            "hidden.*",
+            {"hidden.*": {"lr": 0.1}},
+            [("hidden.*",)],
+            [("hidden.*", 0.1)],
+            [(3, {"lr": 0.1})],
+            [("hidden.*", {"lrr": 0.1})],
+            [("hidden.*", {"lr": -1.0})],
+        )
+    ),
     ("optimizer", "muon"),
+    ("optimizer", torch.optim.SparseAdam),
+    ("optimizer", lambda params, lr: None),
+    ("optimizer", lambda params: None),
+    *((name, 10**400) for name in NUMBERS),
+    ("device", 2**63),
+    ("data_device", 2**63),
+    ("loss", int),
     ("loss_params", [1]),
     ("net_params", "a"),
+    ("net_params", {3: None}),
+    ("hidden_layer_sizes", 2**63),
     ("scoring", 3),
     ("scoring", "los"),
 ]

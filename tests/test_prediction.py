@@ -74,7 +74,7 @@ def test_answers_do_not_depend_on_the_chunks(monkeypatch, problem, chunk_bytes):
     methods = net.predict_proba, net.decision_function, net.predict
     expected = [method(X) for method in methods]
     monkeypatch.setattr(
-        "skimbalance.neural_network._classifier._PREDICTION_BYTES", chunk_bytes
+        "skimbalance.neural_network._base._PREDICTION_BYTES", chunk_bytes
     )
     for method, whole in zip(methods, expected):
         found = method(X)

@@ -6,9 +6,14 @@ import scipy.sparse as sp
 import torch
 from torch import nn
 
-from skimbalance._net import Batches, RowSet, input_source, label_source
 from skimbalance.modules import MLP, SparseLinear, SparseRows
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._batches import (
+    Batches,
+    RowSet,
+    input_source,
+    label_source,
+)
 
 CPU = torch.device("cpu")
 
@@ -91,7 +96,7 @@ def test_rows_stay_sparse_only_where_few_values_are_stored():
 def test_sparse_batches_hold_the_rows_in_order(
     monkeypatch, moved, chunk_bytes, index_type
 ):
-    monkeypatch.setattr("skimbalance._net._rows._CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr("skimbalance.neural_network._batches._CHUNK_BYTES", chunk_bytes)
     X = sparse_matrix()
     X.indices, X.indptr = X.indices.astype(index_type), X.indptr.astype(index_type)
     kept = np.random.default_rng(0).permutation(60)[:37]

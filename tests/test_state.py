@@ -6,9 +6,9 @@ import signal
 import numpy as np
 import pytest
 import torch
-from nets import small, small_problem
+from nets import small, small_problem, steady
 from sklearn.exceptions import ConvergenceWarning
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, Freezer, Initializer, LRScheduler
 from torch import nn
 
 from skimbalance.exceptions import CheckpointWarning
@@ -100,6 +100,29 @@ def test_a_warm_start_of_no_steps_predicts_the_same():
     np.testing.assert_allclose(net.predict_proba(X), before, rtol=1e-9)
 
 
+@pytest.mark.parametrize("policy", ["StepLR", "ExponentialLR", "LambdaLR"])
+def test_a_schedule_begins_anew_in_a_warm_start(policy):
+    params = {"StepLR": {"step_size": 1}, "LambdaLR": {"lr_lambda": lambda t: 0.1**t}}
+    schedule = LRScheduler(policy, **params.get(policy, {"gamma": 0.1}))
+    net = small(warm_start=True, lr=0.1, max_epochs=3).fit(X, Y)
+    for n_epochs in (6, 9):
+        net.set_params(callbacks=[schedule]).fit(X, Y)
+        (group, _) = net.net_.optimizer_.param_groups
+        assert group["lr"] == pytest.approx(0.1 * 0.1**3)
+        assert net.n_iter_ == len(net.history_) == n_epochs
+
+
+def test_a_callback_of_an_epoch_acts_in_a_warm_start():
+    net = small(warm_start=True, callbacks=[Freezer("hidden*")]).fit(X, Y)
+    before = net.net_.module_.body.hidden[0].weight.clone()
+    after = net.fit(X, Y).net_.module_.body.hidden[0].weight
+    assert torch.equal(before, after)
+    assert not after.requires_grad
+    zeros = Initializer("hidden*weight", fn=nn.init.zeros_, at=3)
+    net.set_params(callbacks=[zeros], lr=1e-300).fit(X, Y)
+    assert net.net_.module_.body.hidden[0].weight.abs().max() < 1e-250
+
+
 # ------------------------------------------------------------------------- checkpoints
 
 
@@ -132,7 +155,7 @@ def run(folder, **params):
         {"callbacks": [LRScheduler("StepLR", step_size=1)]},
         {"random_state": 7},
     ],
-    ids=repr,
+    ids=steady,
 )
 def test_what_changes_the_weights_is_refused_by_name(tmp_path, change):
     run(tmp_path).fit(X, Y)
@@ -203,6 +226,8 @@ SCHEDULES = {
     "stop": lambda: EarlyStopping(
         "train_loss", patience=2, threshold=0.5, load_best=True, sink=lambda text: None
     ),
+    "frozen": lambda: Freezer("hidden*"),
+    "frozen_later": lambda: Freezer("hidden*", at=2),
     "own": Counting,
 }
 
@@ -218,6 +243,15 @@ def test_the_state_of_callbacks_goes_on(tmp_path, schedule):
     assert rates[0] == rates[1]
     if schedule == "own":
         assert again.net_.callbacks_[-1][1].log == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("optimizer", ["nadam", "asgd", "adafactor", "lbfgs"])
+def test_the_state_of_the_optimizer_goes_on(tmp_path, optimizer):
+    params = {"optimizer": optimizer, "precision": "64"}
+    whole = run(None, max_epochs=4, **params).fit(X, Y)
+    run(tmp_path, **params).fit(X, Y)
+    again = run(tmp_path, max_epochs=4, resume=True, **params).fit(X, Y)
+    assert distance(weights(whole), weights(again)) == 0
 
 
 @pytest.mark.parametrize("schedule", [None, "cosine"])
@@ -334,9 +368,9 @@ def test_an_interrupt_keeps_whole_weights_or_goes_on_up(method, epoch, by_signal
 
 def test_an_interrupt_while_weights_are_copied_tears_nothing(monkeypatch):
     """Both where the best are kept, and where they are put back."""
-    from skimbalance._net import _best, _training
+    from skimbalance.neural_network import _callbacks, _training
 
-    copy_state, calls = _best.copy_state, []
+    copy_state, calls = _callbacks.copy_state, []
 
     def torn(module, place=None):
         calls.append(1)
@@ -348,7 +382,7 @@ def test_an_interrupt_while_weights_are_copied_tears_nothing(monkeypatch):
             raise KeyboardInterrupt
         return copy_state(module, place)
 
-    monkeypatch.setattr(_best, "copy_state", torn)
+    monkeypatch.setattr(_callbacks, "copy_state", torn)
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 4"):
         net = small(max_epochs=6).fit(X, Y)
     monkeypatch.undo()
@@ -442,4 +476,4 @@ def test_scores_that_are_all_nan_never_stop_the_training():
     with pytest.warns(ConvergenceWarning, match="last weights are kept"):
         net.fit(X, Y)
     assert net.n_iter_ == 6
-    assert np.isnan(net.best_score_)
+    assert net.best_score_ is None

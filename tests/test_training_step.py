@@ -11,9 +11,15 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from skimbalance._net import Batches, RowSet, Step, input_source, label_source
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._batches import (
+    Batches,
+    RowSet,
+    input_source,
+    label_source,
+)
+from skimbalance.neural_network._criterion import Step
 
 CPU = torch.device("cpu")
 
@@ -228,11 +234,11 @@ def test_a_terminal_shows_a_bar(problem, monkeypatch):
 def test_moved_rows_are_moved_once_and_shared_by_both_parts(problem, monkeypatch):
     X, Y = problem
     reference = small(early_stopping=True).fit(X, Y).predict_proba(X)
-    path = "skimbalance.neural_network._classifier.moves_data"
+    path = "skimbalance.neural_network._base.moves_data"
     monkeypatch.setattr(path, lambda *args: True)
     moved = []
     for source in ("_DenseSource", "_SparseSource"):
-        kind = getattr(sys.modules["skimbalance._net._rows"], source)
+        kind = getattr(sys.modules["skimbalance.neural_network._batches"], source)
         move = kind.move
         monkeypatch.setattr(
             kind, "move", lambda self, move=move: (moved.append(self), move(self))

@@ -84,13 +84,13 @@ def cases(kind):
 
 def readings(model, X):
     """Return probabilities read from the scores in three ways."""
-    head, answers = model._head, {"calibrated": model.predict_proba(X)}
-    calibrator, correct = head.calibrator, head.correct
-    head.calibrator, head.invertible = None, True
+    output, answers = model._output, {"calibrated": model.predict_proba(X)}
+    calibrator, correct = output.calibrator, output.correct
+    output.calibrator, output.invertible = None, True
     answers["undone"] = model.predict_proba(X)
-    head.correct = False
+    output.correct = False
     answers["raw"] = model.predict_proba(X)
-    head.calibrator, head.correct = calibrator, correct
+    output.calibrator, output.correct = calibrator, correct
     return answers
 
 

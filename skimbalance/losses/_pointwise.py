@@ -4,6 +4,7 @@ In the formulas z is the score, s its sigmoid, LS the log of the sigmoid; l+ and
 the loss of a positive and of a negative label.
 """
 
+import numpy as np
 import torch
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -11,7 +12,7 @@ from torch.nn.functional import (
     softplus,
 )
 
-from skimbalance._validation import check_interval
+from skimbalance._validation import check_interval, check_per_label, check_switch
 from skimbalance.losses._base import PointwiseLoss, at_least_float32
 
 __all__ = [
@@ -52,14 +53,18 @@ def _power(base, log_base, exponent):
 
 
 def _check_exponents(name, values):
-    for value in torch.as_tensor(values, dtype=torch.float64).reshape(-1).tolist():
+    try:
+        numbers = torch.as_tensor(values, dtype=torch.float64).reshape(-1).tolist()
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        numbers = [values]  # no numbers at all, as the check will say
+    for value in numbers:
         check_interval(name, value, 0)
 
 
 def _as_exponent(value, like, labels=slice(None)):
     """A number stays a number; one value for each label becomes a tensor."""
-    if isinstance(value, (int, float)):
-        return value
+    if not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
+        return float(value)
     return torch.as_tensor(value, dtype=like.dtype, device=like.device)[labels]
 
 
@@ -165,6 +170,10 @@ class FocalLoss(_SymmetricLoss):
 
     def check_params(self):
         _check_exponents("gamma", self.gamma)
+        check_switch("detach_modulator", self.detach_modulator)
+
+    def check_outputs(self, n_outputs):
+        check_per_label("gamma", self.gamma, n_outputs)
 
     def negative_value_and_grad(self, scores, labels=slice(None)):
         gamma = _as_exponent(self.gamma, scores, labels)
@@ -373,6 +382,8 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
         super().check_params()
         check_interval("gamma", self.gamma, 0)
         check_interval("alpha", self.alpha, 0)
+        check_interval("beta", self.beta, -np.inf)
+        check_interval("mu", self.mu, -np.inf)
 
     def setup(self, n_positive, n_negative):
         super().setup(n_positive, n_negative)
@@ -448,6 +459,7 @@ class AsymmetricLoss(PointwiseLoss):
         check_interval("gamma_positive", self.gamma_positive, 0)
         check_interval("gamma_negative", self.gamma_negative, 0)
         check_interval("margin", self.margin, 0, 1, closed="left")
+        check_switch("detach_modulator", self.detach_modulator)
 
     def _attached(self, gamma):
         """Return the exponent where its factor has a gradient of its own, else 0."""

@@ -6,6 +6,7 @@ import torch
 
 from skimbalance._base import warn_user
 from skimbalance._validation import (
+    accepted_names,
     check_choice,
     check_interval,
     check_keywords,
@@ -124,7 +125,7 @@ def _refuse_class(given):
         way_out = f"Pass an object, loss={name}(){by_name}"
     elif issubclass(given, tuple(_UNFIT)):
         way_out = "Use loss='log_loss', the cross-entropy of raw scores"
-    elif "reduction" in inspect.signature(given).parameters:
+    elif "reduction" in accepted_names(given)[0]:
         way_out = f"Pass an object, loss={name}(reduction='none')"
     else:
         way_out = f"Pass an object, loss={name}()"

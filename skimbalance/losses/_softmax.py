@@ -313,7 +313,10 @@ class SoftTargetLoss(SoftmaxLoss):
     def check_params(self):
         if self.target_matrix is None:
             return
-        matrix = np.asarray(self.target_matrix, dtype=np.float64)
+        try:
+            matrix = np.asarray(self.target_matrix, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"target_matrix must hold numbers: {error}.") from error
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(
                 f"target_matrix has shape {matrix.shape}, expected (n_classes, "

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from skimbalance._validation import check_choice, check_interval
+from skimbalance._validation import check_choice, check_integer, check_interval
 from skimbalance.losses._base import PointwiseLoss, at_least_float32
 from skimbalance.losses._pointwise import LogLoss
 
@@ -70,7 +70,7 @@ class FunctionLoss(PointwiseLoss):
         except Exception as error:
             raise ValueError(
                 "The loss function failed on raw scores of shape "
-                f"{tuple(scores.shape)} and targets of 0 and 1: {error} It must take "
+                f"{tuple(scores.shape)} and targets of 0 and 1: {error}. It must take "
                 "raw scores (logits) of any size; for the cross-entropy use "
                 "loss='log_loss'."
             ) from error
@@ -199,7 +199,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
             )
         check_interval("ratio", self.ratio, 0)
         check_interval("easy_rate", self.easy_rate, 0, 1)
-        check_interval("min_negatives", self.min_negatives, 0)
+        check_integer("min_negatives", self.min_negatives, 0)
         check_choice("per", self.per, {"label", "batch"})
         self._mined.check_params()
 

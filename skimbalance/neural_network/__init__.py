@@ -1,7 +1,7 @@
 """Imbalanced classifiers that hold a neural net.
 
 Three stages that do not leak into each other: training decides what the net attends to,
-the inverse of the loss turns scores into honest probabilities, thresholds turn these
+the inverse of the loss turns scores into corrected probabilities, thresholds turn these
 into decisions.
 """
 

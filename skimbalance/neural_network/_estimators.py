@@ -3,7 +3,7 @@
 import torch
 
 from skimbalance.modules import MLP
-from skimbalance.neural_network._classifier import BaseImbalancedNet
+from skimbalance.neural_network._base import BaseImbalancedNet
 from skimbalance.neural_network._parameters import (
     CONSTRAINTS,
     MLP_CONSTRAINTS,

@@ -1,10 +1,11 @@
 """Inputs of the estimators: which containers they take, and what is wrong with others.
 
-What is wrong is said before scikit-learn, NumPy or torch would say it in their words.
+Errors come before those of scikit-learn, NumPy or torch, which name other things.
 """
 
+import datetime
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,8 +13,8 @@ import torch
 from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from skimbalance._net import DatasetRows
 from skimbalance._target_values import check_unique_columns
+from skimbalance.neural_network._batches import DatasetRows
 
 _ONE_ARRAY = (
     "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "
@@ -45,8 +46,8 @@ def as_one_array(X, name="X", y=None):
     DatasetRows, array, sparse matrix or data frame
         Lists and tensors become arrays; what has a shape stays as it is.
     """
-    if sp.issparse(X):  # one of them is a Mapping, too
-        return X
+    if sp.issparse(X):  # one of them is a Mapping, too, and has no length
+        return X.tocsr() if isinstance(X, Mapping) else X
     if isinstance(X, DataLoader):
         raise TypeError(
             f"{name} is a DataLoader, but {_ONE_ARRAY}. Pass its dataset, "
@@ -55,7 +56,7 @@ def as_one_array(X, name="X", y=None):
         )
     if isinstance(X, Mapping) or _is_tuple_of_arrays(X) or _is_list_of_inputs(X, y):
         raise TypeError(f"{name} is a {type(X).__name__}, but {_ONE_ARRAY}.")
-    if isinstance(X, (str, bytes, Iterator)) or not _is_collection(X):
+    if isinstance(X, (str, bytes, Iterator, Set)) or not _is_collection(X):
         raise TypeError(f"{name} is of type {type(X).__name__}, but {_ONE_ARRAY}.")
     if isinstance(X, Dataset) or _is_slice_dataset(X):
         return _dataset_rows(X, name)
@@ -68,12 +69,12 @@ def as_one_array(X, name="X", y=None):
             f"{name} is a masked array, and masked values would be read as they are: "
             "fill or impute them first."
         )
-    return np.asarray(X) if not _has_shape(X) or hasattr(X, "to_list") else X
+    return np.asarray(X) if not hasattr(X, "shape") or hasattr(X, "to_list") else X
 
 
 def _is_tuple_of_arrays(X):
     return isinstance(X, tuple) and any(
-        np.ndim(item) and _has_shape(item) for item in X
+        np.ndim(item) and hasattr(item, "shape") for item in X
     )
 
 
@@ -81,15 +82,11 @@ def _is_list_of_inputs(X, y):
     """Whether a list holds arrays of as many rows as `y`, and not rows."""
     if not isinstance(X, list) or not X or y is None or len(X) == _length(y):
         return False
-    return all(_has_shape(item) and _length(item) == _length(y) for item in X)
+    return all(hasattr(item, "shape") and _length(item) == _length(y) for item in X)
 
 
 def _is_collection(X):
     return hasattr(X, "__len__") or hasattr(X, "__array__") or isinstance(X, Dataset)
-
-
-def _has_shape(item):
-    return hasattr(item, "shape")
 
 
 def _is_slice_dataset(X):
@@ -98,6 +95,7 @@ def _is_slice_dataset(X):
 
 
 def _dataset_rows(X, name):
+    """Return a map-style Dataset as rows, or raise an error that says why not."""
     if isinstance(X, IterableDataset) or not hasattr(X, "__len__"):
         raise TypeError(
             f"{name} is an iterable Dataset, but a map-style one is expected, with "
@@ -126,22 +124,27 @@ def _dataset_rows(X, name):
 
 
 def _tensor_as_array(X, name):
+    """Return a dense tensor as an array; NumPy has no bfloat16."""
     if X.layout is not torch.strided:
         raise TypeError(
             f"{name} is a tensor of layout {X.layout}: pass a dense tensor, or a CSR "
             "matrix of scipy.sparse."
         )
+    if X.is_meta or X.is_quantized:
+        kind = "meta" if X.is_meta else "quantized"
+        raise TypeError(f"{name} is a {kind} tensor: pass one that holds numbers.")
     X = X.detach().cpu()
     return (X.float() if X.dtype is torch.bfloat16 else X).numpy()
 
 
 def _list_as_array(X, name):
+    """Return a list of rows as an array, or raise an error that names the way out."""
     if X and isinstance(X[0], Mapping):
         raise TypeError(
             f"{name} is a list of dicts, but {_ONE_ARRAY}. DictVectorizer makes one of "
             "dicts of numbers and names."
         )
-    if X and isinstance(X[0], (tuple, list)) and any(map(_is_tensor, X[0])):
+    if X and isinstance(X[0], (tuple, list)) and any(map(torch.is_tensor, X[0])):
         raise TypeError(
             f"{name} is a list of items of a Dataset, as scikit-learn's tools take "
             "them out of one. Pass skorch.helper.SliceDataset(dataset) to these tools "
@@ -153,11 +156,8 @@ def _list_as_array(X, name):
         raise ValueError(_describe_ragged(X, name)) from error
 
 
-def _is_tensor(item):
-    return isinstance(item, torch.Tensor)
-
-
 def _describe_ragged(X, name):
+    """Return the error message for rows that make no array."""
     lengths = sorted({_length(row) for row in X})
     shown = ", ".join(map(str, lengths[:3])) + (", ..." if len(lengths) > 3 else "")
     differ = f"length ({shown})" if len(lengths) > 1 else "shape"
@@ -168,7 +168,7 @@ def _describe_ragged(X, name):
 
 
 def _length(rows):
-    if _has_shape(rows) and np.ndim(rows):
+    if hasattr(rows, "shape") and np.ndim(rows):
         return rows.shape[0]
     return len(rows) if hasattr(rows, "__len__") else 1
 
@@ -207,18 +207,20 @@ def read_inputs(estimator, X, reset, allow_nd, name="X"):
 
 
 def _read_array(estimator, X, fitted, allow_nd, name):
+    """Return a checked array; errors of scikit-learn get the name of the argument."""
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     X = _with_integers(X)
     try:
-        X = validate_data(
-            estimator,
-            X,
-            reset=fitted is None,
-            accept_sparse="csr",
-            order="C",
-            allow_nd=allow_nd,
-        )
+        with np.errstate(all="ignore"):  # of sums of what is infinite
+            X = validate_data(
+                estimator,
+                X,
+                reset=fitted is None,
+                accept_sparse="csr",
+                order="C",
+                allow_nd=allow_nd,
+            )
     except (TypeError, ValueError) as error:
         if re.search(rf"\b{name}\b", str(error)):
             raise
@@ -262,7 +264,7 @@ def _check_columns(X, name):
     """Raise an error that names the first column that does not hold numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         check_unique_columns(X, name)
-        # Those of polars have no kind; the array of the column tells it.
+        # Those of polars have no kind; the array of the column has one.
         kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
         for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
             if kind not in "biuf":
@@ -270,11 +272,16 @@ def _check_columns(X, name):
                 _check_numbers(np.asarray(values), f"Column {column!r} of {name}")
     elif isinstance(X, np.ndarray):
         _check_array_columns(X, name)
+    elif sp.issparse(X) and X.dtype.kind == "c":
+        raise ValueError(_complex(name))
 
 
 def _check_array_columns(X, name):
-    if X.dtype.kind in "biufc":
+    """Raise an error that names the first column of an array without numbers."""
+    if X.dtype.kind in "biuf":
         return
+    if X.dtype.kind == "c":
+        raise ValueError(_complex(name))
     if X.dtype.kind == "O" and X.ndim == 1 and len({_length(row) for row in X}) > 1:
         raise ValueError(_describe_ragged(X, name))
     if X.ndim != 2:
@@ -286,24 +293,40 @@ def _check_array_columns(X, name):
 
 def _check_numbers(values, name):
     """Raise an error unless the values of a column are numbers."""
-    if values.dtype.kind in "biufc":
+    if values.dtype.kind in "biuf":
         return
-    if values.dtype.kind in "mM":
+    if values.dtype.kind == "c":
+        raise ValueError(_complex(name))
+    if values.dtype.kind in "mM" or _are_dates(values):
         raise ValueError(
             f"{name} holds dates or times ({values.dtype}). Turn it into numbers, such "
             "as days since a fixed date, hour and weekday."
         )
     try:
         values.astype(np.float64)
+        if values.dtype.kind in "US":
+            raise ValueError("dtype='numeric' is asked for")
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(_no_numbers(values, name, error)) from error
 
 
+def _are_dates(values):
+    return len(values) > 0 and all(isinstance(v, datetime.date) for v in values)
+
+
+def _complex(name):
+    return (
+        f"{name} holds complex numbers. Complex data not supported: make two columns, "
+        "of the real and of the imaginary parts."
+    )
+
+
 def _no_numbers(values, name, error):
+    """Return the error message for values that are no numbers."""
     text = [value for value in values if isinstance(value, (str, bytes))]
     if not text:
-        return f"{name} holds no numbers: {error}. {_ENCODE}."
+        return f"{name} holds no numbers: {str(error).rstrip('.')}. {_ENCODE}."
     return (
         f"{name} holds strings such as {str(text[0])!r}, but a net computes with "
         f"numbers. {_ENCODE}."

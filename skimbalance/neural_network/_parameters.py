@@ -1,4 +1,8 @@
-"""From the user's parameters to what training needs, checked beforehand."""
+"""From the user's parameters to what training needs, checked beforehand.
+
+`CONSTRAINTS` says in one line what each parameter may be. Parameters that hold a value
+for each label or class take it by position or by name.
+"""
 
 import numbers
 import os
@@ -9,13 +13,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from skimbalance._net import Net, ParallelStep, Step, takes_closure
+from skimbalance._base import warn_positive_class
 from skimbalance._validation import (
     BINARY,
+    MULTICLASS,
     MULTILABEL,
     Number,
     StrOptions,
     accepted_names,
+    align_weights,
     check_choice,
     check_interval,
     check_keywords,
@@ -25,11 +31,19 @@ from skimbalance._validation import (
     find_positive,
     switch,
 )
-from skimbalance.losses._resolve import resolve_loss
+from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.modules import ACTIVATIONS, MLP
-from skimbalance.weights import PosWeightTransformer
+from skimbalance.neural_network._callbacks import check_scoring
+from skimbalance.neural_network._criterion import ParallelStep, Step, takes_closure
+from skimbalance.neural_network._training import Net
+from skimbalance.thresholds._rules import check_threshold, resolve_rule
+from skimbalance.weights import (
+    LABEL_WEIGHT_SCHEMES,
+    WEIGHT_SCHEMES,
+    PosWeightTransformer,
+)
 
-_SMALL_CELLS = 10**6
+_SMALL_ENTRIES = 10**6
 _FULL_BATCH_ROWS = 200
 _DROPOUT = 0.5
 _PRECISIONS = {
@@ -38,9 +52,11 @@ _PRECISIONS = {
     "64": torch.float64,
     "bf16": torch.float32,
 }
+# Scores that differ with the class that counts as positive.
+_SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
 _HALF = {"16": torch.float16, "bf16": torch.bfloat16}
-# Share of the free memory of a device that training data may take by themselves.
-_DEVICE_SHARE = 0.5
+# Fraction of the free memory of a device that training data may take by themselves.
+_DEVICE_FRACTION = 0.5
 _RESERVED_NET_PARAMS = {
     "batch_size",
     "callbacks",
@@ -58,9 +74,7 @@ _RESERVED_NET_PARAMS = {
     "verbose",
     "warm_start",
 }
-
-
-# One line a parameter. What a line cannot say is checked by `check_training_params`
+# One line a parameter. What a line cannot say is checked by `check_params`
 # and by the functions that resolve the parameter.
 CONSTRAINTS = {
     "loss": "no_validation",
@@ -108,6 +122,7 @@ MLP_CONSTRAINTS = {
     "activation": [StrOptions(set(ACTIVATIONS))],
     "dropout": [Number(Real, 0, 1, closed="left"), StrOptions({"auto"})],
 }
+_SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 
 
 def check_module(module, module_params):
@@ -166,7 +181,12 @@ def resolve_optimizer(optimizer):
 def optimizer_params(optimizer, params, weight_decay, device):
     """Return the constructor parameters of the optimizer, but for the learning rate."""
     optimizer, params = resolve_optimizer(optimizer), dict(params or {})
-    groups = list(params.pop("param_groups", []))
+    groups = params.pop("param_groups", None) or []
+    if not isinstance(groups, (list, tuple)):
+        raise ValueError(
+            f"optimizer_params['param_groups']={groups!r} must be a list of pairs of a "
+            "pattern of names and a dict."
+        )
     check_keywords("optimizer", params, optimizer, reserved=("params",))
     if "lr" in params:
         raise ValueError("lr is said twice: as lr and as optimizer__lr. Keep lr.")
@@ -181,26 +201,61 @@ def optimizer_params(optimizer, params, weight_decay, device):
         params["weight_decay"] = weight_decay
     if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
         params["fused"] = device.type in ("cpu", "cuda")
-    return {**params, "param_groups": groups}
+    return {**params, "param_groups": list(groups)}
 
 
 def _check_optimizer(estimator):
-    """Raise a ValueError unless the optimizer can be made; it is tried on a weight."""
+    """Raise a ValueError unless the optimizer makes steps; it is tried on a weight."""
+    device = find_device(estimator)
     optimizer = resolve_optimizer(estimator.optimizer)
     params = optimizer_params(
-        optimizer,
-        estimator.optimizer_params,
-        estimator.weight_decay,
-        torch.device("cpu"),
+        optimizer, estimator.optimizer_params, estimator.weight_decay, device
     )
-    del params["param_groups"]  # patterns of names, which the net reads
-    try:
-        optimizer([torch.zeros(1, 1, requires_grad=True)], lr=estimator.lr, **params)
-    except Exception as error:
-        raise ValueError(
-            f"optimizer={estimator.optimizer!r} cannot be made with optimizer_params="
-            f"{estimator.optimizer_params!r}: {error}"
-        ) from error
+    groups = params.pop("param_groups")
+    _check_param_groups(groups, optimizer)
+    for more in ({}, *(entries for _, entries in groups)):
+        params_of_group = {"lr": estimator.lr, **params, **more}
+        try:
+            _try_step(optimizer, params_of_group, device)
+        except Exception as error:  # each optimizer has errors of its own
+            raise ValueError(
+                f"optimizer={estimator.optimizer!r} makes no steps with "
+                f"optimizer_params={estimator.optimizer_params!r}: {error}"
+            ) from error
+
+
+def _try_step(optimizer, params, device):
+    weight = torch.zeros(1, 1, requires_grad=True, device=device)
+    weight.grad = torch.ones_like(weight)
+    made = optimizer([weight], **params)
+    if not hasattr(made, "param_groups") or not callable(getattr(made, "step", None)):
+        raise TypeError(f"it gives a {type(made).__name__}, which is no optimizer.")
+    if takes_closure(made):
+        made.step(lambda: (weight**2).sum())
+    else:
+        made.step()
+
+
+def _check_param_groups(groups, optimizer):
+    """Raise a ValueError unless groups are pairs of a pattern and known parameters."""
+    known, takes_any = accepted_names(optimizer)
+    for group in groups:
+        is_pair = isinstance(group, (tuple, list)) and len(group) == 2
+        pattern, entries = group if is_pair else (None, None)
+        if not isinstance(entries, dict) or not (
+            isinstance(pattern, str) or callable(pattern)
+        ):
+            raise ValueError(
+                f"optimizer_params['param_groups'] holds {group!r}, but must hold "
+                "pairs of a pattern of names and a dict, such as ('hidden.*', "
+                "{'lr': 0.0001})."
+            )
+        for key in entries:
+            if key not in known and not takes_any:
+                raise ValueError(
+                    f"optimizer_params['param_groups'] sets {key!r}, which is no "
+                    f"parameter of the optimizer.{closest(key, known)}"
+                )
 
 
 def check_net_params(params):
@@ -208,12 +263,12 @@ def check_net_params(params):
     names, _ = accepted_names(Net.__init__)
     options = sorted(set(names) - _RESERVED_NET_PARAMS - {"self"})
     for key in params or {}:
-        prefix = key.partition("__")[0]
+        prefix = str(key).partition("__")[0]
         if prefix in _RESERVED_NET_PARAMS - {"callbacks"} or key == "callbacks":
             raise ValueError(
                 f"net_params must not hold {key!r}, which the estimator sets itself."
             )
-        if key not in options and not key.startswith("callbacks__"):
+        if key not in options and prefix != "callbacks":
             raise ValueError(
                 f"net_params holds {key!r}, which is no parameter of a skorch net."
                 f"{closest(key, options)}"
@@ -238,7 +293,7 @@ def resolve_device(device, name="device"):
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name}={device!r} is not a torch device.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
@@ -272,7 +327,7 @@ def resolve_precision(precision, X, device):
         return _PRECISIONS[precision]
     narrow = X.dtype in (np.float32, np.float16)
     size = X.nnz if hasattr(X, "nnz") else X.size
-    small = size < _SMALL_CELLS and device.type == "cpu"
+    small = size < _SMALL_ENTRIES and device.type == "cpu"
     return torch.float64 if small and not narrow else torch.float32
 
 
@@ -293,10 +348,11 @@ def moves_data(data_device, device, n_bytes):
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return n_bytes <= _DEVICE_SHARE * free
+    return n_bytes <= _DEVICE_FRACTION * free
 
 
 def _check_data_device(data_device, device):
+    """Raise a ValueError unless the data can lie where the net trains."""
     if data_device == "auto" or resolve_device(data_device, "data_device").type in (
         "cpu",
         resolve_device(device).type,
@@ -337,6 +393,7 @@ def check_top_k(k, n_columns):
 
 
 def _check_step(estimator):
+    """Raise a ValueError where an optimizer that needs a closure cannot do as asked."""
     optimizer = resolve_optimizer(estimator.optimizer)
     if not hasattr(optimizer, "step") or not takes_closure(optimizer):
         return
@@ -353,6 +410,7 @@ def _check_step(estimator):
 
 
 def _check_accelerator(estimator):
+    """Raise unless an Accelerator leaves precision and steps to the estimator."""
     accelerator = estimator.accelerator
     if accelerator is None:
         return
@@ -388,6 +446,7 @@ def _check_accelerator(estimator):
 
 
 def _check_checkpoint(estimator):
+    """Raise a ValueError where checkpoints contradict another parameter."""
     if estimator.resume and estimator.checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the folder to resume from.")
     if estimator.checkpoint is not None and estimator.warm_start:
@@ -397,7 +456,98 @@ def _check_checkpoint(estimator):
         )
 
 
-def check_training_params(estimator):
+def resolve_threshold(estimator):
+    """Return the threshold rule of an estimator."""
+    return resolve_rule(estimator.threshold, estimator.threshold_params)
+
+
+def check_threshold_for(estimator, target):
+    """Raise a ValueError unless `threshold` suits the target."""
+    check_threshold(
+        estimator.threshold,
+        estimator.threshold_params,
+        target.kind,
+        target.n_outputs,
+        target.output_names,
+    )
+
+
+def check_params(estimator, target):
+    """Check the parameters, alone and with the target, before any work."""
+    _check_params_alone(estimator)
+    check_threshold_for(estimator, target)
+    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
+    check_loss(loss, target.n_outputs, estimator.label_smoothing)
+    check_scoring(estimator.scoring, target, estimator.pos_label)
+    _check_class_weight(estimator.class_weight, target)
+    resolve_weight("pos_weight", estimator.pos_weight, target)
+    resolve_weight("label_weight", estimator.label_weight, target)
+    resolve_bias(estimator.init_bias, target)
+    goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
+    if goes_on and np.array_equal(target.classes, estimator.classes_):
+        _check_same_positive(estimator, target.positive)
+    if target.kind == MULTICLASS and estimator.label_weight is not None:
+        raise ValueError(
+            "label_weight goes with a label matrix; weigh the classes of a 1-D y "
+            "by class_weight or pos_weight."
+        )
+
+
+def check_first_chunk(estimator, target, classes, label_counts):
+    """Raise a ValueError where the first call of `partial_fit` lacks what it needs."""
+    if classes is None and target.kind != MULTILABEL:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if resolve_threshold(estimator).needs_held_out:
+        raise ValueError(
+            f"threshold={estimator.threshold!r} learns from held-out rows, and "
+            "partial_fit holds none out: use a rule that needs none, or wrap the "
+            "fitted estimator with cv='prefit' in "
+            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+        )
+    counting = [
+        f"{name}={getattr(estimator, name)!r}"
+        for name in _SCHEMES
+        if isinstance(getattr(estimator, name), (str, PosWeightTransformer))
+    ]
+    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
+    if loss.needs_counts:
+        counting.append(f"loss={estimator.loss!r}")
+    if estimator.label_smoothing:
+        counting.append(f"label_smoothing={estimator.label_smoothing!r}")
+    if counting and label_counts is None:
+        raise ValueError(
+            f"{' and '.join(counting)} cannot be used in partial_fit without "
+            "label_counts=(n_positive, n_negative) over all chunks: pass them at "
+            "the first call, or give the weights as an array."
+        )
+
+
+def warn_of_positive_class(estimator, data, pos_weight):
+    """Warn where a parameter treats a positive class that nobody chose in its own way.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    data : TrainingData
+    pos_weight : None, str, PosWeightTransformer or ndarray
+        From `resolve_weight`.
+    """
+    if data.target.kind != BINARY or data.all_counts is None:
+        return
+    name, scoring = None, estimator.scoring
+    is_one = isinstance(pos_weight, np.ndarray) and (pos_weight == 1).all()
+    if pos_weight is not None and not is_one:
+        name = "pos_weight"
+    elif resolve_threshold(estimator).is_about_positives:
+        name = "threshold"
+    elif isinstance(scoring, str) and scoring in _SCORES_OF_POSITIVES:
+        name = "scoring"
+    if name is not None:
+        asked = f"{name}={getattr(estimator, name)!r}"
+        warn_positive_class(data.target, estimator.pos_label, asked, data.all_counts)
+
+
+def _check_params_alone(estimator):
     """Check all that can be checked of the parameters without the target."""
     check_parameters(estimator)
     check_callbacks(estimator.callbacks)
@@ -437,10 +587,10 @@ def check_same_classes(estimator, classes):
         )
     if target.kind == BINARY and estimator.pos_label is not None:
         positive = find_positive(target.classes, estimator.pos_label)
-        check_same_positive(estimator, positive)
+        _check_same_positive(estimator, positive)
 
 
-def check_same_positive(estimator, positive):
+def _check_same_positive(estimator, positive):
     """Raise a ValueError if training goes on with the other class as positive."""
     target = estimator._target
     if positive != target.positive:
@@ -451,30 +601,89 @@ def check_same_positive(estimator, positive):
         )
 
 
-def check_first_chunk(estimator, target, classes, label_counts):
-    """Raise a ValueError if the first call to `partial_fit` lacks what it needs."""
-    if classes is None and target.kind != MULTILABEL:
-        raise ValueError("classes must be passed on the first call to partial_fit.")
-    if estimator._rule().needs_held_out:
+def as_outputs(name, value, target, positive=False):
+    """Return a number, or a number for each output, as an array of float64.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    value : float, array-like of shape (n_outputs,), dict, Series or data frame
+    target : Target
+        Names the outputs: the columns of a label frame, the classes of a multiclass
+        target, the positive class of a binary one.
+    positive : bool, default=False
+        Whether all must be greater than 0.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs,)
+
+    Raises
+    ------
+    ValueError
+        If the value is no number, not finite, or of another shape.
+    """
+    array = np.asarray(align_weights(value, target.output_names, name))
+    if array.dtype.kind not in "iuf":
         raise ValueError(
-            f"threshold={estimator.threshold!r} learns from held-out rows, and "
-            "partial_fit holds none out: use a rule that needs none, or wrap the "
-            "fitted estimator with cv='prefit' in "
-            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+            f"{name}={value!r} must be a number, or a number for each label or class."
         )
-    counting = [
-        f"{name}={getattr(estimator, name)!r}"
-        for name in ("pos_weight", "label_weight")
-        if isinstance(getattr(estimator, name), (str, PosWeightTransformer))
-    ]
-    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
-    if loss.needs_counts:
-        counting.append(f"loss={estimator.loss!r}")
-    if estimator.label_smoothing:
-        counting.append(f"label_smoothing={estimator.label_smoothing!r}")
-    if counting and label_counts is None:
+    if array.shape not in ((), (1,), (target.n_outputs,)):
         raise ValueError(
-            f"{' and '.join(counting)} cannot be used in partial_fit without "
-            "label_counts=(n_positive, n_negative) over all chunks: pass them at "
-            "the first call, or give the weights as an array."
+            f"{name} has shape {array.shape}, expected a number or "
+            f"({target.n_outputs},): one for each label, or class of a multiclass "
+            "target."
+        )
+    if not (np.isfinite(array) & ((array > 0) | (not positive))).all():
+        condition = "finite and greater than 0" if positive else "finite"
+        raise ValueError(f"{name} must be {condition}, got {value!r}.")
+    return np.broadcast_to(array, (target.n_outputs,)).astype(np.float64)
+
+
+def resolve_weight(name, weight, target):
+    """Return `pos_weight` or `label_weight` without names: a scheme, or an array.
+
+    Parameters
+    ----------
+    name : {"pos_weight", "label_weight"}
+    weight : None, str, PosWeightTransformer, float, array-like, dict or Series
+    target : Target
+    """
+    if weight is None or isinstance(weight, PosWeightTransformer):
+        return weight
+    if isinstance(weight, str):
+        check_choice(name, weight, _SCHEMES[name])
+        return weight
+    return as_outputs(name, weight, target, positive=True)
+
+
+def resolve_bias(init_bias, target):
+    """Return `init_bias` as "prior", or as an array with a number for each output."""
+    if isinstance(init_bias, str):
+        check_choice("init_bias", init_bias, {"prior", "zero"})
+        return "prior" if init_bias == "prior" else np.zeros(target.n_outputs)
+    return as_outputs("init_bias", init_bias, target)
+
+
+def _check_class_weight(class_weight, target):
+    """Raise a ValueError unless the entries of a dict are weights of known classes.
+
+    As in scikit-learn, a class that is left out has weight 1 if all keys are classes.
+    """
+    if not isinstance(class_weight, dict) or target.classes.ndim == 2:
+        return
+    for key, weight in class_weight.items():
+        number = isinstance(weight, (int, float, np.number))
+        if not number or not np.isfinite(weight) or weight < 0:
+            raise ValueError(
+                f"class_weight[{key!r}]={weight!r} must be a finite number that is not "
+                "negative."
+            )
+    known = target.classes.tolist()
+    unknown = [key for key in class_weight if key not in known]
+    if unknown and any(label not in class_weight for label in known):
+        raise ValueError(
+            f"class_weight has the keys {unknown[:5]}, which are none of the classes, "
+            f"{known[:5]}.{closest(unknown[0], known)}"
         )

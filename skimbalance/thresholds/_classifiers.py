@@ -15,11 +15,11 @@ from skimbalance._validation import (
     MULTILABEL,
     align_weights,
     check_choice,
-    check_interval,
     check_probabilities,
     count_labels,
 )
 from skimbalance.thresholds._metrics import find_pos_label
+from skimbalance.thresholds._plug_in import check_beta
 from skimbalance.thresholds._rules import (
     ThresholdRule,
     Uncorrected,
@@ -296,7 +296,7 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
 
     def _check_rule(self, target):
         rule = self._named_rule()
-        check_interval("beta", self.beta, 0)
+        check_beta(self.beta)
         if isinstance(rule, Uncorrected):
             raise ValueError(
                 f"threshold={self.threshold!r} thresholds the raw scores of a net of "

@@ -16,6 +16,12 @@ def _by_average(proba, average):
     return proba if average == "macro" else proba.reshape(-1, 1)
 
 
+def check_beta(beta):
+    """Raise a ValueError unless beta is a number from 0 to infinity, which counts."""
+    if not (isinstance(beta, float) and beta == np.inf):
+        check_interval("beta", beta, 0)
+
+
 def plug_in_threshold(y_score, beta=1.0, average="macro"):
     """Compute the threshold of the greatest expected F-beta from probabilities alone.
 
@@ -61,7 +67,7 @@ def plug_in_threshold(y_score, beta=1.0, average="macro"):
     >>> plug_in_threshold([0.9, 0.3, 0.1, 0.1])
     array([0.375])
     """
-    check_interval("beta", beta, 0)
+    check_beta(beta)
     proba = check_probabilities(y_score, "y_score")
     columns = _by_average(proba, average)
     best = np.array([plug_in(column, beta)[0] for column in columns.T])
@@ -164,7 +170,7 @@ def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):
     >>> round(expected_f_beta([0.9, 0.3, 0.1, 0.1], 0.375), 2)
     0.75
     """
-    check_interval("beta", beta, 0)
+    check_beta(beta)
     check_choice("average", str(average), {"macro", "micro", "None"})
     proba = check_probabilities(y_score, "y_score")
     predicted = proba > check_thresholds(threshold, proba.shape[1])

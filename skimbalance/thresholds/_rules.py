@@ -25,11 +25,11 @@ from skimbalance._validation import (
     MULTICLASS,
     MULTILABEL,
     align_weights,
-    check_interval,
     closest,
     count_labels,
 )
 from skimbalance.thresholds._plug_in import (
+    check_beta,
     check_thresholds,
     midpoint_below,
     plug_in,
@@ -419,7 +419,7 @@ class FBeta(HeldOutRule):
         self.guard = guard
 
     def _check_params(self, n_labels, label_names):  # noqa: ARG002
-        check_interval("beta", self.beta, 0)
+        check_beta(self.beta)
 
     def learn(self, labels, proba, weight):
         columns = iter_columns(labels, proba, weight)
@@ -470,7 +470,7 @@ class MicroFBeta(HeldOutRule):
         self.beta = beta
 
     def _check_params(self, n_labels, label_names):  # noqa: ARG002
-        check_interval("beta", self.beta, 0)
+        check_beta(self.beta)
 
     def learn(self, labels, proba, weight):
         _, proba, weight = all_cells(labels, proba, weight)

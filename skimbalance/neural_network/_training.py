@@ -17,12 +17,11 @@ from skorch.callbacks.training import ParamMapper
 from skorch.dataset import unpack_data
 
 from skimbalance._base import warn_user
-from skimbalance._net._criterion import sum_over_members
-from skimbalance._net._module import user_name
-from skimbalance._net._progress import Progress
-from skimbalance._net._rows import Batches, RowSet
-from skimbalance._net._step import takes_closure
 from skimbalance._validation import closest
+from skimbalance.neural_network._batches import Batches, RowSet
+from skimbalance.neural_network._callbacks import Progress
+from skimbalance.neural_network._criterion import sum_over_members, takes_closure
+from skimbalance.neural_network._module import user_name
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _LOSSES = "train_loss", "valid_loss", "valid_score"
@@ -50,7 +49,7 @@ def gradients():
 class TrainingStopped(KeyboardInterrupt):
     """Training ends before its last epoch, as it should.
 
-    A KeyboardInterrupt, since that is how skorch's own methods are told to end.
+    A KeyboardInterrupt, since that is how skorch's own methods are ended.
     """
 
 
@@ -113,9 +112,11 @@ class Net(ClassifierMixin, NeuralNet):
 
     # The answers of the estimator, which sets them; see `NetOutputs`.
     outputs_ = None
-    # The batch that callbacks are told of.
+    # The batch that callbacks are notified of.
     batch_ = None
     last_epoch_ = 0
+    # Epochs of an earlier fit whose weights this net has taken over.
+    earlier_ = ()
 
     @property
     def _default_callbacks(self):
@@ -128,7 +129,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     # ------------------------------------------------------------------------ training
 
-    def train(self, training, validation, epochs, keeper, checkpoint=None):
+    def train(self, training, validation, epochs, stopping, checkpoint=None):
         """Train, then put the best weights back.
 
         Parameters
@@ -136,44 +137,49 @@ class Net(ClassifierMixin, NeuralNet):
         training : RowSet
         validation : RowSet or None
         epochs : int
-        keeper : KeepBest
+        stopping : KeepBest
         checkpoint : Checkpoint or None
             What saves each epoch, and may know where to go on.
         """
-        with self._watched(keeper, checkpoint), self._whole_weights(keeper):
-            with self._ending_early(keeper):
-                self._begin(training, validation, epochs, keeper, checkpoint)
-                self._train_on(training, validation)
-            with self._ending_early(keeper):
-                self._keep(keeper)
+        with self._watched(stopping, checkpoint), self._whole_weights(stopping):
+            with self._ending_early(stopping):
+                self._begin(training, validation, epochs, stopping, checkpoint)
+                epochs = self.last_epoch_ - len(self.history)
+                if epochs > 0 and not self.stopped_:
+                    self.fit_loop(training, validation, epochs=epochs)
+            with self._ending_early(stopping):
+                self._keep(stopping)
                 self.notify("on_train_end", X=training, y=validation)
+        self.history[:0], self.earlier_ = self.earlier_, ()
 
-    def _begin(self, training, validation, epochs, keeper, checkpoint):
+    def _begin(self, training, validation, epochs, stopping, checkpoint):
+        """Notify of the start, around what an earlier run has left behind."""
         self.last_epoch_ = epochs + len(self.history)
         if checkpoint is not None:
             checkpoint.restore(self)
         n_known, module = len(self.history), self.module_
         self.notify("on_train_begin", X=training, y=validation)
-        if self.module_ is not module and keeper.best.state is not None:
-            self._load(keeper.best.state)  # of a module that a callback made anew
+        if self.module_ is not module and stopping.best.state is not None:
+            # A callback has made the module anew.
+            self._load(stopping.best.state)
         # A callback may load the history of an earlier run, which does not count.
         self.last_epoch_ += len(self.history) - n_known
         if checkpoint is not None:
             checkpoint.restore_step(self)
 
     @contextlib.contextmanager
-    def _watched(self, keeper, checkpoint):
+    def _watched(self, stopping, checkpoint):
         """Let our own callbacks watch for as long as training lasts.
 
-        The best weights are kept before the user's callbacks are told of an epoch, so
-        that they find its score; the checkpoint comes last, so that it saves what they
-        have done.
+        The best weights are kept before the user's callbacks are notified of an epoch,
+        so that they find its score; the checkpoint comes last, so that it saves what
+        they have done.
         """
         callbacks, last = self.callbacks_, []
         if checkpoint is not None:
-            checkpoint.keeper, last = keeper, [("checkpoint", checkpoint)]
+            checkpoint.stopping, last = stopping, [("checkpoint", checkpoint)]
         first, *others = callbacks
-        self.callbacks_ = [first, ("keep_best", keeper), *others, *last]
+        self.callbacks_ = [first, ("keep_best", stopping), *others, *last]
         try:
             yield
         finally:
@@ -181,29 +187,24 @@ class Net(ClassifierMixin, NeuralNet):
             self.step_.end()
 
     @contextlib.contextmanager
-    def _whole_weights(self, keeper):
+    def _whole_weights(self, stopping):
         """Leave no weights of half an epoch in the net when the block raises."""
         try:
             yield
         except BaseException:
-            if keeper.best.state is not None:
-                self._load(keeper.best.state)
+            if stopping.best.state is not None:
+                self._load(stopping.best.state)
             raise
 
-    def _train_on(self, training, validation):
-        epochs = self.last_epoch_ - len(self.history)
-        if epochs > 0 and not self.stopped_:
-            self.fit_loop(training, validation, epochs=epochs)
-
     @contextlib.contextmanager
-    def _ending_early(self, keeper):
+    def _ending_early(self, stopping):
         """Let training end before its last epoch without losing what it has."""
         try:
             yield
         except TrainingStopped:
             pass
         except KeyboardInterrupt:
-            if keeper.best.state is None:
+            if stopping.best.state is None:
                 raise
             warn_user(
                 f"Training was interrupted in epoch {len(self.history)}; the best "
@@ -211,11 +212,11 @@ class Net(ClassifierMixin, NeuralNet):
                 ConvergenceWarning,
             )
 
-    def _keep(self, keeper):
+    def _keep(self, stopping):
         """Put the best weights back; what ends before its first epoch keeps its own."""
-        if keeper.best.state is None:
-            keeper.start_from(self.module_)
-        self._load(keeper.best.state)
+        if stopping.best.state is None:
+            stopping.start_from(self.module_)
+        self._load(stopping.best.state)
 
     def _load(self, state):
         """Load weights as a whole, even where an interrupt comes in between."""
@@ -243,7 +244,7 @@ class Net(ClassifierMixin, NeuralNet):
             raise TrainingStopped
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
-        self.stopped_ = False
+        self.stopped_ = self.gradients_seen_ = False
         ours = dict(self.get_default_callbacks()) | {"keep_best": 0, "checkpoint": 0}
         self.records_batches_ = any(name not in ours for name, _ in self.callbacks_)
         self.watches_batches_ = _overrides(
@@ -251,7 +252,7 @@ class Net(ClassifierMixin, NeuralNet):
         )
         self.watches_gradients_ = _overrides(self.callbacks_, "on_grad_computed")
         self.best_losses_ = {}
-        for row in self.history:
+        for row in (*self.earlier_, *self.history):
             for key in _LOSSES:
                 if row.get(f"{key}_best"):
                     self.best_losses_[key] = row[key]
@@ -302,17 +303,27 @@ class Net(ClassifierMixin, NeuralNet):
             yield user_name(name), parameter
 
     def _get_params_for_optimizer(self, prefix, named_parameters):
+        # As skorch's, with checked patterns, and without decay of the output bias.
         named = list(named_parameters)
-        self._check_groups(prefix, [name for name, _ in named])
+        names = [name for name, _ in named]
+        for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
+            _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
         (groups,), kwargs = super()._get_params_for_optimizer(prefix, named)
         known = inspect.signature(getattr(self, prefix)).parameters
         if "weight_decay" in known:
             groups = list(_without_decay(groups, self.module_.bias))
         return (groups,), kwargs
 
-    def _check_groups(self, prefix, names):
-        for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
-            _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
+    def initialize_optimizer(self):
+        try:
+            return super().initialize_optimizer()
+        except (TypeError, ValueError) as error:
+            if "optimizer" in str(error):
+                raise
+            raise ValueError(
+                f"optimizer={self.optimizer!r} does not take the parameters of the "
+                f"module: {error}"
+            ) from error
 
     def _check_patterns(self):
         """Raise where a callback looks for parameters that are not there."""
@@ -359,13 +370,10 @@ class Net(ClassifierMixin, NeuralNet):
     def _step_of(self, scores, total):
         """Return what skorch expects of a step; its loss is a mean that is not read."""
         total = total.detach()
-        loss = total / self._divisor(len(scores)) if self._reads_losses else None
-        return {"loss": loss, "y_pred": scores, "total": total}
-
-    @property
-    def _reads_losses(self):
         watched = self.watches_batches_ or self.records_batches_
-        return watched or self.step_takes_closure_
+        is_read = watched or self.step_takes_closure_
+        loss = total / self._divisor(len(scores)) if is_read else None
+        return {"loss": loss, "y_pred": scores, "total": total}
 
     def _divisor(self, n_rows):
         """Return what makes a mean, over rows and members, of a sum of losses."""
@@ -375,8 +383,32 @@ class Net(ClassifierMixin, NeuralNet):
         scores, total = self._total_loss(batch)
         # Each of several members gets the gradient that it would get alone.
         fraction = batch[1].fraction
-        self.step_.backward(total, fraction / self.criterion_.divisor(len(scores)))
+        factor = fraction / self.criterion_.divisor(len(scores))
+        if self.gradients_seen_:
+            self.step_.backward(total, factor)
+        else:
+            self._first_backward(total, factor)
         return self._step_of(scores, total)
+
+    def _first_backward(self, total, factor):
+        """Compute the first gradients, or raise where the module cuts them off."""
+        weights = [p for p in self.module_.body.parameters() if p.requires_grad]
+        try:
+            if total.requires_grad:
+                self.step_.backward(total, factor)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ValueError(
+                f"module gives scores that torch finds no gradient of: {error}"
+            ) from error
+        if weights and all(weight.grad is None for weight in weights):
+            raise ValueError(
+                "module gives scores that do not depend on its weights, as far as "
+                "torch can tell, so that nothing would be trained. Look for detach(), "
+                ".data, torch.no_grad() or NumPy in its forward method."
+            )
+        self.gradients_seen_ = True
 
     def train_step(self, batch, **fit_params):
         if self.step_takes_closure_:
@@ -511,7 +543,7 @@ class Net(ClassifierMixin, NeuralNet):
         return self._answers(X, self.outputs_.probabilities)
 
     def predict(self, X):
-        return self._answers(X, self.outputs_.decisions)
+        return self._answers(X, self.outputs_.predictions)
 
     def _answers(self, X, answer):
         scores = self.forward_iter(X)
@@ -554,6 +586,7 @@ class _ReadBatch:
 
 
 def _check_pattern(pattern, names, owner):
+    """Raise a ValueError where a pattern matches no parameter of the module."""
     if callable(pattern):
         found = any(map(pattern, names))
     else:

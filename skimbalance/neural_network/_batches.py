@@ -2,7 +2,8 @@
 
 No array is converted or copied as a whole. Rows are gathered for many batches at once,
 scaled in place and handed out as slices, so that a step pays neither for a call per row
-nor for a scaled copy of the data.
+nor for a scaled copy of the data. Items of a torch dataset are read or computed row by
+row.
 """
 
 import copy
@@ -16,7 +17,6 @@ import torch
 from skorch.dataset import Dataset
 
 from skimbalance._entry_weights import SparseWeights
-from skimbalance._net._dataset import DatasetRows
 from skimbalance.modules import SparseRows
 
 # The least scale that float32 holds with all its digits.
@@ -258,11 +258,11 @@ class _DenseChunk:
         self.values = source.values(rows)
 
     def __getitem__(self, rows):
-        cells = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
         n_rows = rows.stop - rows.start
         block = self.values.new_full((n_rows * self.width,), self.base)
-        block[self.place[cells] - rows.start * self.width] = (
-            self.values[cells] + self.base
+        block[self.place[entries] - rows.start * self.width] = (
+            self.values[entries] + self.base
         )
         return block.reshape(n_rows, self.width)
 
@@ -278,9 +278,11 @@ class _SparseChunk:
         self.values = source.values(rows)
 
     def __getitem__(self, rows):
-        cells = slice(self.indptr[rows.start], self.indptr[rows.stop])
-        offsets = self.offsets[rows] - int(cells.start)
-        return SparseRows(self.indices[cells], offsets, self.values[cells], self.width)
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        offsets = self.offsets[rows] - int(entries.start)
+        return SparseRows(
+            self.indices[entries], offsets, self.values[entries], self.width
+        )
 
 
 class _SparseSource:
@@ -338,6 +340,8 @@ def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
 
 def label_source(labels, device):
     """Return the source of a label matrix or of class indices."""
+    if labels is None:
+        return None
     if sp.issparse(labels):
         return _SparseSource(labels, torch.int8, device)
     dtype = torch.int8 if labels.ndim == 2 else torch.int64
@@ -404,6 +408,10 @@ class RowSet(Dataset):
         labels = labels.gather(self.rows)[0 : len(self)].cpu().numpy()
         return labels if self.decode is None else self.decode(labels)
 
+    def inputs(self):
+        """Return the inputs of all rows as the net reads them."""
+        return self.sources[0].gather(self.rows)[slice(0, len(self))]
+
     @property
     def row_bytes(self):
         """Roughly what a gathered row takes."""
@@ -415,7 +423,7 @@ class RowSet(Dataset):
         return self.sources[0].batch_row_bytes
 
     def gather(self, index):
-        """Return the gathered parts of some rows, to be cut into batches."""
+        """Return the gathered parts of some rows, to be sliced into batches."""
         index = self.rows[index]
         return [None if s is None else s.gather(index) for s in self.sources]
 
@@ -492,12 +500,13 @@ class Batches:
         steps = [stop - start for start, stop in self._spans(group)]
         for number, (start, stop) in enumerate(self._spans(1)):
             own = len(range(start + rank, stop, world))
-            # Processes are averaged as if their shares were equal.
+            # Processes are averaged as if their fractions were equal.
             fraction = own * world / steps[number // group]
             first = number % group == 0
             yield fraction, first, number % group == group - 1 or stop == len(self.rows)
 
     def _gathered(self, chunks):
+        """Yield gathered rows, ahead of their use where there are threads for it."""
         if not self.num_workers:
             yield from map(self.rows.gather, chunks)
             return
@@ -509,3 +518,41 @@ class Batches:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+
+
+class DatasetRows:
+    """A map-style torch dataset, read like an array of inputs.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Items are inputs, or tuples that begin with one.
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        first = self._input(0)
+        self.shape, self.dtype = (len(dataset), *first.shape), first.dtype
+        self.size = int(np.prod(self.shape))
+        self.nbytes = self.size * self.dtype.itemsize
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.take(index)
+
+    def take(self, index, axis=0):  # noqa: ARG002
+        """Return some rows as an array."""
+        rows = [self._input(int(row)) for row in index]
+        for row in rows:
+            if row.shape != self.shape[1:]:
+                raise ValueError(
+                    f"The items of the Dataset differ in shape: {row.shape} and "
+                    f"{self.shape[1:]}. Pad or crop them to one length."
+                )
+        return np.stack(rows)
+
+    def _input(self, row):
+        item = self.dataset[row]
+        return np.asarray(item[0] if isinstance(item, (tuple, list)) else item)

@@ -1,32 +1,39 @@
-"""What the scores of the net mean: from label counts to probabilities to decisions.
+"""What the raw scores of the net mean: log-odds, probabilities and predictions.
 
-A head knows the target. It weighs the loss, says where the bias starts, undoes the
-distortion of loss and weights, and decides. `LabelHead` reads each score as a label of
-its own, `ClassHead` the scores of a row together.
+An output model knows the target. It weighs the loss, says where the bias starts,
+removes the distortion of loss and weights from the scores, and compares with
+thresholds. `LabelOutput` reads each score as a label of its own, `ClassOutput` the
+scores of a row together.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from scipy.optimize import minimize
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
-from skimbalance._validation import count_labels, has_missing
+from skimbalance._base import warn_user
+from skimbalance._validation import (
+    BINARY,
+    MULTILABEL,
+    has_missing,
+)
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,
     TemperatureCalibrator,
+    _ClassPrevalenceMixin,
 )
+from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
 from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._calibration import (
-    ShrunkClassCalibrator,
-    known_rate,
-    matched_prevalence,
-)
+from skimbalance.neural_network._data import decode_labels
 from skimbalance.thresholds._rules import (
     Uncorrected,
     is_same_rule,
@@ -34,84 +41,55 @@ from skimbalance.thresholds._rules import (
 )
 from skimbalance.weights import PosWeightTransformer, compute_label_weight
 
+_SELDOM_PREDICTED = (
+    "calibrated probabilities of {} seldom pass a threshold of 0.5. Set threshold to a "
+    "rule that fits your metric, such as 'f_beta', or wrap the estimator in a "
+    "classifier of skimbalance.thresholds."
+)
 _BIAS_LIMIT = 12.0
-# The least eta that is told from zero where the rows have not been counted.
+# The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
+# Positives and negatives that are added to the counts of an output.
+_ADDED = 0.25
+# Expected positives that weigh as much as the count, where rows are a sample.
+_DOUBT = 3.0
+_LEAST = 1e-12
 
 
-def _check_weight(name, weight, n_outputs):
-    """Return a number or an array as one finite positive weight for each output."""
-    weight = np.asarray(weight, dtype=np.float64)
-    if weight.shape not in ((), (1,), (n_outputs,)):
-        raise ValueError(
-            f"{name} has shape {weight.shape}, expected a number or ({n_outputs},): "
-            "one weight for each label, or class of a multiclass target."
-        )
-    if not (np.isfinite(weight) & (weight > 0)).all():
-        raise ValueError(f"{name} must be finite and greater than 0.")
-    return np.broadcast_to(weight, (n_outputs,)).copy()
-
-
-def _resolve_weight(name, weight, by_scheme, counts):
-    """Turn a scheme's name, a transformer, a number or an array into weights."""
-    if weight is None:
-        return None
-    if isinstance(weight, str):
-        return by_scheme(weight, counts)
+def _fit_weight(weight, counts):
+    """Return the weights of the outputs; a transformer computes them from counts."""
     if isinstance(weight, PosWeightTransformer):
         return clone(weight).fit(label_counts=counts).pos_weight_
-    return _check_weight(name, weight, len(counts[0]))
+    return weight
 
 
-def _pos_weight_by_scheme(scheme, counts):
-    return PosWeightTransformer(scheme).fit(label_counts=counts).pos_weight_
-
-
-def _label_weight_by_scheme(scheme, counts):
-    return compute_label_weight(scheme=scheme, label_counts=counts)
-
-
-class _Head:
-    """Base: the loss on a clone, its weights, and the stages that undo them.
+class _Output:
+    """Base: the loss on a clone, its weights, and what removes their distortion.
 
     Parameters
     ----------
     loss : Loss
         As the user gave it; never changed.
-    n_outputs : int
-        Number of raw scores of a row.
-    counts : pair of ndarray, or None
-        Weighted positives and negatives of each output among the training rows.
-    all_counts : pair of ndarray, or None
-        The same among all rows given to `fit`.
+    data : TrainingData
+        Of which the target and the counts are read.
     pos_weight, label_weight : object
-        As the user gave them.
+        From `resolve_weight`.
     correct : bool or "exact"
-        Which stages undo the distortion.
+        Which stages remove the distortion.
     smoothing : float
-        The share of the base rates in the targets.
+        The fraction of the base rates in the targets.
     """
 
-    def __init__(
-        self,
-        loss,
-        n_outputs,
-        counts,
-        all_counts,
-        *,
-        pos_weight,
-        label_weight,
-        correct,
-        smoothing,
-    ):
+    def __init__(self, loss, data, *, pos_weight, label_weight, correct, smoothing):
         if pos_weight is not None and isinstance(loss, SetLoss):
             raise ValueError(
                 f"pos_weight has no meaning for {type(loss).__name__}, which takes the "
                 "labels of a row together. Leave it None."
             )
-        self.n_outputs, self.correct, self.calibrator = n_outputs, correct, None
-        self.smoothing = smoothing
-        self.loss = clone(loss)
+        self.target = replace(data.target, values=None)
+        self.n_outputs = n_outputs = data.target.n_outputs
+        self.correct, self.smoothing, self.calibrator = correct, smoothing, None
+        self.loss, counts = clone(loss), data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
             compared = counts = (np.empty(n_outputs),) * 2
@@ -120,16 +98,21 @@ class _Head:
             self.loss.setup(*counts)
             self.prior, compared = self._prior(counts), self._compared(counts)
             self._floor = 0.5 / (counts[0] + counts[1] + 1)
-        self.pos_weight = _resolve_weight(
-            "pos_weight", pos_weight, _pos_weight_by_scheme, compared
-        )
+        if isinstance(pos_weight, str):
+            pos_weight = PosWeightTransformer(pos_weight)
+        self.pos_weight = _fit_weight(pos_weight, compared)
         self.find_link()
-        self.label_weight = _resolve_weight(
-            "label_weight", label_weight, _label_weight_by_scheme, counts
-        )
-        self._see_first(all_counts)
+        if isinstance(label_weight, str):
+            label_weight = compute_label_weight(
+                scheme=label_weight, label_counts=counts
+            )
+        self.label_weight = _fit_weight(label_weight, counts)
+        self._start_counts(data.all_counts)
 
-    label_names = None  # set by the estimator where `y` has names
+    @property
+    def label_names(self):
+        """The names of the outputs, or None where `y` has none."""
+        return self.target.output_names
 
     def find_link(self):
         """Ask the loss for the checked map from scores to log-odds."""
@@ -146,12 +129,12 @@ class _Head:
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
     @property
-    def is_honest(self):
-        """Whether the probabilities are undone, or were never distorted."""
+    def is_corrected(self):
+        """Whether the distortion was removed from the probabilities, or never there."""
         return self.has_probabilities if self.correct else not self._distorts
 
     @property
-    def undoes(self):
+    def corrects(self):
         """Whether an inverse takes a distortion out of the scores."""
         return bool(self.correct) and self.invertible and self._distorts
 
@@ -166,8 +149,8 @@ class _Head:
 
         A loss without an inverse needs held-out rows to be calibrated on.
         """
-        undone = self.invertible or self.calibrator is not None
-        return undone or not self.correct or not self.trained.any()
+        corrected = self.invertible or self.calibrator is not None
+        return corrected or not self.correct or not self.trained.any()
 
     def scores(self, raw):
         """Return the log-odds, or log-probabilities, of raw scores.
@@ -185,6 +168,27 @@ class _Head:
         scores = self._averaged(raw.double())
         return scores if self.calibrator is None else self.calibrator.transform(scores)
 
+    def class_probabilities(self, raw):
+        """Return a column for each class, or for each label of a label matrix."""
+        scores = self.scores(raw)
+        if self.target.kind == BINARY:
+            return both_classes(scores, self.target)
+        return self.probabilities(scores)
+
+    def class_log_probabilities(self, raw):
+        """Return log-probabilities, finite where a probability is too small."""
+        scores = self.scores(raw)
+        if self.target.kind == BINARY:
+            return both_classes(scores, self.target, log=True)
+        return log_expit(scores) if self.target.kind == MULTILABEL else scores
+
+    def predict(self, raw, rule):
+        """Return the classes that a rule predicts, or the labels of a label matrix."""
+        predicted = self._predict(raw, rule)
+        if self.target.kind == MULTILABEL:
+            return predicted
+        return decode_labels(self.target, predicted.astype(np.int64, copy=False))
+
     def _smoothing_params(self):
         if not self.smoothing:
             return {}
@@ -192,8 +196,8 @@ class _Head:
 
     def _averaged(self, raw):
         if raw.ndim == 2:
-            return self._undone(raw)
-        return self._pool([self._undone(member) for member in raw.unbind(1)])
+            return self._corrected(raw)
+        return self._pool([self._corrected(member) for member in raw.unbind(1)])
 
     def calibrate(self, raw, values, weight, counts):
         """Fit what remains to be corrected, on rows that did not train the net.
@@ -237,8 +241,8 @@ class _Head:
         self._match(scores, target, weight)
 
 
-class LabelHead(_Head):
-    """Binary and multilabel: each score is the log-odds of a label, once undone.
+class LabelOutput(_Output):
+    """Binary and multilabel: each corrected score is the log-odds of a label.
 
     It is the source that the threshold rules ask (`ThresholdSource`).
 
@@ -246,30 +250,28 @@ class LabelHead(_Head):
     predicted as a constant.
     """
 
-    def _see_first(self, counts):
+    def _start_counts(self, counts):
         self.counts_known, self.learnt = counts is not None, None
         zeros = np.zeros(self.n_outputs)
-        self._seen = (zeros, zeros) if counts is None else counts
+        self._counts = (zeros, zeros) if counts is None else counts
         self._find_constants()
 
-    def see(self, counts):
-        """Take further rows into account when telling which labels are constant."""
+    def update_counts(self, counts):
+        """Count further rows, after which fewer labels may be constant."""
         if not self.counts_known:
-            self._seen = tuple(a + b for a, b in zip(self._seen, counts, strict=True))
+            self._counts = tuple(
+                a + b for a, b in zip(self._counts, counts, strict=True)
+            )
             self._find_constants()
 
     def _find_constants(self):
-        positive, negative = self._seen
+        """Find the labels of one value only, and the log-odds that they are given."""
+        positive, negative = self._counts
         observed = positive + negative
         self.trained = (positive > 0) & (negative > 0)
         density = positive.sum() / max(observed.sum(), 1)
         rate = np.where(observed > 0, (positive + 0.5) / (observed + 1), density)
         self.constant = logit(rate.clip(1e-6, 1 - 1e-6))
-
-    @staticmethod
-    def count(values, weight, n_outputs):  # noqa: ARG004
-        """Return the weighted positives and negatives of each label."""
-        return count_labels(values, weight)
 
     @staticmethod
     def _compared(counts):
@@ -287,7 +289,7 @@ class LabelHead(_Head):
         rate = np.divide(positive, observed, out=floor.copy(), where=observed > 0)
         return rate.clip(floor, 1 - floor)
 
-    def criterion_params(self, counts, n_rows, values):
+    def criterion_params(self, rows):
         """Return what the batch loss needs beside the loss."""
         label_weight = self.label_weight
         if not self.trained.all():
@@ -295,17 +297,18 @@ class LabelHead(_Head):
                 1.0 if label_weight is None else label_weight
             )
         n_trained = max(int(self.trained.sum()), 1)
-        observed = sum(count[self.trained].sum() for count in counts)
+        observed = sum(count[self.trained].sum() for count in rows.counts)
         return {
             "pos_weight": self.pos_weight,
             "label_weight": label_weight,
-            "mean_weight": observed / (n_rows * n_trained) or 1.0,
+            "mean_weight": observed / (len(rows) * n_trained) or 1.0,
             "n_trained": n_trained,
-            "has_missing": has_missing(values),
+            "has_missing": has_missing(rows.values),
             **self._smoothing_params(),
         }
 
-    def _undone(self, raw):
+    def _corrected(self, raw):
+        """Return log-odds without the distortion of loss and smoothing."""
         if not self.correct:
             return raw.numpy()
         scores = self.link(raw)
@@ -315,7 +318,6 @@ class LabelHead(_Head):
         return scores.numpy()
 
     def _fit_calibrator(self, scores, values, weight):
-        values = values.toarray() if sp.issparse(values) else values
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
         calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
         return calibrator.fit(scores, labels, weight)
@@ -326,7 +328,6 @@ class LabelHead(_Head):
         A label without a positive or a negative among the rows keeps its weights.
         """
         weight = self._entry_weight(values, weight)
-        values = values.toarray() if sp.issparse(values) else values
         here = np.array([(weight * (values == value)).sum(axis=0) for value in (1, 0)])
         there = np.asarray(counts)
         usable = (here > 0).all(axis=0) & (there > 0).all(axis=0)
@@ -338,7 +339,7 @@ class LabelHead(_Head):
         """Move all intercepts alike until the probabilities of held-out rows add up.
 
         The net knows some of the positives that it was trained on by heart. Those held
-        out tell how much the sum over fresh rows falls short, for all labels together.
+        out show how much the sum over fresh rows falls short, for all labels together.
         """
         scores = self._averaged(raw.double())
         weight = self._population_weight(values, weight, counts)
@@ -352,7 +353,6 @@ class LabelHead(_Head):
 
     def _entry_weight(self, values, weight):
         """Return a weight for each entry, 0 where the label is missing or constant."""
-        values = values.toarray() if sp.issparse(values) else values
         observed = (values >= 0) & self.trained
         if weight is None:
             return observed.astype(np.float64)
@@ -411,7 +411,7 @@ class LabelHead(_Head):
         thresholds = rule.thresholds(self)
         return None if thresholds is None else np.where(self.trained, thresholds, 0.5)
 
-    def decide(self, raw, rule):
+    def _predict(self, raw, rule):
         """Return which labels a rule predicts."""
         scores, thresholds = self.scores(raw), self.thresholds(rule)
         if thresholds is None:
@@ -420,24 +420,18 @@ class LabelHead(_Head):
         return rule.decide(scores, logit(thresholds.clip(0, 1)))
 
 
-class ClassHead(_Head):
+class ClassOutput(_Output):
     """Multiclass: the scores of a row compete."""
 
-    def _see_first(self, counts):  # noqa: ARG002
+    def _start_counts(self, counts):  # noqa: ARG002
         self.trained = np.ones(self.n_outputs, dtype=bool)
 
-    def see(self, counts):
+    def update_counts(self, counts):
         """Do nothing: a class without rows is a class of probability near 0."""
 
     @staticmethod
     def _unknown_prior(n_outputs):
         return np.full(n_outputs, 1 / n_outputs)
-
-    @staticmethod
-    def count(values, weight, n_outputs):
-        """Return the weighted rows in each class and out of it."""
-        inside = np.bincount(values, weights=weight, minlength=n_outputs).astype(float)
-        return inside, inside.sum() - inside
 
     @staticmethod
     def _compared(counts):
@@ -450,15 +444,16 @@ class ClassHead(_Head):
         rate = np.maximum(counts[0] / total, 0.5 / (total + 1))
         return rate / rate.sum()
 
-    def criterion_params(self, counts, n_rows, values):  # noqa: ARG002
+    def criterion_params(self, rows):
         """Return what the batch loss needs beside the loss."""
         return {
             "pos_weight": self.pos_weight,
-            "mean_weight": counts[0].sum() / n_rows or 1.0,
+            "mean_weight": rows.counts[0].sum() / len(rows) or 1.0,
             **self._smoothing_params(),
         }
 
-    def _undone(self, raw):
+    def _corrected(self, raw):
+        """Return log-probabilities without the distortion of loss and smoothing."""
         if not self.correct:
             return log_softmax(raw.numpy(), axis=1)
         log_p = self.link(raw)
@@ -503,8 +498,220 @@ class ClassHead(_Head):
         """Return the probability of each class."""
         return np.exp(scores)
 
-    def decide(self, raw, rule):
+    def _predict(self, raw, rule):
         """Return the index of the predicted class."""
         if isinstance(rule, Uncorrected):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)
+
+
+def answer_dtype(X):
+    """Return the dtype of what is predicted: float32 for such inputs, else float64."""
+    return np.float32 if X.dtype == np.float32 else np.float64
+
+
+def stacked(blocks, n_rows, dtype):
+    """Return blocks of rows as one array, holding one block beside it."""
+    out, start = None, 0
+    for block in blocks:
+        if out is None:
+            out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
+        out[start : start + len(block)] = block
+        start += len(block)
+    return out
+
+
+def top_k(proba, k):
+    """Return the columns and the values of the k largest of each row, falling."""
+    top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
+    order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
+    top = np.take_along_axis(top, order, axis=1)
+    return top, np.take_along_axis(proba, top, axis=1)
+
+
+def both_classes(log_odds, target, log=False):
+    """Return the (log-)probabilities of the classes of a binary target.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (n_samples, 1)
+        Of the positive class.
+    target : Target
+    log : bool, default=False
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        In the order of the classes. Each column is computed from the log-odds, as
+        ``1 - p`` would be 0 where p rounds to 1.
+    """
+    if len(target.classes) == 1:
+        return np.full_like(log_odds, 0.0 if log else 1.0)
+    scores = -log_odds if target.is_flipped else log_odds
+    return (log_expit if log else expit)(np.hstack([-scores, scores]))
+
+
+def label_matrix(blocks, n_rows, target, fraction_without_label):
+    """Stack predicted blocks in the container and the dtype of the fitted `y`.
+
+    Warn if most rows got no label, though most rows of the training have one.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of bool, shape (n_block_rows, n_labels)
+    n_rows : int
+    target : Target
+    fraction_without_label : float
+        Of the rows that trained.
+    """
+    if target.sparse_type is None:
+        labels = stacked(blocks, n_rows, target.dtype)
+    else:
+        blocks = [sp.csr_array(block.astype(target.dtype)) for block in blocks]
+        labels = target.sparse_type(sp.vstack(blocks))
+    n_empty = n_rows - np.count_nonzero(np.asarray(labels.sum(axis=1)))
+    if n_empty > n_rows / 2 > 0 and fraction_without_label <= 0.5:
+        warn_user(
+            f"{n_empty} of {n_rows} rows got no label: "
+            f"{_SELDOM_PREDICTED.format('rare labels')}",
+            NoPositivePredictedWarning,
+        )
+    return labels
+
+
+def warn_no_positive(predicted, positive, prior):
+    """Warn if no row is predicted positive where at least one positive is expected."""
+    n_rows = len(predicted)
+    if n_rows * prior >= 1 and not (predicted == positive).any():
+        shown = positive.item() if isinstance(positive, np.generic) else positive
+        warn_user(
+            f"No positive is predicted among {n_rows} rows, where the training has "
+            f"{prior:.2%} of class {shown!r}: "
+            f"{_SELDOM_PREDICTED.format('a rare class')}",
+            NoPositivePredictedWarning,
+        )
+
+
+class NetOutputs:
+    """Give a skorch net the inputs, targets and predictions of its estimator.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        As it is when this is made; it is copied without its net, so that a net alone
+        can be stored and no reference cycle keeps its memory.
+    """
+
+    def __init__(self, estimator):
+        self.estimator = object.__new__(type(estimator))
+        vars(self.estimator).update(
+            vars(estimator), net_=None, accelerator=None, callbacks=None
+        )
+
+    @property
+    def classes(self):
+        """The classes of the estimator."""
+        return self.estimator.classes_
+
+    def rows(self, net, X, y=None):
+        """Return inputs and targets as the estimator takes them, as the net reads them.
+
+        Parameters
+        ----------
+        net : Net
+        X : {array-like, sparse matrix, data frame, Tensor or Dataset}
+            Inputs, which are scaled here.
+        y : {array-like, sparse matrix, data frame, Tensor} or None
+            Targets.
+        """
+        X = self.estimator._check_inputs(_in_numpy(X), reset=False)
+        y = None if y is None else self.estimator._encode_y(_in_numpy(y))
+        return self.estimator._as_read(self.estimator._plain_rows(X, y), net)
+
+    def probabilities(self, raw):
+        """Return the probabilities of raw scores, as `predict_proba` does."""
+        return self.estimator._output.class_probabilities(raw)
+
+    def predictions(self, raw):
+        """Return the predictions for raw scores, as `predict` does."""
+        return self.estimator._predict_raw(raw)
+
+
+def _in_numpy(array):
+    """Return a tensor, as skorch takes them, as an array."""
+    return array.numpy(force=True) if hasattr(array, "numpy") else array
+
+
+def known_rate(positive, negative):
+    """Return the prevalence of counted labels, a little shrunk to one half.
+
+    A quarter of a positive and of a negative is added, but no more than a quarter of
+    what there is. Less would leave nothing to fresh rows where a net knows its only
+    positive by heart; more would make the sum over labels of a few positives too large.
+
+    Parameters
+    ----------
+    positive, negative : ndarray of shape (n_outputs,)
+        Weighted counts.
+    """
+    added = _ADDED * np.minimum(1, [positive, negative])
+    observed = positive + negative + added.sum(axis=0)
+    rate = np.full(len(positive), 0.5)
+    return np.divide(positive + added[0], observed, out=rate, where=observed > 0)
+
+
+def matched_prevalence(mean, rate, scored, doubt):
+    """Return what the mean probability of each output is to become.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_outputs,)
+        Mean probability over the rows that were scored.
+    rate : ndarray of shape (n_outputs,)
+        From `known_rate`.
+    scored : ndarray of shape (n_outputs,)
+        The weight of the scored rows.
+    doubt : float
+        From 0, where the counted rows are those that were scored and the mean becomes
+        the rate, to 1, where chance had a hand in the difference of the two.
+    """
+    doubt = _DOUBT * doubt
+    ratio = np.ones(len(mean))
+    np.divide(rate * scored + doubt, mean * scored + doubt, out=ratio, where=scored > 0)
+    return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
+
+
+class ShrunkClassCalibrator(_ClassPrevalenceMixin):
+    """One temperature for all classes and an intercept for each, drawn to none.
+
+    Attributes
+    ----------
+    slope_ : float
+        The inverse temperature, positive.
+    intercept_ : ndarray of shape (n_classes,)
+        Added to the log-probabilities after it.
+    """
+
+    def fit(self, log_proba, y, sample_weight=None):
+        """Learn from held-out rows; `y` are indices of classes."""
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        rows, total = np.arange(len(y)), weight.sum()
+        seen = np.bincount(y, weights=weight, minlength=log_proba.shape[1])
+
+        def risk(theta):
+            scaled = np.exp(theta[0]) * log_proba
+            log_p = log_softmax(scaled + theta[1:], axis=1)
+            p = np.exp(log_p)
+            rise = weight @ ((p * scaled).sum(axis=1) - scaled[rows, y])
+            gradient = theta + np.append(rise, weight @ p - seen)
+            value = 0.5 * theta @ theta - weight @ log_p[rows, y]
+            return value / total, gradient / total
+
+        start = np.zeros(log_proba.shape[1] + 1)
+        theta = minimize(risk, start, jac=True, method="BFGS").x
+        self.slope_, self.intercept_ = float(np.exp(theta[0])), theta[1:]
+        return self
+
+    def transform(self, log_proba):
+        """Return calibrated log-probabilities."""
+        return log_softmax(self.slope_ * log_proba + self.intercept_, axis=1)

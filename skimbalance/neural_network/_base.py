@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -15,26 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from skimbalance._base import (
     DictParamsMixin,
     unchanged_on_error,
-    warn_positive_class,
     warn_undefined,
     warn_user,
 )
-from skimbalance._net import (
-    Batches,
-    Checkpoint,
-    DatasetRows,
-    KeepBest,
-    MemberModule,
-    Net,
-    ScoreModule,
-    copied_callbacks,
-    criterion_of,
-    gradients,
-    reads_integers,
-    seeded,
-    try_module,
-)
-from skimbalance._stratification import stratify
 from skimbalance._validation import (
     BINARY,
     MULTICLASS,
@@ -48,85 +30,91 @@ from skimbalance._validation import (
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import (
     check_link,
-    check_loss,
     resolve_loss,
     target_types_of,
 )
 from skimbalance.modules import MLP
-from skimbalance.neural_network._answers import (
-    answer_dtype,
-    both_classes,
-    stacked,
-    top_k,
-    warn_no_label,
-    warn_no_positive,
+from skimbalance.neural_network._batches import Batches, DatasetRows
+from skimbalance.neural_network._callbacks import (
+    KeepBest,
+    copied_callbacks,
+    early_stopping_of,
 )
-from skimbalance.neural_network._continuing import (
+from skimbalance.neural_network._checkpoint import (
+    Checkpoint,
     check_warm_start,
     run_identity,
     take_over,
 )
-from skimbalance.neural_network._head import ClassHead, LabelHead
-from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
-from skimbalance.neural_network._monitor import (
-    KeepLast,
-    can_judge,
-    check_scoring,
-    make_monitor,
-    try_score,
-    unjudged_epochs,
+from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._data import (
+    FirstChunk,
+    Rows,
+    TrainingData,
+    encode_rows,
+    target_of_classes,
 )
-from skimbalance.neural_network._outputs import NetOutputs, decoder
+from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
+from skimbalance.neural_network._module import (
+    MemberModule,
+    ScoreModule,
+    reads_integers,
+    try_module,
+)
+from skimbalance.neural_network._output import (
+    ClassOutput,
+    LabelOutput,
+    NetOutputs,
+    answer_dtype,
+    label_matrix,
+    stacked,
+    top_k,
+    warn_no_positive,
+)
 from skimbalance.neural_network._parameters import (
     as_switch,
     check_first_chunk,
+    check_params,
     check_same_classes,
-    check_same_positive,
+    check_threshold_for,
     check_top_k,
-    check_training_params,
     find_device,
     is_tiny,
     make_step,
     moves_data,
     optimizer_params,
     resolve_batch_size,
+    resolve_bias,
     resolve_optimizer,
     resolve_precision,
-)
-from skimbalance.neural_network._per_output import (
-    check_class_weight,
-    resolve_bias,
+    resolve_threshold,
     resolve_weight,
+    warn_of_positive_class,
 )
-from skimbalance.neural_network._rows import EncodedRows, encode_rows
+from skimbalance.neural_network._training import Net, gradients, seeded
 from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,
     Given,
     Uncorrected,
-    check_threshold,
-    resolve_rule,
 )
 
-_VALIDATION_CELLS = 2**23
 # One chunk of a prediction, of which a handful of copies are worked on.
 _PREDICTION_BYTES = 2**23
-_CALIBRATION_CELLS = 2**20
-_MATCHED_CELLS = 2**22
+_CALIBRATION_ENTRIES = 2**20
+_MATCHED_ENTRIES = 2**22
 _LEAST_CALIBRATION_ROWS = 100
-# Scores that differ with the class that counts as positive.
-_SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
 _TRIED_ROWS = 32
 
 
 def _has_probabilities(estimator):
-    """Whether probabilities can be told; an AttributeError with the reason if not."""
-    if not estimator.__sklearn_is_fitted__() or estimator._head.has_probabilities:
+    """Whether there are probabilities; an AttributeError with the reason if not."""
+    if not estimator.__sklearn_is_fitted__() or estimator._output.has_probabilities:
         return True
     raise AttributeError(
-        f"{type(estimator._head.loss).__name__} has no inverse, and no rows were held "
-        "out to calibrate its scores on. Fit with early_stopping=True, pass X_val and "
-        "y_val, or set correct_probabilities=False for the raw scores."
+        f"{type(estimator._output.loss).__name__} has no inverse, and no rows were "
+        "held out to calibrate its scores on. Fit with early_stopping=True, pass X_val "
+        "and y_val, or set correct_probabilities=False for the raw scores."
     )
 
 
@@ -146,7 +134,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         sample_weight_val=None,
         groups=None,
     ):
-        """Train the net, undo what the training distorts, and keep what decides.
+        """Train the net, correct what the training distorts, and learn thresholds.
 
         Parameters
         ----------
@@ -158,12 +146,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         y : {array-like, sparse matrix, data frame} of shape (n_samples,) or \
                 (n_samples, n_labels)
             Classes, or a label matrix of 0, 1 and NaN for a missing label. In a sparse
-            one a cell that is not stored is 0 and a stored NaN is missing.
+            one an entry that is not stored is 0 and a stored NaN is missing.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or cells. They define the population: probabilities are
-            honest for the weighted one, and nothing is undone. 0 means that the row or
-            cell is not there. A sparse matrix holds what the weights exceed 1 by.
+            Weights of rows or entries. They define the population: probabilities are
+            calibrated for the weighted one, and not corrected. 0 means that the row or
+            entry is not there. A sparse matrix holds what the weights exceed 1 by.
         X_val : {array-like, sparse matrix} of shape (n_held_out, n_features), \
                 default=None
             Rows to hold out, instead of a part of `X`.
@@ -192,10 +180,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y, pos_label=self.pos_label)
-            self._check_params(target)
+            check_params(self, target)
             rows = self._encode(X, target, sample_weight, reset=True)
             held_out = self._encode_held_out(X_val, y_val, sample_weight_val, target)
-            return self._fit(rows, held_out, target, groups)
+            return self._fit(TrainingData(rows, held_out, groups))
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, label_counts=None):
         """Train for one epoch on a chunk of the rows.
@@ -214,7 +202,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             All classes of a 1-D `y`; needed at the first call, and there only.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or cells.
+            Weights of rows or entries.
         label_counts : pair of array-like of shape (n_labels,), default=None
             ``(n_positive, n_negative)`` over all chunks to come: of each label, or, for
             a multiclass `y`, of each class against the rest. Sets the starting bias,
@@ -240,35 +228,12 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 target = replace(self._target, values=self._encode_y(y))
                 rows = self._encode(X, target, sample_weight, reset=False)
             else:
-                target = _target_of_classes(y, classes, self.pos_label)
-                self._check_params(target)
+                target = target_of_classes(y, classes, self.pos_label)
+                check_params(self, target)
                 check_first_chunk(self, target, classes, label_counts)
                 rows = self._encode(X, target, sample_weight, reset=True)
-                self._start(rows, target, label_counts)
-            return self._train_chunk(rows, target)
-
-    def _check_params(self, target):
-        """Check the parameters, alone and with the target, before any work."""
-        check_training_params(self)
-        self._check_threshold(target)
-        check_loss(
-            resolve_loss(self.loss, self.loss_params, target.kind),
-            target.n_outputs,
-            self.label_smoothing,
-        )
-        check_scoring(self.scoring, target, self.pos_label)
-        check_class_weight(self.class_weight, target)
-        resolve_weight("pos_weight", self.pos_weight, target)
-        resolve_weight("label_weight", self.label_weight, target)
-        resolve_bias(self.init_bias, target)
-        goes_on = self.warm_start and self.__sklearn_is_fitted__()
-        if goes_on and np.array_equal(target.classes, self.classes_):
-            check_same_positive(self, target.positive)
-        if target.kind == MULTICLASS and self.label_weight is not None:
-            raise ValueError(
-                "label_weight goes with a label matrix; weigh the classes of a 1-D y "
-                "by class_weight or pos_weight."
-            )
+                self._start(rows, label_counts)
+            return self._train_chunk(rows)
 
     def _check_inputs(self, X, reset, name="X"):
         """Return inputs of any container as an array, a CSR array or `DatasetRows`."""
@@ -281,10 +246,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         X = self._check_inputs(X, reset, names[0])
         return encode_rows(X, target, sample_weight, self.class_weight, names[1])
 
-    def _encode_y(self, y, name="y"):
-        return encode_like(y, self._target, name)
+    def _encode_y(self, y):
+        return encode_like(y, self._target)
 
     def _encode_held_out(self, X_val, y_val, sample_weight_val, target):
+        """Return the rows that the user holds out, or None."""
         if X_val is None and y_val is None:
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val goes with X_val and y_val.")
@@ -297,144 +263,95 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         names = "X_val", "y_val"
         return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
-    def _fit(self, rows, held_out, target, groups):
-        checkpoint = self._open_checkpoint()
-        seed = None if checkpoint is None else checkpoint.seed
+    def _fit(self, data):
+        """Split the data, then train, correct and learn thresholds on its parts."""
+        checkpoint = seed = None
+        if self.checkpoint is not None:
+            checkpoint = Checkpoint(self.checkpoint, self.resume)
+            seed = checkpoint.seed
         if seed is None:
             seed = _draw_seed(_generator(self.random_state))
-        rng = np.random.RandomState(seed)
         vars(self).pop("_rng", None)
-        counts = all_counts = _count(target, rows)
-        if held_out is None and self._holds_out(len(rows)):
-            rows, held_out = self._split(rows, target, groups, rng)
-            counts = _count(target, rows)
-        if held_out is None and self._rule().needs_held_out:
-            raise ValueError(
-                f"threshold={self.threshold!r} learns from held-out rows, and "
-                f"there are none among {len(rows)} rows: pass X_val and y_val, set "
-                "early_stopping=True, or wrap the estimator in "
-                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
-            )
-        previous = self._net_to_continue(target, rows)
-        head = self._make_head(target, counts, all_counts, held_out is not None)
-        self._set_head(head, target, rows)
-        _warn_constant(self._head.trained)
-        if self._head.trained.any():
+        if data.held_out is None and self._holds_out(len(data.rows)):
+            data.split(self.validation_fraction, np.random.RandomState(seed))
+        self._check_held_out(data)
+        previous = self._net_to_continue(data)
+        self._set_output(self._make_output(data), data)
+        _warn_constant(self._output.trained)
+        if self._output.trained.any():
             with seeded(seed, self.device_):
-                self.net_ = self._make_net(rows)
+                self.net_ = self._make_net(data.training)
                 if previous is not None:
                     take_over(self.net_, previous, not hasattr(self, "module_params"))
                 if checkpoint is not None:
-                    checkpoint.seed = seed
-                    checkpoint.about = run_identity(self, rows, held_out)
-                self._train(rows, held_out, counts, checkpoint)
+                    checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
+                self._train(data, checkpoint)
         return self
-
-    def _open_checkpoint(self):
-        """Return what saves the epochs, with what an earlier run has saved, or None."""
-        if self.checkpoint is None:
-            return None
-        return Checkpoint(self.checkpoint, self.resume)
-
-    def _rule(self):
-        return resolve_rule(self.threshold, self.threshold_params)
-
-    def _check_threshold(self, target):
-        check_threshold(
-            self.threshold,
-            self.threshold_params,
-            target.kind,
-            target.n_outputs,
-            target.output_names,
-        )
 
     def _holds_out(self, n_rows):
         if isinstance(self.early_stopping, str):
             return not is_tiny(n_rows)
         return bool(self.early_stopping)
 
-    def _split(self, rows, target, groups, rng):
-        """Hold out some rows, stratified, as an index into the same arrays."""
-        n_rows = len(rows)
-        n_held = max(1, round(self.validation_fraction * n_rows))
-        n_held = min(n_held, max(100, _VALIDATION_CELLS // target.n_outputs))
-        labels = rows.rarer_values()
-        groups = None if groups is None else np.asarray(groups)[rows.index]
-        sizes = n_rows - n_held, n_held
-        part = stratify(labels, sizes, rng, groups, n_required=2)
-        if part.all() or not part.any():
+    def _check_held_out(self, data):
+        """Raise a ValueError where a rule lacks the rows that it learns from."""
+        if data.held_out is None and resolve_threshold(self).needs_held_out:
             raise ValueError(
-                "The rows cannot be split into a training and a validation part. Pass "
-                "more rows or groups, X_val and y_val, or early_stopping=False."
+                f"threshold={self.threshold!r} learns from held-out rows, and "
+                f"there are none among {len(data.rows)} rows: pass X_val and y_val, "
+                "set early_stopping=True, or wrap the estimator in "
+                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
             )
-        return rows.at(rows.index[part == 0]), rows.at(rows.index[part == 1])
 
-    def _net_to_continue(self, target, rows):
+    def _net_to_continue(self, data):
         """Return the net of an earlier fit when `warm_start` asks to go on with it."""
         if not self.warm_start or getattr(self, "net_", None) is None:
             return None
-        check_warm_start(self, target, self._standardizes(rows))
+        check_warm_start(self, data.target, self._standardizes(data.rows.X))
         return self.net_
 
-    def _asks_about_positives(self, target, pos_weight):
-        """Yield the parameters that treat the positive class in its own way."""
-        if target.kind != BINARY:
-            return
-        is_array = isinstance(pos_weight, np.ndarray)
-        if pos_weight is not None and not (is_array and (pos_weight == 1).all()):
-            yield "pos_weight"
-        if self._rule().is_about_positives:
-            yield "threshold"
-        if isinstance(self.scoring, str) and self.scoring in _SCORES_OF_POSITIVES:
-            yield "scoring"
-
-    def _make_head(self, target, counts, all_counts, holds_out=False):
-        loss = resolve_loss(self.loss, self.loss_params, target.kind)
+    def _make_output(self, data):
+        """Return what turns raw scores into probabilities and predictions."""
+        target = data.target
         pos_weight = resolve_weight("pos_weight", self.pos_weight, target)
-        asking = next(self._asks_about_positives(target, pos_weight), None)
-        if asking is not None and all_counts is not None:
-            asked = f"{asking}={getattr(self, asking)!r}"
-            warn_positive_class(target, self.pos_label, asked, all_counts)
-        head = ClassHead if target.kind == MULTICLASS else LabelHead
-        head = head(
-            loss,
-            target.n_outputs,
-            counts,
-            all_counts,
+        warn_of_positive_class(self, data, pos_weight)
+        correct = as_switch(self.correct_probabilities)
+        make = ClassOutput if target.kind == MULTICLASS else LabelOutput
+        output = make(
+            resolve_loss(self.loss, self.loss_params, target.kind),
+            data,
             pos_weight=pos_weight,
             label_weight=resolve_weight("label_weight", self.label_weight, target),
-            correct=as_switch(self.correct_probabilities),
+            correct=correct,
             smoothing=self.label_smoothing,
         )
-        if counts is None or head.trained.any():
-            correct = as_switch(self.correct_probabilities)
-            check_link(head.loss, head.link, correct, holds_out)
-        return head
+        if data.counts is None or output.trained.any():
+            check_link(output.loss, output.link, correct, data.held_out is not None)
+        return output
 
-    def _set_head(self, head, target, rows):
+    def _set_output(self, output, data):
         """Set the fitted attributes that are known before training."""
-        self._head, self._target = head, replace(target, values=None)
-        head.label_names = target.output_names
-        self.classes_ = target.classes
+        self._output, self._target = output, output.target
+        self.classes_ = output.target.classes
         vars(self).pop("label_names_", None)
-        if target.label_names is not None:
-            self.label_names_ = target.label_names
-        self.loss_, self.prior_ = head.loss, head.prior
-        ones = np.ones(head.n_outputs)
-        self.pos_weight_ = ones if head.pos_weight is None else head.pos_weight
-        if target.kind != MULTICLASS:
-            self.n_labels_ = target.n_outputs
-            self._share_without_label = rows.fraction_without_label()
+        if output.target.label_names is not None:
+            self.label_names_ = output.target.label_names
+        self.loss_, self.prior_ = output.loss, output.prior
+        ones = np.ones(output.n_outputs)
+        self.pos_weight_ = ones if output.pos_weight is None else output.pos_weight
+        if output.target.kind != MULTICLASS:
+            self.n_labels_ = output.n_outputs
+            self._fraction_without_label = data.training.fraction_without_label()
         self.device_ = find_device(self)
-        self._dtype = resolve_precision(self.precision, rows.X, self.device_)
+        self._dtype = resolve_precision(self.precision, data.rows.X, self.device_)
         if not (self.warm_start and getattr(self, "net_", None) is not None):
             # A warm start keeps the scaler under the weights that it goes on with.
-            self.scaler_ = self._fit_scaler(rows)
+            self.scaler_ = self._fit_scaler(data.training)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
 
-    def _standardizes(self, rows):
+    def _standardizes(self, X):
         """Whether inputs are scaled before the module reads them."""
-        standardize, is_dataset = self.standardize, isinstance(rows.X, DatasetRows)
+        standardize, is_dataset = self.standardize, isinstance(X, DatasetRows)
         if isinstance(standardize, str):
             return self._module()[0] is MLP and not is_dataset
         if standardize and is_dataset:
@@ -444,28 +361,29 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return bool(standardize)
 
     def _fit_scaler(self, rows):
-        if not self._standardizes(rows):
+        if not self._standardizes(rows.X):
             return None
         return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
 
     def _make_net(self, rows):
+        """Return a skorch net with new weights, tried on the first rows."""
         build, params = self._module(len(rows), sp.issparse(rows.X))
-        shape = self._input_shape
+        shape, is_single = self._input_shape, self.n_members == 1
         optimizer = optimizer_params(
             self.optimizer, self.optimizer_params, self.weight_decay, self.device_
         )
         step = make_step(self)
         net = Net(
-            module=ScoreModule if self.n_members == 1 else MemberModule,
+            module=ScoreModule if is_single else MemberModule,
             module__build=build,
             module__params=params,
             module__n_features=shape[0] if len(shape) == 1 else shape,
-            module__n_outputs=self._head.n_outputs,
+            module__n_outputs=self._output.n_outputs,
             module__bias=self._initial_bias(),
             module__dtype=self._dtype,
-            **({} if self.n_members == 1 else {"module__n_members": self.n_members}),
-            criterion=criterion_of(self._head.loss),
-            criterion__loss=copy.deepcopy(self._head.loss),
+            **({} if is_single else {"module__n_members": self.n_members}),
+            criterion=criterion_of(self._output.loss),
+            criterion__loss=copy.deepcopy(self._output.loss),
             optimizer=resolve_optimizer(self.optimizer),
             lr=self.lr,
             max_epochs=int(self.max_epochs),
@@ -485,127 +403,94 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             **(self.net_params or {}),
         ).initialize()
         net.step_ = step
-        self._try_module(net, rows)
+        self._try_module(net, rows.first(_TRIED_ROWS))
         net.outputs_, self._net_shape = NetOutputs(self), shape
         return net
 
     def _try_module(self, net, rows):
         """Try the module on some rows, and find out whether it reads integers."""
-        few = rows.at(rows.index[:_TRIED_ROWS])
         takes_any = self.scaler_ is None and self._module()[0] is not MLP
         if takes_any and np.issubdtype(rows.X.dtype, np.integer):
             net.module_.reads_integers = not sp.issparse(rows.X) and reads_integers(
-                net.module_, self._first_batch(few, net, torch.int64)
+                net.module_, self._as_read(rows, net, x_dtype=torch.int64).inputs()
             )
-        try_module(net.module_, self._first_batch(few, net))
-
-    def _first_batch(self, rows, net, x_dtype=None):
-        read = self._as_read(rows, net, x_dtype=x_dtype)
-        x, _ = next(iter(Batches(read, len(rows))))
-        return x
+        try_module(net.module_, self._as_read(rows, net).inputs())
 
     def _initial_bias(self):
         bias = resolve_bias(self.init_bias, self._target)
-        return self._head.initial_bias() if isinstance(bias, str) else bias
+        return self._output.initial_bias() if isinstance(bias, str) else bias
+
+    def _plain_rows(self, X, y=None):
+        """Return all rows of checked inputs and encoded targets."""
+        return Rows(X, replace(self._target, values=y), None, np.arange(X.shape[0]))
 
     def _as_read(self, rows, net=None, moves=False, x_dtype=None):
         """Return encoded rows as the net reads them."""
         net = net or self.net_
         if x_dtype is None and net.module_.reads_integers:
             x_dtype = torch.int64
-        read = rows.row_set(
+        return rows.row_set(
             self._dtype, self.device_, self.scaler_, net.reads_sparse, moves, x_dtype
         )
-        read.decode = decoder(self._target)
-        return read
 
     def _as_trained_on(self, rows):
         """Return encoded rows as the net reads them, moved to it if that pays."""
         moves = moves_data(self.data_device, self.device_, rows.n_bytes)
         return self._as_read(rows, moves=moves)
 
-    def _train(self, rows, held_out, counts, checkpoint):
-        self._reweigh(rows, counts)
+    def _train(self, data, checkpoint):
+        """Train as long as held-out rows gain by it, then calibrate on them."""
+        held_out = data.held_out
+        self._reweigh(data.training)
         watched = None if held_out is None else self._as_trained_on(held_out)
-        keeper, epochs = self._keeper(rows, held_out)
-        self._run(rows, watched, epochs, keeper, checkpoint)
+        stopping, epochs = early_stopping_of(self, data)
+        self._run(data.training, watched, epochs, stopping, checkpoint)
         if held_out is not None:
-            self._calibrate(rows, held_out)
-        self.net_.outputs_ = NetOutputs(self)
+            self._calibrate(data)
 
-    def _keeper(self, rows, held_out):
-        """Return what keeps the best weights, and the most epochs."""
-        epochs = int(self.max_epochs)
-        if held_out is None:
-            return KeepBest(), epochs
-        kind, values = self._target.kind, held_out.taken("values")
-        if can_judge(self.scoring, kind, self._head, values):
-            patience = self.n_iter_no_change if self.early_stopping else None
-            return KeepBest(self._monitor(held_out), patience), epochs
-        if self.early_stopping:
-            rows_of_a_step = self.net_.batch_size * self.gradient_accumulation
-            epochs = min(epochs, unjudged_epochs(len(rows), rows_of_a_step))
-        return KeepLast(), epochs
+    def _reweigh(self, rows):
+        """Give the batch loss the weights of these rows."""
+        params = self._output.criterion_params(rows)
+        self.net_.reweigh(copy.deepcopy(self._output.loss), params)
 
-    def _monitor(self, held_out):
-        """Return what early stopping watches; a score of the user is tried first."""
-        values = held_out.taken("values")
-        score = make_monitor(
-            self.scoring,
-            self._head,
-            self._target,
-            held_out.taken("X") if callable(self.scoring) else None,
-            values,
-        )
-        if score is not None and self.scoring is not None:
-            try_score(score, self.scoring, self._target, values)
-        return score
-
-    def _reweigh(self, rows, counts):
-        """Tell the batch loss the weights of these rows."""
-        params = self._head.criterion_params(counts, len(rows), rows.values)
-        self.net_.reweigh(copy.deepcopy(self._head.loss), params)
-
-    def _run(self, rows, watched, epochs, keeper, checkpoint=None):
-        if self.net_.history:
-            keeper.start_from(self.net_.module_)
+    def _run(self, rows, watched, epochs, stopping, checkpoint=None):
+        """Run the training loop, and set the fitted attributes that come from it."""
+        if self.net_.history or self.net_.earlier_:
+            stopping.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
-        self.net_.train(rows, watched, epochs, keeper, checkpoint)
-        self._head.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
-        if any(True for _ in self._head.loss.parameters()):  # which were trained, too
-            self._head.find_link()
+        self.net_.train(rows, watched, epochs, stopping, checkpoint)
+        self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
+        if any(True for _ in self._output.loss.parameters()):  # which were trained, too
+            self._output.find_link()
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
-        best = keeper.best.value
+        best = stopping.best.value
         self.best_score_ = best if np.isfinite(best) else None
 
-    def _calibrate(self, rows, held_out):
-        """Fit what the inverse of the loss leaves over.
+    def _calibrate(self, data):
+        """Fit what the inverse of the loss leaves over, then learn the thresholds.
 
         Slope and intercept come from rows that did not train. A tenth of the rows holds
         a tenth of the positives: how many of a label there are is known better from all
-        rows. Those that the user has held out may be of another population than those
-        that trained, so they stand for themselves.
+        rows.
         """
-        split = rows.X is held_out.X
-        index = np.union1d(rows.index, held_out.index) if split else held_out.index
-        meant = held_out.at(index)
-        counts = _count(self._target, meant)
-        seen = self._scored(self._thinned(held_out, _CALIBRATION_CELLS))
-        self._head.calibrate(*seen, counts)
-        if self._head.calibrator is not None:
-            scored = self._thinned(meant, _MATCHED_CELLS)
-            doubt = 1 - len(scored) / len(meant) if split else 1.0
-            self._head.match_prevalence(*self._scored(scored), counts, doubt)
-            if split:
-                self._head.match_level(*seen, counts)
-        if self._rule().needs_held_out:
-            self._learn_thresholds(*seen)
+        output, population = self._output, data.population
+        counts = population.counts
+        held_out = self._scored(self._thinned(data.held_out, _CALIBRATION_ENTRIES))
+        output.calibrate(*held_out, counts)
+        if output.calibrator is not None:
+            scored = self._thinned(population, _MATCHED_ENTRIES)
+            doubt = 1 - len(scored) / len(population) if data.is_split else 1.0
+            output.match_prevalence(*self._scored(scored), counts, doubt)
+            if data.is_split:
+                output.match_level(*held_out, counts)
+        if resolve_threshold(self).needs_held_out:
+            self._learn_thresholds(*held_out)
 
     def _learn_thresholds(self, raw, values, weight):
         """Learn the thresholds; a failure must not lose the training before it."""
         try:
-            self._head.learn_thresholds(self._rule(), raw, values, weight)
+            self._output.learn_thresholds(resolve_threshold(self), raw, values, weight)
         except Exception as error:
             warn_user(
                 f"The net is trained, but threshold={self.threshold!r} could not "
@@ -614,23 +499,26 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 ImbalanceWarning,
             )
 
-    def _thinned(self, rows, most_cells):
+    def _thinned(self, rows, most_entries):
         """Return every so many rows, of about so many outputs in all."""
-        most = max(_LEAST_CALIBRATION_ROWS, most_cells // self._head.n_outputs)
-        return rows.at(rows.index[:: -(-len(rows) // most)])
+        most = max(_LEAST_CALIBRATION_ROWS, most_entries // self._output.n_outputs)
+        return rows.thinned(most)
 
     def _scored(self, rows):
-        """Return the raw scores, the targets and the weights of rows."""
+        """Return the raw scores, the dense targets and the weights of rows."""
         read = self._as_trained_on(rows)
         raw = torch.cat(list(self.net_.raw_scores(read, self.net_.batch_size)))
-        return raw, rows.taken("values"), rows.taken("weight")
+        values = rows.selected("values")
+        values = values.toarray() if sp.issparse(values) else values
+        return raw, values, rows.selected("weight")
 
-    def _start(self, rows, target, label_counts):
-        """Make the head and the net before the first chunk."""
+    def _start(self, rows, label_counts):
+        """Make the output model and the net before the first chunk."""
         if label_counts is not None:
-            label_counts = check_label_counts(label_counts, n_labels=target.n_outputs)
-        head = self._make_head(target, label_counts, label_counts)
-        self._set_head(head, target, rows)
+            n_labels = rows.target.n_outputs
+            label_counts = check_label_counts(label_counts, n_labels=n_labels)
+        data = FirstChunk(rows, label_counts)
+        self._set_output(self._make_output(data), data)
         with seeded(self._next_seed(), self.device_):
             self.net_ = self._make_net(rows)
 
@@ -640,13 +528,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             self._rng = _generator(self.random_state)
         return _draw_seed(self._rng)
 
-    def _train_chunk(self, rows, target):
-        counts = _count(target, rows)
-        self._head.see(counts)
+    def _train_chunk(self, rows):
+        """Train for an epoch on the rows of one chunk."""
+        self._output.update_counts(rows.counts)
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
-            self._reweigh(rows, counts)
+            self._reweigh(rows)
             self._run(rows, None, 1, KeepBest())
         return self
 
@@ -656,7 +544,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def calibrator_(self):
         """What corrects the scores after the inverse of the loss, or None."""
         check_is_fitted(self)
-        return self._head.calibrator
+        return self._output.calibrator
 
     @property
     def members_(self):
@@ -670,14 +558,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     def probabilities_honest_(self):
         """Whether the probabilities are free of the distortion of the training."""
         check_is_fitted(self)
-        return self._head.is_honest
+        return self._output.is_corrected
 
     def _blocks(self, X, answer):
         """Yield ``answer(raw_scores)`` of the rows of checked inputs, in order."""
-        n_rows, n_outputs = X.shape[0], self._head.n_outputs
+        n_rows, n_outputs = X.shape[0], self._output.n_outputs
         rows = None
         if self.net_ is not None:
-            rows = self._as_read(EncodedRows(X, None, None, np.arange(n_rows)))
+            rows = self._as_read(self._plain_rows(X))
         width = 8 * n_outputs + (0 if rows is None else rows.batch_row_bytes)
         size = int(np.clip(_PREDICTION_BYTES // width, 1, max(n_rows, 1)))
         if rows is None:
@@ -715,24 +603,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the inputs are not of the fitted shape.
         """
-        scores = self._filled(X, lambda raw: self._head.scores(raw))
+        scores = self._filled(X, lambda raw: self._output.scores(raw))
         if self._target.kind != BINARY:
             return scores
         return (-scores if self._target.is_flipped else scores).ravel()
-
-    def _class_probabilities(self, raw):
-        """Return a column for each class, or for each label of a label matrix."""
-        scores = self._head.scores(raw)
-        if self._target.kind == BINARY:
-            return both_classes(scores, self._target)
-        return self._head.probabilities(scores)
-
-    def _class_log_probabilities(self, raw):
-        """Return log-probabilities, finite where a probability is too small."""
-        scores = self._head.scores(raw)
-        if self._target.kind == BINARY:
-            return both_classes(scores, self._target, log=True)
-        return log_expit(scores) if self._target.kind == MULTILABEL else scores
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
@@ -747,14 +621,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         -------
         proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Of each class, or that each label is 1. float32 for float32 inputs, else
-            float64. Honest if `probabilities_honest_`.
+            float64. Corrected if `probabilities_honest_`.
 
         Raises
         ------
         ValueError
             If the inputs are not of the fitted shape.
         """
-        return self._filled(X, self._class_probabilities)
+        return self._filled(X, self._output.class_probabilities)
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X):
@@ -780,7 +654,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         is_zero = proba == 0
         log_proba = np.log(np.where(is_zero, 1, proba))
         if is_zero.any():
-            exact = self._filled(X, self._class_log_probabilities)
+            exact = self._filled(X, self._output.class_log_probabilities)
             log_proba[is_zero] = exact[is_zero]
         return log_proba
 
@@ -814,14 +688,14 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         indices = np.empty((X.shape[0], k), dtype=np.int64)
         proba = np.empty((X.shape[0], k), dtype=answer_dtype(X))
         start = 0
-        for block in self._blocks(X, self._class_probabilities):
+        for block in self._blocks(X, self._output.class_probabilities):
             rows = slice(start, start + len(block))
             indices[rows], proba[rows] = top_k(block, k)
             start = rows.stop
         return indices, proba
 
     def predict(self, X):
-        """Decide, by `threshold` on the probabilities.
+        """Predict, by `threshold` on the probabilities.
 
         Parameters
         ----------
@@ -840,33 +714,26 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             If the inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        self._check_threshold(self._target)
+        check_threshold_for(self, self._target)
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, self._class_predictions)
+        blocks = self._blocks(X, self._predict_raw)
         if self._target.kind == MULTILABEL:
-            return self._label_matrix(blocks, X.shape[0])
+            fraction = self._fraction_without_label
+            return label_matrix(blocks, X.shape[0], self._target, fraction)
         predicted = np.concatenate(list(blocks))
         if self._target.kind == BINARY and len(self.classes_) == 2:
             positive = self.classes_[self._target.positive]
             warn_no_positive(predicted, positive, self.prior_[0])
         return predicted
 
-    def _class_predictions(self, raw):
+    def _predict_raw(self, raw):
         """Return the classes of raw scores, or the labels of a label matrix."""
-        predicted = self._head.decide(raw, self._usable_rule())
-        if self._target.kind == MULTILABEL:
-            return predicted
-        if len(self.classes_) == 1:
-            return np.repeat(self.classes_, len(predicted))
-        if self._target.kind == BINARY:
-            positive = self._target.positive
-            predicted = np.where(predicted.ravel(), positive, 1 - positive)
-        return self.classes_[predicted]
+        return self._output.predict(raw, self._usable_rule())
 
     def _usable_rule(self):
         """Return the rule; without probabilities only the raw scores are left."""
-        rule = self._rule()
-        if self._head.has_probabilities or isinstance(rule, Uncorrected):
+        rule = resolve_threshold(self)
+        if self._output.has_probabilities or isinstance(rule, Uncorrected):
             return rule
         if isinstance(rule, Accuracy) or (isinstance(rule, Given) and rule.is_default):
             return Uncorrected()
@@ -876,27 +743,15 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "with early_stopping=True, or set threshold='trained'."
         )
 
-    def _label_matrix(self, blocks, n_rows):
-        """Stack decided blocks in the container and the dtype of the fitted `y`."""
-        sparse_type, dtype = self._target.sparse_type, self._target.dtype
-        if sparse_type is None:
-            labels = stacked(blocks, n_rows, dtype)
-        else:
-            labels = sp.vstack([sp.csr_array(block.astype(dtype)) for block in blocks])
-            labels = sparse_type(labels)
-        n_empty = n_rows - np.count_nonzero(np.asarray(labels.sum(axis=1)))
-        warn_no_label(n_empty, n_rows, self._share_without_label)
-        return labels
-
     def score(self, X, y, sample_weight=None):
-        """Return the share of rows that are decided right in all their labels.
+        """Return the fraction of rows that are predicted right in all their labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Inputs.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Targets; a missing label is right whatever is decided.
+            Targets; a missing label is right whatever is predicted.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -912,10 +767,11 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """
         if not self.__sklearn_is_fitted__() or self._target.kind != MULTILABEL:
             return super().score(X, y, sample_weight)
-        labels, decided = self._encode_y(y), self.predict(X)
-        labels = labels.toarray() if sp.issparse(labels) else labels
-        decided = decided.toarray() if sp.issparse(decided) else decided
-        right = ((labels == decided) | (labels < 0)).all(axis=1)
+        labels, predicted = (
+            matrix.toarray() if sp.issparse(matrix) else matrix
+            for matrix in (self._encode_y(y), self.predict(X))
+        )
+        right = ((labels == predicted) | (labels < 0)).all(axis=1)
         weight = check_weights(sample_weight, len(right))
         return float(np.average(right, weights=weight))
 
@@ -923,7 +779,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     # scikit-learn
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "_head")
+        return hasattr(self, "_output")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -955,21 +811,8 @@ def _draw_seed(rng):
     return int(rng.randint(np.iinfo(np.int32).max))
 
 
-def _count(target, rows):
-    """Return the weighted counts of each output over the rows that are meant."""
-    count = ClassHead.count if target.kind == MULTICLASS else LabelHead.count
-    return count(rows.taken("values"), rows.taken("weight"), target.n_outputs)
-
-
-def _target_of_classes(y, classes, pos_label):
-    """Encode a first chunk: a 1-D `y` by all its classes, of which it may lack some."""
-    if classes is None or sp.issparse(y) or np.ndim(y) == 2:
-        return check_target(y, pos_label=pos_label)
-    target = check_target(np.asarray(classes), "classes", pos_label)
-    return replace(target, values=encode_like(y, target))
-
-
 def _warn_constant(trained):
+    """Warn of labels that have one value only in `y`."""
     if trained.all():
         return
     columns = np.flatnonzero(~trained)

@@ -1,0 +1,487 @@
+"""Callbacks of the training: early stopping with what it watches, and progress.
+
+Early stopping watches a score of the held-out rows, or their loss. The copies that
+`copied_callbacks` makes keep a fit from changing what the user passed.
+"""
+
+import copy
+import datetime
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer as sklearn_scorer
+from skorch.callbacks import Callback
+from tqdm import tqdm
+
+from skimbalance import metrics
+from skimbalance._base import warn_user
+from skimbalance._validation import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+    Scorer,
+    closest,
+    count_labels,
+    scorer_pos_label,
+)
+from skimbalance.neural_network._data import decode_labels
+from skimbalance.neural_network._module import copied
+
+_LEAST_POSITIVES = 3
+# Scores that are worked on at a time, in double precision.
+_BLOCK_ENTRIES = 2**18
+_LEAST_POOLED_POSITIVES = 100
+# Held-out positives, of all outputs together, below which a score is noise.
+_LEAST_JUDGED = 5
+# Training without a usable score: so many epochs, or steps if that is longer.
+_UNJUDGED_EPOCHS = 5
+_UNJUDGED_STEPS = 100
+_SHOWN = "train_loss", "valid_loss", "valid_score"
+_LOGGERS = "skorch.callbacks.logging"
+
+
+def copy_state(module, place=None):
+    """Return a copy of the weights and buffers of a module, in the place of another."""
+    state = module.state_dict()
+    if place is None:
+        return {key: value.clone() for key, value in state.items()}
+    for key, value in state.items():
+        place[key].copy_(value)
+    return place
+
+
+class Best(NamedTuple):
+    """The weights that are kept, their epoch, and the score that they have."""
+
+    state: dict | None = None
+    epoch: int = 0
+    value: float = np.nan
+
+
+class KeepBest(Callback):
+    """Watch each epoch: keep the best weights, stop when they get no better.
+
+    skorch's `EarlyStopping` reads one key of the history; this one also scores the
+    validation part, bears a score that is NaN, and keeps weights that an interrupt
+    cannot tear apart.
+
+    Parameters
+    ----------
+    score : callable or None
+        ``score(raw_scores) -> float`` of the validation part, higher is better. None
+        watches the validation loss, or takes the last epoch where nothing is held out.
+    patience : int or None
+        Epochs without gain after which training stops; None never stops.
+
+    Attributes
+    ----------
+    best : Best
+        Replaced as a whole, so that weights, epoch and score always belong together.
+    warned : bool
+        Whether a score was not finite, of which there is one warning.
+    """
+
+    def __init__(self, score=None, patience=None):
+        self.score, self.patience = score, patience
+        self.best, self.warned, self._spare = Best(), False, None
+
+    def start_from(self, module):
+        """Keep weights that are good already, of a net that is trained further."""
+        self.best = Best(copy_state(module))
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+        epoch = len(net.history)
+        if not _is_finite(net):
+            self._diverged(net, epoch)
+            return
+        value = self._finite(self._value(net))
+        if self._is_better(value):
+            self._keep(net.module_, epoch, value)
+        net.stopped_ = self.patience is not None and (
+            epoch - self.best.epoch >= self.patience
+        )
+
+    def _is_better(self, value):
+        """Whether weights are to be kept; while no score is finite, the last are."""
+        return value > self.best.value or not np.isfinite(self.best.value)
+
+    def _keep(self, module, epoch, value):
+        # The copy is whole before it counts: an interrupt leaves the former one.
+        state, old = copy_state(module, self._spare), self.best.state
+        self._spare = None
+        self.best = Best(state, epoch, value)
+        self._spare = old
+
+    def _finite(self, value):
+        """Return a score, or NaN with one warning where it is not finite."""
+        if value is None or np.isfinite(value):
+            return np.nan if value is None else value
+        if not self.warned:
+            self.warned = True
+            watched = "scoring gives" if self.score is not None else "The loss is"
+            warn_user(
+                f"{watched} {value} on the validation part. A score that is not finite "
+                "counts as the worst; where no epoch has another, the last weights are "
+                "kept.",
+                ConvergenceWarning,
+            )
+        return np.nan
+
+    def _diverged(self, net, epoch):
+        """Stop the training, or raise where no weights are kept yet."""
+        if self.best.state is None:
+            raise ValueError(
+                "Training diverged in its first epoch: the loss or the weights are not "
+                "finite. Lower lr, or scale X."
+            )
+        net.stopped_ = True
+        warn_user(
+            f"Training diverged in epoch {epoch}: the loss or the weights are not "
+            "finite. The best weights so far were restored; lower lr, or scale X.",
+            ConvergenceWarning,
+        )
+
+    def _value(self, net):
+        """Return a score of the epoch, higher is better; None without held-out rows."""
+        if self.score is not None:
+            value = self.score(net.valid_scores_)
+            net.record("valid_score", value, lower_is_better=False)
+            return value
+        last = net.history[-1]
+        return -last["valid_loss"] if "valid_loss" in last else None
+
+    def saved(self):
+        """Return what goes on after a checkpoint, as plain data."""
+        state, epoch, value = self.best
+        return {
+            "state": state,
+            "epoch": epoch,
+            "value": float(value),
+            "warned": self.warned,
+        }
+
+    def restore(self, saved):
+        """Go on from what was saved."""
+        self.best = Best(saved["state"], saved["epoch"], saved["value"])
+        self.warned = saved["warned"]
+
+
+def _is_finite(net):
+    if not np.isfinite(net.history[-1]["train_loss"]):
+        return False
+    return all(bool(value.isfinite().all()) for value in net.module_.parameters())
+
+
+class KeepLast(KeepBest):
+    """Keep the last weights, whatever the held-out rows say."""
+
+    def _value(self, net):  # noqa: ARG002
+        return None
+
+
+def early_stopping_of(estimator, data):
+    """Return what keeps the best weights of a training, and the most epochs.
+
+    A scoring that the user has asked for is always followed. Without one, too few
+    held-out positives cannot tell when to stop: training takes a few epochs then.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        With a net that is about to be trained.
+    data : TrainingData
+    """
+    output, scoring = estimator._output, estimator.scoring
+    epochs = int(estimator.max_epochs)
+    if data.held_out is None:
+        return KeepBest(), epochs
+    values = data.held_out.selected("values")
+    if scoring is not None or _n_rare(output, values) >= _LEAST_JUDGED:
+        patience = estimator.n_iter_no_change if estimator.early_stopping else None
+        return KeepBest(_make_score(scoring, output, data.held_out), patience), epochs
+    if estimator.early_stopping:
+        rows_of_a_step = estimator.net_.batch_size * estimator.gradient_accumulation
+        n_steps = -(-len(data.training) // rows_of_a_step)
+        epochs = min(epochs, max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps)))
+    return KeepLast(), epochs
+
+
+class _ScoredRows(ClassifierMixin, BaseEstimator):
+    """A classifier that has its answer already, for scorers that want to ask one."""
+
+    def __init__(self, classes, scores, probabilities):
+        self.classes_, self.scores = classes, scores
+        self.probabilities = probabilities
+
+    def decision_function(self, X):  # noqa: ARG002
+        return self.scores
+
+    def predict_proba(self, X):  # noqa: ARG002
+        return self.probabilities(self.scores)
+
+    def predict(self, X):
+        proba = self.predict_proba(X)
+        if self.classes_.ndim == 2:
+            return (proba > 0.5).astype(int)
+        return self.classes_[proba.argmax(axis=1)]
+
+
+def find_scorer(scoring):
+    """Return a scorer by name, ours before scikit-learn's, or the callable itself."""
+    if callable(scoring):
+        return scoring
+    try:
+        return metrics.get_scorer(scoring)
+    except ValueError:
+        pass
+    try:
+        return sklearn_scorer(scoring)
+    except (ValueError, TypeError) as error:
+        names = [*metrics.get_scorer_names(), "loss"]
+        raise ValueError(
+            f"scoring={scoring!r} is not known.{closest(scoring, names)} Use 'loss', a "
+            "name that skimbalance.metrics.get_scorer or sklearn.metrics.get_scorer "
+            "knows, or a callable scorer(estimator, X, y)."
+        ) from error
+
+
+def check_scoring(scoring, target, pos_label):
+    """Raise a ValueError if a scorer is not known, or has another `pos_label`."""
+    if scoring is None or scoring == "loss":
+        return
+    own = scorer_pos_label(find_scorer(scoring))
+    if own is None or target.kind != BINARY:
+        return
+    known = target.classes.tolist()
+    if own not in known:
+        raise ValueError(
+            f"scoring has pos_label={own!r}, which is none of the classes, {known}."
+        )
+    if pos_label is not None and own != pos_label:
+        raise ValueError(
+            f"scoring has pos_label={own!r}, but the estimator has "
+            f"pos_label={pos_label!r}. Give both the same, or one of them only."
+        )
+
+
+def _reads_own_classes(scorer):
+    """Whether a scorer expects the classes as the user passed them, and not 0 and 1.
+
+    Those of scikit-learn without a `pos_label` take 1 for the positive class.
+    """
+    return not isinstance(scorer, Scorer) or scorer_pos_label(scorer) is not None
+
+
+def _reliable_labels(values):
+    """Return which labels have enough of both values to be ranked."""
+    positive, negative = count_labels(values)
+    return (positive >= _LEAST_POSITIVES) & (negative > 0)
+
+
+def _ranks_reliably(output, values):
+    """Whether held-out labels are enough to watch their macro average precision."""
+    reliable = _reliable_labels(values)
+    pooled = count_labels(values)[0][reliable].sum()
+    half = output.trained.sum() / 2
+    return reliable.sum() >= half and pooled >= _LEAST_POOLED_POSITIVES
+
+
+def _n_rare(output, values):
+    """Return how many entries have the rarer value of their trained label."""
+    if output.target.kind == MULTICLASS:
+        return len(values) - np.bincount(values, minlength=1).max()
+    return np.minimum(*count_labels(values))[output.trained].sum()
+
+
+def _default_scoring(output, values):
+    """Return what is watched where the user did not say.
+
+    The loss with large weights of rare labels is too noisy: where an inverse removes
+    them from the probabilities, these are watched.
+    """
+    if output.target.kind == MULTICLASS:
+        return "loss"
+    if _ranks_reliably(output, values):
+        return "macro_average_precision"
+    return "neg_micro_log_loss" if output.corrects else "loss"
+
+
+def _in_user_form(target, scorer, values):
+    """Return `y` as it was passed, its classes, and the columns that are scored."""
+    if target.kind == BINARY and not _reads_own_classes(scorer):
+        return values[:, 0], np.array([0, 1]), slice(None)
+    if target.kind != MULTILABEL:
+        return decode_labels(target, values), target.classes, slice(None)
+    columns = _reliable_labels(values)
+    if not columns.any():
+        columns[:] = True
+    labels = values[:, columns]
+    labels = labels.toarray() if sp.issparse(labels) else labels
+    return decode_labels(target, labels), target.classes[columns], columns
+
+
+def _make_score(scoring, output, held_out):
+    """Return ``score(raw_scores) -> float`` of the held-out rows, or None for the loss.
+
+    Parameters
+    ----------
+    scoring : None, "loss", str or callable
+        None is macro average precision, where held-out positives are enough for it: at
+        least 3 in at least half of the trained labels, at least 100 in all. Labels with
+        fewer are never scored. Else it is the log-loss of corrected probabilities, or
+        the loss itself, which multiclass targets always watch. A scoring of the user is
+        tried first.
+    output : LabelOutput or ClassOutput
+        Turns raw scores into probabilities.
+    held_out : Rows
+    """
+    target, values = output.target, held_out.selected("values")
+    by_user, X = scoring is not None, None
+    if not by_user:
+        scoring = _default_scoring(output, values)
+    if isinstance(scoring, str) and scoring == "loss":
+        return None
+    scorer = find_scorer(scoring)
+    if callable(scoring):
+        X = held_out.selected("X")
+    y, classes, columns = _in_user_form(target, scorer, values)
+    sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
+
+    def score(raw):
+        scores = _scores_of(raw, output, columns)
+        probabilities = output.probabilities
+        if target.kind == BINARY:
+            scores, probabilities = sign * scores[:, 0], _of_both_classes
+        value = scorer(_ScoredRows(classes, scores, probabilities), X, y)
+        return _as_number(value, scoring, target)
+
+    if by_user:
+        _try_score(score, scoring, target, values)
+    return score
+
+
+def _scores_of(raw, output, columns):
+    """Return the scores of some columns, in the net's precision; empties `raw`."""
+    stop, dtype = sum(map(len, raw)), raw[0].numpy().dtype
+    n_columns = np.empty(output.n_outputs)[columns].size
+    scores = np.empty((stop, n_columns), dtype=dtype)
+    size = max(1, _BLOCK_ENTRIES // output.n_outputs)
+    while raw:
+        for block in reversed(raw.pop().split(size)):
+            start = stop - len(block)
+            scores[start:stop] = output.scores(block)[:, columns]
+            stop = start
+    return scores
+
+
+def _of_both_classes(scores):
+    proba = expit(scores).reshape(-1, 1)
+    return np.hstack([1 - proba, proba])
+
+
+def _try_score(score, scoring, target, values):
+    """Raise a ValueError that names `scoring` where it cannot score the held-out rows.
+
+    It scores perfect predictions: a score that suits the target has a value for them.
+    """
+    if not isinstance(find_scorer(scoring), Scorer):
+        return  # a function of the user may count its calls
+    try:
+        score([_perfect_scores(target, values)])
+    except Exception as error:
+        reason = str(error).partition(". ")[0].partition("\n")[0]
+        raise ValueError(_no_number(scoring, target, reason)) from error
+
+
+def _as_number(value, scoring, target):
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(_no_number(scoring, target, error)) from error
+
+
+def _no_number(scoring, target, reason):
+    return (
+        f"scoring={scoring!r} gives no number for a {target.kind} target ({reason}). "
+        "Use 'loss', or a score for such targets."
+    )
+
+
+def _perfect_scores(target, values):
+    """Return raw scores that are high where a label or class is the true one."""
+    if target.kind == MULTICLASS:
+        right = np.arange(target.n_outputs) == values[:, None]
+    else:
+        right = (values.toarray() if sp.issparse(values) else values) == 1
+    return 8 * torch.as_tensor(right).double() - 4
+
+
+def _figures(row):
+    return {key: f"{row[key]:.4f}" for key in _SHOWN if key in row}
+
+
+class Progress(Callback):
+    """Show loss, score and time left: a bar on a terminal, a line an epoch elsewhere.
+
+    Silent unless the net's `verbose` is set.
+    """
+
+    bar = None
+
+    def on_train_begin(self, net, **kwargs):  # noqa: ARG002
+        if net.verbose and sys.stdout.isatty():
+            self.bar = tqdm(
+                total=net.last_epoch_,
+                initial=len(net.history),
+                unit="epoch",
+                file=sys.stdout,
+                dynamic_ncols=True,
+            )
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+        if self.bar is not None:
+            self.bar.set_postfix(_figures(net.history[-1]), refresh=False)
+            self.bar.update()
+        elif net.verbose:
+            sys.stdout.write(_line(net.history, net.last_epoch_))
+            sys.stdout.flush()
+
+    def on_train_end(self, net, **kwargs):  # noqa: ARG002
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def _line(history, last_epoch):
+    """Return what a log shows of the last epoch."""
+    row, epoch = history[-1], len(history)
+    figures = "  ".join(f"{key} {value}" for key, value in _figures(row).items())
+    seconds = [past["dur"] for past in history if "dur" in past]
+    left = sum(seconds) / len(seconds) * (last_epoch - epoch)
+    left = datetime.timedelta(seconds=round(left))
+    return f"epoch {epoch}/{last_epoch}  {figures}  {row['dur']:.1f} s  {left} left\n"
+
+
+def copied_callbacks(callbacks):
+    """Return copies of callbacks, which share the loggers that they write to."""
+    return None if callbacks is None else [_copied_callback(item) for item in callbacks]
+
+
+def _copied_callback(item):
+    """Return a copy of a callback; a logger keeps the objects that it writes to."""
+    if isinstance(item, (tuple, list)):
+        name, callback = item
+        return name, _copied_callback(callback)
+    if not isinstance(item, Callback):
+        return item
+    twin = copy.copy(item)
+    is_logger = any(base.__module__ == _LOGGERS for base in type(item).__mro__)
+    if not is_logger:
+        vars(twin).update(copied(vars(twin)))
+    return twin

@@ -1,0 +1,651 @@
+"""What lets a training go on: from a checkpoint, or from an earlier fit.
+
+A checkpoint is what a killed training needs to go on as if nothing had happened: one
+file, replaced as a whole after every epoch. It holds tensors, numbers and strings only,
+so that it loads with ``weights_only=True``: a checkpoint runs no code. A digest of the
+whole file stands at its end. The state of callbacks is encoded as such plain data, and
+what a run depends on is described by texts that another run is compared with.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import numbers
+import os
+import pickle
+import types
+from collections import Counter, OrderedDict
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    GradientNormClipping,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+)
+from skorch.callbacks.scoring import ScoringBase
+from skorch.callbacks.training import ParamMapper
+from skorch.history import History
+
+from skimbalance._base import warn_user
+from skimbalance.exceptions import CheckpointWarning
+
+_FORMAT = "skimbalance checkpoint 3"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
+# How an optimizer computes, which depends on the device and not on a checkpoint.
+_EXECUTION = "fused", "foreach", "capturable"
+# Predictions of the running epoch, which scoring callbacks gather anew.
+_CACHES = "y_trues_", "y_preds_"
+_PLAIN = (type(None), bool, int, float, str, torch.Tensor)
+_DICTS = dict, OrderedDict, Counter
+_SEQUENCES = list, tuple, set
+_BY_NAME = {kind.__name__: kind for kind in (*_DICTS, *_SEQUENCES)}
+# Arrays up to this size are read as a whole, larger ones at evenly spaced rows: a
+# memory map of the size of a disk would take as long as an epoch.
+_WHOLE_BYTES = 2**28
+_SAMPLED_ROWS = 2**12
+_SAMPLED_ITEMS = 64
+_SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
+# Callbacks of skorch that move weights, rates or the last epoch. Others of the user's
+# are free: nothing tells the one that changes the training from the one that logs it.
+_CHANGES_TRAINING = (
+    EarlyStopping,
+    GradientNormClipping,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+    ParamMapper,
+)
+# What changes no weights, or may be changed on purpose when a run is resumed. All other
+# parameters have to be the same, those that are added later as well.
+_FREE_PARAMS = {
+    "accelerator",
+    "callbacks",
+    "checkpoint",
+    "compile",
+    "correct_probabilities",
+    "data_device",
+    "device",
+    "lr",
+    "max_epochs",
+    "num_workers",
+    "random_state",
+    "resume",
+    "threshold",
+    "threshold_params",
+    "verbose",
+    "warm_start",
+}
+
+
+class Checkpoint(Callback):
+    """Save the state of the training after every epoch, and restore it.
+
+    skorch's `Checkpoint` saves weights, optimizer and history apart; this one saves
+    what a run needs to end at the same bits, in one file that is never half written.
+
+    Parameters
+    ----------
+    folder : str or path
+        Made if it is not there.
+    resume : bool
+        Read what an earlier run has left in the folder, if there is anything.
+
+    Attributes
+    ----------
+    saved : dict or None
+        What was read.
+    about : dict
+        What a run must have in common with the one that is resumed: strings by the
+        names that a user knows. Set before training.
+    seed : int
+        The seed of the run, which a resumed one takes over.
+    stopping : KeepBest
+        Watches the epochs, and goes on watching.
+    """
+
+    def __init__(self, folder, resume):
+        self.file = Path(folder) / "checkpoint.pt"
+        _prepare(self.file)
+        self.saved = _read(self.file) if resume and self.file.exists() else None
+        self.about, self.stopping, self.warned = {}, None, set()
+        self.seed = None if self.saved is None else self.saved["seed"]
+
+    def restore(self, net):
+        """Put a net and its stopping into the saved state.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is of another run.
+        """
+        self.rates = [group["lr"] for group in net.optimizer_.param_groups]
+        if self.saved is None:
+            return
+        self._check_same_run()
+        net.module_.load_state_dict(self.saved["module"])
+        self._restore_optimizer(net.optimizer_)
+        net.history = History(self.saved["history"])
+        self.stopping.restore(self.saved["best"])
+
+    def restore_step(self, net):
+        """Put what belongs to a training that has begun into the saved state."""
+        self.starts = {name: dict(vars(cb)) for name, cb in net.callbacks_}
+        if self.saved is None:
+            return
+        for name, callback in net.callbacks_:
+            restore_callback(callback, self.saved["callbacks"].get(name, {}))
+        # Callbacks may have moved them: a new schedule sets the rates, for example.
+        net.module_.load_state_dict(self.saved["module"])
+        for name, parameter in net.module_.named_parameters():
+            parameter.requires_grad_(name in self.saved["trainable"])
+        self._restore_optimizer(net.optimizer_)
+        self._scale_schedules(net)
+        net.stopped_ = self.saved["stopped"]
+        net.step_.load_state(self.saved["step"])
+        torch.set_rng_state(self.saved["rng"].cpu())
+        if net.device.type == "cuda" and self.saved["device_rng"] is not None:
+            torch.cuda.set_rng_state(self.saved["device_rng"].cpu(), net.device)
+        self.saved = None
+
+    def _restore_optimizer(self, optimizer):
+        """Give an optimizer its saved state, in proportion to a new learning rate."""
+        fresh = [
+            {key: group[key] for key in _EXECUTION if key in group}
+            for group in optimizer.param_groups
+        ]
+        optimizer.load_state_dict(self.saved["optimizer"])
+        _restore_dtypes(optimizer, self.saved["optimizer"]["state"])
+        ratios = self._ratios()
+        for group, execution, ratio in zip(
+            optimizer.param_groups, fresh, ratios, strict=True
+        ):
+            group.update(execution)
+            for key in ("lr", "initial_lr"):
+                if key in group:
+                    group[key] = _scaled(group[key], ratio)
+
+    def _ratios(self):
+        """Return the new and the old learning rate with which each group begins."""
+        return list(zip(self.rates, self.saved["rates"], strict=True))
+
+    def _scale_schedules(self, net):
+        """Start the schedules of callbacks from a new learning rate."""
+        for _, callback in net.callbacks_:
+            schedule = getattr(callback, "lr_scheduler_", None)
+            for name in ("base_lrs", "_last_lr"):
+                rates = getattr(schedule, name, None)
+                if isinstance(rates, list) and len(rates) == len(self.rates):
+                    rates[:] = map(_scaled, rates, self._ratios())
+
+    def _check_same_run(self):
+        """Raise a ValueError that names what differs from the run that was saved."""
+        before = self.saved["about"]
+        differing = [
+            f"{key} was {_shown(before.get(key))} and is {_shown(value)}"
+            for key, value in self.about.items()
+            if before.get(key) != value
+        ]
+        if differing:
+            raise ValueError(
+                f"The checkpoint {str(self.file)!r} is of another run: "
+                f"{'; '.join(differing)}. Give this run a folder of its own, or set "
+                "resume=False to overwrite it."
+            )
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+        if net.step_.part[0] != 0:  # one of several processes writes
+            return
+        on_cuda = net.device.type == "cuda"
+        state = {
+            "format": _FORMAT,
+            "about": self.about,
+            "seed": self.seed,
+            "module": net.module_.state_dict(),
+            "trainable": _trainable(net.module_),
+            "optimizer": net.optimizer_.state_dict(),
+            "rates": self.rates,
+            "callbacks": self._callbacks_of(net),
+            "history": [_plain(row) for row in net.history],
+            "best": self.stopping.saved(),
+            "stopped": bool(net.stopped_),
+            "step": net.step_.state(),
+            "rng": torch.get_rng_state(),
+            "device_rng": torch.cuda.get_rng_state(net.device) if on_cuda else None,
+        }
+        _write(self.file, state)
+
+    def _callbacks_of(self, net):
+        """Return the state of the user's callbacks; warn of what cannot be stored."""
+        states, ours = {}, dict(net.get_default_callbacks())
+        for name, callback in net.callbacks_:
+            if name in ours or callback in (self, self.stopping):
+                continue
+            states[name], left_out = state_of(callback, self.starts[name])
+            if left_out and name not in self.warned:
+                self.warned.add(name)
+                warn_user(
+                    f"The checkpoint cannot hold {', '.join(left_out)} of the callback "
+                    f"{name!r}, which is no plain data: a resumed run starts it anew.",
+                    CheckpointWarning,
+                )
+        return states
+
+
+def _trainable(module):
+    """Return the names of the parameters that no callback has frozen."""
+    return [name for name, p in module.named_parameters() if p.requires_grad]
+
+
+def _restore_dtypes(optimizer, saved):
+    """Give the state of an optimizer the dtypes that it was saved with.
+
+    torch casts all of it to the dtype of the weights, running products of NAdam too.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, entries in saved.items():
+        state = optimizer.state[parameters[number]]
+        for key, value in entries.items():
+            if isinstance(value, torch.Tensor) and state[key].dtype != value.dtype:
+                state[key] = value.to(state[key].device)
+
+
+def _scaled(rate, ratio):
+    """Return a learning rate as if its training had begun with another one."""
+    new, old = ratio
+    return rate if new == old else new * (rate / old)
+
+
+def _shown(value):
+    return "not there" if value is None else value
+
+
+def _plain(row):
+    """Return a row of the history without its batches, in Python's own numbers."""
+    plain = {
+        key: value.item() if isinstance(value, np.generic) else value
+        for key, value in row.items()
+    }
+    return {**plain, "batches": []}
+
+
+def _partial(file):
+    return file.with_suffix(".partial")
+
+
+def _prepare(file):
+    """Make the folder, and raise before training where no file can be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _partial(file).unlink(missing_ok=True)  # of a run that was killed
+    except OSError as error:
+        raise ValueError(
+            f"checkpoint={str(file.parent)!r} must be a folder to write in: {error}"
+        ) from error
+    if file.is_dir():
+        raise ValueError(
+            f"{str(file)!r} is a folder, where the checkpoint is to be written. Give "
+            "checkpoint another folder."
+        )
+    if not os.access(file.parent, os.W_OK):
+        raise ValueError(f"checkpoint={str(file.parent)!r} cannot be written in.")
+
+
+def _write(file, state):
+    """Write a state so that the file holds, at any time, the old one or the new one."""
+    partial = _partial(file)
+    try:
+        stream = io.BytesIO()
+        torch.save(state, stream)
+        content = stream.getbuffer()
+        with open(partial, "wb") as out:
+            out.write(content)
+            out.write(hashlib.sha256(content).digest())
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(partial, file)
+        _sync_folder(file.parent)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"The checkpoint {str(file)!r} cannot be written: {error}"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _sync_folder(folder):
+    """Make sure that a file that was renamed is found after a power cut."""
+    try:
+        number = os.open(folder, os.O_RDONLY)
+    except OSError:  # folders cannot be opened on Windows
+        return
+    try:
+        os.fsync(number)
+    except OSError:  # nor synchronised on some network drives
+        pass
+    finally:
+        os.close(number)
+
+
+def _read(file):
+    """Return what a checkpoint holds, or raise a ValueError where it is damaged."""
+    try:
+        content = file.read_bytes()
+        body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if hashlib.sha256(body).digest() != digest:
+            raise EOFError("the digest does not fit")
+        saved = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"{str(file)!r} is damaged, or no checkpoint at all: {error}. Delete it, "
+            "or set resume=False to overwrite it."
+        ) from error
+    if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
+        raise ValueError(
+            f"{str(file)!r} is not a checkpoint of this version of skimbalance. Delete "
+            "it, or set resume=False to overwrite it."
+        )
+    return saved
+
+
+class NotPlainError(TypeError):
+    """A value that cannot be stored without running code when it is loaded."""
+
+
+def state_of(callback, start):
+    """Return what a callback has learned, and the names of what cannot be stored.
+
+    Parameters
+    ----------
+    callback : skorch.callbacks.Callback
+    start : dict
+        Its attributes when training began: what is still the same object and no plain
+        data, such as a function, is made anew by the callback itself.
+    """
+    state, left_out = {}, []
+    for name, value in vars(callback).items():
+        if isinstance(callback, ScoringBase) and name in _CACHES:
+            continue
+        try:
+            state[name] = encode(value)
+        except NotPlainError:
+            if value is not start.get(name):
+                left_out.append(name)
+    return state, left_out
+
+
+def restore_callback(callback, state):
+    """Give a callback the attributes that were stored."""
+    for name, value in state.items():
+        vars(callback)[name] = decode(value, vars(callback).get(name))
+
+
+def encode(value):
+    """Return a value as plain data: tensors, numbers, strings, lists and dicts."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, np.generic):
+        return encode(value.item())
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return ["array", torch.as_tensor(value.copy())]
+    if type(value) in _DICTS:
+        pairs = [[encode(key), encode(entry)] for key, entry in value.items()]
+        return [type(value).__name__, pairs]
+    if type(value) in _SEQUENCES:
+        return [type(value).__name__, [encode(entry) for entry in value]]
+    has_state = hasattr(value, "state_dict") and hasattr(value, "load_state_dict")
+    if has_state and not isinstance(value, type):
+        return ["state", encode(value.state_dict())]
+    raise NotPlainError(type(value).__name__)
+
+
+def decode(value, present=None):
+    """Return what `encode` was given; an object with a state takes it over."""
+    if not isinstance(value, list):
+        return value
+    kind, content = value
+    if kind == "state":
+        present.load_state_dict(decode(content))
+        return present
+    if kind == "array":
+        return content.numpy()
+    made = _BY_NAME[kind]
+    if made in _DICTS:
+        return made({decode(key): decode(entry) for key, entry in content})
+    return made(decode(entry) for entry in content)
+
+
+def training_callbacks(callbacks):
+    """Return those of a user's callbacks that are known to change the training."""
+    bare = [item[-1] if isinstance(item, tuple) else item for item in callbacks or ()]
+    return [
+        callback
+        for callback in bare
+        if issubclass(
+            callback if isinstance(callback, type) else type(callback),
+            _CHANGES_TRAINING,
+        )
+    ]
+
+
+def digest(*arrays):
+    """Return a short text that tells arrays, or other parts of a run, apart.
+
+    Parameters
+    ----------
+    *arrays : ndarray, sparse array, rows of a Dataset, Tensor or None
+        With the order of their rows.
+    """
+    seen = hashlib.sha256()
+    for array in arrays:
+        _update(seen, array)
+    return f"<digest {seen.hexdigest()[:16]}>"
+
+
+def _update(seen, array):
+    """Add an array to a hash, with its shape and its dtype."""
+    if array is None:
+        seen.update(b"none")
+        return
+    if isinstance(array, torch.Tensor):
+        array = array.detach().cpu()
+        array = (array.float() if array.dtype is torch.bfloat16 else array).numpy()
+    seen.update(f"{array.shape} {array.dtype}".encode())
+    if sp.issparse(array):
+        for part in (array.indptr, array.indices, array.data):
+            seen.update(np.ascontiguousarray(part))
+    elif array.dtype.kind == "O":
+        seen.update(repr(array.tolist()).encode())
+    else:
+        seen.update(np.ascontiguousarray(_sampled(array)))
+
+
+def _sampled(array):
+    """Return an array, or evenly spaced rows of one that is too large to be read."""
+    whole = isinstance(array, np.ndarray)
+    if whole and (array.nbytes <= _WHOLE_BYTES or array.ndim == 0):
+        return array
+    most = _SAMPLED_ROWS if whole else _SAMPLED_ITEMS
+    rows = np.linspace(0, array.shape[0] - 1, most).astype(np.int64)
+    return array.take(np.unique(rows), axis=0)
+
+
+def identity_of(value):
+    """Return a text that is the same for values that train the same net."""
+    try:
+        return described(value)
+    except RecursionError:  # it holds itself
+        return described(type(value))
+
+
+def described(value):
+    """Return the text of `identity_of`, which catches values that hold themselves."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, _SHOWN):
+        return repr(value)
+    if isinstance(value, dict):
+        entries = (f"{key!r}: {described(entry)}" for key, entry in value.items())
+        return f"{{{', '.join(sorted(entries))}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(described, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(described, value)))}}}"
+    if isinstance(value, (np.ndarray, torch.Tensor)) or sp.issparse(value):
+        return digest(value)
+    return _described_object(value)
+
+
+def _described_object(value):
+    """Return the text of a class, a function or an object: what it is made of."""
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, functools.partial):
+        return described([value.func, value.args, value.keywords])
+    if isinstance(value, types.MethodType):
+        return described([value.__func__, value.__self__])
+    if isinstance(value, types.FunctionType):
+        held = [c.cell_contents for c in value.__closure__ or () if _is_filled(c)]
+        defaults = [value.__defaults__, value.__kwdefaults__]
+        parts = [_described_code(value.__code__), described([defaults, held])]
+        return f"{value.__qualname__} {_short(parts)}"
+    if hasattr(value, "iloc"):  # a frame or a series, with its names
+        return digest(np.asarray(value)) + _short([repr(list(value.index))])
+    if not hasattr(value, "__dict__"):
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    known = {key: v for key, v in vars(value).items() if not key.endswith("_")}
+    return described(type(value)) + described(known)
+
+
+def _is_filled(cell):
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _described_code(code):
+    constants = [
+        _described_code(part) if isinstance(part, types.CodeType) else described(part)
+        for part in code.co_consts
+    ]
+    return _short([code.co_code.hex(), str(code.co_names), *constants])
+
+
+def _short(parts):
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def run_identity(estimator, data):
+    """Return what a run has in common with one that may resume it, as texts.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    data : TrainingData
+    """
+    identity = {
+        name: identity_of(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _FREE_PARAMS
+    }
+    if isinstance(estimator.random_state, numbers.Integral):
+        identity["random_state"] = repr(estimator.random_state)
+    training, held_out = _arrays(data.training), _arrays(data.held_out)
+    return {
+        **identity,
+        "callbacks": identity_of(training_callbacks(estimator.callbacks)),
+        "sizes of the weights": repr(_shapes(estimator.net_)),
+        "number of training rows": repr(len(data.training)),
+        "number of held-out rows": repr(len(data.held_out or ())),
+        "data of X": digest(training[0], held_out[0]),
+        "data of y": digest(training[1], held_out[1]),
+        "data of sample_weight": digest(training[2], held_out[2]),
+        "choice of the held-out rows": digest(training[3], held_out[3]),
+    }
+
+
+def _arrays(rows):
+    """Return what identifies the data of a run: the arrays, and which rows of them."""
+    return (
+        (None,) * 4 if rows is None else (rows.X, rows.values, rows.weight, rows.index)
+    )
+
+
+def _shapes(net):
+    state = net.module_.state_dict()
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def check_warm_start(estimator, target, is_scaled):
+    """Raise a ValueError where a fitted net cannot go on with other data.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Fitted, with a net.
+    target : Target
+        Of the present data.
+    is_scaled : bool
+        Whether inputs are to be scaled.
+    """
+    faults = {
+        "the classes and labels of the earlier fit, but y has others": not (
+            np.array_equal(estimator.classes_, target.classes)
+        ),
+        f"rows of shape {estimator._net_shape}, but X has rows of shape "
+        f"{estimator._input_shape}": estimator._input_shape != estimator._net_shape,
+        f"inputs that are {'' if estimator.scaler_ else 'not '}scaled, but "
+        f"standardize={estimator.standardize!r}": is_scaled
+        != (estimator.scaler_ is not None),
+    }
+    for fault in (text for text, holds in faults.items() if holds):
+        raise ValueError(
+            f"warm_start=True goes on with {fault}. Set warm_start=False to start anew."
+        )
+
+
+def take_over(net, previous, is_flat):
+    """Put the weights and the history of an earlier net into a new one.
+
+    Its epochs are told to no callback: schedules and what is to happen at an epoch
+    begin anew, as the optimizer does.
+
+    Parameters
+    ----------
+    net, previous : Net
+    is_flat : bool
+        Whether parameters of the module are parameters of the estimator, which names
+        them in the error.
+    """
+    if _shapes(previous) != _shapes(net):
+        raise ValueError(
+            "warm_start=True goes on with the weights of the earlier fit, which do not "
+            f"fit the present module: {_changed(previous, net, is_flat)} changed. Set "
+            "it back, or set warm_start=False to start anew."
+        )
+    net.module_.load_state_dict(previous.module_.state_dict())
+    net.earlier_ = list(previous.history)
+
+
+def _changed(previous, net, is_flat):
+    """Return the parameters in which the modules of two nets differ, as a text."""
+    before, after = previous.module__params, net.module__params
+    changed = [
+        key if is_flat else f"module__{key}"
+        for key in sorted(before.keys() | after.keys())
+        if identity_of(before.get(key)) != identity_of(after.get(key))
+    ]
+    if identity_of(previous.module__build) != identity_of(net.module__build):
+        changed.insert(0, "module")
+    if previous.module_.n_members != net.module_.n_members:
+        changed.append("n_members")
+    return ", ".join(changed) or "module"

@@ -1,0 +1,356 @@
+"""The module that is trained: the user's, with a bias that starts at the base rates.
+
+`ScoreModule` holds one net and `MemberModule` several, each parameter of which gains a
+first axis for the members: they read the same batch, and each layer is one batched
+matrix product, so that K small nets take far less than K times as long as one. The
+user's module is tried on real rows before any training.
+"""
+
+import contextlib
+import copy
+import inspect
+from operator import attrgetter
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call, vmap
+
+from skimbalance._base import warn_user
+from skimbalance.exceptions import ModuleOutputWarning
+from skimbalance.modules import SparseRows
+
+_BODY = "body."
+# Factors of the parameters that leave a sigmoid in [0, 1], and little else.
+_STRETCHES = 30.0, -30.0, 1e6, -1e6
+_TOLERANCE = 1e-4
+
+
+def copied(value):
+    """Return a deep copy; where a part cannot be copied it is shared.
+
+    Writers and connections hold locks, for example.
+    """
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # each type has an error of its own
+        if isinstance(value, dict):
+            return {key: copied(entry) for key, entry in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(map(copied, value))
+        return value
+
+
+class ScoreModule(nn.Module):
+    """The user's module, with an output bias that starts at the base rates.
+
+    The bias is a parameter of our own, unless the module turns out to add one to its
+    output by itself: then it is that one, with the start added to its value. What the
+    user passes, or returns from a function, is copied and never changed.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(n_features, n_outputs, **params)`` gives the user's module.
+    params : dict
+        Its parameters.
+    n_features : int or tuple of int
+        The shape of a row.
+    n_outputs : int
+        Number of raw scores of a row.
+    bias : array-like of shape (n_outputs,)
+        Where the bias starts.
+    dtype : torch.dtype
+        Of the weights.
+    **more
+        Further parameters that skorch's callbacks set, such as `InputShapeSetter`; they
+        go to `build` if it takes them.
+    """
+
+    n_members = 1
+    reads_integers = False
+
+    def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
+        super().__init__()
+        params = copied(params) | _accepted(build, more)
+        self.body = copied(_built(build, n_features, n_outputs, params))
+        self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
+        self.n_outputs = n_outputs
+        self.to(dtype)
+        start = torch.as_tensor(bias, dtype=dtype)
+        x = _probe(self.accepts_sparse, n_features, dtype)
+        found = _added_bias(self.body, x, n_outputs)
+        self.bias_name, self.own_bias = f"{_BODY}{found}", None
+        if found is None:
+            self.bias_name, self.own_bias = "own_bias", nn.Parameter(start.clone())
+        else:
+            self.bias.data += start
+
+    @property
+    def bias(self):
+        """The output bias, which weight decay leaves alone."""
+        return attrgetter(self.bias_name)(self)
+
+    def forward(self, x):
+        scores = check_scores(self.body(x), len(x), self.n_outputs)
+        return scores if self.own_bias is None else scores + self.own_bias
+
+    def members(self):
+        """Return each net in this module, on copies of its weights."""
+        return [self.member(0)]
+
+    def member(self, number):  # noqa: ARG002
+        """Return one net of this module, on a copy of its weights."""
+        return copy.deepcopy(self)
+
+
+def user_name(name):
+    """Return the name that a parameter has in the user's own module."""
+    return name.removeprefix(_BODY)
+
+
+def check_scores(scores, n_rows, n_outputs):
+    """Return what a user's module gives, if it is one raw score for each output."""
+    if not isinstance(scores, torch.Tensor):
+        kind = type(scores).__name__
+        item = "its `logits`" if hasattr(scores, "logits") else "the item that holds it"
+        raise TypeError(
+            f"module returns a {kind}, but must return one tensor of raw scores of "
+            f"shape (n_samples, n_outputs). Wrap it in a module that returns {item}."
+        )
+    if scores.shape != (n_rows, n_outputs):
+        raise ValueError(
+            f"module gives an output of shape {tuple(scores.shape)} for {n_rows} "
+            f"rows, but must give shape {(n_rows, n_outputs)}: one raw score "
+            "for each output. Its second argument, n_outputs, is their number."
+        )
+    if not scores.is_floating_point():
+        raise TypeError(
+            f"module gives an output of {scores.dtype}, but must give raw scores of a "
+            "floating-point dtype."
+        )
+    return scores
+
+
+def _built(build, n_features, n_outputs, params):
+    """Return the user's module, or raise an error that names `module`."""
+    try:
+        body = build(n_features, n_outputs, **params)
+    except Exception as error:  # each module has errors of its own
+        given = "".join(f", {key}={value!r}" for key, value in params.items())
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"module cannot be built: {getattr(build, '__name__', build)}({n_features},"
+            f" {n_outputs}{given}) raises {type(error).__name__}: {error}. It must "
+            "take the number of features (the shape of a row) and the number of "
+            "outputs; others are named in module_params."
+        ) from error
+    if not isinstance(body, nn.Module):
+        raise TypeError(
+            f"module must return a torch.nn.Module, got {type(body).__name__}."
+        )
+    return body
+
+
+def _accepted(build, params):
+    """Return the parameters that a class or function takes by name."""
+    if not params:
+        return {}
+    known = inspect.signature(build).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    return {key: params[key] for key in params if takes_any or key in known}
+
+
+def _probe(accepts_sparse, n_features, dtype):
+    """Return two rows that a module can be tried on."""
+    if accepts_sparse:
+        nothing = torch.zeros(0, dtype=torch.int64)
+        offsets = torch.zeros(2, dtype=torch.int64)
+        return SparseRows(nothing, offsets, nothing.to(dtype), n_features)
+    return torch.zeros(2, *np.atleast_1d(n_features), dtype=dtype)
+
+
+@torch.no_grad()
+def _added_bias(module, x, n_outputs):
+    """Return the name of the last parameter that is added to the output, or None.
+
+    Found by trial: a step of the parameter has to be the step of the output.
+    """
+    was_training, found = module.training, None
+    module.eval()
+    try:
+        scores = module(x)
+        up = 100 + torch.linspace(0, 100, n_outputs).to(scores)
+        for name, parameter in module.named_parameters():
+            if parameter.shape == up.shape and parameter.requires_grad:
+                steps = (_scores_after(module, x, parameter, z) for z in (up, -up))
+                if all(map(_is_near, steps, (scores + up, scores - up))):
+                    found = name
+    except Exception:  # the module reads no such rows, and nothing is found
+        return None
+    finally:
+        module.train(was_training)
+    return found
+
+
+def _scores_after(module, x, parameter, step):
+    """Return the output after a step of a parameter, which is then taken back."""
+    kept = parameter.clone()
+    try:
+        parameter += step
+        return module(x)
+    finally:
+        parameter.copy_(kept)
+
+
+def _is_near(scores, expected):
+    return scores.shape == expected.shape and torch.allclose(scores, expected, 1e-3)
+
+
+def _tensors(module):
+    return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+class MemberModule(ScoreModule):
+    """As many score modules as members, with weights and dropout of their own.
+
+    Gives raw scores of shape (n_samples, n_members, n_outputs).
+
+    Parameters
+    ----------
+    n_members : int
+        Number of members.
+    **kwargs
+        As `ScoreModule`; each member is built, and so initialised, anew.
+    """
+
+    def __init__(self, *, n_members, **kwargs):
+        super().__init__(**kwargs)
+        self.accepts_sparse, self.n_members = False, n_members
+        others = [_tensors(ScoreModule(**kwargs)) for _ in range(n_members - 1)]
+        for name, tensor in _tensors(self).items():
+            tensor.data = torch.stack(
+                [tensor.data, *(other[name].data for other in others)]
+            )
+
+    def forward(self, x):
+        if self.bias.ndim == 1:  # inside the map, or a member on its own
+            return super().forward(x)
+        parameters = dict(self.named_parameters()), dict(self.named_buffers())
+        members = vmap(
+            lambda tensors: functional_call(self, tensors, (x,)),
+            out_dims=1,
+            randomness="different",
+        )
+        return members(parameters)
+
+    def members(self):
+        return [self.member(number) for number in range(self.n_members)]
+
+    def member(self, number):
+        member = copy.deepcopy(self)
+        for tensor in _tensors(member).values():
+            tensor.data = tensor.data[number].clone()
+        return member
+
+
+def reads_integers(module, x):
+    """Whether a module takes rows of integers, as one with embeddings does.
+
+    Parameters
+    ----------
+    module : ScoreModule
+    x : Tensor of int64
+        The first rows.
+    """
+    try:
+        with _evaluated_body(module) as body:
+            check_scores(body(x), len(x), module.n_outputs)
+    except Exception:  # linear layers and convolutions read floats only
+        return False
+    return True
+
+
+def try_module(module, x):
+    """Raise, or warn, where a module does not give raw scores of real rows.
+
+    Parameters
+    ----------
+    module : ScoreModule
+        Before it is trained.
+    x : Tensor or SparseRows
+        The first rows, as the module reads them.
+    """
+    with _evaluated_body(module) as body:
+        try:
+            scores = check_scores(body(x), len(x), module.n_outputs)
+        except (RuntimeError, IndexError, NotImplementedError) as error:
+            raise ValueError(
+                "module fails on the first rows of X, given to it as "
+                f"{_described_rows(x)}: {error}"
+            ) from error
+        if not scores.isfinite().all():
+            raise ValueError(
+                "module gives NaN or infinite scores for the first rows of X before it "
+                "is trained. Look for a logarithm, a root or a division in it, or "
+                "scale X."
+            )
+        kind = _bounded_kind(body, x, scores)
+    if kind is not None:
+        warn_user(
+            f"The module seems to end in a {kind}: its outputs are probabilities, but "
+            "raw scores (logits) are expected. The loss applies the nonlinearity by "
+            f"itself, so leave the {kind} out of the module.",
+            ModuleOutputWarning,
+        )
+
+
+@contextlib.contextmanager
+def _evaluated_body(module):
+    """Give the user's module, or that of one member, without a trace of its use."""
+    body = module.body if module.n_members == 1 else module.member(0).body
+    was_training, device = body.training, module.bias.device
+    body.eval()
+    try:
+        devices = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), torch.no_grad():
+            yield body
+    finally:
+        body.train(was_training)
+
+
+def _described_rows(x):
+    if not isinstance(x, torch.Tensor):
+        return f"{type(x).__name__} of shape {tuple(x.shape)}"
+    return f"a tensor of {x.dtype} and shape {tuple(x.shape)}"
+
+
+def _bounded_kind(body, x, scores):
+    """Return "softmax" or "sigmoid" where a module ends in one, or None."""
+    if not _in_unit_interval(scores):
+        return None
+    stretched = [_stretched(body, x, by) for by in _STRETCHES]
+    if not all(map(_in_unit_interval, stretched)):
+        return None
+    sums = scores.double().sum(dim=1)
+    if bool((sums - 1).abs().max() < _TOLERANCE):
+        # A softmax over one output is 1 whatever the weights are.
+        return "softmax"
+    spread = max(_spread(outputs) for outputs in (scores, *stretched))
+    return "sigmoid" if spread >= _TOLERANCE else None
+
+
+def _in_unit_interval(scores):
+    """Whether no score lies elsewhere; NaN, of huge weights, tells nothing."""
+    return not bool(((scores < 0) | (scores > 1)).any())
+
+
+def _spread(scores):
+    scores = scores[scores.isfinite()]
+    return float(scores.max() - scores.min()) if len(scores) else 0.0
+
+
+def _stretched(body, x, factor):
+    """Return the output of a module with parameters times a factor."""
+    named = body.named_parameters()
+    return functional_call(body, {name: p * factor for name, p in named}, (x,))
