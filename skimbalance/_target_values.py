@@ -3,13 +3,23 @@
 import datetime
 import decimal
 import numbers
+from collections import Counter
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
 _COLLECTIONS = (list, tuple, set, frozenset, np.ndarray)
+# A lone number from here on, beside 0 and 1, is no count but stands for "missing".
+_LEAST_CODE = 9
 _NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
+
+
+def check_unique_columns(frame, name):
+    """Raise a ValueError if two columns of a data frame have the same name."""
+    repeated = [column for column, n in Counter(frame.columns).items() if n > 1]
+    if repeated:
+        raise ValueError(f"{name} has the column name {repeated[0]!r} more than once.")
 
 
 def read_target(y, name):
@@ -31,16 +41,8 @@ def read_target(y, name):
     ValueError
         If the values are no classes or labels. TypeError for bytes.
     """
-    if isinstance(y, np.ma.MaskedArray):
-        y = np.where(np.ma.getmaskarray(y), None, y.data) if y.mask.any() else y.data
-    elif isinstance(y, list | tuple):
-        y = _read_sequence(y, name)
-    if getattr(getattr(y, "dtype", None), "kind", None) == "c":
-        raise ValueError(
-            f"Complex data not supported: {_not_classes(name, 'complex numbers')}"
-        )
     values = check_array(
-        _without_nullable_dtype(y),
+        _without_nullable_dtype(_as_readable(y, name)),
         accept_sparse="csr",
         dtype=None,
         ensure_2d=False,
@@ -70,6 +72,21 @@ def read_target(y, name):
     if values.dtype.kind not in "biufUO":
         raise ValueError(_not_classes(name, f"values of the dtype {values.dtype}"))
     return values
+
+
+def _as_readable(y, name):
+    """Return a target whose missing values and classes scikit-learn reads as such."""
+    if hasattr(y, "columns"):
+        check_unique_columns(y, name)
+    if isinstance(y, np.ma.MaskedArray):
+        y = np.where(np.ma.getmaskarray(y), None, y.data) if y.mask.any() else y.data
+    elif isinstance(y, list | tuple):
+        y = _read_sequence(y, name)
+    if getattr(getattr(y, "dtype", None), "kind", None) == "c":
+        raise ValueError(
+            f"Complex data not supported: {_not_classes(name, 'complex numbers')}"
+        )
+    return y
 
 
 def _read_sequence(y, name):
@@ -165,8 +182,10 @@ def describe_strings(values, name):
     """Return why strings make no labels, and what to do."""
     if values.ndim == 1 or values.shape[1] == 1:
         way_out = f"Pass ({name} == positive_class).astype(int)."
-    elif set(np.unique(values.astype(str))) <= {"0", "1"}:
-        way_out = f"Pass {name}.astype(int)."
+    elif len(known := np.unique(values.astype(str)).tolist()) <= 2:
+        as_numbers = f"Pass {name}.astype(int)."
+        last = f"Code the two as 0 and 1: pass ({name} == {known[-1]!r}).astype(int)."
+        way_out = as_numbers if set(known) <= {"0", "1"} else last
     else:
         way_out = (
             "If each row lists names of labels, convert it by "
@@ -221,7 +240,7 @@ def _way_out(values, bad, name, has_missing, is_sparse, one_column):
         return "Infinity is no label: look for a division by zero."
     if set(values) == {-1, 1}:
         return _describe_signs(name, has_missing, is_sparse)
-    if len(bad) == 1 and bad[0] < 0 and set(values) - set(bad) <= {0, 1}:
+    if _is_missing_code(bad, set(values) - set(bad)):
         return _describe_missing_code(name, bad[0], is_sparse)
     if (bad % 1).any():
         return _describe_fractions(values, name)
@@ -238,6 +257,13 @@ def _way_out(values, bad, name, has_missing, is_sparse, one_column):
         "classifier a column by sklearn.multioutput.MultiOutputClassifier. Counts "
         f"become labels by ({name} > 0){as_int}.{_recoded(values, name, is_sparse)}"
     )
+
+
+def _is_missing_code(bad, labels):
+    """Whether a lone value beside labels is no class, but a code for "missing"."""
+    if len(bad) != 1:
+        return False
+    return bad[0] < 0 or (bad[0] >= _LEAST_CODE and labels == {0, 1})
 
 
 def _describe_signs(name, has_missing, is_sparse):

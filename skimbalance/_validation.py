@@ -59,10 +59,17 @@ def split_sizes(n_samples, test_size, train_size, default_test_size=0.25):
 
 
 def closest(name, options):
-    """Return ``" Did you mean 'x'?"``, or an empty string when nothing is close."""
-    matches = difflib.get_close_matches(str(name), [str(option) for option in options])
+    """Return ``" Did you mean 'x'?"``, or an empty string when nothing is close.
+
+    Case counts for nothing, and neither does the rest of a name that begins alike.
+    """
+    known = {str(option).lower(): str(option) for option in options}
+    given = str(name).lower()
+    matches = difflib.get_close_matches(given, known)
+    matches = matches or [key for key in known if f"{given}_".startswith(f"{key}_")]
     if not matches:
         return ""
+    matches = [known[match] for match in matches]
     return " Did you mean " + " or ".join(repr(match) for match in matches) + "?"
 
 
@@ -301,12 +308,24 @@ def align_columns(frame, label_names, name):
     return _safe_indexing(frame, order, axis=1)
 
 
+def _as_series(weights, name):
+    """Return a data frame of one row or one column as a Series, all else as it is."""
+    if not hasattr(weights, "iloc") or np.ndim(weights) != 2:
+        return weights
+    if 1 not in weights.shape:
+        raise ValueError(
+            f"{name} is a data frame of shape {weights.shape}, but must have one row "
+            "or one column."
+        )
+    return weights.iloc[0] if len(weights) == 1 else weights.iloc[:, 0]
+
+
 def align_weights(weights, names, name):
     """Return weights that come with names as an array in the order of the names.
 
     Parameters
     ----------
-    weights : dict, pandas Series, or anything else
+    weights : dict, pandas Series, data frame of one row or column, or anything else
         What has no names is returned as it is; so is a Series whose index counts from
         0, unless the names do.
     names : sequence or None
@@ -319,6 +338,7 @@ def align_weights(weights, names, name):
     ValueError
         If a name is missing or not known.
     """
+    weights = _as_series(weights, name)
     if isinstance(weights, Mapping):
         given = dict(weights)
     elif hasattr(weights, "index") and hasattr(weights, "to_dict"):
@@ -329,9 +349,18 @@ def align_weights(weights, names, name):
     else:
         return weights
     positions = list(range(len(given)))
+    if names is None and set(given) != set(positions):
+        raise ValueError(
+            f"{name} has the names {list(given)[:5]}, but y has no names of labels. "
+            f"Pass y as a data frame, or {name} as an array with one entry for each "
+            "label, or with the keys 0, 1, 2, ..."
+        )
     known = positions if names is None else list(names)
     if list(given) == positions and not isinstance(weights, Mapping):
         return np.asarray(weights)
+    if all(isinstance(label, str) for label in known):
+        # The columns of a label frame are known by their names as strings.
+        given = {str(key): entry for key, entry in given.items()}
     unknown = [key for key in given if key not in known]
     lacking = [key for key in known if key not in given]
     if unknown or lacking:
@@ -966,6 +995,8 @@ def check_same_length(**arrays):
 
 
 def _length(array, name):
+    if sp.issparse(array):  # one of them is a Mapping, too
+        return array.shape[0]
     if isinstance(array, Mapping | set | frozenset | str | bytes):
         raise TypeError(f"{name} must be array-like, got a {type(array).__name__}.")
     try:

@@ -627,3 +627,14 @@ def test_a_loss_that_weighs_entries_by_others_has_no_inverse():
             return factor if weight is None else factor * weight
 
     assert not Weighing().setup([50], [950]).invertible
+
+
+@pytest.mark.parametrize("correct", [True, "exact"])
+def test_chunks_ask_for_an_inverse_as_a_fit_does(correct):
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    loss = Terms(*NOT_INVERTIBLE["hinge"])
+    net = ImbalancedMLPClassifier((), loss=loss, correct_probabilities=correct)
+    with pytest.raises(ValueError, match=r"loss.* no (exact )?inverse"):
+        net.partial_fit(X, y, classes=[0, 1])
+    net.set_params(correct_probabilities=False).partial_fit(X, y, classes=[0, 1])
+    assert np.isfinite(net.predict_proba(X)).all()

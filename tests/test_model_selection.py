@@ -516,6 +516,24 @@ def test_half_a_positive_goes_to_either_side(positives, test_size):
         assert 14 <= (column == low).sum() <= 46
 
 
+@pytest.mark.parametrize(
+    ("n_classes", "n_each", "test_size"), [(3, 5, 0.5), (3, 10, 0.25), (5, 3, 0.5)]
+)
+@pytest.mark.parametrize("as_labels", [False, True])
+def test_each_class_is_the_one_that_gives_way(n_classes, n_each, test_size, as_labels):
+    # The quotas are alike, and the size of the test part has them rounded unlike.
+    y = np.repeat(np.arange(n_classes), n_each)
+    given = np.eye(n_classes, dtype=int)[y] if as_labels else y
+    cv = MultilabelStratifiedShuffleSplit(60, test_size=test_size, random_state=0)
+    counts = [
+        np.bincount(y[test], minlength=n_classes) for _, test in cv.split(y, given)
+    ]
+    lower = (counts == np.min(counts)).mean(axis=0)
+    assert set(np.ravel(counts)) == {np.min(counts), np.min(counts) + 1}
+    expected = lower.mean()
+    assert np.abs(lower - expected).max() < 4 * np.sqrt(expected * (1 - expected) / 60)
+
+
 @pytest.mark.parametrize("y", [[0, 0, 0, 0], ["a"] * 4, [[1], [1], [1], [1]]])
 @pytest.mark.filterwarnings("ignore:.*without a positive")
 def test_report_of_a_constant_target(y):

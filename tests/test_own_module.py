@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
@@ -279,6 +280,25 @@ def test_integers_reach_a_module_that_reads_them(dtype, n_members):
     assert twin.predict_proba(ids).shape == Y.shape
     with pytest.raises(ValueError, match="X of integers"):
         fitted.predict_proba(ids + 0.5)
+
+
+@pytest.mark.parametrize(
+    "as_given",
+    [
+        lambda ids: ids.astype(object),
+        lambda ids: pd.DataFrame(ids).astype("Int64"),
+        lambda ids: pd.DataFrame(ids).astype(object),
+        lambda ids: pd.DataFrame(ids).astype({0: bool}).astype({1: "UInt8"}),
+    ],
+    ids=["objects", "nullable", "frame_of_objects", "beside_bools"],
+)
+def test_integers_in_a_dtype_that_is_none_reach_a_module_that_reads_them(as_given):
+    ids = np.random.default_rng(0).integers(0, 9, (300, 5))
+    ids[:, 0] %= 2
+    fitted = net(Tokens).fit(as_given(ids), Y)
+    assert fitted.net_.module_.body.dtypes == {torch.int64}
+    found = fitted.predict_proba(as_given(ids))
+    np.testing.assert_array_equal(found, net(Tokens).fit(ids, Y).predict_proba(ids))
 
 
 def test_ids_beyond_float32_stay_apart():

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from nets import steady
 from scipy.special import logit
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import fbeta_score
 from sklearn.model_selection import GridSearchCV
@@ -376,6 +377,17 @@ def test_f_beta_rule_reaches_the_best_f2_of_calibrated_rows():
     threshold = learn_thresholds(FBeta(beta=2), Y, P)[0]
     grid = [fbeta_score(Y, t < P, beta=2) for t in np.linspace(0.02, 0.6, 30)]
     assert fbeta_score(Y, threshold < P, beta=2) > max(grid) - 0.01
+
+
+@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "rate"])
+def test_a_rule_that_learns_from_constant_scores_says_so(rule):
+    X, Y = _rows()
+    constant = DummyClassifier(strategy="prior")
+    model = MultilabelFixedThresholdClassifier(constant, threshold=rule)
+    with pytest.warns(UndefinedLabelWarning, match="constant scores") as caught:
+        model.fit(X, Y[:, 0])
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
 
 
 def test_a_rule_about_positives_warns_once_of_the_majority():

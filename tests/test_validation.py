@@ -17,6 +17,7 @@ from skimbalance._validation import (
     MULTICLASS,
     MULTILABEL,
     Target,
+    align_weights,
     check_integer,
     check_label_counts,
     check_label_matrix,
@@ -24,6 +25,7 @@ from skimbalance._validation import (
     check_same_length,
     check_target,
     check_weights,
+    closest,
     count_labels,
     encode_like,
     has_missing,
@@ -220,6 +222,14 @@ Y2 = np.array([[0, 1], [1, 0], [1, 1]])
         (np.array([0, 0.5, 1]), ["Soft labels"], ["nan"]),
         (Y2 * 2.5 - 1, ["regression"], ["nan"]),
         (np.array([[0, np.inf]]), ["Infinity"], []),
+        (np.where(Y2, "yes", "no"), ["strings", "(y == 'yes').astype(int)"], ["Multi"]),
+        (np.where(Y2, True, False).astype(str), ["(y == 'True').astype(int)"], []),
+        (
+            np.array([[0, 1], [99, 1]]),
+            ["np.where(y == 99, np.nan, y)"],
+            ["multioutput"],
+        ),
+        (np.array([[0, 255], [255, 0]]), ["(y == 255).astype(int)"], ["missing"]),
         (Y2.astype(str), ["strings", "y.astype(int)"], []),
         (Y2.astype(str).astype(object), ["strings", "y.astype(int)"], []),
         (np.array([["a", "x"], ["b", "y"]]), ["MultiOutputClassifier"], []),
@@ -454,3 +464,55 @@ def test_a_number_or_one_for_each_label():
     ):
         with pytest.raises(ValueError, match=message):
             check_per_label("t", value, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "meant"),
+    [
+        ("F1", ["f1", "accuracy"], "f1"),
+        ("f1_score", ["f1", "accuracy"], "f1"),
+        ("Fraud", ["fraud", "ok"], "fraud"),
+        ("BALANCED", ["balanced", "sqrt"], "balanced"),
+        ("Dog", ["Dogs", "cat"], "Dogs"),
+    ],
+)
+def test_the_nearest_spelling_minds_neither_case_nor_endings(name, options, meant):
+    assert closest(name, options) == f" Did you mean {meant!r}?"
+    assert closest("zebra", options) == ""
+
+
+@pytest.mark.parametrize("weights", [{"a": 1.0}, pd.Series({"a": 1.0, "b": 2.0})])
+def test_weights_by_name_need_labels_with_names(weights):
+    with pytest.raises(ValueError, match="y has no names of labels"):
+        align_weights(weights, None, "pos_weight")
+    assert align_weights({1: 2.0, 0: 1.0}, None, "pos_weight").tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {30: 3.0, 10: 1.0, 20: 2.0},
+        pd.Series({30: 3.0, 10: 1.0, 20: 2.0}),
+        pd.DataFrame([[3.0, 1.0, 2.0]], columns=[30, 10, 20]),
+        pd.DataFrame({"weight": [3.0, 1.0, 2.0]}, index=[30, 10, 20]),
+    ],
+)
+def test_weights_find_labels_whose_names_are_numbers(weights):
+    names = check_target(pd.DataFrame([[0, 1, 0], [1, 0, 1]], columns=[10, 20, 30]))
+    found = align_weights(weights, names.label_names, "cost_fn")
+    np.testing.assert_array_equal(found, [1, 2, 3])
+
+
+def test_label_frames_of_repeated_names_are_refused():
+    frame = pd.DataFrame([[0, 1, 0], [1, 0, 1]], columns=["a", "a", "b"])
+    for check in (check_target, check_label_matrix):
+        with pytest.raises(ValueError, match="y_true has the column name 'a' more"):
+            check(frame, "y_true")
+
+
+@pytest.mark.parametrize("kind", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+@pytest.mark.parametrize("of", ["array", "matrix"])
+def test_labels_and_lengths_of_every_sparse_container(kind, of):
+    y = getattr(sp, f"{kind}_{of}")(np.array([[0, 1], [1, 1], [0, 0]]))
+    check_same_length(X=y, y=[0, 1, 2])
+    assert check_target(y).values.toarray().tolist() == [[0, 1], [1, 1], [0, 0]]

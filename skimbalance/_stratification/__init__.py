@@ -81,7 +81,7 @@ def stratify(
     part = IterativeStratification(columns, loose, sizes, rng).run()
     if not refine:
         return part
-    level_sizes(part, whole, np.diff(labels.indptr))
+    level_sizes(part, whole, np.diff(labels.indptr), rng)
     return Refinement(columns, part, *target, _or_fixed(rng)).run()
 
 

@@ -107,7 +107,7 @@ class IterativeStratification:
             np.subtract.at(self.remaining, self.labels.indices[cells], np.uint32(1))
 
 
-def level_sizes(part, sizes, burden):
+def level_sizes(part, sizes, burden, rng):
     """Move the lightest rows of parts that are too large to parts that are too small.
 
     Parameters
@@ -117,15 +117,20 @@ def level_sizes(part, sizes, burden):
     sizes : ndarray of int, shape (n_parts,)
     burden : ndarray of shape (n_samples,)
         Number of labels of each row.
+    rng : RandomState or None
+        Of the order of rows that are equally light: without it the classes that come
+        first would give up their rows in every split.
     """
     excess = np.bincount(part, minlength=len(sizes)) - sizes
-    lightest = burden.argsort(kind="stable")
+    if not excess.any():
+        return
+    order = np.arange(len(part)) if rng is None else rng.permutation(len(part))
+    lightest = order[burden[order].argsort(kind="stable")]
     spare = [
         lightest[part[lightest] == j][: excess[j]] for j in np.flatnonzero(excess > 0)
     ]
-    if spare:
-        short = np.repeat(np.arange(len(sizes)), np.maximum(-excess, 0))
-        part[np.concatenate(spare)] = short
+    short = np.repeat(np.arange(len(sizes)), np.maximum(-excess, 0))
+    part[np.concatenate(spare)] = short
 
 
 def place_groups(items, wanted, weights, rng):

@@ -118,7 +118,7 @@ class Refinement:
         self.even, self.fair_weights, self.weights = even, weights, weights.copy()
         self.mean = wanted.sum(axis=1) / items.shape[0]
         self.small = len(part) <= _SEARCHED_ITEMS
-        self.settled, self.lowest = False, (np.inf,)
+        self.settled, self.lowest = False, (np.inf, np.inf)
         self._restart(part)
         self._weigh_items()
 
@@ -163,7 +163,10 @@ class Refinement:
         """Keep the parts if they are the best yet; return `_unmet`."""
         lacking, uneven = self._unmet()
         state = _LACK * lacking.sum() + uneven.sum(), self._objective()
-        if state < self.lowest:
+        # Of equal states the first one stays: the rounding of the sums would choose
+        # the same one in every split.
+        unmet, objective = self.lowest
+        if state < (unmet, objective * (1 - NOISE)):
             self.lowest, self.found = state, self.part.copy()
         return lacking, uneven
 

@@ -347,7 +347,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             correct=correct,
             smoothing=self.label_smoothing,
         )
-        if output.trained.any():
+        if data.counts is None or output.trained.any():
             check_link(output.loss, output.link, correct, data.held_out is not None)
         return output
 

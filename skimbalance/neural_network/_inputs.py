@@ -5,7 +5,6 @@ Errors come before those of scikit-learn, NumPy or torch, which name other thing
 
 import datetime
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from skimbalance._target_values import check_unique_columns
 from skimbalance.neural_network._batches import DatasetRows
 
 _ONE_ARRAY = (
@@ -210,6 +210,7 @@ def _read_array(estimator, X, fitted, allow_nd, name):
     """Return a checked array; errors of scikit-learn get the name of the argument."""
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
+    X = _with_integers(X)
     try:
         with np.errstate(all="ignore"):  # of sums of what is infinite
             X = validate_data(
@@ -229,6 +230,29 @@ def _read_array(estimator, X, fitted, allow_nd, name):
     return sp.csr_array(X) if sp.issparse(X) else X
 
 
+def _with_integers(X):
+    """Return integers in an object or a nullable dtype, or beside bools, as int64.
+
+    scikit-learn would make floats of them, which tell large identifiers apart no more
+    and are no input of an embedding.
+    """
+    if hasattr(X, "infer_objects"):
+        X = X.infer_objects()
+        kinds = {getattr(dtype, "kind", "O") for dtype in X.dtypes}
+        is_split = "b" in kinds or any(hasattr(d, "numpy_dtype") for d in X.dtypes)
+        if is_split and _are_integers(kinds) and not X.isna().any(axis=None):
+            return X.astype(np.int64)
+    elif isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.size:
+        values = np.array(X.ravel().tolist())
+        if _are_integers({values.dtype.kind}):
+            return values.reshape(X.shape)
+    return X
+
+
+def _are_integers(kinds):
+    return kinds <= set("iub") and not kinds <= {"b"}
+
+
 def _other_shape(name, X, fitted):
     return (
         f"{name} has rows of shape {X.shape[1:]}, but the estimator was fitted with "
@@ -239,7 +263,7 @@ def _other_shape(name, X, fitted):
 def _check_columns(X, name):
     """Raise an error that names the first column that does not hold numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        _check_unique(list(X.columns), name)
+        check_unique_columns(X, name)
         # Those of polars have no kind; the array of the column has one.
         kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
         for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
@@ -250,12 +274,6 @@ def _check_columns(X, name):
         _check_array_columns(X, name)
     elif sp.issparse(X) and X.dtype.kind == "c":
         raise ValueError(_complex(name))
-
-
-def _check_unique(columns, name):
-    repeated = [column for column, count in Counter(columns).items() if count > 1]
-    if repeated:
-        raise ValueError(f"{name} has the column name {repeated[0]!r} more than once.")
 
 
 def _check_array_columns(X, name):

@@ -6,7 +6,6 @@ for each label or class take it by position or by name.
 
 import numbers
 import os
-from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -461,14 +460,13 @@ def _check_checkpoint(estimator):
 
 def resolve_threshold(estimator):
     """Return the threshold rule of an estimator."""
-    threshold = as_series("threshold", estimator.threshold)
-    return resolve_rule(threshold, estimator.threshold_params)
+    return resolve_rule(estimator.threshold, estimator.threshold_params)
 
 
 def check_threshold_for(estimator, target):
     """Raise a ValueError unless `threshold` suits the target."""
     check_threshold(
-        as_series("threshold", estimator.threshold),
+        estimator.threshold,
         estimator.threshold_params,
         target.kind,
         target.n_outputs,
@@ -612,45 +610,6 @@ def _check_same_positive(estimator, positive):
         )
 
 
-def as_series(name, value):
-    """Return a data frame of one row or one column as a Series, all else as it is."""
-    if not hasattr(value, "iloc") or np.ndim(value) != 2:
-        return value
-    if 1 not in value.shape:
-        raise ValueError(
-            f"{name} is a data frame of shape {value.shape}, but must have one row or "
-            "one column."
-        )
-    return value.iloc[0] if len(value) == 1 else value.iloc[:, 0]
-
-
-def by_name(name, value, target):
-    """Return a value whose entries have names as an array in the order of the outputs.
-
-    Parameters
-    ----------
-    name : str
-        Name of the parameter.
-    value : dict, Series, DataFrame of one row or one column, or anything else
-        What has no names is returned as it is.
-    target : Target
-        Names the outputs: the columns of a label frame, the classes of a multiclass
-        target, the positive class of a binary one.
-    """
-    value = as_series(name, value)
-    if hasattr(value, "index") and hasattr(value, "to_dict"):
-        if list(value.index) == list(range(len(value))):
-            return np.asarray(value)
-        if not value.index.has_duplicates:
-            value = value.to_dict()
-    names = target.output_names
-    named = names is not None and all(isinstance(label, str) for label in names)
-    if isinstance(value, Mapping) and named:
-        # The columns of a label frame are known by their names as strings.
-        value = {str(key): entry for key, entry in value.items()}
-    return align_weights(value, names, name)
-
-
 def as_outputs(name, value, target, positive=False):
     """Return a number, or a number for each output, as an array of float64.
 
@@ -658,8 +617,10 @@ def as_outputs(name, value, target, positive=False):
     ----------
     name : str
         Name of the parameter.
-    value : float, array-like of shape (n_outputs,), dict or Series
+    value : float, array-like of shape (n_outputs,), dict, Series or data frame
     target : Target
+        Names the outputs: the columns of a label frame, the classes of a multiclass
+        target, the positive class of a binary one.
     positive : bool, default=False
         Whether all must be greater than 0.
 
@@ -672,7 +633,7 @@ def as_outputs(name, value, target, positive=False):
     ValueError
         If the value is no number, not finite, or of another shape.
     """
-    array = np.asarray(by_name(name, value, target))
+    array = np.asarray(align_weights(value, target.output_names, name))
     if array.dtype.kind not in "iuf":
         raise ValueError(
             f"{name}={value!r} must be a number, or a number for each label or class."

@@ -26,7 +26,13 @@ from skimbalance.thresholds._rules import (
     learn_thresholds,
     resolve_rule,
 )
-from skimbalance.thresholds._search import check_labels, check_search, search
+from skimbalance.thresholds._search import (
+    check_labels,
+    check_search,
+    has_both_values,
+    search,
+    warn_constant_scores,
+)
 
 
 def _inner_has(method):
@@ -340,7 +346,9 @@ class _OutOfFold:
         rows, name = np.concatenate(parts), type(wrapper.estimator).__name__
         proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
         weight = None if self.weight is None else self.weight[rows]
-        return learn_thresholds(rule, target.values[rows], proba, weight)
+        labels = target.values[rows]
+        warn_constant_scores(scores, has_both_values(labels, weight))
+        return learn_thresholds(rule, labels, proba, weight)
 
 
 class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):

@@ -97,7 +97,8 @@ class Search:
     curves: list
 
 
-def _trainable(labels, weight):
+def has_both_values(labels, weight):
+    """Return which labels have a positive and a negative."""
     positive, negative = count_labels(labels, weight)
     return (positive > 0) & (negative > 0)
 
@@ -111,7 +112,7 @@ def _search_macro(metric, labels, scores, weight, *, shrinkage, default):
     """Tune each label by itself; shrink towards its plug-in threshold."""
     of_counts, of_labels = metric.of_counts, metric.of_labels
     link = fit_link(labels, scores, weight) if shrinkage else None
-    known = _trainable(labels, weight)
+    known = has_both_values(labels, weight)
     thresholds, reached = np.full(len(known), default), np.zeros(len(known))
     curves = []
     for k, (target, score, w) in enumerate(iter_columns(labels, scores, weight)):
@@ -156,7 +157,7 @@ def _common_threshold(metric, labels, scores, weight):
 def _search_micro(metric, labels, scores, weight, *, shrinkage, default):
     """Tune one label after the other on the counts of all labels."""
     common, curve = _common_threshold(metric, labels, scores, weight)
-    known = _trainable(labels, weight)
+    known = has_both_values(labels, weight)
     thresholds = np.where(known, common, default)
     candidates, counts = [], []
     for k, (target, score, w) in enumerate(iter_columns(labels, scores, weight)):
@@ -201,7 +202,7 @@ def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
     labels = labels.toarray() if sp.issparse(labels) else labels
     rows = np.ones(len(labels)) if weight is None else weight
     common, curve = _common_threshold_of_rows(metric, labels, scores, rows)
-    known = _trainable(labels, weight)
+    known = has_both_values(labels, weight)
     thresholds = np.where(known, common, default)
     counts = _row_counts(labels, scores > thresholds)
     n_positive, _ = count_labels(labels, weight)
@@ -277,7 +278,7 @@ def _search_common(of_labels, labels, scores, weight, *, default):
     ]
     curve = Curve(levels, np.array(values, dtype=np.float64))
     best = curve.best_threshold(score)
-    thresholds = np.where(_trainable(labels, None), best, default)
+    thresholds = np.where(has_both_values(labels, None), best, default)
     reached = of_labels(labels, (scores > thresholds).astype(int), **options)
     return Search(thresholds, float(reached), [curve])
 
@@ -315,7 +316,7 @@ def _constrained_threshold(what, least, target, score):
 
 def _search_constrained(constraint, labels, scores, default):
     what, least = constraint
-    known = _trainable(labels, None)
+    known = has_both_values(labels, None)
     thresholds, reached = np.full(len(known), default), np.zeros(len(known))
     bounds = np.full(len(known), np.inf)
     for k, (target, score, _) in enumerate(iter_columns(labels, scores)):
@@ -422,7 +423,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint):
     """
     scores = np.concatenate(parts)
     default = 0.5 if are_probabilities(scores) else 0.0
-    known = _trainable(labels, weight)
+    known = has_both_values(labels, weight)
     if not known.all():
         warn_undefined(
             f"{(~known).sum()} of {len(known)} labels have one value only: they are "
@@ -430,7 +431,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint):
         )
     if not known.any():
         return Search(np.full(len(known), default), np.zeros(len(known)), [])
-    _warn_constant_scores(parts, known)
+    warn_constant_scores(parts, known)
     if constraint is not None:
         return _search_constrained(constraint, labels, scores, default)
     if metric.of_labels and average != "macro":
@@ -445,7 +446,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint):
     return found
 
 
-def _warn_constant_scores(parts, known):
+def warn_constant_scores(parts, known):
     """Warn of labels whose scores are the same in all rows of each classifier."""
     constant = known.copy()
     for scores in parts:
