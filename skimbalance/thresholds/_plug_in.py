@@ -24,12 +24,6 @@ def _by_average(proba, average):
     return proba if average == "macro" else proba.reshape(-1, 1)
 
 
-def check_beta(beta):
-    """Raise a ValueError unless beta is a number from 0 to infinity, which counts."""
-    if not (isinstance(beta, float) and beta == np.inf):
-        check_interval("beta", beta, 0)
-
-
 def plug_in_threshold(y_score, beta=1.0, average="macro"):
     """Compute the threshold of the greatest expected F-beta from probabilities alone.
 
