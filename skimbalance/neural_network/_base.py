@@ -628,7 +628,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the inputs are not of the fitted shape.
         """
-        return self._filled(X, self._output.class_probabilities)
+        return self._filled(X, lambda raw: self._output.class_probabilities(raw))
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X):
