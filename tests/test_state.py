@@ -573,7 +573,7 @@ def test_an_interrupt_while_the_scores_are_calibrated(monkeypatch, step):
         {"n_members": 2},
         {"callbacks": [Callback()]},
     ],
-    ids=str,
+    ids=steady,
 )
 def test_a_later_chunk_refuses_what_it_cannot_change(change):
     (name,) = change
