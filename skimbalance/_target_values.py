@@ -223,6 +223,17 @@ def describe_bad_labels(y, name):
     )
 
 
+def _recoded(values, name, is_sparse):
+    """Return a hint at cross_val_predict, which codes labels of 0, 1 and NaN anew."""
+    if is_sparse or set(values) != {0, 1, 2}:
+        return ""
+    return (
+        " scikit-learn's cross_val_predict writes 2 for a missing label, NaN: if that "
+        f"is where it comes from, pass np.where({name} == 2, np.nan, {name}), or use "
+        "GridSearchCV or a loop over MultilabelStratifiedKFold."
+    )
+
+
 def _way_out(values, bad, name, has_missing, is_sparse, one_column):
     """Return what to do with values that are no labels."""
     if not np.isfinite(bad).all():
@@ -244,7 +255,7 @@ def _way_out(values, bad, name, has_missing, is_sparse, one_column):
     return (
         "Several columns of classes, a multioutput target, are not supported: fit a "
         "classifier a column by sklearn.multioutput.MultiOutputClassifier. Counts "
-        f"become labels by ({name} > 0){as_int}."
+        f"become labels by ({name} > 0){as_int}.{_recoded(values, name, is_sparse)}"
     )
 
 

@@ -31,6 +31,7 @@ from skimbalance._validation import (
     check_probabilities,
     check_weights,
     column_names,
+    count_labels,
     with_missing,
 )
 
@@ -46,6 +47,8 @@ __all__ = [
 _MOST_CELLS = 2**20
 _FAR = 40.0
 _INTERCEPT_SHARE = 1 / 20
+# Positives and negatives that are added to the counts of an output.
+_ADDED = 0.25
 
 
 def _checked(log_odds, y, sample_weight):
@@ -63,6 +66,24 @@ def _checked(log_odds, y, sample_weight):
 def _with_weight(target, score, weight):
     """Return scores, targets and weights of cells, each of weight 1 by default."""
     return score, target, np.ones(len(score)) if weight is None else weight
+
+
+def known_rate(positive, negative):
+    """Return the prevalence of counted outputs, a little shrunk to one half.
+
+    A quarter of a positive and of a negative is added, but no more than a quarter of
+    what there is. Less would leave nothing to fresh rows where a net knows its only
+    positive by heart; more would make the sum over labels of a few positives too large.
+
+    Parameters
+    ----------
+    positive, negative : ndarray of shape (n_outputs,)
+        Weighted counts.
+    """
+    added = _ADDED * np.minimum(1, [positive, negative])
+    observed = positive + negative + added.sum(axis=0)
+    rate = np.full(len(positive), 0.5)
+    return np.divide(positive + added[0], observed, out=rate, where=observed > 0)
 
 
 class _LabelPrevalenceMixin:
@@ -464,8 +485,9 @@ class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
         )
 
     def _fit_steps(self, target, score, weight):
-        n_positive = total(weight, target)
-        if not 0 < n_positive < (len(target) if weight is None else weight.sum()):
+        # The negatives are counted: a difference of sums is never quite 0.
+        n_positive, n_negative = total(weight, target), total(weight, ~target)
+        if not (n_positive > 0 and n_negative > 0):
             return None
         steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
         steps.fit(score, target, sample_weight=weight)
@@ -675,12 +697,24 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
             self.estimators_ = [self._fit_estimator(X, y, target, routed)]
         rows, scores = np.concatenate(rows), np.concatenate(scores)
         self._log_odds = _LogOdds(method, scores)
-        self.calibrator_ = calibrator.fit(
-            self._log_odds.of(scores),
-            with_missing(target.values[rows]),
-            None if weight is None else weight[rows],
-        )
+        log_odds, labels = self._log_odds.of(scores), target.values[rows]
+        weight = None if weight is None else weight[rows]
+        self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
+        if self.method != "temperature":  # which is for base rates that are right
+            self._match_prevalence(log_odds, labels, weight)
         return self
+
+    def _match_prevalence(self, log_odds, labels, weight):
+        """Make the out-of-fold probabilities of each label add up to its positives.
+
+        The few positives of a rare label tell its prevalence, but neither a slope nor
+        steps. A label of one value gets the constant that the nets predict for it.
+        """
+        positive, negative = count_labels(labels, weight)
+        constant = (positive + 0.5) / (positive + negative + 1)
+        varies = (positive > 0) & (negative > 0)
+        rate = np.where(varies, known_rate(positive, negative), constant)
+        self.calibrator_.match_prevalence(log_odds, rate, weight)
 
     def _keeps_folds(self):
         if self._is_prefit():

@@ -1,5 +1,7 @@
 """Calibrators against the truth that made the labels, and against scikit-learn."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -23,6 +25,7 @@ from skimbalance.calibration import (
     estimate_prior,
     prior_shift,
 )
+from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.metrics import (
     calibration_error,
     multilabel_average_precision_score,
@@ -294,6 +297,12 @@ def _rows(rng, n=600):
     return X, Y
 
 
+def _matched(scores, Y):
+    """A calibrator whose probabilities add up to the positives, by hand."""
+    calibrator = LabelCalibrator().fit(scores, Y)
+    return calibrator.match_prevalence(scores, (Y.sum(axis=0) + 0.25) / (len(Y) + 0.5))
+
+
 def test_calibrators_see_out_of_fold_scores_only():
     """By hand: folds, log-odds, one calibrator; then one fit, or the mean of folds."""
     X, Y = _rows(np.random.default_rng(0))
@@ -301,7 +310,7 @@ def test_calibrators_see_out_of_fold_scores_only():
     out = cross_val_predict(
         inner, X, Y, cv=MultilabelStratifiedKFold(5), method="decision_function"
     )
-    calibrator = LabelCalibrator().fit(out, Y)
+    calibrator = _matched(out, Y)
     alone = MultilabelCalibratedClassifierCV(inner, ensemble=False).fit(X, Y)
     whole = inner.fit(X, Y)
     expected = expit(calibrator.transform(whole.decision_function(X)))
@@ -313,6 +322,26 @@ def test_calibrators_see_out_of_fold_scores_only():
         expit(calibrator.transform(m.decision_function(X))) for m in several.estimators_
     ]
     np.testing.assert_allclose(several.predict_proba(X), np.mean(each, 0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "beta"])
+def test_probabilities_of_rare_labels_add_up_to_their_positives(method):
+    """A fold without a positive of a label knows nothing of it."""
+    expected = np.geomspace(4, 1, 40)  # training positives of a label
+    X, Y = make_imbalanced_multilabel(
+        10_600,
+        10,
+        40,
+        cardinality=expected.sum() / 600,
+        imbalance_ratio=4,
+        random_state=0,
+    )
+    inner = OneVsRestClassifier(LogisticRegression())
+    model = MultilabelCalibratedClassifierCV(inner, method=method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        proba = model.fit(X[:600], Y[:600]).predict_proba(X[600:])
+    assert 0.7 < proba.sum() / Y[600:].sum() < 1.4
 
 
 def test_forests_answer_with_lists_and_zeros():
@@ -339,7 +368,7 @@ def test_fitted_estimators_stay_as_they_are():
     frozen.fit(X[300:], Y[300:])
     assert len(frozen.estimators_) == 1
     np.testing.assert_allclose(frozen.predict_proba(X), by_name.predict_proba(X))
-    expected = LabelCalibrator().fit(fitted.decision_function(X[300:]), Y[300:])
+    expected = _matched(fitted.decision_function(X[300:]), Y[300:])
     np.testing.assert_allclose(
         by_name.predict_proba(X), expit(expected.transform(fitted.decision_function(X)))
     )

@@ -185,8 +185,9 @@ def test_classes_of_balanced_weight_are_alike_but_for_rounding(problem):
         weight = np.where(t, last * (len(t) - t.sum()), last * t.sum())
         with warnings.catch_warnings():
             warnings.simplefilter("error", PositiveClassWarning)
-            small(pos_weight=2.0, class_weight="balanced").fit(X, t)
-            small(pos_weight=2.0).fit(X, ~t, sample_weight=weight)
+            rule = {"threshold": "f_beta", "early_stopping": True}
+            small(**rule, class_weight="balanced").fit(X, t)
+            small(**rule).fit(X, ~t, sample_weight=weight)
 
 
 def test_weights_and_thresholds_by_class(problem):

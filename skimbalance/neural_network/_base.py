@@ -1,5 +1,6 @@
 """The estimators: what a user of scikit-learn sees."""
 
+import contextlib
 import copy
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -116,6 +118,24 @@ def _has_probabilities(estimator):
         "held out to calibrate its scores on. Fit with early_stopping=True, pass X_val "
         "and y_val, or set correct_probabilities=False for the raw scores."
     )
+
+
+@contextlib.contextmanager
+def _after_training(step, way_out):
+    """Warn where a step after the training fails: the trained net must not be lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warn_user(
+            f"The net is trained, but {step} was interrupted. {way_out}",
+            ConvergenceWarning,
+        )
+    except Exception as error:
+        warn_user(
+            f"The net is trained, but {step} failed ({type(error).__name__}: {error}). "
+            f"{way_out}",
+            ImbalanceWarning,
+        )
 
 
 class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
@@ -445,8 +465,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         watched = None if held_out is None else self._as_trained_on(held_out)
         stopping, epochs = early_stopping_of(self, data)
         self._run(data.training, watched, epochs, stopping, checkpoint)
-        if held_out is not None:
-            self._calibrate(data)
+        if held_out is None:
+            return
+        probabilities = "the calibration of its probabilities", "Fit again to have it."
+        with _after_training(*probabilities):
+            held_out = self._calibrate(data)
+            if resolve_threshold(self).needs_held_out:
+                self._learn_thresholds(*held_out)
 
     def _reweigh(self, rows):
         """Give the batch loss the weights of these rows."""
@@ -468,7 +493,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         self.best_score_ = best if np.isfinite(best) else None
 
     def _calibrate(self, data):
-        """Fit what the inverse of the loss leaves over, then learn the thresholds.
+        """Fit what the inverse of the loss leaves over; return the held-out scores.
 
         Slope and intercept come from rows that did not train. A tenth of the rows holds
         a tenth of the positives: how many of a label there are is known better from all
@@ -484,20 +509,16 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             output.match_prevalence(*self._scored(scored), counts, doubt)
             if data.is_split:
                 output.match_level(*held_out, counts)
-        if resolve_threshold(self).needs_held_out:
-            self._learn_thresholds(*held_out)
+        return held_out
 
     def _learn_thresholds(self, raw, values, weight):
-        """Learn the thresholds; a failure must not lose the training before it."""
-        try:
+        """Learn the thresholds of a rule that reads held-out rows."""
+        thresholds = (
+            f"learning the thresholds of threshold={self.threshold!r}",
+            "Give predict another one, such as set_params(threshold=0.5).",
+        )
+        with _after_training(*thresholds):
             self._output.learn_thresholds(resolve_threshold(self), raw, values, weight)
-        except Exception as error:
-            warn_user(
-                f"The net is trained, but threshold={self.threshold!r} could not "
-                f"learn its thresholds ({type(error).__name__}: {error}). Give predict "
-                "another one, such as set_params(threshold=0.5).",
-                ImbalanceWarning,
-            )
 
     def _thinned(self, rows, most_entries):
         """Return every so many rows, of about so many outputs in all."""
@@ -628,6 +649,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the inputs are not of the fitted shape.
         """
+        check_is_fitted(self)
         return self._filled(X, self._output.class_probabilities)
 
     @available_if(_has_probabilities)

@@ -26,6 +26,7 @@ from skimbalance.calibration import (
     PooledCalibrator,
     TemperatureCalibrator,
     _ClassPrevalenceMixin,
+    known_rate,
 )
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
@@ -49,8 +50,6 @@ _SELDOM_PREDICTED = (
 _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
-# Positives and negatives that are added to the counts of an output.
-_ADDED = 0.25
 # Expected positives that weigh as much as the count, where rows are a sample.
 _DOUBT = 3.0
 _LEAST = 1e-12
@@ -640,24 +639,6 @@ class NetOutputs:
 def _in_numpy(array):
     """Return a tensor, as skorch takes them, as an array."""
     return array.numpy(force=True) if hasattr(array, "numpy") else array
-
-
-def known_rate(positive, negative):
-    """Return the prevalence of counted labels, a little shrunk to one half.
-
-    A quarter of a positive and of a negative is added, but no more than a quarter of
-    what there is. Less would leave nothing to fresh rows where a net knows its only
-    positive by heart; more would make the sum over labels of a few positives too large.
-
-    Parameters
-    ----------
-    positive, negative : ndarray of shape (n_outputs,)
-        Weighted counts.
-    """
-    added = _ADDED * np.minimum(1, [positive, negative])
-    observed = positive + negative + added.sum(axis=0)
-    rate = np.full(len(positive), 0.5)
-    return np.divide(positive + added[0], observed, out=rate, where=observed > 0)
 
 
 def matched_prevalence(mean, rate, scored, doubt):

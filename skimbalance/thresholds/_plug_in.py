@@ -1,5 +1,7 @@
 """Plug-in thresholds: what the probabilities of a label alone say about F-beta."""
 
+from numbers import Real
+
 import numpy as np
 
 from skimbalance._validation import (
@@ -10,16 +12,16 @@ from skimbalance._validation import (
 )
 
 
+def check_beta(beta):
+    """Raise a ValueError unless `beta` is at least 0; infinity is recall alone."""
+    if not (isinstance(beta, Real) and beta == np.inf):
+        check_interval("beta", beta, 0)
+
+
 def _by_average(proba, average):
     """Return the columns, one for each threshold."""
     check_choice("average", average, {"macro", "micro"})
     return proba if average == "macro" else proba.reshape(-1, 1)
-
-
-def check_beta(beta):
-    """Raise a ValueError unless beta is a number from 0 to infinity, which counts."""
-    if not (isinstance(beta, float) and beta == np.inf):
-        check_interval("beta", beta, 0)
 
 
 def plug_in_threshold(y_score, beta=1.0, average="macro"):
