@@ -129,3 +129,19 @@ def test_one_member_is_the_plain_net(problem):
 def test_number_of_members_is_checked(problem):
     with pytest.raises(ValueError, match="'n_members' parameter"):
         net(n_members=0).fit(*problem)
+
+
+class Recurrent(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.cells = nn.LSTM(n_features, n_outputs, batch_first=True)
+
+    def forward(self, x):
+        return self.cells(x.unsqueeze(1))[0][:, -1]
+
+
+def test_a_module_that_torch_cannot_batch_names_the_members(problem):
+    net = ImbalancedNetClassifier(Recurrent, n_members=2, max_epochs=1)
+    with pytest.raises(ValueError, match=r"n_members=2.* Set n_members=1"):
+        net.fit(*problem)
+    assert net.set_params(n_members=1).fit(*problem).n_iter_ == 1

@@ -296,6 +296,8 @@ def try_module(module, x):
                 "scale X."
             )
         kind = _bounded_kind(body, x, scores)
+        if module.n_members > 1:
+            _try_members(module, x)
     if kind is not None:
         warn_user(
             f"The module seems to end in a {kind}: its outputs are probabilities, but "
@@ -303,6 +305,18 @@ def try_module(module, x):
             f"itself, so leave the {kind} out of the module.",
             ModuleOutputWarning,
         )
+
+
+def _try_members(module, x):
+    """Raise a ValueError where torch cannot compute several members at once."""
+    try:
+        copy.deepcopy(module).eval()(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"n_members={module.n_members}, but torch cannot compute several members "
+            f"of this module at once: {error} Set n_members=1, or average several "
+            "estimators, in a VotingClassifier for example."
+        ) from error
 
 
 @contextlib.contextmanager
