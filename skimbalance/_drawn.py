@@ -4,13 +4,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._base import warn_positive_class
+from skimbalance._counts import count_labels
 from skimbalance._response import find_response, label_scores
 from skimbalance._validation import (
     align_columns,
     check_scored_labels,
     check_target,
     column_names,
-    count_labels,
     positive_of,
 )
 

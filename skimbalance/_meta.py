@@ -25,6 +25,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import warn_undefined
+from skimbalance._counts import count_labels
 from skimbalance._response import label_scores
 from skimbalance._validation import (
     BINARY,
@@ -32,7 +33,6 @@ from skimbalance._validation import (
     MULTILABEL,
     check_target,
     check_weights,
-    count_labels,
     encode_like,
     find_positive,
     has_missing,

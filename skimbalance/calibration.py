@@ -14,6 +14,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._columns import all_cells, iter_columns, total
+from skimbalance._counts import count_labels
 from skimbalance._entry_weights import SparseWeights
 from skimbalance._meta import LabelMetaClassifier
 from skimbalance._response import DECISION, PROBA, find_response
@@ -31,7 +32,6 @@ from skimbalance._validation import (
     check_probabilities,
     check_weights,
     column_names,
-    count_labels,
     with_missing,
 )
 
@@ -68,7 +68,7 @@ def _with_weight(target, score, weight):
     return score, target, np.ones(len(score)) if weight is None else weight
 
 
-def known_rate(positive, negative):
+def _known_rate(positive, negative):
     """Return the prevalence of counted outputs, a little shrunk to one half.
 
     A quarter of a positive and of a negative is added, but no more than a quarter of
@@ -713,7 +713,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         positive, negative = count_labels(labels, weight)
         constant = (positive + 0.5) / (positive + negative + 1)
         varies = (positive > 0) & (negative > 0)
-        rate = np.where(varies, known_rate(positive, negative), constant)
+        rate = np.where(varies, _known_rate(positive, negative), constant)
         self.calibrator_.match_prevalence(log_odds, rate, weight)
 
     def _keeps_folds(self):

@@ -9,6 +9,7 @@ import numpy as np
 
 from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns, mass_at_least, tally
+from skimbalance._counts import count_labels
 from skimbalance._drawn import (
     FEW,
     align_with,
@@ -21,7 +22,10 @@ from skimbalance._drawn import (
     scores_of,
 )
 from skimbalance._response import DECISION, PROBA
-from skimbalance._validation import align_weights, check_interval, count_labels
+from skimbalance._validation import (
+    align_weights,
+    check_interval,
+)
 from skimbalance.metrics._averages import averaged
 from skimbalance.metrics._scores import (
     BINNINGS,

@@ -18,19 +18,17 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._counts import MISSING, check_label_counts, count_labels
 from skimbalance._validation import (
     BINARY,
-    MISSING,
     MULTICLASS,
     MULTILABEL,
     Target,
     check_choice,
     check_interval,
-    check_label_counts,
     check_same_length,
     check_target,
     check_weights,
-    count_labels,
     encode_like,
 )
 

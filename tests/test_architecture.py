@@ -12,7 +12,8 @@ import skimbalance
 ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
     "exceptions": -1,
-    "_entry_weights": -1,
+    "_entry_weights": -2,
+    "_counts": -1,
     "_target_values": -1,
     "_base": 0,
     "_columns": 0,

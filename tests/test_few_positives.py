@@ -6,8 +6,9 @@ import scipy.sparse as sp
 from nets import small
 from scipy.special import expit
 
+from skimbalance.calibration import _known_rate
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.neural_network._output import known_rate, matched_prevalence
+from skimbalance.neural_network._output import matched_prevalence
 
 
 def held_out_by(n, Y, **fit_params):
@@ -136,7 +137,7 @@ def test_the_known_rate_adds_a_quarter():
         np.array([99.0, 6, 9.6, 5, 0]),
     )
     right = [1.25 / 100.5, 4.25 / 10.5, 0.5 / 10.35, 0.0, 0.5]
-    np.testing.assert_allclose(known_rate(positive, negative), right)
+    np.testing.assert_allclose(_known_rate(positive, negative), right)
 
 
 def test_the_matched_prevalence_by_its_formula():

@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight as sklearn_class_weight
 
-from skimbalance._validation import check_label_matrix, check_weights, count_labels
+from skimbalance._counts import count_labels
+from skimbalance._validation import (
+    check_label_matrix,
+    check_weights,
+)
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from skimbalance._base import unchanged_on_error
+from skimbalance._counts import check_label_counts, count_labels
 from skimbalance._validation import (
     BINARY,
     MULTICLASS,
@@ -19,14 +20,12 @@ from skimbalance._validation import (
     Target,
     align_weights,
     check_integer,
-    check_label_counts,
     check_label_matrix,
     check_per_label,
     check_same_length,
     check_target,
     check_weights,
     closest,
-    count_labels,
     encode_like,
     has_missing,
 )

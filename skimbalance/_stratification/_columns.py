@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._validation import MISSING, cells_with
+from skimbalance._counts import MISSING, cells_with
 
 _MOST_PAIRS = 50_000_000
 

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._columns import ratio
+from skimbalance._counts import count_labels
 from skimbalance._validation import (
     check_integer,
     check_interval,
@@ -15,7 +16,6 @@ from skimbalance._validation import (
     check_per_label,
     check_scored_labels,
     check_weights,
-    count_labels,
     n_samples_of,
 )
 from skimbalance.metrics._averages import (

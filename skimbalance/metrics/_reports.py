@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skimbalance._columns import iter_columns, ratio, tally
+from skimbalance._counts import count_labels
 from skimbalance._validation import (
     align_columns,
     check_integer,
@@ -12,7 +13,6 @@ from skimbalance._validation import (
     check_per_label,
     check_scored_labels,
     column_names,
-    count_labels,
 )
 from skimbalance.metrics._averages import averaged
 from skimbalance.metrics._ratios import said_of_labels

@@ -3,7 +3,10 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._validation import MISSING, cells_with, check_label_matrix
+from skimbalance._counts import MISSING, cells_with
+from skimbalance._validation import (
+    check_label_matrix,
+)
 
 
 def _test_parts(splits, n_samples=None):

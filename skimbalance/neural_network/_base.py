@@ -19,11 +19,11 @@ from skimbalance._base import (
     warn_undefined,
     warn_user,
 )
+from skimbalance._counts import check_label_counts
 from skimbalance._validation import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
-    check_label_counts,
     check_same_length,
     check_target,
     check_weights,

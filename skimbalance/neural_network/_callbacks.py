@@ -21,13 +21,13 @@ from tqdm import tqdm
 
 from skimbalance import metrics
 from skimbalance._base import warn_user
+from skimbalance._counts import count_labels
 from skimbalance._validation import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Scorer,
     closest,
-    count_labels,
     scorer_pos_label,
 )
 from skimbalance.neural_network._data import decode_labels

@@ -6,22 +6,19 @@ from functools import cached_property, partial
 import numpy as np
 import scipy.sparse as sp
 
+from skimbalance._counts import MISSING, cells_with, count_labels, without_weightless
 from skimbalance._entry_weights import SparseWeights
 from skimbalance._stratification import positives, stratify
 from skimbalance._validation import (
     BINARY,
-    MISSING,
     MULTICLASS,
     MULTILABEL,
     Target,
-    cells_with,
     check_target,
     check_weights,
-    count_labels,
     encode_like,
     has_missing,
     with_missing,
-    without_weightless,
 )
 from skimbalance.neural_network._batches import (
     RowSet,

@@ -26,7 +26,7 @@ from skimbalance.calibration import (
     PooledCalibrator,
     TemperatureCalibrator,
     _ClassPrevalenceMixin,
-    known_rate,
+    _known_rate,
 )
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
@@ -236,7 +236,7 @@ class _Output:
         proba = self.probabilities(self.calibrator.transform(scores))
         scored = np.broadcast_to(weight.sum(axis=0), (self.n_outputs,))
         mean = (weight * proba).sum(axis=0) / np.where(scored > 0, scored, 1.0)
-        target = matched_prevalence(mean, known_rate(*counts), scored, doubt)
+        target = matched_prevalence(mean, _known_rate(*counts), scored, doubt)
         self._match(scores, target, weight)
 
 
@@ -344,7 +344,7 @@ class LabelOutput(_Output):
         weight = self._population_weight(values, weight, counts)
         proba = expit(self.calibrator.transform(scores))
         scored = weight.sum()
-        wanted = weight.sum(axis=0) @ known_rate(*counts)
+        wanted = weight.sum(axis=0) @ _known_rate(*counts)
         target = matched_prevalence(
             *np.array([[(weight * proba).sum()], [wanted]]) / scored, scored, doubt=1.0
         )
@@ -649,7 +649,7 @@ def matched_prevalence(mean, rate, scored, doubt):
     mean : ndarray of shape (n_outputs,)
         Mean probability over the rows that were scored.
     rate : ndarray of shape (n_outputs,)
-        From `known_rate`.
+        From `_known_rate`.
     scored : ndarray of shape (n_outputs,)
         The weight of the scored rows.
     doubt : float

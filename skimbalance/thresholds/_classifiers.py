@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import warn_positive_class
+from skimbalance._counts import count_labels
 from skimbalance._meta import LabelMetaClassifier, with_positive
 from skimbalance._response import DECISION, PROBA, find_response
 from skimbalance._validation import (
@@ -16,7 +17,6 @@ from skimbalance._validation import (
     align_weights,
     check_choice,
     check_probabilities,
-    count_labels,
 )
 from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._plug_in import check_beta

@@ -20,13 +20,13 @@ from sklearn.base import BaseEstimator
 
 from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns, mass_at_least, total
+from skimbalance._counts import count_labels
 from skimbalance._validation import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     align_weights,
     closest,
-    count_labels,
 )
 from skimbalance.thresholds._plug_in import (
     check_beta,
