@@ -450,8 +450,8 @@ def warn_constant_scores(parts, known):
     """Warn of labels whose scores are the same in all rows of each classifier."""
     constant = known.copy()
     for scores in parts:
-        spread = np.ptp(scores, axis=0)
-        constant &= spread <= _CONSTANT * np.abs(scores).max(axis=0)
+        low, high = scores.min(axis=0), scores.max(axis=0)
+        constant &= high - low <= _CONSTANT * np.maximum(np.abs(low), np.abs(high))
     if constant.any():
         warn_undefined(
             f"{constant.sum()} of {len(constant)} labels have constant scores: there "
