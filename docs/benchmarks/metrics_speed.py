@@ -62,13 +62,13 @@ def speed():
             lambda: multilabel_average_precision_score(Y, scores),
         ),
         (
-            "cuts of best F1, `shrinkage=0`",
+            "thresholds of best F1, `shrinkage=0`",
             "loop of `precision_recall_curve`",
             lambda: loop(Y, scores),
             lambda: tune_thresholds(Y, scores, shrinkage=0),
         ),
         (
-            "cuts, and their plug-in cuts to shrink towards",
+            "thresholds, and plug-in thresholds to shrink towards",
             "the same loop, which shrinks nothing",
             lambda: loop(Y, scores),
             lambda: tune_thresholds(Y, scores),

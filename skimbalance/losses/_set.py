@@ -27,7 +27,7 @@ class ZLPRLoss(SetLoss):
     Inverse: none; calibrated on held-out rows.
 
     When to use it: many labels with few positives a row, judged by the ranking within
-    the row. Without probabilities the cut is at 0.
+    the row. Without probabilities the threshold is at 0.
 
     References
     ----------

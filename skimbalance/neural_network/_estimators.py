@@ -216,8 +216,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     A loss without an inverse is calibrated on the held-out rows, by a slope and an
     intercept for each label that are drawn towards those of all labels, or by a
     temperature and an intercept for each class. Where nothing is held out,
-    `predict_proba` and `decision_function` are not there, and `predict` cuts the raw
-    scores at 0.
+    `predict_proba` and `decision_function` are not there, and `predict` thresholds the
+    raw scores at 0.
 
     Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
