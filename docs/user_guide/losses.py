@@ -204,7 +204,8 @@ calibrated on the held-out rows: a slope and an intercept for each label, drawn 
 those of all labels where it has few positives (`LabelCalibrator`); LDAM by a
 temperature and an intercept for each class. If nothing was held out (up to 200 rows,
 `early_stopping=False`, `partial_fit`), `predict_proba` and `decision_function` of the
-built-in ones are not there, the error says why, and `predict` thresholds the raw scores at 0.
+built-in ones are not there, the error says why, and `predict` thresholds the raw scores
+at 0.
 
 ## Where copied code differs
 
