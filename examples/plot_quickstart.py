@@ -24,9 +24,9 @@ from sklearn.preprocessing import MaxAbsScaler
 
 from skimbalance.datasets import make_overlaid_digits
 from skimbalance.metrics import (
-    decision_ratio,
+    expected_observed_ratio,
     multilabel_average_precision_score,
-    probability_ratio,
+    predicted_observed_ratio,
 )
 from skimbalance.model_selection import (
     MultilabelStratifiedKFold,
@@ -129,8 +129,8 @@ def measure(model, train, cut, test):
     return {
         "macro AP": multilabel_average_precision_score(Y, proba),
         "log-loss": log_loss(Y, proba),
-        "prob. ratio": probability_ratio(Y, proba),
-        "dec. ratio": decision_ratio(Y, proba > 0.5),
+        "prob. ratio": expected_observed_ratio(Y, proba),
+        "dec. ratio": predicted_observed_ratio(Y, proba > 0.5),
         "F1 at 0.5": f1_score(Y, proba > 0.5, **f1),
         "F1 plug-in": f1_score(Y, proba > threshold, **f1),
         "seconds": seconds,

@@ -386,7 +386,7 @@ def test_one_binary_label_agrees_with_scikit_learn():
     np.testing.assert_array_equal(ours.classes_, theirs.classes_)
 
 
-def test_forests_on_real_data_become_honest(load):
+def test_forests_on_real_data_become_calibrated(load):
     data = load("yeast")
     X, Y = data["X"], data["Y"].toarray()
     train, test = data["train_idx"], data["test_idx"]

@@ -33,9 +33,9 @@ from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import AsymmetricLoss, SoftmaxLogLoss
 from skimbalance.metrics import (
     UndefinedLabelWarning,
+    expected_observed_ratio,
     get_scorer,
     multilabel_average_precision_score,
-    probability_ratio,
 )
 from skimbalance.model_selection import MultilabelStratifiedKFold
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
@@ -117,7 +117,7 @@ def test_grid_search_with_missing_labels(load):
     ).fit(data["X"][:2500], Y)
     assert search.best_score_ > 1.5 * np.nanmean(Y)
     proba = search.predict_proba(data["X"][:2500])
-    assert 0.7 < probability_ratio(Y, proba) < 1.3
+    assert 0.7 < expected_observed_ratio(Y, proba) < 1.3
 
 
 def test_cross_val_predict_turns_missing_labels_into_an_error_that_helps(load):
@@ -130,16 +130,16 @@ def test_cross_val_predict_turns_missing_labels_into_an_error_that_helps(load):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_default_ranks_and_is_honest_on_yeast(load, seed):
+def test_the_default_ranks_and_is_calibrated_on_yeast(load, seed):
     data = load("yeast")
     X, Y = data["X"], data["Y"].toarray()
     train, test = data["train_idx"], data["test_idx"]
     net = ImbalancedMLPClassifier(random_state=seed).fit(X[train], Y[train])
     proba = net.predict_proba(X[test])
     assert multilabel_average_precision_score(Y[test], proba) > 0.48
-    assert 0.9 < probability_ratio(Y[test], proba) < 1.1
+    assert 0.9 < expected_observed_ratio(Y[test], proba) < 1.1
     weighted = clone(net).set_params(pos_weight="balanced").fit(X[train], Y[train])
-    assert 0.9 < probability_ratio(Y[test], weighted.predict_proba(X[test])) < 1.1
+    assert 0.9 < expected_observed_ratio(Y[test], weighted.predict_proba(X[test])) < 1.1
 
 
 def test_binary_real_data(load):

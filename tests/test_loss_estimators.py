@@ -21,7 +21,7 @@ from skimbalance.losses import (
     LogLoss,
     SoftTargetLoss,
 )
-from skimbalance.metrics import probability_ratio
+from skimbalance.metrics import expected_observed_ratio
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.neural_network._output import ShrunkClassCalibrator
@@ -90,11 +90,11 @@ def plain(known):
 
 
 @pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == MULTILABEL])
-def test_every_loss_gives_honest_probabilities_of_labels(known, plain, name):
+def test_every_loss_gives_corrected_probabilities_of_labels(known, plain, name):
     X, Y, X_test, eta = known
     net = learner(loss=name).fit(X, Y)
     proba = net.predict_proba(X_test)
-    assert net.probabilities_honest_
+    assert net.probabilities_corrected_
     assert ((proba > 0) & (proba < 1)).all()
     assert expected_log_loss(eta, proba) < 1.1 * plain
     ratio = proba.mean(axis=0) / eta.mean(axis=0)
@@ -102,7 +102,7 @@ def test_every_loss_gives_honest_probabilities_of_labels(known, plain, name):
 
 
 @pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == MULTICLASS])
-def test_every_loss_gives_honest_probabilities_of_classes(name):
+def test_every_loss_gives_corrected_probabilities_of_classes(name):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(4000, 4))
     scores = X @ rng.normal(size=(4, 4)) * 0.7 + np.log([0.6, 0.25, 0.1, 0.05])
@@ -110,7 +110,7 @@ def test_every_loss_gives_honest_probabilities_of_classes(name):
     net, plain = (learner(loss=n).fit(X[:2500], y[:2500]) for n in (name, "log_loss"))
     rows = np.arange(1500), y[2500:]
     own, best = (-np.log(m.predict_proba(X[2500:])[rows]).mean() for m in (net, plain))
-    assert net.probabilities_honest_
+    assert net.probabilities_corrected_
     assert own < 1.1 * best
 
 
@@ -130,7 +130,7 @@ def test_without_held_out_rows_there_are_no_probabilities(problem, name):
     net = small(loss=name)
     assert hasattr(net, "predict_proba")  # nothing is known before fit
     net.fit(X, Y)
-    assert not net.probabilities_honest_
+    assert not net.probabilities_corrected_
     for method in ("predict_proba", "decision_function", "predict_top_k"):
         assert not hasattr(net, method)
         with pytest.raises(AttributeError) as error:
@@ -138,7 +138,7 @@ def test_without_held_out_rows_there_are_no_probabilities(problem, name):
         assert "no rows were held out" in str(error.value.__cause__)
     raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
     np.testing.assert_array_equal(net.predict(X), raw.decision_function(X) > 0)
-    with pytest.raises(ValueError, match="threshold='trained'"):
+    with pytest.raises(ValueError, match="threshold='uncorrected'"):
         net.set_params(threshold=0.3).predict(X)
 
 
@@ -146,7 +146,7 @@ def test_held_out_rows_bring_probabilities_back(problem):
     X, Y = problem
     net = small(loss="zlpr").fit(X[:200], Y[:200], X_val=X[200:], y_val=Y[200:])
     assert net.calibrator_ is not None
-    assert net.probabilities_honest_
+    assert net.probabilities_corrected_
     assert net.predict_proba(X).shape == Y.shape
 
 
@@ -240,11 +240,11 @@ def test_smoothing_is_undone(known, plain, pos_weight):
     X, Y, X_test, eta = known
     net = learner(label_smoothing=0.2, pos_weight=pos_weight)
     undone = net.set_params(correct_probabilities="exact").fit(X, Y)
-    assert undone.probabilities_honest_
+    assert undone.probabilities_corrected_
     proba = undone.predict_proba(X_test)
     assert expected_log_loss(eta, proba) < 1.1 * plain
     raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
-    assert not raw.probabilities_honest_
+    assert not raw.probabilities_corrected_
     likely = eta > 0.5
     gaps = [eta[likely] - p[likely] for p in (proba, raw.predict_proba(X_test))]
     assert abs(gaps[0].mean()) < abs(gaps[1].mean())
@@ -379,7 +379,7 @@ def test_pos_weight_by_true_class_is_undone_and_class_weight_is_not(classes):
 
 def test_balanced_softmax_decides_by_its_raw_scores(classes):
     X, y = classes
-    net = learner(loss="balanced_softmax", threshold="trained").fit(X, y)
+    net = learner(loss="balanced_softmax", threshold="uncorrected").fit(X, y)
     plain = learner().fit(X, y)
     recall, reference = (
         np.mean([np.mean(m.predict(X)[y == k] == k) for k in range(4)])
@@ -411,7 +411,7 @@ def test_every_default_stays_silent(problem):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         net = small(early_stopping=True, loss="zlpr").fit(*problem)
-    assert 0.5 < probability_ratio(problem[1], net.predict_proba(problem[0])) < 2
+    assert 0.5 < expected_observed_ratio(problem[1], net.predict_proba(problem[0])) < 2
 
 
 # -------------------------------------------------------------------------- calibrators

@@ -433,7 +433,7 @@ def test_without_an_inverse_scores_are_calibrated_with_one_warning(problem, para
     with pytest.warns(CalibrationWarning, match="no inverse") as caught:
         net.fit(X, Y)
     assert len(caught) == 1
-    assert net.probabilities_honest_
+    assert net.probabilities_corrected_
     proba = net.predict_proba(X)
     assert np.isfinite(net.decision_function(X)).all()
     np.testing.assert_allclose(proba.mean(0), Y.mean(0), rtol=0.4)

@@ -231,7 +231,7 @@ def test_rules_by_hand():
     assert (decided("top_k", k=2).sum(axis=1) == 2).all()
     expected = np.rint(proba.sum(axis=1))
     np.testing.assert_array_equal(decided("cardinality").sum(axis=1), expected)
-    assert decided("rate").sum() == pytest.approx(Y.sum(), rel=0.15)
+    assert decided("matched_prevalence").sum() == pytest.approx(Y.sum(), rel=0.15)
 
 
 def test_micro_rule_and_guard():
@@ -398,7 +398,7 @@ def _net(**options):
     return ImbalancedMLPClassifier((8,), max_epochs=5, random_state=0, **options)
 
 
-@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "rate"])
+@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "matched_prevalence"])
 def test_a_net_takes_cuts_from_its_held_out_rows(rule):
     X, Y = _rows(400)
     X_val, Y_val = _rows(300, seed=1)
@@ -438,7 +438,7 @@ def test_a_net_takes_rules_that_need_no_rows():
 def test_a_net_decides_constant_labels_by_their_constant():
     X, Y = _rows(400)
     Y[:, 0], Y[:, 1] = 0, 1
-    for rule in ("f_beta", "micro_f_beta", "rate", "prior"):
+    for rule in ("f_beta", "micro_f_beta", "matched_prevalence", "prior"):
         with pytest.warns(UserWarning, match="one value"):
             decided = _net(threshold=rule).fit(X, Y).predict(X)
         assert not decided[:, 0].any()

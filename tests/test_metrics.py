@@ -18,7 +18,7 @@ from skimbalance.metrics import (
     UndefinedLabelWarning,
     calibration_error,
     coverage_error,
-    decision_ratio,
+    expected_observed_ratio,
     get_scorer,
     get_scorer_names,
     label_distribution_distance,
@@ -33,7 +33,7 @@ from skimbalance.metrics import (
     multilabel_roc_auc_score,
     ndcg_at_k,
     precision_at_k,
-    probability_ratio,
+    predicted_observed_ratio,
     propensity_scored_precision_at_k,
     recall_at_k,
 )
@@ -130,15 +130,17 @@ def test_ratios_by_hand():
     Y = np.array([[1, 0], [0, 0], [1, 1], [0, np.nan]])
     P = np.array([[0.5, 0.5], [0.5, 0.25], [1.0, 0.25], [1.0, 0.9]])
     for y in (Y, sp.csr_array(Y)):
-        assert probability_ratio(y, P) == pytest.approx((3 + 1) / 3)
-        each = probability_ratio(y, P, average=None)
+        assert expected_observed_ratio(y, P) == pytest.approx((3 + 1) / 3)
+        each = expected_observed_ratio(y, P, average=None)
         np.testing.assert_allclose(each, [1.5, 1.0])
-        weighted = probability_ratio(y, P, average=None, sample_weight=[0, 1, 1, 2])
+        weighted = expected_observed_ratio(
+            y, P, average=None, sample_weight=[0, 1, 1, 2]
+        )
         np.testing.assert_allclose(weighted, [3.5, 0.5])
     decided = (P > 0.4).astype(int)
     for d in (decided, sp.csr_array(decided), decided.astype(bool)):
-        assert decision_ratio(Y, d) == pytest.approx(5 / 3)
-    assert np.isnan(probability_ratio(np.zeros((2, 1)), np.ones((2, 1))))
+        assert predicted_observed_ratio(Y, d) == pytest.approx(5 / 3)
+    assert np.isnan(expected_observed_ratio(np.zeros((2, 1)), np.ones((2, 1))))
 
 
 @pytest.mark.filterwarnings("ignore::skimbalance.metrics.UndefinedLabelWarning")
@@ -445,11 +447,11 @@ def test_frequency_report_by_hand():
     f1 = reference.f1_score(Y[:, 1:3], decided, average="macro")
     assert report["medium"]["f1"] == pytest.approx(f1)
     ratio = decided.sum() / Y[:, 1:3].sum()
-    assert report["medium"]["decision_ratio"] == pytest.approx(ratio)
-    assert report["head"]["probability_ratio"] == pytest.approx(
+    assert report["medium"]["predicted_observed_ratio"] == pytest.approx(ratio)
+    assert report["head"]["expected_observed_ratio"] == pytest.approx(
         P[:, 0].sum() / Y[:, 0].sum()
     )
-    assert np.isnan(label_frequency_report(Y, 2 * P)["all"]["probability_ratio"])
+    assert np.isnan(label_frequency_report(Y, 2 * P)["all"]["expected_observed_ratio"])
 
 
 def test_label_report_names_labels_and_bounds_the_precision():
@@ -522,7 +524,7 @@ def test_scorers_take_options_and_any_k():
             "undef",
         ),
         (lambda: multilabel_average_precision_score([[2]], [[1]]), "the value 2"),
-        (lambda: probability_ratio([[1]], [[1]], average="macro"), "macro"),
+        (lambda: expected_observed_ratio([[1]], [[1]], average="macro"), "macro"),
         (lambda: get_scorer("macro_average_precisoin"), "Did you mean"),
         (lambda: precision_at_k([[1, 0]], [[1, 0]], 3), "number of labels, 2"),
         (lambda: precision_at_k([[1, 0]], [[1, 0]], 0), "k=0"),

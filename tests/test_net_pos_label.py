@@ -27,7 +27,7 @@ def named(t):
 
 PARAMS = [
     {},
-    {"pos_weight": 20.0, "threshold": "trained"},
+    {"pos_weight": 20.0, "threshold": "uncorrected"},
     {"pos_weight": "balanced", "threshold": "f_beta", "early_stopping": True},
     {"pos_weight": PosWeightTransformer("sqrt"), "threshold": 0.2},
     {"threshold": "cost", "threshold_params": {"cost_fn": 50.0}},
@@ -168,7 +168,7 @@ def test_a_majority_that_counts_as_positive_is_warned_of_once(problem, params):
         {},
         {"pos_weight": 1.0},
         {"pos_weight": [1.0]},
-        {"threshold": "trained"},
+        {"threshold": "uncorrected"},
         {"threshold": "cost"},
     ],
 )

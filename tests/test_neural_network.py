@@ -23,7 +23,7 @@ from sklearn.utils import compute_sample_weight
 from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
-from skimbalance.metrics import UndefinedLabelWarning, probability_ratio
+from skimbalance.metrics import UndefinedLabelWarning, expected_observed_ratio
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.weights import PosWeightTransformer, compute_pos_weight
@@ -378,18 +378,20 @@ def _log_loss(Y, P):
     return -np.mean(np.log(np.where(Y == 1, P, 1 - P)))
 
 
-def test_corrected_probabilities_are_honest(known_posterior):
+def test_corrected_probabilities_are_calibrated(known_posterior):
     X, X_test, Y, Y_test, _, _ = known_posterior
     net = ImbalancedMLPClassifier((64,), pos_weight="balanced", random_state=0)
     raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
     exact = clone(net).set_params(correct_probabilities="exact").fit(X, Y)
     corrected = net.fit(X, Y)
-    assert corrected.probabilities_honest_
-    assert not raw.probabilities_honest_
+    assert corrected.probabilities_corrected_
+    assert not raw.probabilities_corrected_
     assert corrected.calibrator_ is not None
     assert exact.calibrator_ is None
-    assert probability_ratio(Y_test, raw.predict_proba(X_test)) > 3
-    assert 0.85 < probability_ratio(Y_test, corrected.predict_proba(X_test)) < 1.15
+    assert expected_observed_ratio(Y_test, raw.predict_proba(X_test)) > 3
+    assert (
+        0.85 < expected_observed_ratio(Y_test, corrected.predict_proba(X_test)) < 1.15
+    )
     constant = _log_loss(Y_test, np.broadcast_to(Y.mean(axis=0), Y_test.shape))
     assert _log_loss(Y_test, corrected.predict_proba(X_test)) < 0.95 * constant
     assert _log_loss(Y_test, raw.predict_proba(X_test)) > constant
@@ -402,14 +404,14 @@ def test_trained_threshold_cuts_where_the_raw_score_is_zero(problem):
     X, Y = problem
     for loss in ("log_loss", "focal", "asymmetric"):
         net = small(
-            loss=loss, pos_weight="balanced", threshold="trained", max_epochs=20
+            loss=loss, pos_weight="balanced", threshold="uncorrected", max_epochs=20
         )
         raw = clone(net).set_params(correct_probabilities=False, threshold=0.5)
         np.testing.assert_array_equal(
             net.fit(X, Y).predict(X), raw.fit(X, Y).predict(X)
         )
     y = Y.argmax(axis=1)
-    net = small(pos_weight="balanced", threshold="trained", max_epochs=20).fit(X, y)
+    net = small(pos_weight="balanced", threshold="uncorrected", max_epochs=20).fit(X, y)
     raw = clone(net).set_params(correct_probabilities=False, threshold=0.5).fit(X, y)
     np.testing.assert_array_equal(net.predict(X), raw.predict(X))
 

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 from skimbalance.datasets import make_imbalanced_multilabel
-from skimbalance.metrics import probability_ratio
+from skimbalance.metrics import expected_observed_ratio
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.preprocessing import InputScaler
 
@@ -93,7 +93,7 @@ def test_a_dataset_gives_the_same_net(problem, num_workers):
         small().fit(dataset, Y[:-1])
 
 
-def test_chunks_with_the_counts_of_all_are_honest(problem):
+def test_chunks_with_the_counts_of_all_are_calibrated(problem):
     X, Y = problem
     counts = Y.sum(axis=0), (1 - Y).sum(axis=0)
     net = small(pos_weight="balanced", hidden_layer_sizes=())
@@ -102,7 +102,7 @@ def test_chunks_with_the_counts_of_all_are_honest(problem):
             rows = slice(start, start + 125)
             net.partial_fit(X[rows], sp.csr_array(Y[rows]), label_counts=counts)
     np.testing.assert_allclose(net.pos_weight_, counts[1] / counts[0])
-    assert 0.8 < probability_ratio(Y, net.predict_proba(X)) < 1.25
+    assert 0.8 < expected_observed_ratio(Y, net.predict_proba(X)) < 1.25
 
 
 def test_the_scaler_reads_integers_in_chunks(problem):

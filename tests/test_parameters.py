@@ -103,7 +103,7 @@ BAD = [
     ({"correct_probabilities": "yes"}, {}, "correct_probabilities"),
     ({"threshold": 1.5}, {}, r"must lie in \[0, 1\]"),
     ({"threshold": [0.5, 0.5]}, {}, r"array of shape \(4,\)"),
-    ({"threshold": "traned"}, {}, "Did you mean 'trained'"),
+    ({"threshold": "uncorected"}, {}, "Did you mean 'uncorrected'"),
     ({"threshold": 0.4}, {"y": np.arange(300) % 3}, "largest probability"),
     ({"init_bias": "priors"}, {}, "Did you mean 'prior'"),
     ({"num_workers": -1}, {}, "num_workers"),
@@ -410,7 +410,7 @@ def test_every_form_of_true_corrects_probabilities(problem, true):
     for false in (np.False_, 0):
         net = small(**params, correct_probabilities=false).fit(X, Y)
         assert net.calibrator_ is None
-        assert not net.probabilities_honest_
+        assert not net.probabilities_corrected_
 
 
 def test_parameters_of_the_default_module_are_checked_in_the_net_too(problem):

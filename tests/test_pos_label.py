@@ -470,7 +470,7 @@ def test_a_fold_of_the_positive_class_alone_gives_probabilities_of_one():
     y = np.array([0, 0, 0, 1, 1, 1, 1, 1])
     folds = [(np.arange(4, 8), np.arange(4)), (np.arange(4), np.arange(4, 8))]
     model = MultilabelFixedThresholdClassifier(
-        DecisionTreeClassifier(), threshold="rate", cv=folds, pos_label=1
+        DecisionTreeClassifier(), threshold="matched_prevalence", cv=folds, pos_label=1
     ).fit(X, y)
     # Out of fold: 1, 1, 1, 1 of the tree that saw ones only, then 1, 1, 1, 1.
     assert model.thresholds_ < 1

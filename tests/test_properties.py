@@ -26,7 +26,7 @@ from skimbalance.losses import AsymmetricLoss, FocalLoss, LogLoss, ZLPRLoss
 from skimbalance.metrics import (
     calibration_error,
     coverage_error,
-    decision_ratio,
+    expected_observed_ratio,
     label_ranking_average_precision_score,
     multilabel_average_precision_score,
     multilabel_brier_score_loss,
@@ -35,7 +35,7 @@ from skimbalance.metrics import (
     multilabel_roc_auc_score,
     ndcg_at_k,
     precision_at_k,
-    probability_ratio,
+    predicted_observed_ratio,
     recall_at_k,
 )
 from skimbalance.neural_network import ImbalancedMLPClassifier
@@ -362,8 +362,8 @@ BY_ENTRY = {
 }
 BY_ENTRY |= {
     "uniform calibration error": of_score(calibration_error, strategy="uniform"),
-    "probability ratio": of_score(probability_ratio),
-    "decision ratio": of_decisions(decision_ratio),
+    "probability ratio": of_score(expected_observed_ratio),
+    "decision ratio": of_decisions(predicted_observed_ratio),
     "pooled calibrator": of_label_calibrator(PooledCalibrator),
     "label calibrator": of_label_calibrator(LabelCalibrator),
     "isotonic calibrator": of_label_calibrator(lambda: LabelCalibrator("isotonic")),

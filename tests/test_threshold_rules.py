@@ -133,7 +133,7 @@ def test_rules_are_cloned_pickled_and_checked_as_scikit_learn_does(rule):
         ("cost_sensitive", "cost"),
         ("top-k", "top_k"),
         ("prevalence", "prior"),
-        ("uncorrected", "trained"),
+        ("trained", "uncorrected"),
     ],
 )
 def test_unknown_names_lead_to_the_nearest_rule(name, nearest):
@@ -190,7 +190,7 @@ def test_parameters_go_with_the_name_or_on_the_object():
     [
         (FBeta(beta=2, guard=True), "f_beta", {"beta": 2, "guard": True}),
         (MicroFBeta(beta=0.5), "micro_f_beta", {"beta": 0.5}),
-        (MatchedPrevalence(), "rate", {}),
+        (MatchedPrevalence(), "matched_prevalence", {}),
         (Prior(), "prior", {}),
         (Cost(cost_fn=[1, 3, 9]), "cost", {"cost_fn": [1, 3, 9]}),
         (TopK(k=2), "top_k", {"k": 2}),
@@ -266,7 +266,7 @@ def test_a_held_out_label_without_both_values_is_thresholded_at_one_half():
         np.testing.assert_array_equal(learn_thresholds(FBeta(), Y, P, weight), 0.5)
 
 
-@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "rate"])
+@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "matched_prevalence"])
 @pytest.mark.parametrize("value", [np.nan, 0, 1])
 def test_a_net_survives_a_held_out_label_of_one_value(rule, value):
     X, Y = _rows(200)
@@ -292,7 +292,7 @@ def test_a_rule_never_acts_without_the_probabilities_that_it_needs():
     net = _net(loss="zlpr", early_stopping=False).fit(X, Y)
     raw = net.predict(X)
     assert 0 < raw.mean() < 1
-    for threshold in ("accuracy", "trained", Uncorrected()):
+    for threshold in ("accuracy", "uncorrected", Uncorrected()):
         net.set_params(threshold=threshold)
         np.testing.assert_array_equal(net.predict(X), raw)
     for threshold in ("prior", "cost", "top_k", 0.3, Cardinality()):
@@ -379,7 +379,7 @@ def test_f_beta_rule_reaches_the_best_f2_of_calibrated_rows():
     assert fbeta_score(Y, threshold < P, beta=2) > max(grid) - 0.01
 
 
-@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "rate"])
+@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "matched_prevalence"])
 def test_a_rule_that_learns_from_constant_scores_says_so(rule):
     X, Y = _rows()
     constant = DummyClassifier(strategy="prior")
@@ -402,7 +402,7 @@ def test_a_rule_about_positives_warns_once_of_the_majority():
         assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for rule in (0.5, "accuracy", "prior", "rate", Cost(2, 2)):
+        for rule in (0.5, "accuracy", "prior", "matched_prevalence", Cost(2, 2)):
             MultilabelFixedThresholdClassifier(inner, threshold=rule).fit(X, y)
         for label in ("fraud", "ok"):
             MultilabelFixedThresholdClassifier(

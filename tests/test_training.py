@@ -23,8 +23,8 @@ from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import FocalLoss, PointwiseLoss
 from skimbalance.metrics import (
     UndefinedLabelWarning,
+    expected_observed_ratio,
     multilabel_log_loss,
-    probability_ratio,
 )
 from skimbalance.neural_network import ImbalancedNetClassifier
 from skimbalance.weights import PosWeightTransformer
@@ -244,7 +244,7 @@ def test_user_loss_gets_everything_for_free(problem):
     net = small(loss=loss, pos_weight="sqrt", max_epochs=30).fit(X, Y)
     assert net.loss_ is not loss
     assert not dict(loss.named_buffers())
-    assert 0.8 < probability_ratio(Y, net.predict_proba(X)) < 1.2
+    assert 0.8 < expected_observed_ratio(Y, net.predict_proba(X)) < 1.2
 
 
 def test_warm_start_goes_on(problem):
@@ -275,7 +275,7 @@ def test_partial_fit_trains_in_chunks(problem):
     assert net.n_iter_ == 60
     losses = [epoch["train_loss"] for epoch in net.history_]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
-    assert 0.7 < probability_ratio(Y, net.predict_proba(X)) < 1.3
+    assert 0.7 < expected_observed_ratio(Y, net.predict_proba(X)) < 1.3
 
 
 def test_partial_fit_needs_counts_and_classes_where_they_matter(problem):

@@ -21,9 +21,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.metrics import (
-    decision_ratio,
+    expected_observed_ratio,
     multilabel_average_precision_score,
-    probability_ratio,
+    predicted_observed_ratio,
 )
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.modules import MLP
@@ -138,9 +138,9 @@ def judge(folder, proba, valid_proba):
         score(Y, proba),
         score(Y, proba, average="micro"),
         log_loss(Y, proba),
-        probability_ratio(Y, proba),
-        decision_ratio(Y, proba > 0.5),
-        decision_ratio(Y, proba > cuts),
+        expected_observed_ratio(Y, proba),
+        predicted_observed_ratio(Y, proba > 0.5),
+        predicted_observed_ratio(Y, proba > cuts),
     )
     return dict(zip(COLUMNS, map(float, values), strict=False))
 

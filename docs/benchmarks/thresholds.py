@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from skimbalance.metrics import decision_ratio, multilabel_fbeta_score
+from skimbalance.metrics import multilabel_fbeta_score, predicted_observed_ratio
 from skimbalance.model_selection import MultilabelStratifiedKFold
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import plug_in_threshold, tune_thresholds
@@ -76,7 +76,7 @@ def measured(data, found):  # noqa: ARG001
     decisions = [proba > cuts[seen] for cuts in rules]
     decisions.append(np.ones_like(truth))
     scores = [100 * multilabel_fbeta_score(truth, decided) for decided in decisions]
-    return [*scores, decision_ratio(found["T"], found["test"] > rules[3])]
+    return [*scores, predicted_observed_ratio(found["T"], found["test"] > rules[3])]
 
 
 def page(rows, cells, n_seeds):

@@ -84,7 +84,7 @@ torch's binary cross-entropy ([how it was measured](../benchmarks/loss_cost.md))
 {labels}
 
 What the inverse is worth, in log-loss, and what each loss does to the ranking:
-[honesty of every loss](../benchmarks/honesty_losses.md).
+[calibration of every loss](../benchmarks/corrected_losses.md).
 
 ## Classes: multiclass
 

@@ -202,7 +202,7 @@ class Poly1Loss(_SymmetricLoss):
 
     Inverse: odds ``s (1 + e (1 - s)) : (1 - s) (1 + e s)``.
 
-    When to use it: as a mild change of log loss that keeps most of its honesty.
+    When to use it: as a mild change of log loss that keeps most of its calibration.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ class SoftmaxPoly1Loss(SoftmaxLoss):
 
     Inverse: proportional to ``p_k / (1 + e p_k)``.
 
-    When to use it: as a mild change of log loss that keeps most of its honesty.
+    When to use it: as a mild change of log loss that keeps most of its calibration.
 
     Parameters
     ----------
@@ -158,7 +158,8 @@ class LogitAdjustedLoss(SoftmaxLoss):
 
     The net learns what the classes look like apart from how frequent they are: the
     largest raw score is the decision for balanced accuracy. With the estimator's
-    ``threshold="trained"`` the raw scores decide, with the default the posterior does.
+    ``threshold="uncorrected"`` the raw scores decide, with the default the posterior
+    does.
 
     Inverse: ``softmax(z + tau log pi)``.
 

@@ -1,8 +1,8 @@
 """Scores of label matrices: rare, sparse and missing labels are read as they are.
 
-Two ratios, never mixed: `probability_ratio` compares the sum of the probabilities with
-the number of true positives, `decision_ratio` the number of decisions. One is about
-honesty, the other about thresholds.
+Two ratios compare sums with the number of true positives: `expected_observed_ratio`
+the sum of the probabilities, `predicted_observed_ratio` the number of predicted
+positives. The first one measures calibration, the second one thresholds.
 
 A label for which a score is not defined, such as one without positives, is left out of
 the mean with one warning that counts such labels (``undefined="skip"``).
@@ -18,7 +18,10 @@ from skimbalance.metrics._ranking import (
     propensity_scored_precision_at_k,
     recall_at_k,
 )
-from skimbalance.metrics._ratios import decision_ratio, probability_ratio
+from skimbalance.metrics._ratios import (
+    expected_observed_ratio,
+    predicted_observed_ratio,
+)
 from skimbalance.metrics._reports import label_frequency_report, label_report
 from skimbalance.metrics._scorers import get_scorer, get_scorer_names
 from skimbalance.metrics._scores import (
@@ -40,9 +43,9 @@ __all__ = [
     "UndefinedLabelWarning",
     "calibration_error",
     "coverage_error",
-    "decision_ratio",
     "empty_label_fold_count",
     "example_distribution_distance",
+    "expected_observed_ratio",
     "get_scorer",
     "get_scorer_names",
     "label_distribution_distance",
@@ -58,7 +61,7 @@ __all__ = [
     "multilabel_roc_auc_score",
     "ndcg_at_k",
     "precision_at_k",
-    "probability_ratio",
+    "predicted_observed_ratio",
     "propensity_scored_precision_at_k",
     "recall_at_k",
 ]

@@ -32,7 +32,7 @@ def _ratio(labels, said, weight, average):
     return float(ratio(sums.sum(), n_positive.sum()))
 
 
-def probability_ratio(y_true, y_proba, *, average="micro", sample_weight=None):
+def expected_observed_ratio(y_true, y_proba, *, average="micro", sample_weight=None):
     """Compare the sum of the probabilities with the number of true positives.
 
     Parameters
@@ -60,12 +60,12 @@ def probability_ratio(y_true, y_proba, *, average="micro", sample_weight=None):
 
     See Also
     --------
-    decision_ratio : The same of decisions.
+    predicted_observed_ratio : The same of decisions.
 
     Examples
     --------
-    >>> from skimbalance.metrics import probability_ratio
-    >>> probability_ratio([[1, 0], [0, 0]], [[0.9, 0.6], [0.3, 0.2]])
+    >>> from skimbalance.metrics import expected_observed_ratio
+    >>> expected_observed_ratio([[1, 0], [0, 0]], [[0.9, 0.6], [0.3, 0.2]])
     2.0
     """
     return _ratio(
@@ -73,7 +73,7 @@ def probability_ratio(y_true, y_proba, *, average="micro", sample_weight=None):
     )
 
 
-def decision_ratio(y_true, y_pred, *, average="micro", sample_weight=None):
+def predicted_observed_ratio(y_true, y_pred, *, average="micro", sample_weight=None):
     """Compare the number of decided positives with the number of true ones.
 
     Parameters
@@ -100,12 +100,12 @@ def decision_ratio(y_true, y_pred, *, average="micro", sample_weight=None):
 
     See Also
     --------
-    probability_ratio : The same of probabilities.
+    expected_observed_ratio : The same of probabilities.
 
     Examples
     --------
-    >>> from skimbalance.metrics import decision_ratio
-    >>> decision_ratio([[1, 0], [0, 0]], [[1, 1], [0, 0]])
+    >>> from skimbalance.metrics import predicted_observed_ratio
+    >>> predicted_observed_ratio([[1, 0], [0, 0]], [[1, 1], [0, 0]])
     2.0
     """
     return _ratio(*check_decided_labels(y_true, y_pred, sample_weight), average)

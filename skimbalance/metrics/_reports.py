@@ -95,8 +95,9 @@ def label_frequency_report(
         For ``"head"``, ``"medium"``, ``"tail"`` and ``"all"``: the number of labels and
         of positives in `y_true`; `n_undefined`, the labels without observed positives,
         which no mean counts; the means of ``average_precision``, ``roc_auc`` and ``f1``
-        over labels; ``probability_ratio`` (NaN for scores that are no probabilities)
-        and ``decision_ratio`` over cells. A group without labels holds NaN.
+        over labels; ``expected_observed_ratio`` (NaN for scores that are no
+        probabilities) and ``predicted_observed_ratio`` over entries. A group without
+        labels holds NaN.
 
     Raises
     ------
@@ -144,8 +145,8 @@ def label_frequency_report(
     }
     means["f1"][np.isnan(means["average_precision"])] = np.nan
     sums = {
-        "probability_ratio": _promised(labels, scores, weight),
-        "decision_ratio": said_of_labels(labels, decided, weight),
+        "expected_observed_ratio": _promised(labels, scores, weight),
+        "predicted_observed_ratio": said_of_labels(labels, decided, weight),
     }
     tail, head = frequency < low, frequency > high
     groups = {
@@ -223,8 +224,9 @@ def label_report(
     -------
     report : dict of ndarray, each of shape (n_labels,)
         ``label``, ``n_observed``, ``n_positive``, ``average_precision``,
-        ``average_precision_low``, ``average_precision_high``, ``probability_ratio``,
-        ``decision_ratio`` and ``threshold``; ``pandas.DataFrame(report)`` is a table.
+        ``average_precision_low``, ``average_precision_high``,
+        ``expected_observed_ratio``, ``predicted_observed_ratio`` and ``threshold``;
+        ``pandas.DataFrame(report)`` is a table.
         NaN where a label has no observed positive.
 
     Raises
@@ -280,7 +282,7 @@ def label_report(
         "average_precision": _each(average_precision, labels, scores, None),
         "average_precision_low": intervals[:, 0],
         "average_precision_high": intervals[:, 1],
-        "probability_ratio": ratio(_promised(labels, scores, None), n_positive),
-        "decision_ratio": ratio(decided, n_positive),
+        "expected_observed_ratio": ratio(_promised(labels, scores, None), n_positive),
+        "predicted_observed_ratio": ratio(decided, n_positive),
         "threshold": cuts,
     }

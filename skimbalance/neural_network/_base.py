@@ -586,7 +586,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         return self.net_.module_.members()
 
     @property
-    def probabilities_honest_(self):
+    def probabilities_corrected_(self):
         """Whether the probabilities are free of the distortion of the training."""
         check_is_fitted(self)
         return self._output.is_corrected
@@ -652,7 +652,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         -------
         proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Of each class, or that each label is 1. float32 for float32 inputs, else
-            float64. Corrected if `probabilities_honest_`.
+            float64. Corrected if `probabilities_corrected_`.
 
         Raises
         ------
@@ -772,7 +772,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         raise ValueError(
             f"threshold={self.threshold!r} needs probabilities, but there are none: "
             "the loss has no inverse and no rows were held out to calibrate on. Fit "
-            "with early_stopping=True, or set threshold='trained'."
+            "with early_stopping=True, or set threshold='uncorrected'."
         )
 
     def score(self, X, y, sample_weight=None):

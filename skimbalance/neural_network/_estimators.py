@@ -70,8 +70,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         the threshold of each label by its name. A rule is an object of
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
         ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
-        ``"rate"``, ``"top_k"``, ``"cardinality"``, or ``"trained"``, which thresholds
-        the raw score at 0, the trade-off that the weights asked for. Rules that learn
+        ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
+        ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
+        weights asked for. Rules that learn
         read the held-out rows. These are few: out-of-fold thresholds of
         `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
         label that was constant in training is predicted by its constant, at 0.5.
@@ -192,7 +193,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         belong to one label or class, on all rows of `fit`.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
-    probabilities_honest_ : bool
+    probabilities_corrected_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
         For each epoch its number, losses, validation score and seconds.
@@ -388,8 +389,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         the threshold of each label by its name. A rule is an object of
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
         ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
-        ``"rate"``, ``"top_k"``, ``"cardinality"``, or ``"trained"``, which thresholds
-        the raw score at 0, the trade-off that the weights asked for. Rules that learn
+        ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
+        ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
+        weights asked for. Rules that learn
         read the held-out rows. These are few: out-of-fold thresholds of
         `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
         label that was constant in training is predicted by its constant, at 0.5.
@@ -510,7 +512,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         belong to one label or class, on all rows of `fit`.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
-    probabilities_honest_ : bool
+    probabilities_corrected_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
         For each epoch its number, losses, validation score and seconds.

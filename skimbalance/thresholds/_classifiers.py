@@ -129,12 +129,14 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
         - ``"cost"``, `Cost`: ``cost_fp / (cost_fp + cost_fn)``.
         - ``"f_beta"``, `FBeta`: the plug-in threshold of each label.
         - ``"micro_f_beta"``, `MicroFBeta`: one plug-in threshold for all entries.
-        - ``"rate"``, `MatchedPrevalence`: as many predicted as there are positives.
+        - ``"matched_prevalence"``, `MatchedPrevalence`: as many predicted as there are
+          positives.
         - ``"top_k"``, `TopK`: the `k` most probable labels of each row.
         - ``"cardinality"``, `Cardinality`: as many labels of a row as it is expected
           to have.
 
-        ``"f_beta"``, ``"micro_f_beta"`` and ``"rate"`` read out-of-fold probabilities.
+        ``"f_beta"``, ``"micro_f_beta"`` and ``"matched_prevalence"`` read out-of-fold
+        probabilities.
 
     beta : float, default=1.0
         Weight of the recall in the F-beta rules that are given by name.

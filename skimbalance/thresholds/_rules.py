@@ -225,7 +225,7 @@ class Given(PlainRule):
             raise ValueError(
                 f"threshold={self.value!r}: of a multiclass target the class of the "
                 "largest probability is predicted (leave the default, 0.5), or that of "
-                "the largest raw score ('trained')."
+                "the largest raw score ('uncorrected')."
             )
 
     def thresholds(self, source):
@@ -480,7 +480,7 @@ class MicroFBeta(HeldOutRule):
 class MatchedPrevalence(HeldOutRule):
     """Predict each label in as many held-out rows as have it.
 
-    Its name as a string is ``"rate"``.
+    Its name as a string is ``"matched_prevalence"``.
 
     See Also
     --------
@@ -623,9 +623,9 @@ RULES = {
     "f_beta": FBeta,
     "micro_f_beta": MicroFBeta,
     "prior": Prior,
-    "rate": MatchedPrevalence,
+    "matched_prevalence": MatchedPrevalence,
     "top_k": TopK,
-    "trained": Uncorrected,
+    "uncorrected": Uncorrected,
 }
 # What other libraries and papers call the rules.
 _SYNONYMS = {
@@ -642,12 +642,12 @@ _SYNONYMS = {
     "f1_score": "f_beta",
     "f2": "f_beta",
     "f_score": "f_beta",
-    "matched_prevalence": "rate",
+    "rate": "matched_prevalence",
     "micro_f1": "micro_f_beta",
     "plug_in": "f_beta",
     "prevalence": "prior",
-    "raw": "trained",
-    "uncorrected": "trained",
+    "raw": "uncorrected",
+    "trained": "uncorrected",
 }
 
 

@@ -1,7 +1,8 @@
-"""Log-loss of every loss and weighting: raw scores, undone, and calibrated.
+"""Log-loss of every loss and weighting: raw scores, corrected, and calibrated.
 
-``python honesty_losses.py [FOLDER]`` keeps what it measured in FOLDER/honesty.json, so
-an interrupted run goes on where it stopped. The real data sets are read by the script
+``python corrected_losses.py [FOLDER]`` keeps its results in
+FOLDER/corrected_losses.json, so an interrupted run goes on where it stopped. The real
+data sets are read by the script
 ``load.py`` in the folder that the environment variable SKIMBALANCE_DATA names, and are
 left out where there is none.
 """
@@ -193,7 +194,7 @@ class Cache:
     """What was measured, on disk."""
 
     def __init__(self, folder):
-        self.path = Path(folder) / "honesty.json"
+        self.path = Path(folder) / "corrected_losses.json"
         self.found = json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def get(self, key, compute):
@@ -308,7 +309,7 @@ variance: a loss that learns less stays behind.
 
 {measured}
 """)
-    write("honesty_losses", "\n".join(parts))
+    write("corrected_losses", "\n".join(parts))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from sklearn.metrics import f1_score, log_loss
 
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.metrics import (
+    expected_observed_ratio,
     multilabel_average_precision_score,
-    probability_ratio,
 )
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier
@@ -68,15 +68,15 @@ def synthetic(seed):
     return known_posterior(20_000, 20, RATES.sum(), ratio, 2.0, seed)[:4]
 
 
-def honesty_of(proba, Y, base):
+def calibration_of(proba, Y, base):
     """Return the figures of the first table."""
-    ratios = probability_ratio(Y, proba, average=None)[Y.sum(axis=0) >= 100]
+    ratios = expected_observed_ratio(Y, proba, average=None)[Y.sum(axis=0) >= 100]
     skill = 1 - cell_log_loss(Y, proba) / cell_log_loss(
         Y, np.broadcast_to(base, Y.shape)
     )
     return {
         "macro AP": multilabel_average_precision_score(Y, proba),
-        "probability ratio": probability_ratio(Y, proba),
+        "probability ratio": expected_observed_ratio(Y, proba),
         "median abs log ratio": np.median(np.abs(np.log(ratios))),
         "log-loss skill": skill,
     }
@@ -87,7 +87,7 @@ def mean_and_spread(values):
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
-def honesty_table(problem):
+def calibration_table(problem):
     """Fit every variant with every seed."""
     rows = []
     for name, params in VARIANTS.items():
@@ -96,7 +96,7 @@ def honesty_table(problem):
             X, X_test, Y, Y_test = problem(seed)
             net = ImbalancedMLPClassifier(**params, random_state=seed).fit(X, Y)
             figures.append(
-                honesty_of(net.predict_proba(X_test), Y_test, Y.mean(axis=0))
+                calibration_of(net.predict_proba(X_test), Y_test, Y.mean(axis=0))
             )
         rows.append(
             [name, *(mean_and_spread([f[key] for f in figures]) for key in figures[0])]
@@ -153,7 +153,7 @@ def decisions_table():
 def main():
     """Measure and write the page."""
     write(
-        "honesty",
+        "corrected_probabilities",
         f"""# Honest probabilities and the decisions made of them
 
 `ImbalancedMLPClassifier()` with its defaults but for what the first column says. Mean
@@ -165,11 +165,11 @@ with the skill.
 
 ## Yeast, published split
 
-{honesty_table(yeast)}
+{calibration_table(yeast)}
 
 ## Known posterior: 20 labels from 0.5 to 20 %, 20,000 rows
 
-{honesty_table(synthetic)}
+{calibration_table(synthetic)}
 
 ## Hundreds of labels, a handful of them on
 
