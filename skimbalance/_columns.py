@@ -7,7 +7,7 @@ scores and its weights, over the cells that were observed.
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._entry_weights import SparseWeights
+from skimbalance._counts import SparseWeights
 
 _BLOCK = 64
 _BUCKET_BITS = 14

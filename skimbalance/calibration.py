@@ -13,11 +13,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._base import DECISION, PROBA, find_response
 from skimbalance._columns import all_cells, iter_columns, total
-from skimbalance._counts import count_labels
-from skimbalance._entry_weights import SparseWeights
+from skimbalance._counts import SparseWeights, count_labels
+from skimbalance._labels import (
+    BINARY,
+    check_label_matrix,
+    with_missing,
+)
 from skimbalance._meta import LabelMetaClassifier
-from skimbalance._response import DECISION, PROBA, find_response
 from skimbalance._sigmoid import (
     fit_sigmoid,
     fit_slopes,
@@ -25,14 +29,11 @@ from skimbalance._sigmoid import (
     match_means,
 )
 from skimbalance._validation import (
-    BINARY,
     check_choice,
     check_interval,
-    check_label_matrix,
     check_probabilities,
     check_weights,
     column_names,
-    with_missing,
 )
 
 __all__ = [

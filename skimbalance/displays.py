@@ -7,7 +7,7 @@ where nine of ten labels lie, and only the labels that were asked for have a lin
 
 import numpy as np
 
-from skimbalance._base import warn_undefined
+from skimbalance._base import DECISION, PROBA, warn_undefined
 from skimbalance._columns import all_cells, iter_columns, mass_at_least, tally
 from skimbalance._counts import count_labels
 from skimbalance._drawn import (
@@ -21,7 +21,6 @@ from skimbalance._drawn import (
     scored,
     scores_of,
 )
-from skimbalance._response import DECISION, PROBA
 from skimbalance._validation import (
     align_weights,
     check_interval,

@@ -19,17 +19,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._counts import MISSING, check_label_counts, count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Target,
+    check_target,
+    encode_like,
+)
+from skimbalance._validation import (
     check_choice,
     check_interval,
     check_same_length,
-    check_target,
     check_weights,
-    encode_like,
 )
 
 __all__ = [

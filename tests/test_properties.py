@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight as sklearn_class_weight
 
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
-    check_label_matrix,
-    check_weights,
-)
+from skimbalance._labels import check_label_matrix
+from skimbalance._validation import check_weights
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,

@@ -5,9 +5,7 @@ import numpy as np
 from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
-    n_dimensions,
-)
+from skimbalance._validation import n_dimensions
 
 _AVERAGES = ("macro", "micro", "samples", "weighted", None)
 

@@ -4,9 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._counts import MISSING, cells_with
-from skimbalance._validation import (
-    check_label_matrix,
-)
+from skimbalance._labels import check_label_matrix
 
 
 def _test_parts(splits, n_samples=None):

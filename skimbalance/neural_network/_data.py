@@ -6,20 +6,25 @@ from functools import cached_property, partial
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._counts import MISSING, cells_with, count_labels, without_weightless
-from skimbalance._entry_weights import SparseWeights
-from skimbalance._stratification import positives, stratify
-from skimbalance._validation import (
+from skimbalance._counts import (
+    MISSING,
+    SparseWeights,
+    cells_with,
+    count_labels,
+    without_weightless,
+)
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Target,
     check_target,
-    check_weights,
     encode_like,
     has_missing,
     with_missing,
 )
+from skimbalance._stratification import positives, stratify
+from skimbalance._validation import check_weights
 from skimbalance.neural_network._batches import (
     RowSet,
     input_source,

@@ -21,10 +21,12 @@ from sklearn.base import BaseEstimator
 from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, iter_columns, mass_at_least, total
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+)
+from skimbalance._validation import (
     align_weights,
     closest,
 )

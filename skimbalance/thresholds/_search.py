@@ -9,13 +9,15 @@ from scipy.special import betaincinv
 from skimbalance._base import warn_undefined
 from skimbalance._columns import all_cells, confusion, iter_columns, tally, total
 from skimbalance._counts import count_labels
+from skimbalance._labels import (
+    check_scored_labels,
+    has_missing,
+)
 from skimbalance._validation import (
     align_columns,
     check_choice,
     check_interval,
-    check_scored_labels,
     column_names,
-    has_missing,
 )
 from skimbalance.thresholds._link import are_probabilities, fit_link, metric_plug_in
 from skimbalance.thresholds._metrics import METRICS, Metric, find_metric
