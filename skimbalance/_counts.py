@@ -118,7 +118,7 @@ def _count_dense(labels, value, weight):
     return counts
 
 
-def cells_with(labels, value):
+def entries_with(labels, value):
     """Return the indicator of the stored cells that hold `value`."""
     hit = labels.data == value
     if hit.all():
@@ -148,7 +148,7 @@ def _count_unstored(cells, weight):
 
 def _count_sparse(labels, weight):
     """Count positives and negatives of sparse labels, none by a difference of sums."""
-    positive, stored = cells_with(labels, 1), abs(labels)
+    positive, stored = entries_with(labels, 1), abs(labels)
     if isinstance(weight, SparseWeights):
         return weight.sum_of(positive), weight.sum_outside(stored)
     if weight is not None:
