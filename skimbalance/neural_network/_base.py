@@ -101,6 +101,7 @@ from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,
     Given,
+    RuleParamsMixin,
     Uncorrected,
 )
 
@@ -141,7 +142,9 @@ def _after_training(step, way_out):
         )
 
 
-class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
+class BaseImbalancedNet(
+    RuleParamsMixin, DictParamsMixin, ClassifierMixin, BaseEstimator
+):
     """The estimator, but for the names of its parameters."""
 
     # ------------------------------------------------------------------------- fitting
