@@ -26,6 +26,7 @@ from skimbalance._labels import (
 from skimbalance._validation import (
     align_weights,
     check_integer,
+    check_interval,
     check_per_label,
     check_same_length,
     check_weights,
@@ -464,6 +465,37 @@ def test_a_number_or_one_for_each_label():
     ):
         with pytest.raises(ValueError, match=message):
             check_per_label("t", value, 2)
+    named = check_per_label("t", {"b": 1, "a": 2}, 2, names=["a", "b"])
+    np.testing.assert_array_equal(named, [2.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("closed", "interval"),
+    [
+        ("both", r"\[0, 1\]"),
+        ("left", r"\[0, 1\)"),
+        ("right", r"\(0, 1\]"),
+        ("neither", r"\(0, 1\)"),
+    ],
+)
+def test_numbers_of_an_interval(closed, interval):
+    limits = {"low": 0, "high": 1, "closed": closed}
+    np.testing.assert_array_equal(check_per_label("t", 0.5, 2, **limits), [0.5, 0.5])
+    for value, is_end in ((0, "left"), (1, "right"), (-1, ""), (np.inf, "")):
+        if is_end and closed in ("both", is_end):
+            check_per_label("t", value, 2, **limits)
+            check_interval("t", value, **limits)
+            continue
+        with pytest.raises(ValueError, match=f"t must be finite and in {interval}"):
+            check_per_label("t", [0.5, value], 2, **limits)
+        with pytest.raises(ValueError, match=f"must be a number in {interval}"):
+            check_interval("t", value, **limits)
+
+
+def test_a_repeated_name_of_a_weight_is_named():
+    weights = pd.Series([1, 2, 3], index=["a", "b", "b"])
+    with pytest.raises(ValueError, match="t has the name 'b' more than once"):
+        align_weights(weights, ["a", "b"], "t")
 
 
 @pytest.mark.parametrize(
