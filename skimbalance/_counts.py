@@ -208,6 +208,8 @@ def count_labels(
 
 def without_weightless(labels: Any, weight: Any) -> Any:
     """Return a label matrix in which the entries of weight 0 are missing."""
+    if weight is None:
+        return labels
     zero = weight.zeros() if isinstance(weight, SparseWeights) else weight == 0
     if not sp.issparse(labels):
         zero = zero.toarray() == 1 if sp.issparse(zero) else zero

@@ -28,14 +28,20 @@ from sklearn.utils.validation import (
     _check_method_params,
     _num_samples,
 )
+from sklearn.utils.validation import check_array as _check_array
+from sklearn.utils.validation import validate_data as _validate_data
 
 from skimbalance._counts import SparseWeights
 
-# Private helpers of scikit-learn 1.7 to 1.8, under names of the package.
+# Private helpers of scikit-learn (1.7 and later) under names of this package: where one
+# moves, only this module changes.
 n_samples_of = _num_samples
 take_rows = _safe_indexing
 take_params = _check_method_params
 Scorer = _Scorer
+# scikit-learn has no annotations; type checkers infer narrow ones from its defaults.
+check_array: Callable[..., Any] = _check_array
+validate_data: Callable[..., Any] = _validate_data
 
 
 def split_sizes(
