@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone as _clone
 from sklearn.metrics._scorer import _Scorer
+from sklearn.model_selection import check_cv as _check_cv
 from sklearn.model_selection._split import _validate_shuffle_split
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import (
@@ -41,6 +43,8 @@ take_params = _check_method_params
 Scorer = _Scorer
 # scikit-learn has no annotations; type checkers infer narrow ones from its defaults.
 check_array: Callable[..., Any] = _check_array
+check_cv: Callable[..., Any] = _check_cv
+clone: Callable[..., Any] = _clone
 validate_data: Callable[..., Any] = _validate_data
 
 
