@@ -16,7 +16,6 @@ from skimbalance._validation import (
     check_choice,
     check_probabilities,
 )
-from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
     RuleParamsMixin,
     Uncorrected,
@@ -26,6 +25,7 @@ from skimbalance.thresholds._rules import (
 from skimbalance.thresholds._search import (
     check_labels,
     check_search,
+    find_pos_label,
     has_both_values,
     search,
     warn_constant_scores,
