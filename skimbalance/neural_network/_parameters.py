@@ -14,10 +14,13 @@ from torch import nn
 from torch.optim import Optimizer
 
 from skimbalance._base import warn_positive_class
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+    find_positive,
+)
+from skimbalance._validation import (
     Number,
     StrOptions,
     accepted_names,
@@ -28,7 +31,6 @@ from skimbalance._validation import (
     check_layer_sizes,
     check_parameters,
     closest,
-    find_positive,
     switch,
 )
 from skimbalance.losses._resolve import check_loss, resolve_loss

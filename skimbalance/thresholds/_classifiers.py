@@ -5,13 +5,14 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import warn_positive_class
+from skimbalance._base import DECISION, PROBA, find_response, warn_positive_class
 from skimbalance._counts import count_labels
-from skimbalance._meta import LabelMetaClassifier, with_positive
-from skimbalance._response import DECISION, PROBA, find_response
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTILABEL,
+)
+from skimbalance._meta import LabelMetaClassifier, with_positive
+from skimbalance._validation import (
     align_weights,
     check_choice,
     check_probabilities,

@@ -19,12 +19,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, iter_columns, mass_at_least, total
+from skimbalance._columns import all_entries, iter_columns, mass_at_least, total
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+)
+from skimbalance._validation import (
     align_weights,
     check_choice,
     check_interval,
@@ -683,7 +685,7 @@ class MicroFBeta(HeldOutRule):
         check_beta(self.beta)
 
     def learn(self, labels, proba, weight):
-        _, proba, weight = all_cells(labels, proba, weight)
+        _, proba, weight = all_entries(labels, proba, weight)
         return np.full(labels.shape[1], plug_in(proba, self.beta, weight)[0])
 
 

@@ -13,20 +13,17 @@ from sklearn.metrics import make_scorer
 
 from skimbalance import metrics
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, confusion, iter_columns, tally, total
+from skimbalance._columns import all_entries, confusion, iter_columns, tally, total
 from skimbalance._counts import count_labels
+from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
 from skimbalance._sigmoid import fit_sigmoid
 from skimbalance._validation import (
-    BINARY,
-    MULTILABEL,
     Scorer,
     align_columns,
     check_choice,
     check_interval,
-    check_scored_labels,
     closest,
     column_names,
-    has_missing,
 )
 from skimbalance.metrics._scorers import LabelScorer
 from skimbalance.thresholds._rules import midpoint_below
@@ -313,7 +310,7 @@ def fit_link(labels, scores, weight=None):
     step = -(-scores.size // _MOST_CELLS)
     if weight is not None:
         weight = weight[::step]
-    target, score, weight = all_cells(labels[::step], scores[::step], weight)
+    target, score, weight = all_entries(labels[::step], scores[::step], weight)
     of_odds = are_probabilities(scores)
     low, high = map(float, _range(score, of_odds))
     score = np.clip(score, low, high).astype(np.float64)
@@ -494,7 +491,7 @@ def _value(metric, target, predicted, weight):
 
 def _common_threshold(metric, labels, scores, weight):
     """Return the best threshold for the entries of all labels, and its curve."""
-    target, score, weight = all_cells(labels, scores, weight)
+    target, score, weight = all_entries(labels, scores, weight)
     curve = _exact_curve(metric, target, score, weight)
     return curve.best_threshold(score), curve
 
@@ -519,7 +516,7 @@ def _search_micro(metric, labels, scores, weight, *, shrinkage, default):
             own = score.max() if above else midpoint_below(score, levels[chosen[k]])
             thresholds[k] = _shrunk(own, common, n_positive[k], shrinkage)
     predicted = scores > thresholds
-    reached = float(metric(*confusion(*all_cells(labels, predicted, weight))))
+    reached = float(metric(*confusion(*all_entries(labels, predicted, weight))))
     return Search(thresholds, reached, [curve])
 
 
@@ -579,7 +576,7 @@ def _row_counts(labels, predicted):
 
 
 def _common_threshold_of_rows(metric, labels, scores, rows):
-    target, score, _ = all_cells(labels, scores)
+    target, score, _ = all_entries(labels, scores)
     levels = _some_levels(target, score)
     values = [
         rows @ metric(*_row_counts(labels, scores >= level))
@@ -614,7 +611,7 @@ def _improve_label(metric, column, score, rows, counts, thresholds, k):
 def _search_common(of_labels, labels, scores, weight, *, default):
     """Find one threshold for all labels by a metric of whole label matrices."""
     labels = labels.toarray() if sp.issparse(labels) else labels
-    target, score, _ = all_cells(labels, scores)
+    target, score, _ = all_entries(labels, scores)
     levels = _some_levels(target, score)
     options = {} if weight is None else {"sample_weight": weight}
     values = [
