@@ -411,10 +411,10 @@ def test_micro_rule_is_one_plug_in_cut_of_all_cells():
 
 def test_row_rules():
     P = np.array([[0.9, 0.8, 0.2], [0.3, 0.3, 0.3], [0.0, 0.1, 0.2]])
-    top = TopK(2).decide(P)
+    top = TopK(2).predict(P)
     np.testing.assert_array_equal(top, [[1, 1, 0], [1, 1, 0], [0, 1, 1]])
     np.testing.assert_array_equal(
-        Cardinality().decide(P), [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
+        Cardinality().predict(P), [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
     )
 
 

@@ -273,13 +273,13 @@ class ThresholdRule(BaseEstimator, ABC):
         The kinds of target that the rule is for.
     needs_held_out : bool
         Whether the rule learns from rows that did not train the classifier.
-    is_about_positives : bool
+    depends_on_pos_label : bool
         Whether another positive class leads to other predictions.
     """
 
     target_types = (BINARY, MULTILABEL)
     needs_held_out = False
-    is_about_positives = True
+    depends_on_pos_label = True
 
     def check(self, kind, n_labels, label_names=None):
         """Raise a ValueError unless the rule suits a target.
@@ -316,7 +316,7 @@ class ThresholdRule(BaseEstimator, ABC):
         source : ThresholdSource
         """
 
-    def decide(self, proba, thresholds):
+    def predict(self, proba, thresholds):
         """Return which labels are predicted.
 
         Parameters
@@ -375,7 +375,7 @@ class RowRule(ThresholdRule):
             f"compares the labels of a row: it needs a label matrix, but y is {kind}."
         )
 
-    def decide(self, proba, thresholds=None):  # noqa: ARG002
+    def predict(self, proba, thresholds=None):  # noqa: ARG002
         return _most_probable(proba, self.n_predicted(proba))
 
     @abstractmethod
@@ -421,7 +421,7 @@ class Given(PlainRule):
         self.value = value
 
     @property
-    def is_about_positives(self):
+    def depends_on_pos_label(self):
         """Whether a threshold is not 0.5, where both classes are alike."""
         return not self.is_default
 
@@ -460,7 +460,7 @@ class Accuracy(PlainRule):
     array([0.5])
     """
 
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def thresholds(self, source):
         return np.full(len(source.prior), _DEFAULT)
@@ -481,7 +481,7 @@ class Prior(PlainRule):
     array([0.2])
     """
 
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def thresholds(self, source):
         return np.asarray(source.prior)
@@ -520,7 +520,7 @@ class Cost(PlainRule):
         self.cost_fn = cost_fn
 
     @property
-    def is_about_positives(self):
+    def depends_on_pos_label(self):
         """Whether the two errors differ in their costs."""
         costs = (np.ndim(self.cost_fp) == 0, np.ndim(self.cost_fn) == 0)
         return not all(costs) or self.cost_fp != self.cost_fn
@@ -579,7 +579,7 @@ class Uncorrected(PlainRule):
     """
 
     target_types = (BINARY, MULTICLASS, MULTILABEL)
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def thresholds(self, source):
         return source.uncorrected_thresholds()
@@ -711,7 +711,7 @@ class MatchedPrevalence(HeldOutRule):
     np.True_
     """
 
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def learn(self, labels, proba, weight):
         columns = iter_columns(labels, proba, weight)

@@ -51,13 +51,13 @@ class Metric:
         ``metric(tp, fp, fn, tn)``.
     of_labels : callable or None
         ``metric(y_true, y_pred, sample_weight=...)`` of labels of 0 and 1.
-    is_about_positives : bool
+    depends_on_pos_label : bool
         Whether its value depends on which class is the positive one.
     """
 
     of_counts: Callable | None = None
     of_labels: Callable | None = None
-    is_about_positives: bool = True
+    depends_on_pos_label: bool = True
 
 
 # --------------------------------------------------------------------------
@@ -155,16 +155,16 @@ def _of_scorer(scorer, scoring, target):
     function, options = scorer._score_func, dict(scorer._kwargs)
     takes = _parameters(function)
     is_averaged = options.get("average", "binary") != "binary"
-    is_about_positives = "pos_label" in takes and not is_averaged
+    depends_on_pos_label = "pos_label" in takes and not is_averaged
     if "zero_division" in takes:
         options.setdefault("zero_division", 0.0)  # its default is 0, with a warning
     if isinstance(scorer, LabelScorer):
         options.pop("pos_label", None)
-        decode, is_about_positives = np.asarray, True
+        decode, depends_on_pos_label = np.asarray, True
     elif target is not None and target.kind == BINARY:
         last = len(target.classes) - 1
         pair = target.classes[[last - target.positive, target.positive]]
-        if is_about_positives:
+        if depends_on_pos_label:
             options["pos_label"] = pair[1]
 
         def decode(labels):
@@ -176,7 +176,7 @@ def _of_scorer(scorer, scoring, target):
         values = decode(y_true), decode(y_pred)
         return scorer._sign * function(*values, **options, **weights)
 
-    return Metric(of_labels=metric, is_about_positives=is_about_positives)
+    return Metric(of_labels=metric, depends_on_pos_label=depends_on_pos_label)
 
 
 def _scorer_by_name(scoring):
@@ -204,7 +204,7 @@ def find_metric(scoring, target=None, *, is_weighted=False):
         Whether the metric has to take `sample_weight`.
     """
     if isinstance(scoring, str) and scoring in METRICS:
-        return Metric(METRICS[scoring], is_about_positives=scoring not in _SYMMETRIC)
+        return Metric(METRICS[scoring], depends_on_pos_label=scoring not in _SYMMETRIC)
     scorer = _scorer_by_name(scoring) if isinstance(scoring, str) else scoring
     if not callable(scorer):
         raise ValueError(
