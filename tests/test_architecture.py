@@ -30,7 +30,6 @@ LEVELS = {
     "model_selection": 2,
     "over_sampling": 2,
     "under_sampling": 2,
-    "_drawn": 1,
     "displays": 2,
     "_meta": 3,
     "thresholds": 4,
