@@ -8,19 +8,23 @@ beyond, a band covers nine of ten labels, and only the labels asked for have a l
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._base import warn_positive_class, warn_undefined
-from skimbalance._columns import all_cells, iter_columns, mass_at_least, ratio, tally
+from skimbalance._base import (
+    DECISION,
+    PROBA,
+    find_response,
+    label_scores,
+    warn_positive_class,
+    warn_undefined,
+)
+from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
 from skimbalance._counts import count_labels
-from skimbalance._response import DECISION, PROBA, find_response, label_scores
+from skimbalance._labels import check_scored_labels, check_target, positive_of
 from skimbalance._validation import (
     align_columns,
     align_weights,
     check_choice,
     check_interval,
-    check_scored_labels,
-    check_target,
     column_names,
-    positive_of,
 )
 from skimbalance.metrics._per_label import (
     BINNINGS,
@@ -379,7 +383,7 @@ class MultilabelPrecisionRecallDisplay(_CurveDisplay):
         for k, column in enumerate(iter_columns(*checked)):
             if defined[k]:
                 curves[k] = _precision_at(_RECALLS, *column)
-        pooled = all_cells(*checked)
+        pooled = all_entries(*checked)
         macro, low, high = _mean_and_band(curves)
         precision = {"macro": np.nanmean(each), "micro": average_precision(*pooled)}
         shown = [k for k in drawn if defined[k]]
@@ -548,7 +552,7 @@ class MultilabelCalibrationDisplay(_Display):
             checked = check_probable_labels(y, proba, sample_weight)
             _check_observed(checked[0], checked[-1])
             _, *curve = reliability(
-                *all_cells(*_thinned(*checked)), n_bins=int(n_bins), strategy=strategy
+                *all_entries(*_thinned(*checked)), n_bins=int(n_bins), strategy=strategy
             )
             curves[name] = tuple(curve)
             label_means[name] = _means_of_labels(*checked)

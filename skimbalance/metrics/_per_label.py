@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from skimbalance._base import warn_undefined
 from skimbalance._columns import (
-    all_cells,
+    all_entries,
     confusion,
     f_beta_of_counts,
     iter_columns,
@@ -22,13 +22,12 @@ from skimbalance._columns import (
     total,
 )
 from skimbalance._counts import count_labels
+from skimbalance._labels import check_label_matrix, check_scored_labels
 from skimbalance._validation import (
     align_columns,
     check_choice,
     check_integer,
     check_interval,
-    check_label_matrix,
-    check_scored_labels,
     column_names,
     n_dimensions,
 )
@@ -124,7 +123,7 @@ def averaged(score, labels, scores, weight, *, average, undefined, what, lacking
     check_undefined(undefined)
     support, unit = None, "labels"
     if average == "micro":
-        values = np.array([score(*all_cells(labels, scores, weight))], dtype=float)
+        values = np.array([score(*all_entries(labels, scores, weight))], dtype=float)
         unit = "the one pool of all entries"
     elif average == "samples":
         # Weights of rows weigh their values; weights of entries act within a row.
