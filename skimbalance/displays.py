@@ -5,6 +5,8 @@ computes the data and draws, `plot` draws again. Up to ten labels have a line ea
 beyond, a band covers nine of ten labels, and only the labels asked for have a line.
 """
 
+from typing import Any, Self
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -48,7 +50,6 @@ _MOST_LINES = 10
 # Ten bins of 4 million entries have a standard error below 0.001.
 _BINNED_ENTRIES = 2**22
 _RECALLS = np.linspace(0, 1, 101)
-_BAND = (0.05, 0.95)
 
 
 # --------------------------------------------------------------------------
@@ -174,13 +175,15 @@ class _Display:
 class _CurveDisplay(_Display):
     """Base of the displays of scores, with a curve for each label."""
 
+    from_predictions: Any
+
     @classmethod
-    def _methods_and_options(cls, estimator, read_as):  # noqa: ARG003
+    def _methods_and_options(cls, estimator, read_as) -> tuple:  # noqa: ARG003
         """Return the methods that give scores, and options of `from_predictions`."""
         return (DECISION, PROBA), {}
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options):
+    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options) -> Self:
         """Draw the curves of a fitted classifier.
 
         Parameters
@@ -210,7 +213,8 @@ class _CurveDisplay(_Display):
 
 def _mean_and_band(curves):
     """Return the mean of the curves, and the two that hold nine of ten."""
-    return np.nanmean(curves, axis=0), *np.nanquantile(curves, _BAND, axis=0)
+    band = np.nanquantile(curves, (0.05, 0.95), axis=0)
+    return np.nanmean(curves, axis=0), *band
 
 
 def _precision_at(recall, target, score, weight):
@@ -297,7 +301,7 @@ class MultilabelPrecisionRecallDisplay(_CurveDisplay):
         self.average_precision = average_precision
         self.n_labels = n_labels
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -339,7 +343,7 @@ class MultilabelPrecisionRecallDisplay(_CurveDisplay):
         sample_weight=None,
         pos_label=None,
         ax=None,
-    ):
+    ) -> Self:
         """Draw the curves of scores.
 
         Parameters
@@ -452,7 +456,7 @@ class MultilabelCalibrationDisplay(_Display):
         self.curves = curves
         self.label_means = label_means
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the lines.
 
         Parameters
@@ -504,7 +508,7 @@ class MultilabelCalibrationDisplay(_Display):
         sample_weight=None,
         pos_label=None,
         ax=None,
-    ):
+    ) -> Self:
         """Draw the lines of probabilities.
 
         Parameters
@@ -550,7 +554,8 @@ class MultilabelCalibrationDisplay(_Display):
         curves, label_means = {}, {}
         for name, proba in zip(sets, aligned, strict=True):
             checked = check_probable_labels(y, proba, sample_weight)
-            _check_observed(checked[0], checked[-1])
+            if not np.any(count_labels(checked[0], checked[-1])):
+                raise ValueError("y_true has no observed label: nothing to draw.")
             _, *curve = reliability(
                 *all_entries(*_thinned(*checked)), n_bins=int(n_bins), strategy=strategy
             )
@@ -561,7 +566,7 @@ class MultilabelCalibrationDisplay(_Display):
     @classmethod
     def from_estimator(
         cls, estimator, X, y, *, uncorrected=None, pos_label=None, **options
-    ):
+    ) -> Self:
         """Draw the lines of a fitted classifier.
 
         Parameters
@@ -590,12 +595,6 @@ class MultilabelCalibrationDisplay(_Display):
         if uncorrected is not None:
             options["uncorrected"] = _scores_of(uncorrected, X, (PROBA,), read_as)
         return cls.from_predictions(y, proba, **options)
-
-
-def _check_observed(labels, weight):
-    """Raise a ValueError if no label has an observed entry of positive weight."""
-    if sum(map(sum, count_labels(labels, weight))) == 0:
-        raise ValueError("y_true has no observed label: there is nothing to draw.")
 
 
 def _thinned(labels, scores, weight):
@@ -688,7 +687,7 @@ class ThresholdCurveDisplay(_CurveDisplay):
         self.high = high
         self.label_thresholds = label_thresholds
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -749,7 +748,7 @@ class ThresholdCurveDisplay(_CurveDisplay):
         sample_weight=None,
         pos_label=None,
         ax=None,
-    ):
+    ) -> Self:
         """Draw the curves of scores.
 
         Parameters
@@ -888,7 +887,7 @@ class TrainingHistoryDisplay(_Display):
         self.valid_loss = valid_loss
         self.valid_score = valid_score
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -937,7 +936,7 @@ class TrainingHistoryDisplay(_Display):
         return None
 
     @classmethod
-    def from_predictions(cls, history, *, ax=None):
+    def from_predictions(cls, history, *, ax=None) -> Self:
         """Draw a history.
 
         Parameters
@@ -971,7 +970,7 @@ class TrainingHistoryDisplay(_Display):
         return cls(epoch=np.array(numbers), **known).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator, *, ax=None) -> Self:
         """Draw the history of a fitted net.
 
         Parameters

@@ -13,7 +13,7 @@ ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
     "exceptions": 0,
     "_counts": 0,
-    "_sigmoid": 0,
+    "_log_odds": 1,
     "_base": 1,
     "_columns": 1,
     "_validation": 1,

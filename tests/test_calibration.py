@@ -21,6 +21,7 @@ from skimbalance.calibration import (
     LabelCalibrator,
     MultilabelCalibratedClassifierCV,
     PooledCalibrator,
+    ShrunkClassCalibrator,
     TemperatureCalibrator,
     estimate_prior,
     prior_shift,
@@ -32,7 +33,6 @@ from skimbalance.metrics import (
     multilabel_log_loss,
 )
 from skimbalance.model_selection import MultilabelStratifiedKFold
-from skimbalance.neural_network._output import ShrunkClassCalibrator
 
 METHODS = ("sigmoid", "isotonic", "temperature", "beta")
 each_method = pytest.mark.parametrize("method", METHODS)

@@ -357,6 +357,12 @@ def propensity_scored_precision_at_k(
     return float(ratio(weight @ np.concatenate(reached), weight @ np.concatenate(best)))
 
 
+def _averaged_rows(score, labels, scores, weight, undefined, what):
+    """Return the mean over the rows of a score of one row."""
+    options = {"undefined": undefined, "what": what, "lacking": _NO_TRUE_LABEL}
+    return float(averaged(score, labels, scores, weight, average="samples", **options))
+
+
 def _depth(target, score, weight):
     """Return the number of labels down to the last true one of a row."""
     if not target.any():
@@ -401,15 +407,8 @@ def coverage_error(y_true, y_score, *, undefined="skip", sample_weight=None) -> 
     2.5
     """
     labels, scores, weight, _ = _check_rows(y_true, y_score, 1, sample_weight)
-    return averaged(
-        _depth,
-        labels,
-        scores,
-        weight,
-        average="samples",
-        undefined=undefined,
-        what="The coverage error",
-        lacking=_NO_TRUE_LABEL,
+    return _averaged_rows(
+        _depth, labels, scores, weight, undefined, "The coverage error"
     )
 
 
@@ -454,11 +453,7 @@ def label_ranking_average_precision_score(
     >>> round(label_ranking_average_precision_score(Y, scores), 3)
     0.417
     """
-    return averaged(
-        average_precision,
-        *_check_rows(y_true, y_score, 1, sample_weight)[:3],
-        average="samples",
-        undefined=undefined,
-        what="Average precision",
-        lacking=_NO_TRUE_LABEL,
+    labels, scores, weight, _ = _check_rows(y_true, y_score, 1, sample_weight)
+    return _averaged_rows(
+        average_precision, labels, scores, weight, undefined, "Average precision"
     )

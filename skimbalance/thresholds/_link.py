@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from skimbalance._columns import all_entries
-from skimbalance._sigmoid import fit_sigmoid
+from skimbalance._log_odds import fit_sigmoid
 
 _MOST_CELLS = 2**18
 _STEP = 1e-3
@@ -59,8 +59,7 @@ def fit_link(labels, scores, weight=None):
     of_odds = are_probabilities(scores)
     low, high = map(float, _range(score, of_odds))
     score = np.clip(score, low, high).astype(np.float64)
-    weight = np.ones(len(score)) if weight is None else weight
-    slope, intercept = fit_sigmoid(logit(score) if of_odds else score, target, weight)
+    slope, intercept = fit_sigmoid(target, logit(score) if of_odds else score, weight)
     return Link(slope, intercept, low, high, of_odds)
 
 
