@@ -13,7 +13,7 @@ from skimbalance._counts import SparseWeights
 _COLUMNS = 64
 # 16,384 buckets: few scores share one with a level, and the counts stay cheap.
 _BUCKET_BITS = 14
-# With fewer scores a level, most of them share a bucket with one. At 12 the buckets take
+# With fewer scores a level, most of them share its bucket. At 12 the buckets take
 # 0.6 (float64) to 0.85 (float32) of the time of a sort of 16,000 scores.
 _SCORES_PER_LEVEL = 12
 

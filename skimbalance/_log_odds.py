@@ -19,17 +19,26 @@ _NEWTON_STEPS = 100
 _MEAN_TOLERANCE = 1e-12
 
 
+def finite_range(proba):
+    """Return the bounds to clip probabilities to, so that their log-odds are finite.
+
+    0 counts as half of the least probability above it, and 1 alike.
+    """
+    low = float(proba.min(initial=1.0, where=proba > 0)) / 2
+    high = 1 - (1 - float(proba.max(initial=0.0, where=proba < 1))) / 2
+    return min(low, 0.5), max(high, 0.5)
+
+
 @dataclass(frozen=True)
 class FiniteLogOdds:
     """Turn the scores of a classifier into log-odds, finite ones.
 
-    A probability of 0 or 1 counts as half of the least, or nearest to 1, that was there
-    when this was made. Scores that are no probabilities count as log-odds.
+    Scores that are no probabilities count as log-odds.
 
     Parameters
     ----------
     low, high : float
-        The bounds that scores are clipped to.
+        The bounds that scores are clipped to, from `finite_range`.
     of_proba : bool
         Whether the scores are probabilities.
     """
@@ -41,11 +50,8 @@ class FiniteLogOdds:
     @classmethod
     def of_range(cls, scores, of_proba):
         """Return the map for scores in the range of those given."""
-        if not of_proba:
-            return cls(-np.inf, np.inf, False)
-        low = scores.min(initial=1.0, where=scores > 0) / 2
-        high = 1 - (1 - scores.max(initial=0.0, where=scores < 1)) / 2
-        return cls(min(float(low), 0.5), max(float(high), 0.5), True)
+        bounds = finite_range(scores) if of_proba else (-np.inf, np.inf)
+        return cls(*bounds, of_proba)
 
     def __call__(self, scores):
         """Return the log-odds."""

@@ -5,7 +5,7 @@ remains, the over-confidence of a flexible net on few rows, takes two numbers fo
 labels together. Classifiers without such an inverse take a map for each label.
 
 A calibrator of labels derives from `BaseCalibrator` and works wherever one is asked
-for; `resolve_calibrator` holds the names.
+for; `_resolve_calibrator` holds the names.
 """
 
 from abc import ABC, abstractmethod
@@ -423,7 +423,7 @@ _CALIBRATORS = {name: partial(LabelCalibrator, name) for name in _MAPS} | {
 }
 
 
-def resolve_calibrator(calibrator, name="method") -> Any:
+def _resolve_calibrator(calibrator, name="method") -> Any:
     """Return the calibrator that a parameter stands for, not fitted.
 
     Parameters
@@ -574,7 +574,7 @@ class TemperatureCalibrator(_ClassCalibrator):
         return float(np.exp(best.x)), 0.0
 
 
-class ShrunkClassCalibrator(_ClassCalibrator):
+class _ShrunkClassCalibrator(_ClassCalibrator):
     """One temperature for all classes and an intercept for each, drawn to none.
 
     For losses without an inverse, whose scores have base rates of their own.
@@ -735,7 +735,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
             If `estimator` is not a classifier.
         """
         X, y, target, weight = self._check_input(X, y, sample_weight)
-        calibrator = self._resolve_calibrator()
+        calibrator = self._make_calibrator()
         check_choice("ensemble", str(self.ensemble), {"auto", "True", "False"})
         method = find_response(self.estimator, (DECISION, PROBA))
         routed = self._route(sample_weight, params)
@@ -760,9 +760,9 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
             self._match_prevalence(log_odds, labels, weight)
         return self
 
-    def _resolve_calibrator(self):
+    def _make_calibrator(self):
         """Return the calibrator, with the shrinkage if it is one by name."""
-        calibrator = resolve_calibrator(self.method)
+        calibrator = _resolve_calibrator(self.method)
         if self.method in _MAPS:
             return calibrator.set_params(shrinkage=self.shrinkage)
         if self.shrinkage != _SHRINKAGE:

@@ -21,8 +21,8 @@ from skimbalance.calibration import (
     LabelCalibrator,
     MultilabelCalibratedClassifierCV,
     PooledCalibrator,
-    ShrunkClassCalibrator,
     TemperatureCalibrator,
+    _ShrunkClassCalibrator,
     estimate_prior,
     prior_shift,
 )
@@ -262,7 +262,7 @@ def test_a_label_without_weight_keeps_its_intercept():
     assert calibrator.intercept_[0] != before
 
 
-@pytest.mark.parametrize("make", [TemperatureCalibrator, ShrunkClassCalibrator])
+@pytest.mark.parametrize("make", [TemperatureCalibrator, _ShrunkClassCalibrator])
 def test_mean_probabilities_of_classes_become_the_prevalences(make):
     rng = np.random.default_rng(0)
     log_p = log_softmax(3 * rng.normal(size=(600, 5)), axis=1)

@@ -24,8 +24,8 @@ from skimbalance._log_odds import smoothed_prevalence
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,
-    ShrunkClassCalibrator,
     TemperatureCalibrator,
+    _ShrunkClassCalibrator,
 )
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
@@ -413,9 +413,9 @@ class LabelOutput(_Output):
         """Return which labels a rule predicts."""
         scores, thresholds = self.scores(raw), self.thresholds(rule)
         if thresholds is None:
-            return rule.decide(self.probabilities(scores), None)
+            return rule.predict(self.probabilities(scores), None)
         # Log-odds compare as probabilities do, and save an exponential of each entry.
-        return rule.decide(scores, logit(thresholds.clip(0, 1)))
+        return rule.predict(scores, logit(thresholds.clip(0, 1)))
 
 
 class ClassOutput(_Output):
@@ -462,7 +462,7 @@ class ClassOutput(_Output):
 
     def _fit_calibrator(self, scores, values, weight):
         calibrator = (
-            TemperatureCalibrator() if self.invertible else ShrunkClassCalibrator()
+            TemperatureCalibrator() if self.invertible else _ShrunkClassCalibrator()
         )
         return calibrator.fit(scores, values, weight)
 
