@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test test-all test-lowest lint docs bench clean
+.PHONY: demo test test-all test-lowest lint types docs bench bench-quick clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -24,9 +24,19 @@ test: .venv/ready
 test-all: .venv/ready
 	SKIMBALANCE_TESTS=slow $(PYTEST) -m ""
 
-lint: .venv/ready
+.venv/lint: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lint]"
+	touch $@
+
+lint: .venv/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/numpydoc lint $$(find skimbalance -name "*.py")
+	$(BIN)/codespell
+
+types: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[types]"
+	$(BIN)/pyright
 
 docs: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
@@ -34,7 +44,12 @@ docs: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	for script in docs/benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in docs/benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+# The ratios that the pages quote, at smaller sizes, against bounds; under five minutes.
+bench-quick: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python docs/benchmarks/quick.py
 
 # The lower bounds of pyproject.toml, taken literally, in an environment of their own.
 test-lowest: .venv-lowest/ready
