@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from nets import steady
+from nets import stable_id
 from scipy.special import logit
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -196,7 +196,7 @@ def test_parameters_go_with_the_name_or_on_the_object():
         (TopK(k=2), "top_k", {"k": 2}),
         (Cardinality(), "cardinality", {}),
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_an_object_is_what_its_name_stands_for(rule, name, params):
     X, Y = _rows()
@@ -341,7 +341,7 @@ def _best_sets(proba, beta):
         [1.0, 0.0, 0.0],
         [0.9, 0.9, 0.1, 1e-7],
     ],
-    ids=steady,
+    ids=stable_id,
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_plug_in_threshold_reaches_the_best_set_for_any_beta(beta, proba, dtype):
