@@ -16,7 +16,7 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
 from skimbalance._base import warn_user
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTILABEL,
     has_missing,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
-from skimbalance._columns import all_cells
+from skimbalance._columns import all_entries
 from skimbalance._sigmoid import fit_sigmoid
 
 _MOST_CELLS = 2**18
@@ -55,7 +55,7 @@ def fit_link(labels, scores, weight=None):
     step = -(-scores.size // _MOST_CELLS)
     if weight is not None:
         weight = weight[::step]
-    target, score, weight = all_cells(labels[::step], scores[::step], weight)
+    target, score, weight = all_entries(labels[::step], scores[::step], weight)
     of_odds = are_probabilities(scores)
     low, high = map(float, _range(score, of_odds))
     score = np.clip(score, low, high).astype(np.float64)

@@ -10,7 +10,14 @@ from sklearn.metrics import get_scorer as sklearn_scorer
 from sklearn.metrics import make_scorer
 
 from skimbalance import metrics
-from skimbalance._validation import BINARY, MULTILABEL, Scorer, closest
+from skimbalance._labels import (
+    BINARY,
+    MULTILABEL,
+)
+from skimbalance._validation import (
+    Scorer,
+    closest,
+)
 from skimbalance.metrics._scorers import LabelScorer
 
 

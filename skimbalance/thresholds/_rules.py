@@ -19,12 +19,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, iter_columns, mass_at_least, total
+from skimbalance._columns import all_entries, iter_columns, mass_at_least, total
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+)
+from skimbalance._validation import (
     align_weights,
     closest,
 )
@@ -473,7 +475,7 @@ class MicroFBeta(HeldOutRule):
         check_beta(self.beta)
 
     def learn(self, labels, proba, weight):
-        _, proba, weight = all_cells(labels, proba, weight)
+        _, proba, weight = all_entries(labels, proba, weight)
         return np.full(labels.shape[1], plug_in(proba, self.beta, weight)[0])
 
 
@@ -663,61 +665,83 @@ def _check_name(name):
     )
 
 
-def _check_param_names(params):
-    known = {name for rule in RULES.values() for name in rule._get_param_names()}
-    for key in params:
-        if key not in known:
-            raise ValueError(
-                f"threshold_params has no entry {key!r}.{closest(key, known)} It may "
-                f"hold {sorted(known)}."
-            )
-
-
-def resolve_rule(threshold, params=None):
+def resolve_rule(threshold):
     """Return the rule object that a `threshold` parameter stands for.
 
     Parameters
     ----------
     threshold : float, array-like, dict, pandas Series, str or ThresholdRule
-    params : dict or None
-        Parameters of a rule that is given by its name; the rule takes those it has.
+        A name stands for the rule with its default parameters.
     """
-    params = params or {}
-    _check_param_names(params)
     if isinstance(threshold, str):
         _check_name(threshold)
-        rule = RULES[threshold]
-        known = rule._get_param_names()
-        return rule(**{key: params[key] for key in known if key in params})
+        return RULES[threshold]()
     if isinstance(threshold, type) and issubclass(threshold, ThresholdRule):
         raise TypeError(
             f"threshold={threshold.__name__} is a class: pass an object, "
             f"{threshold.__name__}()."
         )
-    if not isinstance(threshold, ThresholdRule):
-        return Given(threshold)
-    if params:
-        raise ValueError(
-            "threshold_params goes with the name of a rule; set the parameters of a "
-            "rule object on the object, as threshold__name."
-        )
-    return threshold
+    return threshold if isinstance(threshold, ThresholdRule) else Given(threshold)
 
 
-def check_threshold(threshold, params, kind, n_labels, label_names=None):
-    """Raise a ValueError unless a `threshold` parameter suits a target.
+class RuleParamsMixin:
+    """Explain that ``threshold__beta`` needs a rule object, for a class with a rule.
 
-    Parameters
-    ----------
-    threshold, params : object
-        As `resolve_rule` takes them.
-    kind : str
-        The kind of target.
-    n_labels : int
-        1 for a binary target.
-    label_names : ndarray of str or None
+    Without it `set_params` fails on the name of a rule with ``'str' object has no
+    attribute 'set_params'``, after it has set some of the other parameters.
     """
-    resolve_rule(threshold, params).check(kind, n_labels, label_names)
+
+    def set_params(self, **params):
+        """Set the parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``threshold__name`` for those of a rule object.
+
+        Returns
+        -------
+        self : estimator
+            This object.
+
+        Raises
+        ------
+        ValueError
+            If a parameter of a rule is set, and `threshold` is not a rule object.
+        """
+        prefix = "threshold__"
+        nested = {
+            key.removeprefix(prefix): value
+            for key, value in params.items()
+            if key.startswith(prefix)
+        }
+        _check_has_params(params.get("threshold", self.threshold), nested)
+        return super().set_params(**params)
+
+
+def _check_has_params(threshold, params):
+    """Raise a ValueError that shows the rule object if a name is given parameters."""
+    if not params or hasattr(threshold, "get_params"):
+        return
+    if not isinstance(threshold, str):
+        raise ValueError(
+            f"threshold={threshold!r} is a number or has one for each label, and no "
+            "parameters; pass a rule object of skimbalance.thresholds, such as "
+            "threshold=FBeta(beta=2)."
+        )
+    _check_name(threshold)
+    rule = RULES[threshold]
+    known = rule._get_param_names()
+    for name in params.keys() - set(known):
+        raise ValueError(
+            f"{rule.__name__}, the rule of threshold={threshold!r}, has no parameter "
+            f"{name!r}.{closest(name, known)} It has {known}."
+        )
+    shown = ", ".join(f"{name}={value!r}" for name, value in sorted(params.items()))
+    raise ValueError(
+        f'threshold="{threshold}" is a name and has no parameters; pass '
+        f"threshold={rule.__name__}({shown})."
+    )
 
 
 def is_same_rule(first, second):

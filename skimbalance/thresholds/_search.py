@@ -7,15 +7,17 @@ import scipy.sparse as sp
 from scipy.special import betaincinv
 
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, confusion, iter_columns, tally, total
+from skimbalance._columns import all_entries, confusion, iter_columns, tally, total
 from skimbalance._counts import count_labels
+from skimbalance._labels import (
+    check_scored_labels,
+    has_missing,
+)
 from skimbalance._validation import (
     align_columns,
     check_choice,
     check_interval,
-    check_scored_labels,
     column_names,
-    has_missing,
 )
 from skimbalance.thresholds._link import are_probabilities, fit_link, metric_plug_in
 from skimbalance.thresholds._metrics import METRICS, Metric, find_metric
@@ -149,7 +151,7 @@ def _value(metric, target, predicted, weight):
 
 def _common_threshold(metric, labels, scores, weight):
     """Return the best threshold for the entries of all labels, and its curve."""
-    target, score, weight = all_cells(labels, scores, weight)
+    target, score, weight = all_entries(labels, scores, weight)
     curve = _exact_curve(metric, target, score, weight)
     return curve.best_threshold(score), curve
 
@@ -174,7 +176,7 @@ def _search_micro(metric, labels, scores, weight, *, shrinkage, default):
             own = score.max() if above else midpoint_below(score, levels[chosen[k]])
             thresholds[k] = _shrunk(own, common, n_positive[k], shrinkage)
     predicted = scores > thresholds
-    reached = float(metric(*confusion(*all_cells(labels, predicted, weight))))
+    reached = float(metric(*confusion(*all_entries(labels, predicted, weight))))
     return Search(thresholds, reached, [curve])
 
 
@@ -234,7 +236,7 @@ def _row_counts(labels, predicted):
 
 
 def _common_threshold_of_rows(metric, labels, scores, rows):
-    target, score, _ = all_cells(labels, scores)
+    target, score, _ = all_entries(labels, scores)
     levels = _some_levels(target, score)
     values = [
         rows @ metric(*_row_counts(labels, scores >= level))
@@ -269,7 +271,7 @@ def _improve_label(metric, column, score, rows, counts, thresholds, k):
 def _search_common(of_labels, labels, scores, weight, *, default):
     """Find one threshold for all labels by a metric of whole label matrices."""
     labels = labels.toarray() if sp.issparse(labels) else labels
-    target, score, _ = all_cells(labels, scores)
+    target, score, _ = all_entries(labels, scores)
     levels = _some_levels(target, score)
     options = {} if weight is None else {"sample_weight": weight}
     values = [
