@@ -2,11 +2,12 @@
 
 Run by ``make bench-quick``. Prints a table, and exits with 1 where a ratio is above its
 bound. Each ratio is the processor time of ours over that of the other side, taken in
-turns on one thread, so that other work on the machine changes it little.
+turns on one thread, so that other work of the machine changes it little.
 
-A bound is 1.4 times the ratio that was measured when it was written. Between runs on
-one machine the ratios moved by up to 1.15, and between processors by up to 1.25: a
-broken bound is a change of the code, or a machine unlike any that was tried."""
+A bound is 1.4 times the ratio that was measured when it was written. In three runs next
+to other work of the machine, the ratios were 0.83 to 1.13 times the middle one. Other
+processors were not tried: compare with a run of the commit before the change there.
+"""
 
 import statistics
 import sys
@@ -105,33 +106,38 @@ CHECKS = [
         "fit / plain loop, 14 labels",
         "throughput",
         partial(fit_against, throughput.plain_loop, 14, 10_000, 128, (100,)),
-        1.0,
+        1.15,
     ),
     (
         "fit / plain loop, 1,000 labels",
         "throughput",
         partial(fit_against, throughput.plain_loop, 1_000, 5_000, 256, (512, 256)),
-        1.0,
+        1.01,
     ),
     (
         "fit / skorch, 14 labels",
         "throughput",
         partial(fit_against, throughput.skorch_net, 14, 10_000, 128, (100,)),
-        1.0,
+        0.42,
     ),
     (
         "fit / MLPClassifier, 1,000 labels",
         "throughput",
         partial(fit_against, throughput.sklearn_mlp, 1_000, 5_000, 128, (100,)),
-        1.0,
+        0.53,
     ),
-    ("log loss step / torch's", "loss_cost", lambda: loss_step(LogLoss()), 1.0),
-    ("focal step / torch's log loss", "loss_cost", lambda: loss_step(FocalLoss()), 1.0),
-    ("average precision / scikit-learn", "metrics_speed", average_precision, 1.0),
-    ("best thresholds / loop of curves", "metrics_speed", thresholds, 1.0),
-    ("folds / iterative-stratification", "stratification", folds, 1.0),
-    ("16 members / 1", "members", several_members, 1.0),
-    ("sparse rows / dense batches", "sparse_input", sparse_rows, 1.0),
+    ("log loss step / torch's", "loss_cost", lambda: loss_step(LogLoss()), 0.68),
+    (
+        "focal step / torch's log loss",
+        "loss_cost",
+        lambda: loss_step(FocalLoss()),
+        0.85,
+    ),
+    ("average precision / scikit-learn", "metrics_speed", average_precision, 0.09),
+    ("best thresholds / loop of curves", "metrics_speed", thresholds, 0.135),
+    ("folds / iterative-stratification", "stratification", folds, 0.135),
+    ("16 members / 1", "members", several_members, 5.8),
+    ("sparse rows / dense batches", "sparse_input", sparse_rows, 0.30),
 ]
 
 
