@@ -536,7 +536,7 @@ def warn_of_positive_class(estimator, data, pos_weight):
     is_one = isinstance(pos_weight, np.ndarray) and (pos_weight == 1).all()
     if pos_weight is not None and not is_one:
         name = "pos_weight"
-    elif resolve_threshold(estimator).is_about_positives:
+    elif resolve_threshold(estimator).depends_on_pos_label:
         name = "threshold"
     elif isinstance(scoring, str) and scoring in _SCORES_OF_POSITIVES:
         name = "scoring"

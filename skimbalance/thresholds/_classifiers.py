@@ -17,7 +17,6 @@ from skimbalance._validation import (
     check_choice,
     check_probabilities,
 )
-from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
     RuleParamsMixin,
     Uncorrected,
@@ -27,6 +26,7 @@ from skimbalance.thresholds._rules import (
 from skimbalance.thresholds._search import (
     check_labels,
     check_search,
+    find_pos_label,
     has_both_values,
     search,
     warn_constant_scores,
@@ -244,7 +244,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         X, y, target, weight = self._check_input(X, y, sample_weight)
         rule = self._check_rule(target)
         find_response(self.estimator, (PROBA,))
-        if rule.is_about_positives:
+        if rule.depends_on_pos_label:
             what = f"threshold={self.threshold!r}"
             counts = count_labels(target.values, weight)
             warn_positive_class(target, self.pos_label, what, counts)
@@ -280,7 +280,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
             In the form of the fitted `y`.
         """
         proba = self._scores(X, PROBA)
-        return self._as_target(self._fitted_rule.decide(proba, self.thresholds_))
+        return self._as_target(self._fitted_rule.predict(proba, self.thresholds_))
 
 
 class _OutOfFold:
@@ -487,7 +487,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
             self.scoring, **options, target=target, is_weighted=weight is not None
         )
         check_labels(metric, self.average, target.values, weight)
-        if metric.is_about_positives:
+        if metric.depends_on_pos_label:
             name = "scoring" if self.constraint is None else "constraint"
             what = f"{name}={getattr(self, name)!r}"
             counts = count_labels(target.values, weight)
