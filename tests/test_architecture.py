@@ -58,7 +58,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.p
 
 
 def test_every_level_names_a_module():
-    assert LEVELS.keys() == {_room(path) for path in FILES}
+    assert LEVELS.keys() == {_module_of(path) for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

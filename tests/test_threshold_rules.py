@@ -193,7 +193,7 @@ def test_bad_rules_are_refused_before_training(make, threshold, error, message):
         ([0.1, 0.2, 0.3], {"beta": 2}, "such as threshold=FBeta(beta=2)"),
         (FBeta(), {"bta": 2}, "Invalid parameter 'bta'"),
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_parameters_belong_to_a_rule_object(make, threshold, params, message):
     nested = {f"threshold__{name}": value for name, value in params.items()}
