@@ -14,7 +14,7 @@ DATA ?=
 demo: .venv/ready
 	$(BIN)/python examples/plot_quickstart.py $(DATA)
 
-# One worker a core, each with one thread: more threads only fight for the cores.
+# One worker for each core, each with one thread: more threads compete for the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 test: .venv/ready
@@ -51,7 +51,7 @@ bench-quick: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python docs/benchmarks/quick.py
 
-# The lower bounds of pyproject.toml, taken literally, in an environment of their own.
+# The lower bounds of pyproject.toml as exact versions, in an environment of their own.
 test-lowest: .venv-lowest/ready
 	.venv-lowest/bin/python -m pytest -p no:cacheprovider
 
