@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from test_architecture import LEVELS
 
+from skimbalance import thresholds
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.thresholds._rules import RULES
+
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
 PATHS = sorted(set(re.findall(r"`((?:\w+/)+\w+(?:\.\w+)?|\w+\.(?:toml|txt))`", GUIDE)))
@@ -61,3 +65,17 @@ def test_pre_commit_and_make_use_the_same_versions():
     assert {name for name, _ in found} == {"ruff", "codespell", "numpydoc"}
     for name, version in found:
         assert pins[name] == version
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES.items(), ids=list(RULES))
+def test_every_rule_is_public_and_in_the_guide(name, rule):
+    assert rule.__name__ in thresholds.__all__
+    guide = "".join(
+        page.read_text() for page in (ROOT / "docs/user_guide").glob("*.md")
+    )
+    assert f'"{name}"' in guide or f"`{rule.__name__}(" in guide
+
+
+@pytest.mark.parametrize("net", [ImbalancedMLPClassifier, ImbalancedNetClassifier])
+def test_every_parameter_of_the_nets_has_its_constraint(net):
+    assert set(net._parameter_constraints) == set(net().get_params(deep=False))
