@@ -95,6 +95,7 @@ def test_docstrings_have_parameters_and_an_example(module_name, name):
     init = thing.__init__ if inspect.isclass(thing) else thing
     if "__init__" in vars(thing) or inspect.isfunction(thing):
         assert _parameters(init) <= _documented(doc)
+    assert _documented(doc) <= _parameters(init)
 
 
 @each_object
