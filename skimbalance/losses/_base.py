@@ -20,13 +20,8 @@ from typing import ClassVar
 import torch
 from sklearn.base import BaseEstimator
 
-from skimbalance._validation import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
-    Number,
-    check_parameters,
-)
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
+from skimbalance._validation import Number, check_parameters
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
     CONTRADICTS,

@@ -14,7 +14,7 @@ from torch.nn.functional import (
     softplus,
 )
 
-from skimbalance._validation import Number, check_interval, check_per_label, switch
+from skimbalance._validation import Number, check_per_label, switch
 from skimbalance.losses._base import (
     ABOVE_0,
     ABOVE_MINUS_1,
@@ -181,8 +181,7 @@ class FocalLoss(_SymmetricLoss):
 
     def check_params(self, n_outputs):
         super().check_params(n_outputs)
-        least = check_per_label("gamma", self.gamma, n_outputs).min()
-        check_interval("gamma", least, 0)
+        check_per_label("gamma", self.gamma, n_outputs, low=0)
 
     def negative_value_and_grad(self, scores, labels=slice(None)):
         gamma = _as_exponent(self.gamma, scores, labels)

@@ -6,20 +6,25 @@ from functools import cached_property, partial
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._counts import MISSING, cells_with, count_labels, without_weightless
-from skimbalance._entry_weights import SparseWeights
-from skimbalance._stratification import positives, stratify
-from skimbalance._validation import (
+from skimbalance._counts import (
+    MISSING,
+    SparseWeights,
+    count_labels,
+    entries_with,
+    without_weightless,
+)
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Target,
     check_target,
-    check_weights,
     encode_like,
     has_missing,
     with_missing,
 )
+from skimbalance._stratification import positives, stratify
+from skimbalance._validation import check_weights
 from skimbalance.neural_network._batches import (
     RowSet,
     input_source,
@@ -303,12 +308,10 @@ def _read_weights(n_samples, target, sample_weight):
     )
     if weight is None:
         return None
-    if isinstance(weight, SparseWeights):
-        if sp.issparse(target.values):
-            return weight.scaled(1 / weight.max())
+    if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
         weight = weight.toarray()
-    if weight.ndim == 2 and (weight == weight[:, :1]).all():
-        weight = weight[:, 0]
+    if isinstance(weight, np.ndarray) and weight.ndim == 2:
+        weight = weight[:, 0] if (weight == weight[:, :1]).all() else weight
     return weight / weight.max()
 
 
@@ -330,7 +333,7 @@ def _row_totals(values, weight):
     elif not has_missing(values):
         counts = np.full(*values.shape, dtype=np.float64)
     elif sp.issparse(values):
-        absent = cells_with(values, MISSING)
+        absent = entries_with(values, MISSING)
         counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
     else:
         counts = np.count_nonzero(values != MISSING, axis=1).astype(np.float64)
@@ -345,7 +348,7 @@ def _entry_totals(values, weight):
     """Return the weight of the observed entries of each row."""
     if not sp.issparse(values):
         return weight.sum(axis=1, where=values != MISSING)
-    absent = cells_with(values, MISSING)
+    absent = entries_with(values, MISSING)
     if isinstance(weight, SparseWeights):
         return weight.T.sum_outside(sp.csr_array(absent.T))
     return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)
@@ -356,7 +359,7 @@ def _normalized(weight, mean, index):
     if weight is None:
         return None
     if isinstance(weight, SparseWeights):
-        weight = weight.scaled(1 / mean)
+        weight = weight / mean
         stored = weight.stored()
         return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
     weight /= mean
