@@ -28,7 +28,7 @@ from skimbalance.losses import (
 from skimbalance.metrics import expected_observed_ratio
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._output import ShrunkClassCalibrator
+from skimbalance.neural_network._output import _ShrunkClassCalibrator
 from skimbalance.weights import compute_pos_weight
 
 
@@ -426,7 +426,7 @@ def test_calibrator_of_classes_finds_what_each_class_was_shifted_by():
     log_p = log_softmax(rng.normal(size=(4000, 3)) * 1.5 + [0, -1, -2], axis=1)
     y = (log_p + rng.gumbel(size=log_p.shape)).argmax(axis=1)
     bent = log_softmax(3 * (log_p + np.array([0.5, 0.0, -0.5])), axis=1)
-    found = ShrunkClassCalibrator().fit(bent, y).transform(bent)
+    found = _ShrunkClassCalibrator().fit(bent, y).transform(bent)
     eta = np.exp(log_p)
     risk, oracle = (-(eta * q).sum(axis=1).mean() for q in (found, log_p))
     assert risk < 1.01 * oracle
