@@ -22,9 +22,9 @@ from skimbalance.thresholds import (
     plug_in_threshold,
     tune_thresholds,
 )
+from skimbalance.thresholds._metrics import METRICS
 from skimbalance.thresholds._rules import learn_thresholds
 from skimbalance.thresholds._search import (
-    METRICS,
     Link,
     check_search,
     fit_link,

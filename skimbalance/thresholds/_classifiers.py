@@ -1,5 +1,8 @@
 """Classifiers that predict by thresholds on the scores of another classifier."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
@@ -17,16 +20,15 @@ from skimbalance._validation import (
     check_choice,
     check_probabilities,
 )
+from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
     RuleParamsMixin,
-    Uncorrected,
-    learn_thresholds,
     resolve_rule,
 )
 from skimbalance.thresholds._search import (
+    KnownLabels,
     check_labels,
     check_search,
-    find_pos_label,
     has_both_values,
     search,
     warn_constant_scores,
@@ -242,29 +244,35 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
             If `estimator` is not a classifier.
         """
         X, y, target, weight = self._check_input(X, y, sample_weight)
-        rule = self._check_rule(target)
+        rule = resolve_rule(self.threshold)
+        names = target.output_names
+        rule.check(target.kind, target.n_outputs, names)
         find_response(self.estimator, (PROBA,))
         if rule.depends_on_pos_label:
             what = f"threshold={self.threshold!r}"
             counts = count_labels(target.values, weight)
             warn_positive_class(target, self.pos_label, what, counts)
         routed = self._route(sample_weight, params)
-        source = _OutOfFold(self, X, y, target, weight, routed)
+        held_out = partial(self._out_of_fold, X, y, target, weight, routed)
+        source = KnownLabels(target.values, weight, names, held_out)
+        # All that may fail comes first: an estimator that is fitted stays as it was.
         thresholds = rule.thresholds(source)
         self.estimator_ = self._fit_estimator(X, y, target, routed)
+        # A copy, as `predict` must not change with a later `set_params`.
         self.thresholds_, self._fitted_rule = thresholds, clone(rule)
         return self
 
-    def _check_rule(self, target):
-        rule = resolve_rule(self.threshold)
-        if isinstance(rule, Uncorrected):
-            raise ValueError(
-                f"threshold={self.threshold!r} thresholds the raw scores of a net of "
-                "skimbalance.neural_network, as its own parameter; a wrapper reads "
-                "probabilities."
-            )
-        rule.check(target.kind, target.n_outputs, target.output_names)
-        return rule
+    def _out_of_fold(self, X, y, target, weight, routed):
+        """Return labels, out-of-fold probabilities and weights of the same rows."""
+        parts, scores = self._held_out_scores(
+            X, y, target, PROBA, routed, self.random_state
+        )
+        rows, name = np.concatenate(parts), type(self.estimator).__name__
+        proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
+        weight = None if weight is None else weight[rows]
+        labels = target.values[rows]
+        warn_constant_scores(scores, has_both_values(labels, weight))
+        return labels, proba, weight
 
     def predict(self, X):
         """Predict by the thresholds, or by the rule.
@@ -281,34 +289,6 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         """
         proba = self._scores(X, PROBA)
         return self._as_target(self._fitted_rule.predict(proba, self.thresholds_))
-
-
-class _OutOfFold:
-    """The `ThresholdSource` of a wrapper: base rates, and out-of-fold probabilities."""
-
-    def __init__(self, wrapper, X, y, target, weight, routed):
-        self.wrapper, self.X, self.y = wrapper, X, y
-        self.target, self.weight, self.routed = target, weight, routed
-        self.label_names = target.output_names
-
-    @property
-    def prior(self):
-        """The fraction of positives among the observed entries of each label."""
-        positive, negative = count_labels(self.target.values, self.weight)
-        return positive / np.maximum(positive + negative, np.finfo(float).tiny)
-
-    def learnt_thresholds(self, rule):
-        """Return the thresholds of a rule on out-of-fold probabilities."""
-        wrapper, target = self.wrapper, self.target
-        parts, scores = wrapper._held_out_scores(
-            self.X, self.y, target, PROBA, self.routed, wrapper.random_state
-        )
-        rows, name = np.concatenate(parts), type(wrapper.estimator).__name__
-        proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
-        weight = None if self.weight is None else self.weight[rows]
-        labels = target.values[rows]
-        warn_constant_scores(scores, has_both_values(labels, weight))
-        return learn_thresholds(rule, labels, proba, weight)
 
 
 class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
@@ -627,7 +607,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
 
     _binary_or_multilabel_only = False
 
-    def __init__(self, estimator, cost_matrix=None, *, pos_label=None):
+    def __init__(self, estimator: Any, cost_matrix=None, *, pos_label=None):
         self.estimator = estimator
         self.cost_matrix = cost_matrix
         self.pos_label = pos_label
