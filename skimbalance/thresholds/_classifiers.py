@@ -49,6 +49,8 @@ def _inner_has(method):
 class _ThresholdedClassifier(LabelMetaClassifier):
     """Base: pass the scores of the wrapped classifier on; only predictions differ."""
 
+    estimator_: Any
+
     def _scores(self, X, method):
         check_is_fitted(self)
         return self._label_scores(self.estimator_, X, method)
@@ -86,6 +88,8 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         log_proba : ndarray of shape (n_samples, n_labels) or (n_samples, n_classes)
             Of each label, or of each class of a 1-D target.
         """
+        # A probability of 0 is minus infinity here, without a warning, as in
+        # scikit-learn.
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
@@ -105,6 +109,12 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         """
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
+
+
+def _known_of(parts, target, weight):
+    """Return labels and weights of held-out rows, in the order of their scores."""
+    rows = np.concatenate(parts)
+    return target.values[rows], None if weight is None else weight[rows]
 
 
 class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier):
@@ -259,7 +269,8 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         thresholds = rule.thresholds(source)
         self.estimator_ = self._fit_estimator(X, y, target, routed)
         # A copy, as `predict` must not change with a later `set_params`.
-        self.thresholds_, self._fitted_rule = thresholds, clone(rule)
+        self.thresholds_ = thresholds
+        self._fitted_rule: Any = clone(rule)
         return self
 
     def _out_of_fold(self, X, y, target, weight, routed):
@@ -267,10 +278,9 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         parts, scores = self._held_out_scores(
             X, y, target, PROBA, routed, self.random_state
         )
-        rows, name = np.concatenate(parts), type(self.estimator).__name__
+        name = type(self.estimator).__name__
         proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
-        weight = None if weight is None else weight[rows]
-        labels = target.values[rows]
+        labels, weight = _known_of(parts, target, weight)
         warn_constant_scores(scores, has_both_values(labels, weight))
         return labels, proba, weight
 
@@ -458,7 +468,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         X, y, target, weight = self._check_input(X, y, sample_weight)
         pos_label = self._known_pos_label()
         target = with_positive(target, pos_label)
-        options = {
+        options: dict[str, Any] = {
             "average": self.average,
             "shrinkage": self.shrinkage,
             "constraint": self.constraint,
@@ -474,12 +484,11 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
             warn_positive_class(target, pos_label, what, counts)
         method = self._find_response()
         self._check_refit()
+        # The checks end here; what follows fits classifiers.
         routed = self._route(sample_weight, params)
         parts, scores = self._tuning_scores(X, y, target, method, routed)
-        rows = np.concatenate(parts)
-        if weight is not None:
-            weight = weight[rows]
-        found = search(metric, target.values[rows], scores, weight, **options)
+        labels, weight = _known_of(parts, target, weight)
+        found = search(metric, labels, scores, weight, **options)
         if self.refit or self._is_prefit():
             self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._response_method = method
@@ -487,6 +496,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         if self.store_cv_results:
             self.cv_results_ = {
                 "thresholds": [curve.levels for curve in found.curves],
+                # The last value belongs to a threshold above all scores.
                 "scores": [curve.values[:-1] for curve in found.curves],
             }
         return self
@@ -494,10 +504,11 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
     def _known_pos_label(self):
         """Return the class that is positive to the wrapper, or to its scorer."""
         if self.constraint is not None:
-            return self.pos_label
+            return self.pos_label  # the constraint replaces the scorer
         return find_pos_label(self.scoring, self.pos_label)
 
     def _find_response(self):
+        """Return the method whose scores are thresholded."""
         methods = {
             "auto": (PROBA, DECISION),
             PROBA: (PROBA,),
@@ -519,6 +530,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         rows, scores, fitted = self._fit_folds(
             X, y, target, method, routed, self.random_state
         )
+        # Several classifiers: none of them is the one that predicts.
         if len(fitted) > 1:
             raise ValueError("When cv has several folds, refit cannot be False.")
         self.estimator_ = fitted[0]
@@ -656,7 +668,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
         """Return the costs in the order of `classes_`."""
         classes = target.classes
         if self.cost_matrix is None:
-            return 1 - np.eye(len(classes))
+            return 1 - np.eye(len(classes))  # 0 for the true class, 1 for any other
         costs, is_named = _by_class_names(self.cost_matrix, classes)
         expected = (len(classes),) * 2
         if costs.shape != expected or not np.isfinite(costs).all():
@@ -664,6 +676,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
                 f"cost_matrix must hold finite numbers of shape {expected}, one row "
                 f"for each true class of {classes!r}; got shape {costs.shape}."
             )
+        # Without names the positive class stands last, which may be `classes_[0]`.
         is_flipped = target.kind == BINARY and target.is_flipped
         return costs[::-1, ::-1] if is_flipped and not is_named else costs
 
@@ -691,9 +704,10 @@ def _by_class_names(cost_matrix, classes):
     A frame with default names on both axes counts as an array.
     """
     axes = [getattr(cost_matrix, name, None) for name in ("index", "columns")]
-    if any(axis is None or callable(axis) for axis in axes):
+    # A list has a method `index`, which is no axis.
+    names = [list(axis) for axis in axes if axis is not None and not callable(axis)]
+    if len(names) < len(axes):
         return _as_numbers(cost_matrix), False
-    names = [list(axis) for axis in axes]
     known = classes.tolist()
     if all(axis == list(range(len(axis))) for axis in names) and names[0] != known:
         return _as_numbers(cost_matrix), False
@@ -708,6 +722,7 @@ def _by_class_names(cost_matrix, classes):
 
 
 def _as_numbers(cost_matrix):
+    """Return the costs as an array of float64."""
     try:
         return np.asarray(cost_matrix, dtype=np.float64)
     except (TypeError, ValueError) as error:
