@@ -183,6 +183,12 @@ def _is_dense(weight):
     return isinstance(weight, np.ndarray) and weight.ndim == 2
 
 
+def have_both_values(labels, weight=None):
+    """Return which labels have a positive and a negative among their entries."""
+    positive, negative = count_labels(labels, weight)
+    return (positive > 0) & (negative > 0)
+
+
 def without_weightless(labels, weight):
     """Return a label matrix in which the entries of weight 0 are missing."""
     zero = weight.zeros() if isinstance(weight, SparseWeights) else weight == 0

@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DECISION, PROBA, find_response, warn_positive_class
-from skimbalance._counts import count_labels
+from skimbalance._counts import count_labels, have_both_values
 from skimbalance._labels import (
     BINARY,
     MULTILABEL,
@@ -29,7 +29,6 @@ from skimbalance.thresholds._search import (
     KnownLabels,
     check_labels,
     check_search,
-    has_both_values,
     search,
     warn_constant_scores,
 )
@@ -281,7 +280,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         name = type(self.estimator).__name__
         proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
         labels, weight = _known_of(parts, target, weight)
-        warn_constant_scores(scores, has_both_values(labels, weight))
+        warn_constant_scores(scores, have_both_values(labels, weight))
         return labels, proba, weight
 
     def predict(self, X):

@@ -29,7 +29,7 @@ from skimbalance._columns import (
     ratio,
     total,
 )
-from skimbalance._counts import count_labels
+from skimbalance._counts import have_both_values
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
     align_weights,
@@ -767,8 +767,7 @@ def learn_thresholds(rule, labels, proba, weight=None):
     -------
     thresholds : ndarray of float64, shape (n_labels,)
     """
-    positive, negative = count_labels(labels, weight)
-    known = (positive > 0) & (negative > 0)
+    known = have_both_values(labels, weight)
     thresholds = np.full(len(known), _DEFAULT)
     if not known.all():
         warn_undefined(

@@ -18,7 +18,7 @@ from skimbalance._columns import (
     tally,
     total,
 )
-from skimbalance._counts import count_labels
+from skimbalance._counts import count_labels, have_both_values
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
 from skimbalance._sigmoid import fit_sigmoid
 from skimbalance._validation import (
@@ -252,12 +252,6 @@ class Search:
     curves: list[Curve]
 
 
-def has_both_values(labels, weight):
-    """Return which labels have a positive and a negative."""
-    positive, negative = count_labels(labels, weight)
-    return (positive > 0) & (negative > 0)
-
-
 def _shrunk(tuned, plain, n_positive, shrinkage):
     """Move a tuned threshold towards a plain one, the more the fewer positives."""
     fraction = shrinkage / (shrinkage + n_positive) if shrinkage else 0.0
@@ -267,7 +261,7 @@ def _shrunk(tuned, plain, n_positive, shrinkage):
 def _search_macro(metric, labels, scores, weight, *, shrinkage, default):
     """Tune each label by itself; shrink towards its plug-in threshold."""
     link = fit_link(labels, scores, weight) if shrinkage else None
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     thresholds, reached = np.full(len(known), default), np.zeros(len(known))
     curves = [Curve(np.empty(0), np.empty(0))] * len(known)
     for k, (target, score, w) in enumerate(iter_columns(labels, scores, weight)):
@@ -302,7 +296,7 @@ def _common_threshold(metric, labels, scores, weight):
 def _search_micro(metric, labels, scores, weight, *, shrinkage, default):
     """Tune one label after the other on the counts of all labels."""
     common, curve = _common_threshold(metric, labels, scores, weight)
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     thresholds = np.where(known, common, default)
     candidates, counts = [], []
     for k, (target, score, w) in enumerate(iter_columns(labels, scores, weight)):
@@ -362,7 +356,7 @@ def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
     labels = labels.toarray() if sp.issparse(labels) else labels
     rows = np.ones(len(labels)) if weight is None else weight
     common, curve = _common_threshold_of_rows(metric, labels, scores, rows)
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     thresholds = np.where(known, common, default)
     counts = _row_counts(labels, scores > thresholds)
     n_positive, _ = count_labels(labels, weight)
@@ -441,7 +435,7 @@ def _search_common(of_labels, labels, scores, weight, *, default):
 
     curve = _grid_curve(value_at, target, score)
     best = curve.best_threshold(score)
-    thresholds = np.where(has_both_values(labels, None), best, default)
+    thresholds = np.where(have_both_values(labels), best, default)
     reached = of_labels(labels, (scores > thresholds).astype(int), **options)
     return Search(thresholds, float(reached), [curve])
 
@@ -482,7 +476,7 @@ def _constrained_threshold(what, least, target, score):
 def _search_constrained(constraint, labels, scores, default):
     """Find the thresholds under a constraint; warn of labels that cannot meet it."""
     what, least = constraint
-    known = has_both_values(labels, None)
+    known = have_both_values(labels)
     thresholds, reached = np.full(len(known), default), np.zeros(len(known))
     bounds = np.full(len(known), np.inf)
     for k, (target, score, _) in enumerate(iter_columns(labels, scores)):
@@ -646,7 +640,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     """
     scores = np.concatenate(parts)
     default = 0.5 if are_probabilities(scores) else 0.0
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     if not known.all():
         warn_undefined(
             f"{(~known).sum()} of {len(known)} labels have one value only: they are "
