@@ -20,7 +20,7 @@ from skimbalance._columns import (
 )
 from skimbalance._counts import count_labels, have_both_values
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
-from skimbalance._sigmoid import fit_sigmoid
+from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
     align_columns,
     check_choice,
@@ -37,7 +37,7 @@ from skimbalance.thresholds._rules import (
 
 # Thresholds that are tried where each costs a call of the metric.
 _GRID = 100
-# Most passes over the labels; on the data sets of the tests two or three are enough.
+# Most passes over the labels. The ascent ends by itself long before, as a rule.
 _SWEEPS = 20
 # A smaller gain is rounding, and following it could go on for ever.
 _LEAST_GAIN = 1e-12
@@ -85,16 +85,6 @@ class Link:
         return np.clip(expit(score) if self.of_odds else score, self.low, self.high)
 
 
-def _range(scores, of_odds):
-    """Return the bounds of the scores; 0 and 1 count as half of the next ones."""
-    if not of_odds:
-        return scores.min(), scores.max()
-    # The log-odds of 0 and 1 are infinite, and a forest gives both.
-    low = scores.min(initial=1.0, where=scores > 0) / 2
-    high = 1 - (1 - scores.max(initial=0.0, where=scores < 1)) / 2
-    return min(low, 0.5), max(high, 0.5)
-
-
 def fit_link(labels, scores, weight=None):
     """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
     step = -(-scores.size // _MOST_ENTRIES)  # rounded up
@@ -102,11 +92,11 @@ def fit_link(labels, scores, weight=None):
         weight = weight[::step]
     target, score, weight = all_entries(labels[::step], scores[::step], weight)
     of_odds = are_probabilities(scores)
-    low, high = map(float, _range(score, of_odds))
-    score = np.clip(score, low, high).astype(np.float64)
-    weight = np.ones(len(score)) if weight is None else weight
-    slope, intercept = fit_sigmoid(logit(score) if of_odds else score, target, weight)
-    return Link(slope, intercept, low, high, of_odds)
+    low, high = finite_range(score) if of_odds else (score.min(), score.max())
+    # In float32 the bound nearest to 1 would round to 1, whose log-odds are infinite.
+    score = np.clip(score.astype(np.float64), low, high)
+    slope, intercept = fit_sigmoid(target, logit(score) if of_odds else score, weight)
+    return Link(slope, intercept, float(low), float(high), of_odds)
 
 
 def _indifference(metric, expected_tp, predicted, n_positive, n_rows):
