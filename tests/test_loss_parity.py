@@ -27,7 +27,7 @@ def tensor(values):
 
 
 def batch_mean(loss, scores, labels, weight=None, **weights):
-    """The batch loss as the estimators compute it, a mean over all cells."""
+    """The batch loss as the estimators compute it, a mean over all entries."""
     params = {key: tensor(value) for key, value in weights.items()}
     if np.ndim(labels) == 2:
         params["n_trained"] = labels.shape[1]

@@ -551,17 +551,27 @@ class PointwiseLoss(Loss):
     def _check_terms(self, n_labels, device):
         """Return the number of columns of which the terms differ: 1, or all labels.
 
-        Raise unless both terms give a finite number for each score.
+        Raise unless both terms give a finite number for each score, and one of them
+        depends on it.
         """
         scores = torch.tensor([[-1.0], [0.5]], dtype=torch.float64, device=device)
-        n_columns = 1
-        for name in ("positive", "negative"):
+        scores.requires_grad_()
+        n_columns, depends = 1, False
+        for name in _TERMS:
             term = getattr(self, name)
-            wide = term(scores.expand(-1, n_labels).contiguous())
+            with torch.enable_grad():
+                wide = term(scores.expand(-1, n_labels).contiguous())
             expected = (2, n_labels if n_labels > 1 else None)
             _check_values(wide, expected, f"{type(self).__name__}.{name}", "entry")
+            depends = depends or wide.requires_grad
             if not _ignores_columns(term, scores, wide):
                 n_columns = wide.shape[1]
+        if not depends:
+            raise ValueError(
+                f"loss: {type(self).__name__}.positive and negative give values "
+                "without a gradient by the scores: compute them from the scores by "
+                "differentiable torch functions."
+            )
         return n_columns
 
 
