@@ -43,7 +43,7 @@ from skimbalance.losses._inverse import (
 _UNSEEN_FLOOR = 5e-7
 # The same where there are hardly any rows to count.
 _LARGEST_FLOOR = 0.25
-_TINY = torch.finfo(torch.float64).tiny
+TINY = torch.finfo(torch.float64).tiny
 # Entries of `_parameter_constraints`; infinity is no number.
 AT_LEAST_0 = (Number(Real, 0, None, closed="left"),)
 ABOVE_0 = (Number(Real, 0, None, closed="neither"),)
@@ -676,7 +676,7 @@ class SoftmaxLoss(Loss):
             Need not be normalised.
         """
         posterior = left_null_vector(self._gradient_matrices(scores))
-        return posterior.clamp(min=_TINY).log()
+        return posterior.clamp(min=TINY).log()
 
     def _gradient_matrices(self, scores):
         """Return the matrices ``d l_y / d z_k``, one a sample."""
