@@ -1,6 +1,6 @@
 """Deep nets for imbalanced classification, behind scikit-learn's interface.
 
-The rooms of the house, each a noun:
+The public modules:
 
 ===================  ==========================================================
 `neural_network`     `ImbalancedNetClassifier`, `ImbalancedMLPClassifier`
@@ -8,19 +8,38 @@ The rooms of the house, each a noun:
 `weights`            `compute_pos_weight`, `compute_label_weight` and a transformer
 `model_selection`    multilabel-stratified splitters
 `metrics`            scores and imbalance measures that read missing labels
-`thresholds`         from probabilities to decisions: rules, tuned cuts, costs
-`calibration`        calibrators for what has no exact inverse
+`thresholds`         threshold rules, tuned thresholds, costs
+`calibration`        calibrators for scores without an exact inverse
 `displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
-`preprocessing`      the input stage of the default net
-`exceptions`         warnings, all below one class
+`preprocessing`      the scaling of the inputs of the default net
+`exceptions`         warnings, all derived from one class
 ===================  ==========================================================
 
-Submodules load on first use, so ``import skimbalance`` costs next to nothing.
+A module is imported on first use: ``import skimbalance`` imports neither torch nor
+scikit-learn.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # For editors and type checkers; at run time `__getattr__` imports them.
+    from skimbalance import (
+        calibration,
+        datasets,
+        displays,
+        exceptions,
+        losses,
+        metrics,
+        model_selection,
+        modules,
+        neural_network,
+        preprocessing,
+        thresholds,
+        weights,
+    )
 
 __version__ = "0.1.0"
 
@@ -40,11 +59,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str):
+    """Import a public module on first use."""
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
-    return [*globals(), *__all__]
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

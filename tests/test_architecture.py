@@ -1,4 +1,4 @@
-"""The house: who may import whom, and what an import costs."""
+"""Architecture: which module may import which, and what an import loads."""
 
 import ast
 import subprocess
@@ -10,6 +10,7 @@ import pytest
 import skimbalance
 
 ROOT = Path(skimbalance.__file__).parent
+# A module imports modules of lower levels only.
 LEVELS = {
     "exceptions": 0,
     "_counts": 0,
@@ -40,7 +41,7 @@ MAY_IMPORT = {
 }
 
 
-def _room(path):
+def _module(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -58,33 +59,33 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.p
 
 
 def test_every_level_names_a_module():
-    assert LEVELS.keys() == {_room(path) for path in FILES}
+    assert LEVELS.keys() == {_module(path) for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_go_downward_only(path):
-    room = _room(path)
-    assert room in LEVELS, f"{room} has no level: decide where it lives"
+    module = _module(path)
+    assert module in LEVELS, f"give {module} a level"
     for name in _imports(path):
         if not name.startswith("skimbalance."):
             continue
         other = name.split(".")[1]
-        allowed = other == room or LEVELS[other] < LEVELS[room]
-        assert allowed, f"{room} imports {name}"
+        allowed = other == module or LEVELS[other] < LEVELS[module]
+        assert allowed, f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_heavy_libraries_stay_in_their_rooms(path):
+def test_heavy_libraries_are_imported_by_few_modules(path):
     for name in _imports(path):
         library = name.split(".")[0]
         if library in MAY_IMPORT:
-            assert _room(path) in MAY_IMPORT[library], f"{path.name} imports {name}"
+            assert _module(path) in MAY_IMPORT[library], f"{path.name} imports {name}"
     assert not any(n.startswith("matplotlib") for n in _imports(path, True))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_private_helpers_of_scikit_learn_come_through_one_door(path):
-    if _room(path) == "_validation":
+def test_private_helpers_of_scikit_learn_are_imported_by_one_module(path):
+    if _module(path) == "_validation":
         return
     for name in _imports(path):
         if name.startswith("sklearn."):
@@ -98,6 +99,7 @@ def test_files_stay_readable(path):
 
 
 def _run(code):
+    """Return what a fresh interpreter prints."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -116,11 +118,21 @@ print(sorted(name for name in new if name.split(".")[0] not in sys.stdlib_module
 
 
 @pytest.mark.parametrize(
-    "room", ["model_selection", "weights", "metrics", "thresholds", "calibration"]
+    "module", ["model_selection", "weights", "metrics", "thresholds", "calibration"]
 )
-def test_light_rooms_never_import_torch(room):
-    code = f"import sys, skimbalance.{room}; print('torch' in sys.modules)"
+def test_light_modules_never_import_torch(module):
+    code = f"import sys, skimbalance.{module}; print('torch' in sys.modules)"
     assert _run(code) == "False"
+
+
+def test_editors_and_the_interpreter_know_the_same_modules():
+    tree = ast.parse((ROOT / "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    (imported,) = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert [alias.name for alias in imported.names] == skimbalance.__all__
+    public = {_module(path) for path in FILES if not _module(path).startswith("_")}
+    assert public == set(skimbalance.__all__)
+    assert (ROOT / "py.typed").exists()
 
 
 def test_submodules_load_on_first_use():
