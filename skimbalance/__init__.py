@@ -1,6 +1,6 @@
 """Deep nets for imbalanced classification, behind scikit-learn's interface.
 
-The public modules:
+The modules:
 
 ===================  ==========================================================
 `neural_network`     `ImbalancedNetClassifier`, `ImbalancedMLPClassifier`
@@ -8,8 +8,8 @@ The public modules:
 `weights`            `compute_pos_weight`, `compute_label_weight` and a transformer
 `model_selection`    multilabel-stratified splitters
 `metrics`            scores and imbalance measures that read missing labels
-`thresholds`         threshold rules, tuned thresholds, costs
-`calibration`        calibrators for scores without an exact inverse
+`thresholds`         from probabilities to predictions: rules, search, costs
+`calibration`        calibrators for scores without an exact inverse, prior shift
 `displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
@@ -17,15 +17,14 @@ The public modules:
 `exceptions`         warnings, all derived from one class
 ===================  ==========================================================
 
-A module is imported on first use: ``import skimbalance`` imports neither torch nor
-scikit-learn.
+Submodules are imported on first use, so that ``import skimbalance`` imports no other
+library.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    # For editors and type checkers; at run time `__getattr__` imports them.
+if TYPE_CHECKING:  # editors and type checkers complete the names from here
     from skimbalance import (
         calibration,
         datasets,
@@ -59,12 +58,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
-    """Import a public module on first use."""
+def __getattr__(name):
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+def __dir__():
+    return [*globals(), *__all__]
