@@ -37,6 +37,7 @@ from skimbalance._meta import LabelMetaClassifier
 from skimbalance._validation import (
     check_choice,
     check_interval,
+    check_per_label,
     check_probabilities,
     check_weights,
     column_names,
@@ -862,16 +863,11 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
 
 def _check_prior(name, prior, n_columns, *, exclusive):
     """Return base rates as an array of one for each column, within (0, 1)."""
-    prior = np.asarray(prior, dtype=np.float64)
-    if prior.shape not in ((), (n_columns,)):
-        raise ValueError(
-            f"{name} has shape {prior.shape}, expected a number or ({n_columns},)."
-        )
-    if not ((prior > 0) & (prior < 1)).all():
-        raise ValueError(f"{name} must lie in (0, 1).")
+    open_interval = {"low": 0, "high": 1, "closed": "neither"}
+    prior = check_per_label(name, prior, n_columns, "base rate", **open_interval)
     if exclusive and not np.isclose(prior.sum(), 1):
         raise ValueError(f"{name} must sum to 1: the classes exclude each other.")
-    return np.broadcast_to(prior, (n_columns,))
+    return prior
 
 
 def _shift(proba, prior, new_prior, exclusive):

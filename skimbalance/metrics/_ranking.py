@@ -14,8 +14,8 @@ from skimbalance._labels import (
     check_scored_labels,
 )
 from skimbalance._validation import (
-    check_integer,
     check_interval,
+    check_k,
     check_per_label,
     check_weights,
     n_samples_of,
@@ -40,7 +40,7 @@ def _check_rows(y_true, y_score, k, sample_weight):
     if sample_weight is not None:
         sample_weight = check_weights(sample_weight, n_samples_of(y_true))
     labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
-    k = check_integer("k", k, 1, labels.shape[1], "the number of labels, ")
+    k = check_k(k, labels.shape[1])
     return labels, scores, weight, k
 
 

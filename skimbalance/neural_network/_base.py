@@ -28,6 +28,7 @@ from skimbalance._labels import (
     encode_like,
 )
 from skimbalance._validation import (
+    check_k,
     check_same_length,
     check_weights,
 )
@@ -82,7 +83,6 @@ from skimbalance.neural_network._parameters import (
     check_params,
     check_same_classes,
     check_threshold_for,
-    check_top_k,
     find_device,
     is_tiny,
     make_step,
@@ -720,7 +720,7 @@ class BaseImbalancedNet(
             inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_top_k(k, len(self.classes_))
+        k = check_k(k, len(self.classes_))
         X = self._check_inputs(X, reset=False)
         indices = np.empty((X.shape[0], k), dtype=np.int64)
         proba = np.empty((X.shape[0], k), dtype=answer_dtype(X))

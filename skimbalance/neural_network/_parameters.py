@@ -24,12 +24,12 @@ from skimbalance._validation import (
     Number,
     StrOptions,
     accepted_names,
-    align_weights,
     check_choice,
     check_interval,
     check_keywords,
     check_layer_sizes,
     check_parameters,
+    check_per_label,
     closest,
     switch,
 )
@@ -383,16 +383,6 @@ def default_dropout(n_rows):
     return 0.0 if is_tiny(n_rows) else _DROPOUT
 
 
-def check_top_k(k, n_columns):
-    """Raise a ValueError unless `k` is a number of columns."""
-    whole = isinstance(k, numbers.Integral) and not isinstance(k, bool)
-    if not whole or not 1 <= k <= n_columns:
-        raise ValueError(
-            f"k={k!r} must be a whole number between 1 and {n_columns}, the number of "
-            "labels or classes."
-        )
-
-
 def _check_step(estimator):
     """Raise a ValueError where an optimizer that needs a closure cannot do as asked."""
     optimizer = resolve_optimizer(estimator.optimizer)
@@ -629,21 +619,14 @@ def as_outputs(name, value, target, positive=False):
     ValueError
         If the value is no number, not finite, or of another shape.
     """
-    array = np.asarray(align_weights(value, target.output_names, name))
-    if array.dtype.kind not in "iuf":
-        raise ValueError(
-            f"{name}={value!r} must be a number, or a number for each label or class."
-        )
-    if array.shape not in ((), (1,), (target.n_outputs,)):
-        raise ValueError(
-            f"{name} has shape {array.shape}, expected a number or "
-            f"({target.n_outputs},): one for each label, or class of a multiclass "
-            "target."
-        )
-    if not (np.isfinite(array) & ((array > 0) | (not positive))).all():
-        condition = "finite and greater than 0" if positive else "finite"
-        raise ValueError(f"{name} must be {condition}, got {value!r}.")
-    return np.broadcast_to(array, (target.n_outputs,)).astype(np.float64)
+    return check_per_label(
+        name,
+        value,
+        target.n_outputs,
+        names=target.output_names,
+        low=0 if positive else -np.inf,
+        closed="neither",
+    )
 
 
 def resolve_weight(name, weight, target):

@@ -12,7 +12,7 @@ A class without that method cannot be instantiated, so no rule can act as anothe
 """
 
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -27,9 +27,10 @@ from skimbalance._labels import (
     MULTILABEL,
 )
 from skimbalance._validation import (
-    align_weights,
     check_choice,
     check_interval,
+    check_k,
+    check_per_label,
     check_probabilities,
     closest,
 )
@@ -229,22 +230,16 @@ def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
     name : str
         How the error messages call them.
     """
-    values = align_weights(threshold, label_names, name)
-    try:
-        values = np.asarray(values)
-    except ValueError:  # rows of several lengths
-        values = np.asarray(None)
-    if values.dtype.kind not in "iuf" or values.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"{name}={threshold!r} must be a number, an array of shape ({n_labels},) "
-            "with one threshold for each label, the name of a rule or a rule object."
-        )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(
-            f"{name}={threshold!r} must lie in [0, 1]: probabilities are compared "
-            "with it."
-        )
-    return np.broadcast_to(values, (n_labels,)).astype(np.float64)
+    return check_per_label(
+        name,
+        threshold,
+        n_labels,
+        "threshold",
+        names=label_names,
+        low=0,
+        high=1,
+        hint=" It may also be the name of a rule or a rule object.",
+    )
 
 
 # --------------------------------------------------------------------------
@@ -532,8 +527,8 @@ class Cost(PlainRule):
         """Return both costs of each label."""
         costs = np.empty((2, n_labels))
         for row, name in zip(costs, ("cost_fp", "cost_fn"), strict=True):
-            cost = align_weights(getattr(self, name), label_names, name)
-            row[:] = _check_cost(name, cost, n_labels)
+            cost = getattr(self, name)
+            row[:] = check_per_label(name, cost, n_labels, names=label_names, low=0)
         if not costs.any(axis=0).all():
             raise ValueError("cost_fp and cost_fn must not both be 0.")
         return costs
@@ -541,22 +536,6 @@ class Cost(PlainRule):
     def thresholds(self, source):
         cost_fp, cost_fn = self._costs(len(source.prior), source.label_names)
         return cost_fp / (cost_fp + cost_fn)
-
-
-def _check_cost(name, cost, n_labels):
-    try:
-        cost = np.asarray(cost, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name}={cost!r} must be a number or ({n_labels},) numbers."
-        ) from error
-    if cost.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"{name} has shape {cost.shape}, expected a number or ({n_labels},)."
-        )
-    if not (np.isfinite(cost) & (cost >= 0)).all():
-        raise ValueError(f"{name} must be finite and not negative.")
-    return cost
 
 
 class Uncorrected(PlainRule):
@@ -789,15 +768,10 @@ class TopK(RowRule):
         self.k = k
 
     def _check_params(self, n_labels, label_names):  # noqa: ARG002
-        whole = isinstance(self.k, Integral) and not isinstance(self.k, bool)
-        if not whole or not 1 <= self.k <= n_labels:
-            raise ValueError(
-                f"k={self.k} must be an integer from 1 to the number of labels, "
-                f"{n_labels}."
-            )
+        check_k(self.k, n_labels)
 
     def n_predicted(self, proba):  # noqa: ARG002
-        return self.k
+        return int(self.k)
 
 
 class Cardinality(RowRule):
