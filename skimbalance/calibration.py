@@ -22,7 +22,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DECISION, PROBA, find_response
 from skimbalance._columns import all_entries, iter_columns, total
-from skimbalance._counts import count_labels
+from skimbalance._counts import (
+    count_labels,
+    take_weights,
+    weights_or_ones,
+)
 from skimbalance._labels import BINARY, check_label_matrix, with_missing
 from skimbalance._log_odds import (
     FiniteLogOdds,
@@ -367,7 +371,7 @@ class LabelCalibrator(BaseCalibrator):
     def _fit_pooled(self, labels, log_odds, weight):
         """Return the parameters of the common map, from a part of very many rows."""
         step = -(-log_odds.size // _POOLED_ENTRIES)
-        weight = None if weight is None else weight[::step]
+        weight = take_weights(weight, slice(None, None, step))
         target, score, weight = all_entries(labels[::step], log_odds[::step], weight)
         to_features, intercept = _MAPS[self.method]
         features = to_features(score)
@@ -484,7 +488,7 @@ class _ClassCalibrator(BaseEstimator, ABC):
         if y.shape != (n_rows,):
             raise ValueError(f"y has shape {y.shape}, expected {(n_rows,)}.")
         weight = check_weights(sample_weight, n_rows)
-        weight = np.ones(n_rows) if weight is None else weight
+        weight = weights_or_ones(weight, n_rows)
         self.slope_, self.intercept_ = self._learn(log_proba, y, weight)
         return self
 
@@ -755,7 +759,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         self._response_method = method
         self._log_odds = FiniteLogOdds.of_range(scores, method == PROBA)
         log_odds, labels = self._log_odds(scores), target.values[rows]
-        weight = None if weight is None else weight[rows]
+        weight = take_weights(weight, rows)
         self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
         if self.calibrator_.matches_prevalence:
             self._match_prevalence(log_odds, labels, weight)

@@ -1,4 +1,4 @@
-"""Generators: what they promise, measured."""
+"""The generators have the properties that their docstrings state."""
 
 import numpy as np
 import pytest
@@ -26,8 +26,8 @@ def test_labels_are_drawn_from_the_posterior():
     )
     np.testing.assert_allclose(posterior.mean(axis=0), Y.mean(axis=0), rtol=0.05)
     for low, high in ((0.0, 0.1), (0.3, 0.4), (0.7, 0.8)):
-        within = (posterior >= low) & (posterior < high)
-        assert Y[within].mean() == pytest.approx(posterior[within].mean(), abs=0.02)
+        entries = (posterior >= low) & (posterior < high)
+        assert Y[entries].mean() == pytest.approx(posterior[entries].mean(), abs=0.02)
     log_odds = np.log(posterior / (1 - posterior))
     np.testing.assert_allclose(log_odds.std(axis=0), 3.0, rtol=0.15)
 
@@ -46,7 +46,7 @@ def test_sparse_and_chunked_draws_are_the_dense_one(monkeypatch):
     assert isinstance(Y_sparse, sp.csr_array)
     np.testing.assert_array_equal(X, X_sparse)
     np.testing.assert_array_equal(Y, Y_sparse.toarray())
-    monkeypatch.setattr("skimbalance.datasets._CHUNK_ENTRIES", 333)
+    monkeypatch.setattr("skimbalance.datasets._CHUNK_CELLS", 333)
     np.testing.assert_array_equal(make_imbalanced_multilabel(**arguments)[1], Y)
 
 

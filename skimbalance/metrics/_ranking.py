@@ -8,7 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._columns import ratio
-from skimbalance._counts import count_labels
+from skimbalance._counts import (
+    count_labels,
+    weights_or_ones,
+)
 from skimbalance._labels import (
     check_label_matrix,
     check_scored_labels,
@@ -353,7 +356,7 @@ def propensity_scored_precision_at_k(
         gain = relevant * label_gain
         reached.append(_gain_of_top(gain, ranked, k))
         best.append(-np.partition(-gain, k - 1, axis=1)[:, :k].sum(axis=1))
-    weight = np.ones(len(scores)) if weight is None else weight
+    weight = weights_or_ones(weight, len(scores))
     return float(ratio(weight @ np.concatenate(reached), weight @ np.concatenate(best)))
 
 
