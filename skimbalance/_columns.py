@@ -185,10 +185,10 @@ def ratio(numerator, denominator, undefined=np.nan):
     return out[()]
 
 
-def f_beta_of_counts(beta, tp, fp, fn):
-    """Return the F-beta score of counts, or arrays of them; NaN where all are 0."""
+def f_beta_of_counts(beta, tp, fp, fn, undefined=np.nan):
+    """Return the F-beta score of counts; `undefined` where all counts are 0."""
     relevant = (1 + beta**2) * tp + beta**2 * fn + fp
-    return ratio((1 + beta**2) * tp, relevant)
+    return ratio((1 + beta**2) * tp, relevant, undefined)
 
 
 def total(weight, entries):

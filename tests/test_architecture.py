@@ -13,11 +13,11 @@ ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
     "exceptions": 0,
     "_counts": 0,
-    "_log_odds": 1,
     "_base": 1,
     "_columns": 1,
     "_validation": 1,
     "_labels": 2,
+    "_log_odds": 2,
     "_stratification": 3,
     "datasets": 3,
     "losses": 3,

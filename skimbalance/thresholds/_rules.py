@@ -31,6 +31,7 @@ from skimbalance._columns import (
 )
 from skimbalance._counts import (
     have_both_values,
+    weights_or_ones,
 )
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
@@ -156,7 +157,7 @@ def plug_in(proba, beta, weight=None):
         # A row of weight 0 must not be the most probable one.
         proba, weight = proba[weight > 0], weight[weight > 0]
     ranked = np.argsort(-proba)
-    weights = np.ones(len(proba)) if weight is None else weight[ranked]
+    weights = weights_or_ones(weight, len(proba))[ranked]
     # 64-bit sums: in float32 the small probabilities of many rows would be lost.
     hits = np.cumsum(weights * proba[ranked], dtype=np.float64)
     best = _f_beta_of_sums(beta, hits, np.cumsum(weights), hits[-1]).max()
