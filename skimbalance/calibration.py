@@ -745,7 +745,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
                 X, y, target, method, routed, self.random_state
             )
             self.estimators_ = fitted
-            self._keep(target, fitted[0])
+            self._set_target(target, fitted[0])
         else:
             rows, scores = self._held_out_scores(
                 X, y, target, method, routed, self.random_state
