@@ -453,6 +453,8 @@ def _resolve_calibrator(calibrator, name="method") -> Any:
 class _ClassCalibrator(BaseEstimator, ABC):
     """Base: a slope on the log-probabilities, and an intercept for each class."""
 
+    matches_prevalence = True
+
     @abstractmethod
     def _learn(self, log_proba, y, weight) -> tuple[float, Any]:
         """Return the slope and the intercept."""

@@ -34,6 +34,7 @@ from skimbalance.metrics import (
     multilabel_log_loss,
 )
 from skimbalance.model_selection import MultilabelStratifiedKFold
+from skimbalance.neural_network import ImbalancedMLPClassifier
 
 METHODS = ("sigmoid", "isotonic", "temperature", "beta")
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -379,6 +380,31 @@ def test_calibrators_are_named_or_passed_as_objects():
     for wrong in ("plat", _Scaled, 1.0):
         with pytest.raises(ValueError, match=r"method=.* is not known"):
             model.set_params(method=wrong).fit(X, Y)
+
+
+def test_nets_take_the_same_calibrators():
+    X, Y = _rows(np.random.default_rng(0))
+    options = {"hidden_layer_sizes": (4,), "max_epochs": 3, "random_state": 0}
+    net = ImbalancedMLPClassifier(**options).fit(X, Y)
+    assert isinstance(net.calibrator_, PooledCalibrator)
+    expected = net.predict_proba(X)
+    net.set_params(correct_probabilities=PooledCalibrator())
+    np.testing.assert_array_equal(net.fit(X, Y).predict_proba(X), expected)
+    for calibrator in (_Scaled(2.0), *map(LabelCalibrator, METHODS)):
+        net.set_params(correct_probabilities=calibrator).fit(X, Y)
+        assert type(net.calibrator_) is type(calibrator)
+        assert net.calibrator_ is not calibrator
+        assert np.isfinite(net.predict_proba(X)).all()
+        if calibrator.matches_prevalence:
+            means = net.predict_proba(X).mean(axis=0)
+            np.testing.assert_allclose(means, Y.mean(axis=0), rtol=0.3)
+    y = Y.sum(axis=1)
+    net.set_params(correct_probabilities=TemperatureCalibrator()).fit(X, y)
+    np.testing.assert_allclose(net.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+    with pytest.raises(ValueError, match="not for this target"):
+        net.fit(X, Y)
+    with pytest.raises(ValueError, match="not for this target"):
+        net.set_params(correct_probabilities=PooledCalibrator()).fit(X, y)
 
 
 def test_forests_with_lists_and_probabilities_of_zero():
