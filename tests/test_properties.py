@@ -1,6 +1,6 @@
 """Properties of weights, for any data: scale, zeros and whole numbers.
 
-20 examples of each in the quick tier, 200 in the slow one; see tests/conftest.py.
+Each property has 20 examples, and 200 with the slow tests; see tests/conftest.py.
 """
 
 import numpy as np
