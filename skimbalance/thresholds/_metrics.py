@@ -10,7 +10,10 @@ from sklearn.metrics import get_scorer as sklearn_scorer
 from sklearn.metrics import make_scorer
 
 from skimbalance import metrics
-from skimbalance._columns import ratio
+from skimbalance._columns import (
+    f_beta_of_counts,
+    ratio,
+)
 from skimbalance._labels import BINARY, MULTILABEL
 from skimbalance._validation import Scorer, closest
 from skimbalance.metrics._scorers import LabelScorer
@@ -48,8 +51,7 @@ def _f_beta(beta):
     """Return F-beta as a metric of confusion counts."""
 
     def metric(tp, fp, fn, tn):  # noqa: ARG001
-        weighted = (1 + beta**2) * tp
-        return _over(weighted, weighted + beta**2 * fn + fp)
+        return f_beta_of_counts(beta, tp, fp, fn, undefined=0.0)
 
     return metric
 

@@ -29,13 +29,15 @@ from skimbalance._columns import (
     ratio,
     total,
 )
-from skimbalance._counts import have_both_values
+from skimbalance._counts import (
+    have_both_values,
+    weights_or_ones,
+)
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
-    align_weights,
     check_choice,
-    check_integer,
     check_interval,
+    check_k,
     check_per_label,
     check_probabilities,
     closest,
@@ -155,7 +157,7 @@ def plug_in(proba, beta, weight=None):
         # A row of weight 0 must not be the most probable one.
         proba, weight = proba[weight > 0], weight[weight > 0]
     ranked = np.argsort(-proba)
-    weights = np.ones(len(proba)) if weight is None else weight[ranked]
+    weights = weights_or_ones(weight, len(proba))[ranked]
     # 64-bit sums: in float32 the small probabilities of many rows would be lost.
     hits = np.cumsum(weights * proba[ranked], dtype=np.float64)
     best = _f_beta_of_sums(beta, hits, np.cumsum(weights), hits[-1]).max()
@@ -255,24 +257,16 @@ def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
     name : str
         How the error messages call them.
     """
-    values = align_weights(threshold, label_names, name)
-    # Not `check_per_label`: None and True would pass as numbers there, and here rules
-    # are the other choice that the error has to name.
-    try:
-        values = np.asarray(values)
-    except ValueError:  # rows of several lengths
-        values = np.asarray(None)
-    if values.dtype.kind not in "iuf" or values.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"{name}={threshold!r} must be a number, an array of shape ({n_labels},) "
-            "with one threshold for each label, the name of a rule or a rule object."
-        )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(
-            f"{name}={threshold!r} must lie in [0, 1]: probabilities are compared "
-            "with it."
-        )
-    return np.broadcast_to(values, (n_labels,)).astype(np.float64)
+    return check_per_label(
+        name,
+        threshold,
+        n_labels,
+        "threshold",
+        names=label_names,
+        low=0,
+        high=1,
+        hint=" It may also be the name of a rule or a rule object.",
+    )
 
 
 # --------------------------------------------------------------------------
@@ -564,13 +558,11 @@ class Cost(PlainRule):
 
     def _costs(self, n_labels, label_names):
         """Return both costs of each label."""
-        costs = []
-        for name in ("cost_fp", "cost_fn"):
-            given = align_weights(getattr(self, name), label_names, name)
-            costs.append(check_per_label(name, given, n_labels, what="cost"))
-            if (costs[-1] < 0).any():
-                raise ValueError(f"{name} must not be negative.")
-        if not np.any(costs, axis=0).all():
+        costs = np.empty((2, n_labels))
+        for row, name in zip(costs, ("cost_fp", "cost_fn"), strict=True):
+            cost = getattr(self, name)
+            row[:] = check_per_label(name, cost, n_labels, names=label_names, low=0)
+        if not costs.any(axis=0).all():
             raise ValueError("cost_fp and cost_fn must not both be 0.")
         return costs
 
@@ -810,7 +802,7 @@ class TopK(RowRule):
         self.k = k
 
     def _check_params(self, n_labels, label_names):  # noqa: ARG002
-        check_integer("k", self.k, 1, n_labels, "the number of labels, ")
+        check_k(self.k, n_labels)
 
     def n_predicted(self, proba):  # noqa: ARG002
         return int(self.k)

@@ -18,7 +18,12 @@ from skimbalance._columns import (
     tally,
     total,
 )
-from skimbalance._counts import count_labels, have_both_values
+from skimbalance._counts import (
+    count_labels,
+    have_both_values,
+    take_weights,
+    weights_or_ones,
+)
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
 from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
@@ -88,9 +93,9 @@ class Link:
 def fit_link(labels, scores, weight=None):
     """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
     step = -(-scores.size // _MOST_ENTRIES)  # rounded up
-    if weight is not None:
-        weight = weight[::step]
-    target, score, weight = all_entries(labels[::step], scores[::step], weight)
+    some = slice(None, None, step)
+    weight = take_weights(weight, some)
+    target, score, weight = all_entries(labels[some], scores[some], weight)
     of_odds = are_probabilities(scores)
     low, high = finite_range(score) if of_odds else (score.min(), score.max())
     # In float32 the bound nearest to 1 would round to 1, whose log-odds are infinite.
@@ -143,7 +148,7 @@ def metric_plug_in(metric, proba, weight=None, start=0.0):
         # Thresholds only increase, so rows below one are never looked at again.
         kept = proba > threshold
         proba, weighted = proba[kept], weighted[kept]
-        weight = None if weight is None else weight[kept]
+        weight = take_weights(weight, kept)
         counts = _expected_counts(weighted, weight)
 
 
@@ -344,7 +349,7 @@ def _ascend(metric, candidates, counts):
 def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
     """Tune one label after the other on the mean over rows."""
     labels = labels.toarray() if sp.issparse(labels) else labels
-    rows = np.ones(len(labels)) if weight is None else weight
+    rows = weights_or_ones(weight, len(labels))
     common, curve = _common_threshold_of_rows(metric, labels, scores, rows)
     known = have_both_values(labels, weight)
     thresholds = np.where(known, common, default)
