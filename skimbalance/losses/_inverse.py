@@ -546,10 +546,12 @@ def unsmoothed_log_odds(log_odds, prior, amount, floor):
     ----------
     log_odds : Tensor of float64, shape (n_samples, n_labels)
         After the inverse of the loss.
-    prior, floor : Tensor of float64, shape (n_labels,)
-        The base rates, and the least eta that is told from zero.
+    prior : Tensor of float64, shape (n_labels,)
+        The base rates.
     amount : float
         The fraction e of the base rate in the targets, in [0, 1).
+    floor : Tensor of float64, shape (n_labels,)
+        The least eta that is distinguished from 0.
 
     Returns
     -------
