@@ -19,7 +19,6 @@ LEVELS = {
     "_validation": 1,
     "_labels": 2,
     "_drawn": 3,
-    "_stratification": 3,
     "datasets": 3,
     "losses": 3,
     "metrics": 3,
