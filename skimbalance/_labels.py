@@ -200,10 +200,12 @@ def _encode_cells(cells, y, name):
         return cells.view(np.int8)
     if cells.dtype.kind not in "iuf":
         raise ValueError(describe_strings(cells, name))
-    codes = (cells == 1).astype(np.int8)
-    bad = (codes == 0) & (cells != 0)
-    if not bad.any():
+    one = cells == 1
+    codes = one.view(np.int8)
+    # Two counts instead of two masks: as a rule all that is not 0 is 1.
+    if np.count_nonzero(one) == np.count_nonzero(cells):
         return codes
+    bad = ~one & (cells != 0)
     missing = np.isnan(cells)
     if (bad & ~missing).any():
         raise ValueError(describe_bad_labels(y, name))

@@ -56,7 +56,7 @@ def _indicator(values, value):
     if sp.issparse(values):
         return entries_with(values, value)
     n_samples, n_labels = values.shape
-    # NumPy finds the nonzero entries of a 1-D boolean array 6 times faster than those
+    # NumPy finds the nonzero entries of a 1-D boolean array 5 times faster than those
     # of a 2-D one, which is what SciPy's conversion to CSR looks for.
     place = np.flatnonzero(values == value)
     row_starts = np.arange(n_samples + 1) * n_labels
