@@ -18,14 +18,6 @@ _ROWS_PER_CHUNK = 4096
 _EXCESS_STEP = 5
 
 
-def _entries_of(items, rows):
-    """Return where the entries of some rows are stored, one row after the other."""
-    starts, ends = items.indptr[rows], items.indptr[rows + 1]
-    lengths = ends - starts
-    offsets = lengths.cumsum() - lengths
-    return np.repeat(starts - offsets, lengths) + np.arange(lengths.sum())
-
-
 def _counts_per_part(demand, excess, n_rows, rng=None):
     """Return how many of the next rows of a label each part receives.
 
@@ -85,6 +77,7 @@ class IterativeStratification:
         self.desired, self.n_free, self.rng = desired, sizes.tolist(), rng
         self.fractions = (sizes / sizes.sum()).tolist()
         self.numbers = np.arange(len(sizes))
+        self.starts, self.lengths = items.indptr[:-1], np.diff(items.indptr)
         self.part = np.full(items.shape[0], -1)
         self.remaining = np.diff(self.columns.indptr).astype(np.uint32)
 
@@ -119,11 +112,20 @@ class IterativeStratification:
         counts = _counts_per_part(demand.tolist(), excess, len(rows), self.rng)
         if self.rng is not None:
             rows = self.rng.permutation(rows)
-        self.part[rows] = np.repeat(self.numbers, counts)
+        self.part[rows] = self.numbers.repeat(counts)
         self.n_free = [a - b for a, b in zip(self.n_free, counts, strict=True)]
         for start in range(0, len(rows), _ROWS_PER_CHUNK):
-            entries = _entries_of(self.items, rows[start : start + _ROWS_PER_CHUNK])
-            np.subtract.at(self.remaining, self.items.indices[entries], np.uint32(1))
+            self._update_counts(rows[start : start + _ROWS_PER_CHUNK])
+
+    def _update_counts(self, rows):
+        """Subtract the entries of some rows from the counts of what remains."""
+        lengths = self.lengths[rows]
+        ends = lengths.cumsum()
+        # The entries of one row after the other: a row of the CSR array itself, for
+        # as few rows as a rare label has, would take 6 times as long.
+        entries = (self.starts[rows] - ends + lengths).repeat(lengths)
+        entries += np.arange(len(entries), dtype=entries.dtype)
+        np.subtract.at(self.remaining, self.items.indices[entries], np.uint32(1))
 
 
 def level_sizes(part, sizes, n_labels, rng):

@@ -4,6 +4,8 @@ Labels that a part lacks, or that stay uneven where no swap gains anything any m
 more weight from sweep to sweep. Where the last ones resist, a tabu search follows.
 """
 
+from itertools import combinations
+
 import numpy as np
 
 from skimbalance.model_selection._label_counts import NOISE, part_counts
@@ -46,12 +48,12 @@ def _partners(best, bound):
         -1 for a part that is left alone.
     """
     partner = np.full(len(best), -1)
-    first, second = np.triu_indices(len(best), 1)
-    cost = (best + best.T)[first, second]
-    for pair in cost.argsort(kind="stable"):
-        if not cost[pair] < bound:
+    costs = (best + best.T).tolist()
+    # Plain Python: for a handful of parts calls of NumPy take longer than the loop.
+    pairs = [(costs[a][b], a, b) for a, b in combinations(range(len(best)), 2)]
+    for cost, a, b in sorted(pairs):
+        if not cost < bound:
             break
-        a, b = first[pair], second[pair]
         if partner[a] < 0 and partner[b] < 0:
             partner[a], partner[b] = b, a
     return partner
