@@ -225,10 +225,12 @@ def _encode_entries(entries, y, name):
         return entries.view(np.int8)
     if entries.dtype.kind not in "iuf":
         raise ValueError(_describe_strings(entries, name))
-    codes = (entries == 1).astype(np.int8)
-    bad = (codes == 0) & (entries != 0)
-    if not bad.any():
+    one = entries == 1
+    codes = one.view(np.int8)
+    # Two counts instead of two masks: as a rule all that is not 0 is 1.
+    if np.count_nonzero(one) == np.count_nonzero(entries):
         return codes
+    bad = ~one & (entries != 0)
     missing = np.isnan(entries)
     if (bad & ~missing).any():
         raise ValueError(_describe_bad_labels(y, name))

@@ -18,7 +18,6 @@ LEVELS = {
     "_validation": 1,
     "_labels": 2,
     "_log_odds": 2,
-    "_stratification": 3,
     "datasets": 3,
     "losses": 3,
     "metrics": 3,

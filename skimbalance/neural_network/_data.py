@@ -23,8 +23,9 @@ from skimbalance._labels import (
     has_missing,
     with_missing,
 )
-from skimbalance._stratification import positives, stratify
 from skimbalance._validation import check_weights
+from skimbalance.model_selection._label_counts import positives
+from skimbalance.model_selection._splitters import stratified_parts
 from skimbalance.neural_network._batches import (
     RowSet,
     input_source,
@@ -95,7 +96,7 @@ class TrainingData:
         n_held = min(n_held, max(100, _VALIDATION_ENTRIES // self.target.n_outputs))
         groups = None if self.groups is None else self.groups[rows.index]
         sizes = n_rows - n_held, n_held
-        part = stratify(rows.rarer_values(), sizes, rng, groups, n_required=2)
+        part = stratified_parts(rows.rarer_values(), sizes, rng, groups, n_required=2)
         if part.all() or not part.any():
             raise ValueError(
                 "The rows cannot be split into a training and a validation part. Pass "
