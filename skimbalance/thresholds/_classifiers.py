@@ -178,10 +178,10 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------
@@ -378,10 +378,10 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------
@@ -590,10 +590,10 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
         The positive class of a binary target, else None.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------

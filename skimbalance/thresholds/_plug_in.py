@@ -94,14 +94,16 @@ def plug_in_threshold(
     return np.broadcast_to(best, proba.shape[1:]).copy()
 
 
-def f_beta_of_sums(beta, hits, n_predicted, n_positive):
+def f_beta_of_sums(beta, expected_tp, n_predicted, n_positive):
     """Return F-beta from sums over rows, 0 where it is 0 / 0.
 
     Numerator and denominator are divided by ``1 + beta^2``, so that both stay finite
     for a beta of any size, infinity included.
     """
     weight = _precision_weight(beta)
-    return ratio(hits, weight * n_predicted + (1 - weight) * n_positive, undefined=0.0)
+    return ratio(
+        expected_tp, weight * n_predicted + (1 - weight) * n_positive, undefined=0.0
+    )
 
 
 def _precision_weight(beta):
@@ -135,8 +137,8 @@ def plug_in(proba, beta, weight=None):
     ranked = np.argsort(-proba)
     weights = np.ones(len(proba)) if weight is None else weight[ranked]
     # 64-bit sums: in float32 the small probabilities of many rows would be lost.
-    hits = np.cumsum(weights * proba[ranked], dtype=np.float64)
-    best = f_beta_of_sums(beta, hits, np.cumsum(weights), hits[-1]).max()
+    expected_tp = np.cumsum(weights * proba[ranked], dtype=np.float64)
+    best = f_beta_of_sums(beta, expected_tp, np.cumsum(weights), expected_tp[-1]).max()
     threshold, top = _precision_weight(beta) * best, proba[ranked[0]]
     # For beta near 0 the threshold is the largest probability itself, up to rounding.
     if 0 < top <= threshold:

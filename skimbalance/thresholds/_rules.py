@@ -251,6 +251,7 @@ class Given(PlainRule):
     def check(self, kind, n_labels, label_names=None):
         if kind != MULTICLASS:
             check_thresholds(self.value, n_labels, label_names)
+        # The classes of a multiclass target compete: there is nothing to threshold.
         elif not self.is_default:
             raise ValueError(
                 f"threshold={self.value!r}: of a multiclass target the class of the "
@@ -340,6 +341,7 @@ class Cost(PlainRule):
     @property
     def depends_on_pos_label(self):
         """Whether the two errors differ in their costs."""
+        # An array holds the costs of several labels, which are taken to differ.
         costs = (np.ndim(self.cost_fp) == 0, np.ndim(self.cost_fn) == 0)
         return not all(costs) or self.cost_fp != self.cost_fn
 
@@ -687,6 +689,7 @@ def resolve_rule(threshold: Any) -> ThresholdRule:
     if isinstance(threshold, str):
         _check_name(threshold)
         return RULES[threshold]()
+    # A class has most attributes of a rule, and would fail only after training.
     if isinstance(threshold, type) and issubclass(threshold, ThresholdRule):
         raise TypeError(
             f"threshold={threshold.__name__} is a class: pass an object, "
@@ -762,5 +765,5 @@ def is_same_rule(first: ThresholdRule, second: ThresholdRule) -> bool:
     if type(first) is not type(second):
         return False
     # Parameters may be arrays, which have no single truth value.
-    ours, theirs = first.get_params(), second.get_params()
-    return all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    params, others = first.get_params(), second.get_params()
+    return all(np.array_equal(params[name], others[name]) for name in params)

@@ -571,13 +571,13 @@ def _search_common(of_labels, labels, scores, weight, *, default):
 # A constraint
 
 
-def _lower_bound(hits, size):
+def _lower_bound(n_correct, size):
     """Return the lower bound of a fraction, at 90 % confidence (Clopper-Pearson).
 
     `scipy.stats.binomtest` gives the same for one fraction at a time.
     """
-    bound = betaincinv(np.maximum(hits, 1), size - hits + 1, 1 - _CONFIDENCE)
-    return np.where(hits > 0, bound, 0.0)
+    bound = betaincinv(np.maximum(n_correct, 1), size - n_correct + 1, 1 - _CONFIDENCE)
+    return np.where(n_correct > 0, bound, 0.0)
 
 
 def _constrained_threshold(what, least, target, score):
@@ -766,6 +766,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     Search
     """
     scores = np.concatenate(parts)
+    # Where both classes are equally probable, or a margin is 0.
     default = 0.5 if are_probabilities(scores) else 0.0
     known = have_both_values(labels, weight)
     if not known.all():
@@ -779,6 +780,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     if constraint is not None:
         return _search_constrained(constraint, labels, scores, default)
     if metric.of_labels and average != "macro":
+        # Each value costs a pass over the whole matrix, too much for every label.
         found = _search_common(
             metric.of_labels, labels, scores, weight, default=default
         )
@@ -793,6 +795,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
 def warn_constant_scores(parts, known):
     """Warn of labels whose scores are the same in all rows of each classifier."""
     constant = known.copy()
+    # Each classifier by itself: the constants of several folds differ.
     for scores in parts:
         low, high = scores.min(axis=0), scores.max(axis=0)
         constant &= high - low <= _CONSTANT * np.maximum(np.abs(low), np.abs(high))
@@ -805,6 +808,7 @@ def warn_constant_scores(parts, known):
 
 def _check_depends(metric, found):
     """Raise a ValueError if a metric has one value whatever is predicted."""
+    # Those of counts always depend on the predictions.
     values = [curve.values for curve in found.curves if len(curve.values)]
     if metric.of_labels and all(np.ptp(v) == 0 for v in values):
         raise ValueError(
