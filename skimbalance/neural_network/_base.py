@@ -29,6 +29,7 @@ from skimbalance._labels import (
 )
 from skimbalance._meta import LabelScoreMixin
 from skimbalance._validation import (
+    check_k,
     check_same_length,
 )
 from skimbalance.exceptions import ImbalanceWarning
@@ -82,7 +83,6 @@ from skimbalance.neural_network._parameters import (
     check_params,
     check_same_classes,
     check_threshold_for,
-    check_top_k,
     find_device,
     is_tiny,
     make_step,
@@ -519,7 +519,7 @@ class BaseImbalancedNet(
         counts = population.counts
         held_out = self._scored(self._thinned(data.held_out, _CALIBRATION_ENTRIES))
         output.calibrate(*held_out, counts)
-        if output.calibrator is not None:
+        if output.calibrator is not None and output.calibrator.matches_prevalence:
             scored = self._thinned(population, _MATCHED_ENTRIES)
             doubt = 1 - len(scored) / len(population) if data.is_split else 1.0
             output.match_prevalence(*self._scored(scored), counts, doubt)
@@ -721,7 +721,7 @@ class BaseImbalancedNet(
             inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_top_k(k, len(self.classes_))
+        k = check_k(k, len(self.classes_))
         X = self._check_inputs(X, reset=False)
         indices = np.empty((X.shape[0], k), dtype=np.int64)
         proba = np.empty((X.shape[0], k), dtype=answer_dtype(X))

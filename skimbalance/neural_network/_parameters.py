@@ -10,6 +10,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 from torch.optim import Optimizer
 
@@ -24,15 +25,16 @@ from skimbalance._validation import (
     Number,
     StrOptions,
     accepted_names,
-    align_weights,
     check_choice,
     check_interval,
     check_keywords,
     check_layer_sizes,
     check_parameters,
+    check_per_label,
     closest,
     switch,
 )
+from skimbalance.calibration import BaseCalibrator, TemperatureCalibrator
 from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._callbacks import check_scoring
@@ -86,7 +88,12 @@ CONSTRAINTS = {
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "pos_label": "no_validation",
     "label_smoothing": [Number(Real, 0, 1, closed="left")],
-    "correct_probabilities": [*switch(), StrOptions({"exact"})],
+    "correct_probabilities": [
+        *switch(),
+        StrOptions({"exact"}),
+        BaseCalibrator,
+        TemperatureCalibrator,
+    ],
     "threshold": "no_validation",
     "init_bias": "no_validation",
     "standardize": [*switch(), StrOptions({"auto"})],
@@ -383,16 +390,6 @@ def default_dropout(n_rows):
     return 0.0 if is_tiny(n_rows) else _DROPOUT
 
 
-def check_top_k(k, n_columns):
-    """Raise a ValueError unless `k` is a number of columns."""
-    whole = isinstance(k, numbers.Integral) and not isinstance(k, bool)
-    if not whole or not 1 <= k <= n_columns:
-        raise ValueError(
-            f"k={k!r} must be a whole number between 1 and {n_columns}, the number of "
-            "labels or classes."
-        )
-
-
 def _check_step(estimator):
     """Raise a ValueError where an optimizer that needs a closure cannot do as asked."""
     optimizer = resolve_optimizer(estimator.optimizer)
@@ -561,8 +558,8 @@ def _check_params_alone(estimator):
 
 
 def as_switch(value):
-    """Return a bool for whatever stands for one; a string is left as it is."""
-    return value if isinstance(value, str) else bool(value)
+    """Return a bool for 0 and 1; a string or an object is left as it is."""
+    return value if isinstance(value, str | BaseEstimator) else bool(value)
 
 
 def _are_classes(values, classes):
@@ -629,21 +626,14 @@ def as_outputs(name, value, target, positive=False):
     ValueError
         If the value is no number, not finite, or of another shape.
     """
-    array = np.asarray(align_weights(value, target.output_names, name))
-    if array.dtype.kind not in "iuf":
-        raise ValueError(
-            f"{name}={value!r} must be a number, or a number for each label or class."
-        )
-    if array.shape not in ((), (1,), (target.n_outputs,)):
-        raise ValueError(
-            f"{name} has shape {array.shape}, expected a number or "
-            f"({target.n_outputs},): one for each label, or class of a multiclass "
-            "target."
-        )
-    if not (np.isfinite(array) & ((array > 0) | (not positive))).all():
-        condition = "finite and greater than 0" if positive else "finite"
-        raise ValueError(f"{name} must be {condition}, got {value!r}.")
-    return np.broadcast_to(array, (target.n_outputs,)).astype(np.float64)
+    return check_per_label(
+        name,
+        value,
+        target.n_outputs,
+        names=target.output_names,
+        low=0 if positive else -np.inf,
+        closed="neither",
+    )
 
 
 def resolve_weight(name, weight, target):

@@ -9,7 +9,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DECISION, PROBA, find_response, warn_positive_class
-from skimbalance._counts import count_labels, have_both_values
+from skimbalance._counts import (
+    count_labels,
+    have_both_values,
+    take_weights,
+)
 from skimbalance._labels import (
     BINARY,
     MULTILABEL,
@@ -113,7 +117,7 @@ class _ThresholdedClassifier(LabelMetaClassifier):
 def _known_of(parts, target, weight):
     """Return labels and weights of held-out rows, in the order of their scores."""
     rows = np.concatenate(parts)
-    return target.values[rows], None if weight is None else weight[rows]
+    return target.values[rows], take_weights(weight, rows)
 
 
 class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier):

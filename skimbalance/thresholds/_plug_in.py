@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from skimbalance._columns import all_entries, ratio
+from skimbalance._counts import take_weights, weights_or_ones
 from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
-    align_weights,
     check_choice,
     check_interval,
+    check_per_label,
     check_probabilities,
 )
 
@@ -135,7 +136,7 @@ def plug_in(proba, beta, weight=None):
         # A row of weight 0 must not be the most probable one.
         proba, weight = proba[weight > 0], weight[weight > 0]
     ranked = np.argsort(-proba)
-    weights = np.ones(len(proba)) if weight is None else weight[ranked]
+    weights = weights_or_ones(weight, len(proba))[ranked]
     # 64-bit sums: in float32 the small probabilities of many rows would be lost.
     expected_tp = np.cumsum(weights * proba[ranked], dtype=np.float64)
     best = f_beta_of_sums(beta, expected_tp, np.cumsum(weights), expected_tp[-1]).max()
@@ -235,24 +236,16 @@ def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
     name : str
         How the error messages call them.
     """
-    values = align_weights(threshold, label_names, name)
-    # Not `check_per_label`: None and True would pass as numbers there, and here rules
-    # are the other choice that the error has to name.
-    try:
-        values = np.asarray(values)
-    except ValueError:  # rows of several lengths
-        values = np.asarray(None)
-    if values.dtype.kind not in "iuf" or values.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"{name}={threshold!r} must be a number, an array of shape ({n_labels},) "
-            "with one threshold for each label, the name of a rule or a rule object."
-        )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(
-            f"{name}={threshold!r} must lie in [0, 1]: probabilities are compared "
-            "with it."
-        )
-    return np.broadcast_to(values, (n_labels,)).astype(np.float64)
+    return check_per_label(
+        name,
+        threshold,
+        n_labels,
+        "threshold",
+        names=label_names,
+        low=0,
+        high=1,
+        hint=" It may also be the name of a rule or a rule object.",
+    )
 
 
 # --------------------------------------------------------------------------
@@ -292,9 +285,9 @@ class Link:
 def fit_link(labels, scores, weight=None):
     """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
     step = -(-scores.size // _MOST_ENTRIES)  # rounded up
-    if weight is not None:
-        weight = weight[::step]
-    target, score, weight = all_entries(labels[::step], scores[::step], weight)
+    some = slice(None, None, step)
+    weight = take_weights(weight, some)
+    target, score, weight = all_entries(labels[some], scores[some], weight)
     of_odds = are_probabilities(scores)
     low, high = finite_range(score) if of_odds else (score.min(), score.max())
     # In float32 the bound nearest to 1 would round to 1, whose log-odds are infinite.
@@ -347,7 +340,7 @@ def metric_plug_in(metric, proba, weight=None, start=0.0):
         # Thresholds only increase, so rows below one are never looked at again.
         kept = proba > threshold
         proba, weighted = proba[kept], weighted[kept]
-        weight = None if weight is None else weight[kept]
+        weight = take_weights(weight, kept)
         counts = _expected_counts(weighted, weight)
 
 

@@ -30,8 +30,7 @@ from skimbalance._columns import (
 from skimbalance._counts import have_both_values
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
-    align_weights,
-    check_integer,
+    check_k,
     check_per_label,
     closest,
 )
@@ -350,13 +349,11 @@ class Cost(PlainRule):
 
     def _costs(self, n_labels, label_names):
         """Return both costs of each label."""
-        costs = []
-        for name in ("cost_fp", "cost_fn"):
-            given = align_weights(getattr(self, name), label_names, name)
-            costs.append(check_per_label(name, given, n_labels, what="cost"))
-            if (costs[-1] < 0).any():
-                raise ValueError(f"{name} must not be negative.")
-        if not np.any(costs, axis=0).all():
+        costs = np.empty((2, n_labels))
+        for row, name in zip(costs, ("cost_fp", "cost_fn"), strict=True):
+            cost = getattr(self, name)
+            row[:] = check_per_label(name, cost, n_labels, names=label_names, low=0)
+        if not costs.any(axis=0).all():
             raise ValueError("cost_fp and cost_fn must not both be 0.")
         return costs
 
@@ -596,7 +593,7 @@ class TopK(RowRule):
         self.k = k
 
     def _check_params(self, n_labels, label_names):  # noqa: ARG002
-        check_integer("k", self.k, 1, n_labels, "the number of labels, ")
+        check_k(self.k, n_labels)
 
     def n_predicted(self, proba):  # noqa: ARG002
         return int(self.k)

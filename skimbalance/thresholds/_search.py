@@ -18,12 +18,13 @@ from skimbalance._base import warn_undefined
 from skimbalance._columns import (
     all_entries,
     confusion,
+    f_beta_of_counts,
     iter_columns,
     ratio,
     tally,
     total,
 )
-from skimbalance._counts import count_labels, have_both_values
+from skimbalance._counts import count_labels, have_both_values, weights_or_ones
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
 from skimbalance._validation import (
     Scorer,
@@ -94,8 +95,7 @@ def _f_beta(beta):
     """Return F-beta as a metric of confusion counts."""
 
     def metric(tp, fp, fn, tn):  # noqa: ARG001
-        weighted = (1 + beta**2) * tp
-        return _over(weighted, weighted + beta**2 * fn + fp)
+        return f_beta_of_counts(beta, tp, fp, fn, undefined=0.0)
 
     return metric
 
@@ -481,7 +481,7 @@ def _ascend(metric, candidates, counts):
 def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
     """Tune one label after the other on the mean over rows."""
     labels = labels.toarray() if sp.issparse(labels) else labels
-    rows = np.ones(len(labels)) if weight is None else weight
+    rows = weights_or_ones(weight, len(labels))
     common, curve = _common_threshold_of_rows(metric, labels, scores, rows)
     known = have_both_values(labels, weight)
     thresholds = np.where(known, common, default)
