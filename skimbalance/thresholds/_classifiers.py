@@ -24,7 +24,6 @@ from skimbalance._validation import (
     check_choice,
     check_probabilities,
 )
-from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
     RuleParamsMixin,
     resolve_rule,
@@ -33,6 +32,7 @@ from skimbalance.thresholds._search import (
     KnownLabels,
     check_labels,
     check_search,
+    find_pos_label,
     search,
     warn_constant_scores,
 )
@@ -182,10 +182,10 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------
@@ -382,10 +382,10 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------
@@ -594,10 +594,10 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
         The positive class of a binary target, else None.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------
