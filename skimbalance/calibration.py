@@ -57,7 +57,7 @@ __all__ = [
     "prior_shift",
 ]
 
-# A million entries tell a slope and an intercept to about 0.001; more cost time only.
+# Entries that fit the common map: it has two or three parameters for all labels.
 _POOLED_ENTRIES = 2**20
 # Bound of the log-odds of isotonic steps, whose ends are at 0 and 1: below the rounding
 # of a probability in double precision.
@@ -380,7 +380,8 @@ class LabelCalibrator(BaseCalibrator):
 
     def _fit_label(self, target, score, weight):
         """Return the parameters of the map of one label, drawn to the common ones."""
-        strength = np.full(len(self.pooled_), max(self.shrinkage, _LEAST_SHRINKAGE))
+        least = max(float(self.shrinkage), _LEAST_SHRINKAGE)
+        strength = np.full(len(self.pooled_), least)
         strength[-1] *= _INTERCEPT_FRACTION
         to_features, intercept = _MAPS[self.method]
         return fit_slopes(
@@ -456,6 +457,8 @@ def _resolve_calibrator(calibrator, name="method") -> Any:
 
 class _ClassCalibrator(BaseEstimator, ABC):
     """Base: a slope on the log-probabilities, and an intercept for each class."""
+
+    matches_prevalence = True
 
     @abstractmethod
     def _learn(self, log_proba, y, weight) -> tuple[float, Any]:

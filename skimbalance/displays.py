@@ -1,4 +1,4 @@
-"""Pictures of scores, probabilities, thresholds and training.
+"""Displays of scores, probabilities, thresholds and training.
 
 The displays follow scikit-learn's pattern: `from_estimator` or `from_predictions`
 computes the data and draws, `plot` draws again. Up to ten labels have a line each;

@@ -520,6 +520,7 @@ LOG = INVERTIBLE["log"][0]
         ),
         (Summed(*LOG), r"Summed\.positive gave a single"),
         (Broken(*LOG), r"Broken\.negative gave NaN"),
+        (Terms(torch.ones_like, torch.ones_like), "Terms.positive and .* gradient"),
         (Detached(), r"Detached\.forward gave a single"),
         ("bce", "log_loss"),
         ("BCEWithLogitsLoss", "log_loss"),
@@ -548,7 +549,7 @@ def test_a_softmax_loss_that_averages_is_refused():
 
 
 @pytest.mark.parametrize("buffers", ["pos_weight", "weight"])
-def test_weights_inside_a_torch_loss_are_undone(problem, buffers):
+def test_weights_inside_a_torch_loss_are_corrected(problem, buffers):
     """A weight of the positives is corrected; one of labels needs no correction."""
     X, Y = problem
     given = {buffers: torch.tensor([4.0, 9.0], dtype=torch.float64)}

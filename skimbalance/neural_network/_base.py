@@ -519,7 +519,7 @@ class BaseImbalancedNet(
         counts = population.counts
         held_out = self._scored(self._thinned(data.held_out, _CALIBRATION_ENTRIES))
         output.calibrate(*held_out, counts)
-        if output.calibrator is not None:
+        if output.calibrator is not None and output.calibrator.matches_prevalence:
             scored = self._thinned(population, _MATCHED_ENTRIES)
             doubt = 1 - len(scored) / len(population) if data.is_split else 1.0
             output.match_prevalence(*self._scored(scored), counts, doubt)

@@ -60,10 +60,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Undone in the probabilities.
-    correct_probabilities : bool or "exact", default=True
+    correct_probabilities : bool, "exact" or calibrator, default=True
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both.
+        the latter, False both. A calibrator of `skimbalance.calibration`, such as
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -374,10 +375,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Undone in the probabilities.
-    correct_probabilities : bool or "exact", default=True
+    correct_probabilities : bool, "exact" or calibrator, default=True
         True undoes loss and `pos_weight` by their exact inverse, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both.
+        the latter, False both. A calibrator of `skimbalance.calibration`, such as
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from skimbalance._base import warn_user
 from skimbalance._labels import (
@@ -22,6 +22,7 @@ from skimbalance._labels import (
 )
 from skimbalance._log_odds import smoothed_prevalence
 from skimbalance.calibration import (
+    BaseCalibrator,
     LabelCalibrator,
     PooledCalibrator,
     TemperatureCalibrator,
@@ -72,8 +73,8 @@ class _Output:
         Of which the target and the counts are read.
     pos_weight, label_weight : object
         From `resolve_weight`.
-    correct : bool or "exact"
-        Which stages remove the distortion.
+    correct : bool, "exact" or calibrator
+        Which stages remove the distortion; a calibrator takes the place of the default.
     smoothing : float
         The fraction of the base rates in the targets.
     """
@@ -84,6 +85,8 @@ class _Output:
                 f"pos_weight has no meaning for {type(loss).__name__}, which takes the "
                 "labels of a row together. Leave it None."
             )
+        if isinstance(correct, BaseEstimator):
+            self._check_calibrator(correct)
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
         self.correct, self.smoothing, self.calibrator = correct, smoothing, None
@@ -216,6 +219,21 @@ class _Output:
             scores = self._averaged(raw.double())
             self.calibrator = self._fit_calibrator(scores, values, weight)
 
+    def _check_calibrator(self, calibrator):
+        """Raise a ValueError unless a calibrator suits the target."""
+        if not isinstance(calibrator, self._calibrator_type):
+            raise ValueError(
+                f"correct_probabilities={calibrator!r} is not for this target: binary "
+                "targets and label matrices take a BaseCalibrator of "
+                "skimbalance.calibration, multiclass ones a TemperatureCalibrator."
+            )
+
+    def _new_calibrator(self):
+        """Return the calibrator of the user, or else that of the loss."""
+        if isinstance(self.correct, BaseEstimator):
+            return clone(self.correct)
+        return self._default_calibrators[0 if self.invertible else 1]()
+
     def match_prevalence(self, raw, values, weight, counts, doubt):
         """Move the calibrator's intercepts until the probabilities add up.
 
@@ -247,6 +265,10 @@ class LabelOutput(_Output):
     A label that has one value only among the rows seen so far is not trained, and is
     predicted as a constant.
     """
+
+    # With an inverse of the loss, and without.
+    _default_calibrators = PooledCalibrator, LabelCalibrator
+    _calibrator_type = BaseCalibrator
 
     def _start_counts(self, counts):
         self.counts_known, self.learnt = counts is not None, None
@@ -317,8 +339,7 @@ class LabelOutput(_Output):
 
     def _fit_calibrator(self, scores, values, weight):
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
-        calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
-        return calibrator.fit(scores, labels, weight)
+        return self._new_calibrator().fit(scores, labels, weight)
 
     def _population_weight(self, values, weight, counts):
         """Return entry weights that give the labels their prevalences.
@@ -421,6 +442,9 @@ class LabelOutput(_Output):
 class ClassOutput(_Output):
     """Multiclass: the scores of a row compete."""
 
+    _default_calibrators = TemperatureCalibrator, _ShrunkClassCalibrator
+    _calibrator_type = TemperatureCalibrator
+
     def _start_counts(self, counts):  # noqa: ARG002
         self.trained = np.ones(self.n_outputs, dtype=bool)
 
@@ -461,10 +485,7 @@ class ClassOutput(_Output):
         return log_p.numpy()
 
     def _fit_calibrator(self, scores, values, weight):
-        calibrator = (
-            TemperatureCalibrator() if self.invertible else _ShrunkClassCalibrator()
-        )
-        return calibrator.fit(scores, values, weight)
+        return self._new_calibrator().fit(scores, values, weight)
 
     @staticmethod
     def _entry_weight(values, weight):

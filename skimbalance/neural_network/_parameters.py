@@ -10,6 +10,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 from torch.optim import Optimizer
 
@@ -33,6 +34,7 @@ from skimbalance._validation import (
     closest,
     switch,
 )
+from skimbalance.calibration import BaseCalibrator, TemperatureCalibrator
 from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._callbacks import check_scoring
@@ -86,7 +88,12 @@ CONSTRAINTS = {
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "pos_label": "no_validation",
     "label_smoothing": [Number(Real, 0, 1, closed="left")],
-    "correct_probabilities": [*switch(), StrOptions({"exact"})],
+    "correct_probabilities": [
+        *switch(),
+        StrOptions({"exact"}),
+        BaseCalibrator,
+        TemperatureCalibrator,
+    ],
     "threshold": "no_validation",
     "init_bias": "no_validation",
     "standardize": [*switch(), StrOptions({"auto"})],
@@ -551,8 +558,8 @@ def _check_params_alone(estimator):
 
 
 def as_switch(value):
-    """Return a bool for whatever stands for one; a string is left as it is."""
-    return value if isinstance(value, str) else bool(value)
+    """Return a bool for 0 and 1; a string or an object is left as it is."""
+    return value if isinstance(value, str | BaseEstimator) else bool(value)
 
 
 def _are_classes(values, classes):
