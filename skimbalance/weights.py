@@ -143,7 +143,7 @@ def _normalize(weight, defined, normalize):
     check_choice("normalize", normalize, {"mean", "sum"})
     scale = weight[defined].sum()
     if normalize == "mean":
-        scale /= max(defined.sum(), 1)
+        scale /= max(defined.sum(), 1)  # all may be undefined: their sum is 0
     return np.where(defined, weight / scale, weight) if scale > 0 else weight
 
 
@@ -153,6 +153,7 @@ def _weigh(scheme, *counts, smoothing, cap, normalize, **params):
     if cap is not None:
         check_interval("cap", cap, 0, closed="neither")
     counts = np.array(counts) + smoothing
+    # A count of 0 would make a weight 0 or infinite, or NaN after the scaling.
     defined = (counts > 0).all(axis=0)
     weight = np.ones(counts.shape[1])
     if defined.any():
@@ -563,6 +564,7 @@ class PosWeightTransformer(BaseEstimator):
             **self.get_params(),
         )
         if y is None:
+            # Counts do not name classes: they are those of labels.
             classes = np.tile([0, 1], (len(self.pos_weight_), 1))
             target = Target(MULTILABEL, None, classes)
         else:
@@ -599,6 +601,7 @@ class PosWeightTransformer(BaseEstimator):
         if sp.issparse(labels):
             return _sparse_excess(labels, self.pos_weight_)
         weight = np.where(labels == 1, self.pos_weight_, 1.0)
+        # So that the weights can be used where NaN in the labels is replaced by 0.
         weight[labels == MISSING] = 0.0
         return weight.ravel() if self.target_type_ == BINARY else weight
 

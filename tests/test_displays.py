@@ -8,13 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, precision_score
 from sklearn.multiclass import OneVsRestClassifier
 
-from skimbalance._base import UndefinedLabelWarning
 from skimbalance.displays import (
     MultilabelCalibrationDisplay,
     MultilabelPrecisionRecallDisplay,
     ThresholdCurveDisplay,
     TrainingHistoryDisplay,
 )
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import MultilabelTunedThresholdClassifierCV
 

@@ -11,7 +11,7 @@ from sklearn import metrics as reference
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer
 
-from skimbalance._base import UndefinedLabelWarning
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.thresholds import (
     Cardinality,
     FBeta,
@@ -226,7 +226,7 @@ def _best_of_all_vectors(Y, S, score):
 
 
 @pytest.mark.parametrize("average", ["micro", "samples"])
-@pytest.mark.filterwarnings("ignore::skimbalance._base.UndefinedLabelWarning")
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UndefinedLabelWarning")
 def test_ascent_is_close_to_all_vectors_of_thresholds(average):
     rng = np.random.default_rng(0)
     short = []

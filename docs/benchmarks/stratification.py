@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from _page import HERE, machine, seconds, table, write
 from sklearn.model_selection import GroupKFold
 
-from skimbalance._base import UndefinedLabelWarning
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.metrics import (
     empty_label_fold_count,
     label_distribution_distance,
