@@ -547,7 +547,7 @@ def unsmoothed_log_odds(log_odds, prior, amount, floor):
     log_odds : Tensor of float64, shape (n_samples, n_labels)
         After the inverse of the loss.
     prior, floor : Tensor of float64, shape (n_labels,)
-        The base rates, and the least eta that is told from zero.
+        The base rates, and the least eta that is distinguished from 0.
     amount : float
         The fraction e of the base rate in the targets, in [0, 1).
 
@@ -577,7 +577,7 @@ def unsmoothed_log_probabilities(log_p, prior, amount, floor):
     amount : float
         The fraction of the base rates in the targets, in [0, 1).
     floor : float
-        The least probability that is told from zero.
+        The least probability that is distinguished from 0.
 
     Returns
     -------
