@@ -579,7 +579,7 @@ def unsmoothed_log_probabilities(log_p, prior, amount, floor):
     amount : float
         The fraction of the base rates in the targets, in [0, 1).
     floor : float
-        The least probability that is told from zero.
+        The least probability that is distinguished from 0.
 
     Returns
     -------
