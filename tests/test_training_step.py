@@ -13,13 +13,13 @@ from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._batches import (
+from skimbalance.neural_network._data import (
     Batches,
     RowSet,
     input_source,
     label_source,
 )
-from skimbalance.neural_network._criterion import Step
+from skimbalance.neural_network._training import Step
 
 CPU = torch.device("cpu")
 
@@ -238,7 +238,7 @@ def test_moved_rows_are_moved_once_and_shared_by_both_parts(problem, monkeypatch
     monkeypatch.setattr(path, lambda *args: True)
     moved = []
     for source in ("_DenseSource", "_SparseSource"):
-        kind = getattr(sys.modules["skimbalance.neural_network._batches"], source)
+        kind = getattr(sys.modules["skimbalance.neural_network._data"], source)
         move = kind.move
         monkeypatch.setattr(
             kind, "move", lambda self, move=move: (moved.append(self), move(self))

@@ -36,7 +36,6 @@ from skimbalance.losses._resolve import (
     target_types_of,
 )
 from skimbalance.modules import MLP
-from skimbalance.neural_network._batches import Batches, DatasetRows
 from skimbalance.neural_network._callbacks import (
     KeepBest,
     copied_callbacks,
@@ -49,8 +48,9 @@ from skimbalance.neural_network._checkpoint import (
     run_identity,
     take_over,
 )
-from skimbalance.neural_network._criterion import criterion_of
 from skimbalance.neural_network._data import (
+    Batches,
+    DatasetRows,
     FirstChunk,
     Rows,
     TrainingData,
@@ -61,6 +61,7 @@ from skimbalance.neural_network._inputs import as_one_array, check_groups, read_
 from skimbalance.neural_network._module import (
     MemberModule,
     ScoreModule,
+    criterion_of,
     reads_integers,
     try_module,
 )

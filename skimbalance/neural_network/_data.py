@@ -1,10 +1,24 @@
-"""The data of a fit: encoded once, never copied, and split into its parts."""
+"""The data of a fit, from the encoded arrays to the batches that the net reads.
 
+`TrainingData` holds all rows of a fit and its parts, each an index into arrays that are
+encoded once and never copied. A `RowSet` is such a part as the net reads it, and
+`Batches` hands it out. No array is converted or copied as a whole: rows are gathered
+for many batches at once, scaled in place and handed out as slices, so that a step pays
+neither for a call per row nor for a scaled copy of the data. Items of a torch dataset
+are read or computed row by row.
+"""
+
+import copy
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from skorch.dataset import Dataset
 
 from skimbalance._counts import MISSING, cells_with, count_labels, without_weightless
 from skimbalance._entry_weights import SparseWeights
@@ -20,16 +34,17 @@ from skimbalance._validation import (
     has_missing,
     with_missing,
 )
-from skimbalance.neural_network._batches import (
-    RowSet,
-    input_source,
-    label_source,
-    weight_source,
-)
+from skimbalance.modules import SparseRows
 from skimbalance.weights import _class_weights
 
 # Held-out entries beyond which a score gains little and an epoch takes longer.
 _VALIDATION_ENTRIES = 2**23
+# The least scale that float32 holds with all its digits.
+_TINY_SINGLE = np.finfo(np.float32).tiny
+# Rows that are gathered at once.
+_CHUNK_BYTES = 2**20
+# Below this fraction of stored values a sparse product is quicker than a dense one.
+_SPARSE_DENSITY = 0.04
 
 
 class TrainingData:
@@ -403,3 +418,534 @@ def decode_labels(target, labels):
         labels = labels.ravel()
         labels = 1 - labels if target.is_flipped else labels
     return target.classes[labels]
+
+
+class BatchTargets(torch.Tensor):
+    """The second item of a batch: the labels as a tensor, and what goes with them.
+
+    Labels are int8 with -1 for a missing one, or class indices. To NumPy, as callbacks
+    of skorch convert them, they are the targets as the user passed them.
+
+    Attributes
+    ----------
+    labels : Tensor
+        The same labels as a plain tensor, which torch computes with faster.
+    weight : Tensor or None
+        Weights of rows or entries.
+    fraction : float
+        Weight of the mean loss of these rows in the loss of a step.
+    first, last : bool
+        Where in the step the batch stands: more than one batch makes a step when
+        gradients accumulate.
+    """
+
+    # Without it each operation on the labels would look for an override in Python.
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    decode = None
+
+    def cpu(self):
+        """Return the targets in the memory of the CPU."""
+        if self.device.type == "cpu":
+            return self
+        return _with_labels(self.labels.cpu(), self)
+
+    def numpy(self):
+        """Return the targets as the user passed them."""
+        labels = self.labels.numpy()
+        return labels if self.decode is None else self.decode(labels)
+
+
+def _with_labels(labels, like):
+    """Return labels with the attributes of other batch targets."""
+    targets = labels.as_subclass(BatchTargets)
+    vars(targets).update(vars(like), labels=labels)
+    return targets
+
+
+def batch_targets(labels, weight, place, decode):
+    """Return labels, weights and the place in a step as the second item of a batch."""
+    if labels is None:
+        return None
+    targets = labels.as_subclass(BatchTargets)
+    targets.labels, targets.weight, targets.decode = labels, weight, decode
+    targets.fraction, targets.first, targets.last = place
+    return targets
+
+
+def _moved(array, dtype, device):
+    """Return an array as a tensor of a dtype on a device, by pinned memory to CUDA."""
+    tensor = torch.as_tensor(array)
+    if dtype.itemsize < tensor.dtype.itemsize:
+        tensor = tensor.to(dtype)
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device=device, dtype=dtype, non_blocking=True)
+
+
+def _as_memory(array):
+    """Return an array as a tensor, which gathers on all threads, if it lies in memory.
+
+    What is only read, from a file as a rule, stays what it is.
+    """
+    in_memory = isinstance(array, np.ndarray) and array.flags.writeable
+    if not in_memory or min(array.strides) < 0:
+        return array
+    return torch.from_numpy(array)
+
+
+class _DenseSource:
+    """An array whose rows are gathered as a tensor."""
+
+    def __init__(self, array, dtype, device):
+        self.array, self.dtype, self.device = _as_memory(array), dtype, device
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
+
+    batch_row_bytes = row_bytes
+
+    def move(self):
+        """Put the whole array on the device, for good."""
+        if sp.issparse(self.array):
+            self.array = _ResidentRows(self.array, self.device)
+        elif not isinstance(self.array, DatasetRows):
+            self.array = torch.as_tensor(self.array).to(self.device)
+
+    def gather(self, index):
+        return _moved(self._rows(index), self.dtype, self.device)
+
+    def _rows(self, index):
+        """Return a copy of some rows, where the array lies."""
+        if isinstance(self.array, torch.Tensor):
+            return self.array.index_select(
+                0, torch.from_numpy(index).to(self.array.device)
+            )
+        if hasattr(self.array, "toarray"):
+            return torch.as_tensor(self.array[index].toarray())
+        return torch.as_tensor(self.array.take(index, axis=0))
+
+
+class _InputSource(_DenseSource):
+    """An array of inputs, which are scaled before they lose precision.
+
+    Seconds since 1970 differ by less than float32 can tell apart at their size.
+    """
+
+    def __init__(self, array, dtype, device, center=None, scale=None):
+        super().__init__(array, dtype, device)
+        wide = dtype is torch.float32 and not _scales_in_single(array, center, scale)
+        self.exact_dtype = torch.float64 if wide else dtype
+        self.center, self.scale = (
+            None if part is None else torch.as_tensor(part).to(self.exact_dtype)
+            for part in (center, scale)
+        )
+
+    def gather(self, index):
+        rows = self._rows(index)
+        if self.exact_dtype is self.dtype:
+            return self._scaled(_moved(rows, self.dtype, self.device))
+        rows = self._scaled(rows.to(self.exact_dtype))
+        _check_range(rows, self.dtype)
+        return _moved(rows, self.dtype, self.device)
+
+    def _scaled(self, rows):
+        if self.center is not None:
+            rows = rows.sub_(self._on_device_of(rows, "center"))
+        if self.scale is not None:
+            rows = rows.div_(self._on_device_of(rows, "scale"))
+        return rows
+
+    def _on_device_of(self, rows, name):
+        """Return a statistic on the device of the rows, on which it then stays."""
+        statistic = getattr(self, name).to(rows.device)
+        setattr(self, name, statistic)
+        return statistic
+
+
+def _is_normal_in_single(scale):
+    """Whether float32 can divide by a scale, which may be 0 in it if it is tiny."""
+    return scale is None or bool((np.asarray(scale) >= _TINY_SINGLE).all())
+
+
+def _scales_in_single(array, center, scale):
+    """Whether float32 holds the rows of an array and what centres them."""
+    if not np.can_cast(array.dtype, np.float32) or not _is_normal_in_single(scale):
+        return False
+    if center is None:
+        return True
+    # A centre far from zero is rounded by more than the rows are scaled to.
+    rounding = center - np.float32(center).astype(np.float64)
+    return bool((np.abs(rounding) <= 1e-3 * scale).all())
+
+
+def _check_range(rows, dtype):
+    """Raise a ValueError where finite values become infinite in a narrower dtype."""
+    if rows.device.type != "cpu" or not rows.numel():
+        return  # a device would have to be waited for; a loss that is NaN tells, too
+    low, high = rows.aminmax()
+    if max(-low, high) > torch.finfo(dtype).max:
+        raise ValueError(
+            "X holds values beyond the range of float32, which the net computes in. "
+            "Scale X, or set precision='64'."
+        )
+
+
+class _IntegerSource(_DenseSource):
+    """An array of integers for a module that reads them as such, as embeddings do."""
+
+    def __init__(self, array, device):
+        super().__init__(array, torch.int64, device)
+
+    def gather(self, index):
+        rows = self._rows(index)
+        integers = rows.to(torch.int64)
+        if rows.is_floating_point() and not torch.equal(integers.to(rows.dtype), rows):
+            raise ValueError(
+                "The module was fitted on an X of integers, but X holds other numbers."
+            )
+        return _moved(integers, torch.int64, self.device)
+
+
+class _ResidentRows:
+    """A CSR array on a device, from which rows are taken without waiting for it."""
+
+    def __init__(self, array, device):
+        self.shape, self.nnz, self.device = array.shape, array.nnz, device
+        self.indptr = array.indptr.astype(np.int64)
+        self.indices = torch.as_tensor(array.indices).to(device)
+        self.data = torch.as_tensor(array.data).to(device)
+
+    def __getitem__(self, index):
+        start = self.indptr[index]
+        length = self.indptr[index + 1] - start
+        indptr = np.concatenate([[0], np.cumsum(length)])
+        shift = np.stack([start - indptr[:-1], length])
+        shift = _moved(shift, torch.int64, self.device)
+        place = torch.arange(indptr[-1], device=self.device)
+        place += torch.repeat_interleave(*shift, output_size=int(indptr[-1]))
+        rows = copy.copy(self)
+        rows.shape, rows.indptr = (len(index), self.shape[1]), indptr
+        rows.indices, rows.data = self.indices[place], self.data[place]
+        return rows
+
+    def toarray(self):
+        row = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+        row = _moved(row, torch.int64, self.device)
+        dense = self.data.new_zeros(self.shape)
+        dense[row, self.indices.long()] = self.data
+        return dense
+
+
+class _DenseChunk:
+    """Gathered rows of a CSR array; a slice of them is a dense tensor."""
+
+    def __init__(self, rows, source):
+        self.width, self.base = rows.shape[1], source.base
+        self.indptr = rows.indptr.astype(np.int64)
+        row = np.repeat(np.arange(rows.shape[0]), np.diff(self.indptr))
+        self.place = _moved(row, torch.int64, source.device).mul_(self.width)
+        self.place += torch.as_tensor(rows.indices).to(source.device)
+        self.values = source.values(rows)
+
+    def __getitem__(self, rows):
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        n_rows = rows.stop - rows.start
+        block = self.values.new_full((n_rows * self.width,), self.base)
+        block[self.place[entries] - rows.start * self.width] = (
+            self.values[entries] + self.base
+        )
+        return block.reshape(n_rows, self.width)
+
+
+class _SparseChunk:
+    """Gathered rows of a CSR array; a slice of them stays sparse."""
+
+    def __init__(self, rows, source):
+        self.indptr, self.width = rows.indptr, rows.shape[1]
+        self.indices = torch.as_tensor(rows.indices).to(source.device)
+        offsets = torch.as_tensor(rows.indptr)
+        self.offsets = _moved(offsets, self.indices.dtype, source.device)
+        self.values = source.values(rows)
+
+    def __getitem__(self, rows):
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        offsets = self.offsets[rows] - int(entries.start)
+        return SparseRows(
+            self.indices[entries], offsets, self.values[entries], self.width
+        )
+
+
+class _SparseSource:
+    """A CSR array whose rows become dense batch by batch, or stay sparse."""
+
+    def __init__(self, array, dtype, device, scale=None, base=0, chunk=_DenseChunk):
+        self.array, self.dtype, self.device = array, dtype, device
+        self.scale, self.base, self.chunk = scale, base, chunk
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return 16 * self.array.nnz // max(1, self.array.shape[0])
+
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row takes as the net reads it."""
+        if self.chunk is _SparseChunk:
+            return self.row_bytes
+        return self.array.shape[1] * self.dtype.itemsize
+
+    def move(self):
+        """Put the whole array on the device, for good."""
+        self.array = _ResidentRows(self.array, self.device)
+
+    def values(self, rows):
+        """Return the stored values of gathered rows as the net reads them."""
+        if self.scale is None or self.dtype is not torch.float32:
+            values = _moved(rows.data, self.dtype, self.device)
+            return values if self.scale is None else values / self.scale
+        values = torch.as_tensor(rows.data)
+        if values.dtype is not torch.float32 or not _is_normal_in_single(self.scale):
+            values = values.double()  # scaled before it loses precision
+        return _moved(values / self.scale, self.dtype, self.device)
+
+    def gather(self, index):
+        return self.chunk(self.array[index], self)
+
+
+def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
+    """Return the source of inputs, shifted by `center` and divided by `scale`.
+
+    With `keep_sparse`, batches of a CSR `X` are `SparseRows` if so few values are
+    stored that this is quicker than dense ones. The integers of a dense `X` stay such
+    where the dtype is int64.
+    """
+    if dtype is torch.int64:
+        return _IntegerSource(X, device)
+    if not sp.issparse(X) or center is not None:
+        return _InputSource(X, dtype, device, center, scale)
+    few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
+    chunk = _SparseChunk if keep_sparse and few else _DenseChunk
+    return _SparseSource(X, dtype, device, scale, chunk=chunk)
+
+
+def label_source(labels, device):
+    """Return the source of a label matrix or of class indices."""
+    if labels is None:
+        return None
+    if sp.issparse(labels):
+        return _SparseSource(labels, torch.int8, device)
+    dtype = torch.int8 if labels.ndim == 2 else torch.int64
+    return _DenseSource(labels, dtype, device)
+
+
+def weight_source(weight, dtype, device):
+    """Return the source of the weights of rows or entries."""
+    if weight is None:
+        return None
+    if isinstance(weight, SparseWeights):
+        return _SparseSource(weight.excess, dtype, device, base=weight.base)
+    return _DenseSource(weight, dtype, device)
+
+
+class RowSet(Dataset):
+    """Inputs, labels and weights of the same rows, or of some of them.
+
+    To skorch it is a dataset whose inputs are itself, so that a net reads them as they
+    lie, and whose targets are those that the user passed.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Which rows of the sources.
+    x, labels, weight : source or None
+        From `input_source`, `label_source` and `weight_source`.
+    decode : callable or None
+        Turns an array of labels into targets as the user passed them.
+    """
+
+    def __init__(self, rows, x, labels=None, weight=None, decode=None):
+        self.rows, self.sources, self.decode = rows, (x, labels, weight), decode
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, row):
+        rows = np.atleast_1d(np.arange(len(self))[row])
+        x, labels, weight = self.gather(rows)
+        every = slice(0, len(rows))
+        labels, weight = (
+            None if part is None else part[every] for part in (labels, weight)
+        )
+        y = batch_targets(labels, weight, (1.0, True, True), self.decode)
+        return x[every], y
+
+    @property
+    def shape(self):
+        """The number of rows and the shape of a row, as of an array."""
+        return (len(self), *self.sources[0].array.shape[1:])
+
+    @property
+    def X(self):  # noqa: N802
+        """The inputs, which a net takes as they are."""
+        return self
+
+    @property
+    def y(self):
+        """The targets as the user passed them, or None where there are none."""
+        labels = self.sources[1]
+        if labels is None:
+            return None
+        labels = labels.gather(self.rows)[0 : len(self)].cpu().numpy()
+        return labels if self.decode is None else self.decode(labels)
+
+    def inputs(self):
+        """Return the inputs of all rows as the net reads them."""
+        return self.sources[0].gather(self.rows)[slice(0, len(self))]
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return 8 + sum(s.row_bytes for s in self.sources if s is not None)
+
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row of inputs takes as the net reads it."""
+        return self.sources[0].batch_row_bytes
+
+    def gather(self, index):
+        """Return the gathered parts of some rows, to be sliced into batches."""
+        index = self.rows[index]
+        return [None if s is None else s.gather(index) for s in self.sources]
+
+
+class Batches:
+    """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
+
+    A last batch of a handful of rows would weigh as much as a full one, and a single
+    row breaks batch normalisation; so the rows are spread evenly.
+
+    Parameters
+    ----------
+    rows : RowSet
+    batch_size : int
+        At most so many rows each.
+    shuffle : bool
+        A new order in each pass, from torch's generator.
+    num_workers : int
+        Threads that gather ahead; 0 gathers in step.
+    accumulate : int
+        How many batches make a step of the optimizer.
+    part : pair of int
+        Rank of this process and number of processes: each takes its part of the rows
+        of every batch.
+    """
+
+    def __init__(
+        self,
+        rows,
+        batch_size,
+        shuffle=False,
+        num_workers=0,
+        accumulate=1,
+        part=(0, 1),
+    ):
+        self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
+        self.accumulate, self.part = accumulate, part
+        n_batches = -(-len(rows) // batch_size)
+        if len(rows) // n_batches < part[1]:
+            raise ValueError(
+                f"batch_size={batch_size} is too small: each of {part[1]} processes "
+                "needs a row of every batch."
+            )
+        self.bounds = -(-np.arange(n_batches + 1) * len(rows) // n_batches)
+
+    def __len__(self):
+        return len(self.bounds) - 1
+
+    def __iter__(self):
+        n_rows, (rank, world) = len(self.rows), self.part
+        order = torch.randperm(n_rows).numpy() if self.shuffle else np.arange(n_rows)
+        batches = [order[start:stop][rank::world] for start, stop in self._spans(1)]
+        at_once = max(1, _CHUNK_BYTES // (batches[-1].size * self.rows.row_bytes))
+        chunks = [
+            batches[start : start + at_once] for start in range(0, len(self), at_once)
+        ]
+        places, indices = self._places(), map(np.concatenate, chunks)
+        for chunk, parts in zip(chunks, self._gathered(indices), strict=True):
+            ends = np.cumsum([0, *map(len, chunk)])
+            for start, stop in pairwise(ends):
+                x, labels, weight = (
+                    None if part is None else part[start:stop] for part in parts
+                )
+                place = next(places)
+                yield x, batch_targets(labels, weight, place, self.rows.decode)
+
+    def _spans(self, n_batches):
+        """Return where runs of so many batches start and stop."""
+        return pairwise([*self.bounds[:-1:n_batches], self.bounds[-1]])
+
+    def _places(self):
+        """Yield fraction, first and last of each batch, as in `BatchTargets`."""
+        group, (rank, world) = self.accumulate, self.part
+        steps = [stop - start for start, stop in self._spans(group)]
+        for number, (start, stop) in enumerate(self._spans(1)):
+            own = len(range(start + rank, stop, world))
+            # Processes are averaged as if their fractions were equal.
+            fraction = own * world / steps[number // group]
+            first = number % group == 0
+            yield fraction, first, number % group == group - 1 or stop == len(self.rows)
+
+    def _gathered(self, chunks):
+        """Yield gathered rows, ahead of their use where there are threads for it."""
+        if not self.num_workers:
+            yield from map(self.rows.gather, chunks)
+            return
+        with ThreadPoolExecutor(self.num_workers) as pool:
+            ahead = deque()
+            for chunk in chunks:
+                ahead.append(pool.submit(self.rows.gather, chunk))
+                if len(ahead) > self.num_workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+
+class DatasetRows:
+    """A map-style torch dataset, read like an array of inputs.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Items are inputs, or tuples that begin with one.
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        first = self._input(0)
+        self.shape, self.dtype = (len(dataset), *first.shape), first.dtype
+        self.size = int(np.prod(self.shape))
+        self.nbytes = self.size * self.dtype.itemsize
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.take(index)
+
+    def take(self, index, axis=0):  # noqa: ARG002
+        """Return some rows as an array."""
+        rows = [self._input(int(row)) for row in index]
+        for row in rows:
+            if row.shape != self.shape[1:]:
+                raise ValueError(
+                    f"The items of the Dataset differ in shape: {row.shape} and "
+                    f"{self.shape[1:]}. Pad or crop them to one length."
+                )
+        return np.stack(rows)
+
+    def _input(self, row):
+        item = self.dataset[row]
+        return np.asarray(item[0] if isinstance(item, (tuple, list)) else item)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._target_values import check_unique_columns
-from skimbalance.neural_network._batches import DatasetRows
+from skimbalance.neural_network._data import DatasetRows
 
 _ONE_ARRAY = (
     "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "

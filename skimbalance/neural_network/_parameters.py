@@ -34,8 +34,7 @@ from skimbalance._validation import (
 from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._callbacks import check_scoring
-from skimbalance.neural_network._criterion import ParallelStep, Step, takes_closure
-from skimbalance.neural_network._training import Net
+from skimbalance.neural_network._training import Net, ParallelStep, Step, takes_closure
 from skimbalance.thresholds._rules import check_threshold, resolve_rule
 from skimbalance.weights import (
     LABEL_WEIGHT_SCHEMES,

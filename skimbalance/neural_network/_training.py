@@ -15,13 +15,13 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 from skorch.callbacks.training import ParamMapper
 from skorch.dataset import unpack_data
+from torch import nn
 
 from skimbalance._base import warn_user
 from skimbalance._validation import closest
-from skimbalance.neural_network._batches import Batches, RowSet
 from skimbalance.neural_network._callbacks import Progress
-from skimbalance.neural_network._criterion import sum_over_members, takes_closure
-from skimbalance.neural_network._module import user_name
+from skimbalance.neural_network._data import Batches, RowSet
+from skimbalance.neural_network._module import sum_over_members, user_name
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _LOSSES = "train_loss", "valid_loss", "valid_score"
@@ -44,6 +44,134 @@ def gradients():
     """Record gradients in a block of code, whatever mode the caller is in."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
+
+
+def takes_closure(optimizer):
+    """Whether an optimizer, or its class, evaluates the loss itself, as L-BFGS does."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
+class Step:
+    """What happens between the scores of a batch and the next weights.
+
+    Parameters
+    ----------
+    half : torch.dtype or None
+        Half precision of the products (autocast); weights and losses stay float32.
+        float16 scales the loss, so that small gradients survive.
+    max_grad_norm : float or None
+        Norm that the gradient of all weights together is clipped to.
+    """
+
+    def __init__(self, half=None, max_grad_norm=None):
+        self.half, self.max_grad_norm = half, max_grad_norm
+        self.part = 0, 1
+
+    def begin(self, net):
+        """Find out about a net that is about to train."""
+        self.module, self.optimizer = net.module_, net.optimizer_
+        self.parameters = [p for _, p in net.get_all_learnable_params()]
+        scales = self.half is torch.float16
+        self.scaler = torch.amp.GradScaler(net.device.type) if scales else None
+        self.factors = {}
+
+    def end(self):
+        """Let go of the optimizer and its tensors."""
+        self.module = self.optimizer = self.scaler = self.parameters = None
+        self.factors = {}
+
+    def begin_epoch(self):
+        """Agree with other processes on what is random."""
+
+    def summed(self, total):
+        """Return the sum over all processes."""
+        return total
+
+    def autocast(self, device):
+        """Return the context in which scores and losses are computed."""
+        if self.half is None:
+            return contextlib.nullcontext()
+        return torch.autocast(device.type, self.half)
+
+    def clear(self):
+        """Forget the gradients of the last step."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def backward(self, total, factor):
+        """Add the gradient of a part of the step, which is so much of a sum."""
+        if factor not in self.factors:
+            self.factors[factor] = torch.full_like(total, factor)
+        if self.scaler is not None:
+            total = self.scaler.scale(total)
+        total.backward(self.factors[factor])
+
+    def finish_gradients(self):
+        """Make the gradients what they would be in full precision."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+
+    def update(self):
+        """Move the weights."""
+        if self.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+
+    def state(self):
+        """Return what goes on in the next epoch."""
+        return {} if self.scaler is None else self.scaler.state_dict()
+
+    def load_state(self, state):
+        """Go on from a state."""
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state)
+
+
+class ParallelStep(Step):
+    """A `Step` of one process among several, through Hugging Face accelerate.
+
+    Parameters
+    ----------
+    accelerator : accelerate.Accelerator
+        Knows the processes and the device of this one.
+    half, max_grad_norm : object
+        As in `Step`.
+    """
+
+    def __init__(self, accelerator, half=None, max_grad_norm=None):
+        super().__init__(half, max_grad_norm)
+        self.accelerator = accelerator
+        self.part = accelerator.process_index, accelerator.num_processes
+
+    def __getstate__(self):
+        # A saved net goes on alone: processes cannot be stored.
+        return vars(self) | {"accelerator": None, "part": (0, 1)}
+
+    def begin(self, net):
+        super().begin(net)
+        if self.accelerator is not None:
+            self.module = self.accelerator.prepare_model(net.module_)
+
+    def end(self):
+        super().end()
+        if self.accelerator is not None:
+            self.accelerator.free_memory()  # or it would keep the net of every fit
+
+    def begin_epoch(self):
+        if self.accelerator is not None:
+            from accelerate.utils import synchronize_rng_states
+
+            synchronize_rng_states(["torch"])
+
+    def summed(self, total):
+        if self.accelerator is None:
+            return total
+        return self.accelerator.reduce(total, "sum")
 
 
 class TrainingStopped(KeyboardInterrupt):
