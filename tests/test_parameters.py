@@ -81,11 +81,11 @@ BAD = [
     ({"activation": "rely"}, {}, "Did you mean 'relu'"),
     ({"dropout": 1.0}, {}, "dropout"),
     ({"lr": 0}, {}, "'lr' parameter.*Got 0 instead"),
-    ({"optimizer_params": {"lr": 1}}, {}, "lr is said twice"),
+    ({"optimizer_params": {"lr": 1}}, {}, "lr is given twice"),
     (
         {"weight_decay": 0.1, "optimizer_params": {"weight_decay": 1}},
         {},
-        "weight_decay is said twice",
+        "weight_decay is given twice",
     ),
     ({"weight_decay": -1}, {}, "'weight_decay'.*Got -1"),
     ({"optimizer_params": {"bettas": 1}}, {}, "Did you mean 'betas'"),

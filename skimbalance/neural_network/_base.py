@@ -30,11 +30,7 @@ from skimbalance._validation import (
     encode_like,
 )
 from skimbalance.exceptions import ImbalanceWarning
-from skimbalance.losses._resolve import (
-    check_link,
-    resolve_loss,
-    target_types_of,
-)
+from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
 from skimbalance.neural_network._callbacks import (
     KeepBest,
@@ -48,16 +44,31 @@ from skimbalance.neural_network._checkpoint import (
     run_identity,
     take_over,
 )
+from skimbalance.neural_network._checks import (
+    as_one_array,
+    check_first_chunk,
+    check_groups,
+    check_params,
+    check_same_classes,
+    check_threshold_for,
+    check_top_k,
+    encode_rows,
+    read_inputs,
+    resolve_threshold,
+    target_of_classes,
+    warn_of_positive_class,
+)
 from skimbalance.neural_network._data import (
     Batches,
     DatasetRows,
     FirstChunk,
     Rows,
     TrainingData,
-    encode_rows,
-    target_of_classes,
+    find_device,
+    is_tiny,
+    moves_data,
+    resolve_precision,
 )
-from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
 from skimbalance.neural_network._module import (
     MemberModule,
     ScoreModule,
@@ -75,27 +86,15 @@ from skimbalance.neural_network._output import (
     top_k,
     warn_no_positive,
 )
-from skimbalance.neural_network._parameters import (
-    as_switch,
-    check_first_chunk,
-    check_params,
-    check_same_classes,
-    check_threshold_for,
-    check_top_k,
-    find_device,
-    is_tiny,
+from skimbalance.neural_network._training import (
+    Net,
+    gradients,
     make_step,
-    moves_data,
     optimizer_params,
     resolve_batch_size,
-    resolve_bias,
     resolve_optimizer,
-    resolve_precision,
-    resolve_threshold,
-    resolve_weight,
-    warn_of_positive_class,
+    seeded,
 )
-from skimbalance.neural_network._training import Net, gradients, seeded
 from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,
@@ -105,6 +104,7 @@ from skimbalance.thresholds._rules import (
 
 # One chunk of a prediction, of which a handful of copies are worked on.
 _PREDICTION_BYTES = 2**23
+_DROPOUT = 0.5
 _CALIBRATION_ENTRIES = 2**20
 _MATCHED_ENTRIES = 2**22
 _LEAST_CALIBRATION_ROWS = 100
@@ -142,6 +142,9 @@ def _after_training(step, way_out):
 
 class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
     """The estimator, but for the names of its parameters."""
+
+    # The parameters of the default module, where they are the estimator's own.
+    _module_names = ()
 
     # ------------------------------------------------------------------------- fitting
 
@@ -202,10 +205,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y, pos_label=self.pos_label)
-            check_params(self, target)
+            params = check_params(self, target)
             rows = self._encode(X, target, sample_weight, reset=True)
             held_out = self._encode_held_out(X_val, y_val, sample_weight_val, target)
-            return self._fit(TrainingData(rows, held_out, groups))
+            return self._fit(TrainingData(rows, held_out, groups), params)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, label_counts=None):
         """Train for one epoch on a chunk of the rows.
@@ -252,10 +255,10 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 rows = self._encode(X, target, sample_weight, reset=False)
             else:
                 target = target_of_classes(y, classes, self.pos_label)
-                check_params(self, target)
-                check_first_chunk(self, target, classes, label_counts)
+                params = check_params(self, target)
+                check_first_chunk(self, target, params, classes, label_counts)
                 rows = self._encode(X, target, sample_weight, reset=True)
-                self._start(rows, label_counts)
+                self._start(rows, params, label_counts)
             return self._train_chunk(rows)
 
     def _check_inputs(self, X, reset, name="X"):
@@ -286,7 +289,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         names = "X_val", "y_val"
         return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
-    def _fit(self, data):
+    def _fit(self, data, params):
         """Split the data, then train, correct and learn thresholds on its parts."""
         checkpoint = seed = None
         if self.checkpoint is not None:
@@ -299,17 +302,28 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             data.split(self.validation_fraction, np.random.RandomState(seed))
         self._check_held_out(data)
         previous = self._net_to_continue(data)
-        self._set_output(self._make_output(data), data)
+        self._set_output(self._make_output(data, params), data)
         _warn_constant(self._output.trained)
         if self._output.trained.any():
             with seeded(seed, self.device_):
                 self.net_ = self._make_net(data.training)
                 if previous is not None:
-                    take_over(self.net_, previous, not hasattr(self, "module_params"))
+                    take_over(self.net_, previous, bool(self._module_names))
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
                 self._train(data, checkpoint)
         return self
+
+    def _module(self, n_rows=0, sparse_input=False):
+        """Return what builds the module, and its parameters for such inputs."""
+        build, params = MLP, {name: getattr(self, name) for name in self._module_names}
+        if not params:
+            build, params = self.module, dict(self.module_params or {})
+        if build is MLP:
+            if params.setdefault("dropout", "auto") == "auto":
+                params["dropout"] = 0.0 if is_tiny(n_rows) else _DROPOUT
+            params.setdefault("sparse_input", sparse_input)
+        return build, params
 
     def _holds_out(self, n_rows):
         if isinstance(self.early_stopping, str):
@@ -333,23 +347,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         check_warm_start(self, data.target, self._standardizes(data.rows.X))
         return self.net_
 
-    def _make_output(self, data):
+    def _make_output(self, data, params):
         """Return what turns raw scores into probabilities and predictions."""
-        target = data.target
-        pos_weight = resolve_weight("pos_weight", self.pos_weight, target)
-        warn_of_positive_class(self, data, pos_weight)
-        correct = as_switch(self.correct_probabilities)
-        make = ClassOutput if target.kind == MULTICLASS else LabelOutput
-        output = make(
-            resolve_loss(self.loss, self.loss_params, target.kind),
-            data,
-            pos_weight=pos_weight,
-            label_weight=resolve_weight("label_weight", self.label_weight, target),
-            correct=correct,
-            smoothing=self.label_smoothing,
-        )
+        warn_of_positive_class(self, data, params.pos_weight)
+        make = ClassOutput if data.target.kind == MULTICLASS else LabelOutput
+        output, has_held_out = make(params, data), data.held_out is not None
         if data.counts is None or output.trained.any():
-            check_link(output.loss, output.link, correct, data.held_out is not None)
+            check_link(output.loss, output.link, output.correct, has_held_out)
         return output
 
     def _set_output(self, output, data):
@@ -392,9 +396,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         """Return a skorch net with new weights, tried on the first rows."""
         build, params = self._module(len(rows), sp.issparse(rows.X))
         shape, is_single = self._input_shape, self.n_members == 1
-        optimizer = optimizer_params(
-            self.optimizer, self.optimizer_params, self.weight_decay, self.device_
-        )
+        optimizer = optimizer_params(self, self.device_)
         step = make_step(self)
         net = Net(
             module=ScoreModule if is_single else MemberModule,
@@ -402,7 +404,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             module__params=params,
             module__n_features=shape[0] if len(shape) == 1 else shape,
             module__n_outputs=self._output.n_outputs,
-            module__bias=self._initial_bias(),
+            module__bias=self._output.initial_bias(),
             module__dtype=self._dtype,
             **({} if is_single else {"module__n_members": self.n_members}),
             criterion=criterion_of(self._output.loss),
@@ -439,10 +441,6 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                 net.module_, self._as_read(rows, net, x_dtype=torch.int64).inputs()
             )
         try_module(net.module_, self._as_read(rows, net).inputs())
-
-    def _initial_bias(self):
-        bias = resolve_bias(self.init_bias, self._target)
-        return self._output.initial_bias() if isinstance(bias, str) else bias
 
     def _plain_rows(self, X, y=None):
         """Return all rows of checked inputs and encoded targets."""
@@ -544,13 +542,13 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
         values = values.toarray() if sp.issparse(values) else values
         return raw, values, rows.selected("weight")
 
-    def _start(self, rows, label_counts):
+    def _start(self, rows, params, label_counts):
         """Make the output model and the net before the first chunk."""
         if label_counts is not None:
             n_labels = rows.target.n_outputs
             label_counts = check_label_counts(label_counts, n_labels=n_labels)
         data = FirstChunk(rows, label_counts)
-        self._set_output(self._make_output(data), data)
+        self._set_output(self._make_output(data, params), data)
         with seeded(self._next_seed(), self.device_):
             self.net_ = self._make_net(rows)
 

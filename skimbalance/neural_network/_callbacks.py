@@ -485,3 +485,15 @@ def _copied_callback(item):
     if not is_logger:
         vars(twin).update(copied(vars(twin)))
     return twin
+
+
+def check_callbacks(callbacks):
+    """Raise a TypeError unless all are callbacks of skorch, their classes, or pairs."""
+    for callback in callbacks or ():
+        pair = isinstance(callback, tuple) and len(callback) == 2
+        name, candidate = callback if pair else ("", callback)
+        if not isinstance(name, str) or not hasattr(candidate, "on_train_begin"):
+            raise TypeError(
+                f"callbacks holds {callback!r}, which is no callback. It must hold "
+                "callbacks of skorch, their classes, or pairs (name, callback)."
+            )

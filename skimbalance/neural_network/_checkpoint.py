@@ -38,11 +38,9 @@ from skorch.history import History
 from skimbalance._base import warn_user
 from skimbalance._validation import check_layer_sizes
 from skimbalance.exceptions import CheckpointWarning
-from skimbalance.neural_network._parameters import (
-    as_switch,
-    check_params,
-    resolve_optimizer,
-)
+from skimbalance.neural_network._checks import check_params
+from skimbalance.neural_network._output import as_switch
+from skimbalance.neural_network._training import resolve_optimizer
 
 _FORMAT = "skimbalance checkpoint 3"
 _DIGEST_BYTES = hashlib.sha256().digest_size

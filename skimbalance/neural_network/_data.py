@@ -20,7 +20,7 @@ import scipy.sparse as sp
 import torch
 from skorch.dataset import Dataset
 
-from skimbalance._counts import MISSING, cells_with, count_labels, without_weightless
+from skimbalance._counts import MISSING, cells_with, count_labels
 from skimbalance._entry_weights import SparseWeights
 from skimbalance._stratification import positives, stratify
 from skimbalance._validation import (
@@ -28,14 +28,10 @@ from skimbalance._validation import (
     MULTICLASS,
     MULTILABEL,
     Target,
-    check_target,
-    check_weights,
-    encode_like,
     has_missing,
     with_missing,
 )
 from skimbalance.modules import SparseRows
-from skimbalance.weights import _class_weights
 
 # Held-out entries beyond which a score gains little and an epoch takes longer.
 _VALIDATION_ENTRIES = 2**23
@@ -43,6 +39,21 @@ _VALIDATION_ENTRIES = 2**23
 _TINY_SINGLE = np.finfo(np.float32).tiny
 # Rows that are gathered at once.
 _CHUNK_BYTES = 2**20
+# Values of X below which double precision costs less than a second: small problems get
+# it, since it makes results the same on every machine to more digits.
+_SMALL_ENTRIES = 10**6
+# The dtype of weights and rows. In half precision only the products are computed.
+_PRECISIONS = {
+    "16": torch.float32,
+    "32": torch.float32,
+    "64": torch.float64,
+    "bf16": torch.float32,
+}
+# Fraction of the free memory of a device that training data may take by themselves.
+_DEVICE_FRACTION = 0.5
+# Rows up to which all make one full batch: a tenth of them would hold out too few to
+# stop by, and dropout does more harm than good.
+_TINY_ROWS = 200
 # Below this fraction of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
 
@@ -192,7 +203,7 @@ class Rows:
         The weight of a row is the mean weight of its observed entries.
         """
         weight = np.zeros(self.X.shape[0])
-        totals, counts = _row_totals(self.values, self.weight)
+        totals, counts = row_totals(self.values, self.weight)
         weight[self.index] = totals[self.index] / counts[self.index]
         return weight
 
@@ -272,73 +283,7 @@ class Rows:
         return RowSet(self.index, *self.sources[key], decode)
 
 
-def encode_rows(X, target, sample_weight, class_weight, name="y"):
-    """Check the weights and find the rows that count.
-
-    An entry of weight 0 becomes a missing label, so that it is absent from the split,
-    the counts, the scores and the thresholds alike. The others are scaled to mean 1
-    over the observed entries: a weight of rows and its copy in each column agree.
-
-    Parameters
-    ----------
-    X : ndarray or csr_array
-        Checked inputs.
-    target : Target
-        Checked targets.
-    sample_weight : array-like, sparse matrix or None
-        As passed.
-    class_weight : dict, "balanced" or None
-        As in scikit-learn.
-    name : str, default="y"
-        How the error messages call the targets.
-    """
-    weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
-    if class_weight is not None:
-        by_class = _weights_by_class(class_weight, target, weight)
-        weight = by_class if weight is None else weight * by_class
-    if weight is not None and weight.ndim == 2:
-        values = without_weightless(values, weight)
-    totals, counts = _row_totals(values, weight)
-    index = np.flatnonzero(counts)
-    if len(index) == 0:
-        raise ValueError(_describe_nothing_left(values, weight, name))
-    mean = totals[index].sum() / counts[index].sum()
-    target = replace(target, values=values)
-    return Rows(X, target, _normalized(weight, mean, index), index)
-
-
-def _read_weights(n_samples, target, sample_weight):
-    """Return weights of rows, or of entries if these differ within rows.
-
-    The largest weight is 1, so that sums neither overflow nor vanish.
-    """
-    n_labels = None if target.kind == MULTICLASS else target.n_outputs
-    weight = check_weights(
-        sample_weight, n_samples, n_labels, label_names=target.label_names
-    )
-    if weight is None:
-        return None
-    if isinstance(weight, SparseWeights):
-        if sp.issparse(target.values):
-            return weight.scaled(1 / weight.max())
-        weight = weight.toarray()
-    if weight.ndim == 2 and (weight == weight[:, :1]).all():
-        weight = weight[:, 0]
-    return weight / weight.max()
-
-
-def _weights_by_class(class_weight, target, sample_weight):
-    """Return the weight of the class of each row."""
-    if target.kind == MULTILABEL:
-        raise ValueError(
-            "class_weight goes with a 1-D y. For a label matrix use pos_weight (the "
-            "positives of each label), label_weight (labels among each other) or "
-            "sample_weight of shape (n_samples, n_labels)."
-        )
-    return _class_weights(target, class_weight, sample_weight)[target.class_index]
-
-
-def _row_totals(values, weight):
+def row_totals(values, weight):
     """Return of each row the weight and the number of the entries that count."""
     if values.ndim == 1:
         counts = np.ones(len(values))
@@ -364,40 +309,6 @@ def _entry_totals(values, weight):
     if isinstance(weight, SparseWeights):
         return weight.T.sum_outside(sp.csr_array(absent.T))
     return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)
-
-
-def _normalized(weight, mean, index):
-    """Scale weights to mean 1, in place; None where all that count are equal."""
-    if weight is None:
-        return None
-    if isinstance(weight, SparseWeights):
-        weight = weight.scaled(1 / mean)
-        stored = weight.stored()
-        return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
-    weight /= mean
-    counted = weight[index]
-    return None if ((counted == 1) | (counted == 0)).all() else weight
-
-
-def _describe_nothing_left(values, weight, name):
-    """Return the error message for rows none of which has an observed label."""
-    if values.ndim == 2 and weight is None:
-        return (
-            f"No label is observed: {name} is missing (NaN) everywhere. At least one "
-            "entry must be 0 or 1."
-        )
-    return (
-        "class_weight and sample_weight leave no row to learn from: each label of "
-        f"{name} is missing (NaN) or has weight 0."
-    )
-
-
-def target_of_classes(y, classes, pos_label):
-    """Encode a first chunk: a 1-D `y` by all its classes, of which it may lack some."""
-    if classes is None or sp.issparse(y) or np.ndim(y) == 2:
-        return check_target(y, pos_label=pos_label)
-    target = check_target(np.asarray(classes), "classes", pos_label)
-    return replace(target, values=encode_like(y, target))
 
 
 def decode_labels(target, labels):
@@ -949,3 +860,75 @@ class DatasetRows:
     def _input(self, row):
         item = self.dataset[row]
         return np.asarray(item[0] if isinstance(item, (tuple, list)) else item)
+
+
+def is_tiny(n_rows):
+    """Whether the rows make one full batch, and bear neither dropout nor a split."""
+    return n_rows <= _TINY_ROWS
+
+
+def resolve_device(device, name="device"):
+    """Return a torch device; None is CUDA where there is one, else the CPU."""
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name}={device!r} is not a torch device.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"{name}={str(device)!r}, but torch finds no CUDA device. Use {name}=None "
+            "or 'cpu', or install a CUDA build of torch."
+        )
+    return device
+
+
+def check_devices(estimator):
+    """Raise a ValueError unless the net can train, and its data lie, where they should.
+
+    Numbers are written to the device and read back, as a device may exist and fail.
+    """
+    device, data_device = resolve_device(estimator.device), estimator.data_device
+    try:
+        if estimator.accelerator is None:
+            torch.zeros(1, device=device).item()
+    except Exception as error:  # each kind of device has errors of its own
+        raise ValueError(
+            f"device={str(device)!r} cannot be used here. Use device=None or 'cpu'."
+        ) from error
+    if data_device != "auto" and (
+        resolve_device(data_device, "data_device").type not in ("cpu", device.type)
+    ):
+        raise ValueError(
+            f"data_device={data_device!r} must be 'auto', 'cpu' or the device that "
+            "trains."
+        )
+
+
+def find_device(estimator):
+    """Return the torch device on which an estimator trains."""
+    if estimator.accelerator is None:
+        return resolve_device(estimator.device)
+    return estimator.accelerator.device
+
+
+def resolve_precision(precision, X, device):
+    """Return the dtype of the weights and of the rows that the net reads."""
+    if precision != "auto":
+        return _PRECISIONS[precision]
+    narrow = X.dtype in (np.float32, np.float16)
+    size = X.nnz if hasattr(X, "nnz") else X.size
+    small = size < _SMALL_ENTRIES and device.type == "cpu"
+    return torch.float64 if small and not narrow else torch.float32
+
+
+def moves_data(data_device, device, n_bytes):
+    """Whether training data of that size are put on the device for good."""
+    if device.type == "cpu" or data_device == "cpu":
+        return False
+    if data_device != "auto":
+        return True
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= _DEVICE_FRACTION * free

@@ -1,20 +1,73 @@
-"""The two public estimators: their parameters, and nothing else."""
+"""The two public estimators: their parameters, and nothing else.
+
+A parameter stands here in four lines: in the table of constraints, in the docstring, in
+the signature and in `__init__`, of `ImbalancedNetClassifier` only. Run
+``python tools/write_front.py`` then, which copies them to `ImbalancedMLPClassifier`.
+"""
+
+import os
+from numbers import Integral, Real
 
 import torch
 
-from skimbalance.modules import MLP
+from skimbalance._validation import Number, StrOptions, switch
+from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._base import BaseImbalancedNet
-from skimbalance.neural_network._parameters import (
-    CONSTRAINTS,
-    MLP_CONSTRAINTS,
-    MODULE_CONSTRAINTS,
-    default_dropout,
-)
 
 __all__ = [
     "ImbalancedMLPClassifier",
     "ImbalancedNetClassifier",
 ]
+
+# What each parameter may be. Where a line has no_validation, the function that reads
+# the parameter checks it with the target, or has an error that says more.
+CONSTRAINTS = {
+    "loss": "no_validation",
+    "loss_params": [dict, None],
+    "pos_weight": "no_validation",
+    "label_weight": "no_validation",
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "pos_label": "no_validation",
+    "label_smoothing": [Number(Real, 0, 1, closed="left")],
+    "correct_probabilities": [*switch(), StrOptions({"exact"})],
+    "threshold": "no_validation",
+    "threshold_params": [dict, None],
+    "init_bias": "no_validation",
+    "standardize": [*switch(), StrOptions({"auto"})],
+    "optimizer": "no_validation",
+    "optimizer_params": [dict, None],
+    "lr": [Number(Real, 0, None, closed="neither")],
+    "weight_decay": [Number(Real, 0, None, closed="left"), None],
+    "max_epochs": [Number(Integral, 1, None, closed="left")],
+    "batch_size": [Number(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "gradient_accumulation": [Number(Integral, 1, None, closed="left")],
+    "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
+    "precision": [StrOptions({"auto", "16", "32", "64", "bf16"})],
+    "compile": switch(),
+    "early_stopping": [*switch(), StrOptions({"auto"})],
+    "validation_fraction": [Number(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Number(Integral, 1, None, closed="left")],
+    "scoring": [str, callable, None],
+    "callbacks": [list, tuple, None],
+    "net_params": [dict, None],
+    "n_members": [Number(Integral, 1, None, closed="left")],
+    "num_workers": [Number(Integral, 0, None, closed="left")],
+    "device": [str, torch.device, Number(Integral, 0, None, closed="left"), None],
+    "data_device": [str, torch.device, Number(Integral, 0, None, closed="left")],
+    "warm_start": switch(),
+    "accelerator": "no_validation",
+    "checkpoint": [str, os.PathLike, None],
+    "resume": switch(),
+    "random_state": ["random_state"],
+    "verbose": ["boolean", Number(Integral, 0, None, closed="left")],
+}
+
+
+MLP_CONSTRAINTS = {
+    "hidden_layer_sizes": "no_validation",
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "dropout": [Number(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+}
 
 
 class ImbalancedNetClassifier(BaseImbalancedNet):
@@ -238,7 +291,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     (400, 3)
     """
 
-    _parameter_constraints = {**MODULE_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
+    _parameter_constraints = {  # noqa: RUF012
+        "module": "no_validation",
+        "module_params": [dict, None],
+        **CONSTRAINTS,
+    }
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
@@ -330,13 +387,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
-
-    def _module(self, n_rows=0, sparse_input=False):
-        params = dict(self.module_params or {})
-        if self.module is MLP:
-            params.setdefault("dropout", default_dropout(n_rows))
-            params.setdefault("sparse_input", sparse_input)
-        return self.module, params
 
 
 class ImbalancedMLPClassifier(BaseImbalancedNet):
@@ -539,6 +589,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     """
 
     _parameter_constraints = {**MLP_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
+    _module_names = tuple(MLP_CONSTRAINTS)
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
         "threshold": "threshold_params",
@@ -631,12 +682,3 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
-
-    def _module(self, n_rows=0, sparse_input=False):
-        dropout = self.dropout
-        return MLP, {
-            "hidden_layer_sizes": self.hidden_layer_sizes,
-            "activation": self.activation,
-            "dropout": default_dropout(n_rows) if dropout == "auto" else dropout,
-            "sparse_input": sparse_input,
-        }

@@ -27,9 +27,16 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from skimbalance._base import warn_user
+from skimbalance._validation import (
+    accepted_names,
+    check_choice,
+    check_interval,
+    check_keywords,
+    check_layer_sizes,
+)
 from skimbalance.exceptions import ModuleOutputWarning
 from skimbalance.losses import PointwiseLoss, SetLoss, SoftmaxLoss
-from skimbalance.modules import SparseRows
+from skimbalance.modules import ACTIVATIONS, MLP, SparseRows
 
 _BODY = "body."
 # Factors of the parameters that leave a sigmoid in [0, 1], and little else.
@@ -541,3 +548,24 @@ def criterion_of(loss):
         SetLoss: SetCriterion,
     }
     return next(kinds[base] for base in type(loss).__mro__ if base in kinds)
+
+
+def check_module(module, module_params):
+    """Raise unless the module is a class or function that takes these parameters."""
+    if isinstance(module, nn.Module):
+        raise TypeError(
+            f"module is a {type(module).__name__} instance: pass the class or a "
+            "function that builds it, module(n_features, n_outputs, **module_params), "
+            "so that every fit starts from new weights."
+        )
+    if not callable(module):
+        raise TypeError(
+            f"module={module!r} must be a class or a function that builds a torch "
+            "module: module(n_features, n_outputs, **module_params)."
+        )
+    names, _ = accepted_names(module)
+    check_keywords("module", module_params, module, reserved=names[:2])
+    if module is MLP:
+        check_layer_sizes(module_params.get("hidden_layer_sizes", ()))
+        check_choice("activation", module_params.get("activation", "relu"), ACTIVATIONS)
+        check_interval("dropout", module_params["dropout"], 0, 1, closed="left")

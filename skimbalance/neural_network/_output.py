@@ -7,6 +7,7 @@ scores of a row together.
 """
 
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,7 +19,10 @@ from sklearn.base import clone
 from skimbalance._base import warn_user
 from skimbalance._validation import (
     BINARY,
+    MULTICLASS,
     MULTILABEL,
+    align_weights,
+    check_choice,
     has_missing,
 )
 from skimbalance.calibration import (
@@ -30,6 +34,7 @@ from skimbalance.calibration import (
 )
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
+from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.losses._smoothing import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
@@ -40,19 +45,145 @@ from skimbalance.thresholds._rules import (
     is_same_rule,
     learn_thresholds,
 )
-from skimbalance.weights import PosWeightTransformer, compute_label_weight
+from skimbalance.weights import (
+    LABEL_WEIGHT_SCHEMES,
+    WEIGHT_SCHEMES,
+    PosWeightTransformer,
+    compute_label_weight,
+)
 
 _SELDOM_PREDICTED = (
     "calibrated probabilities of {} seldom pass a threshold of 0.5. Set threshold to a "
     "rule that fits your metric, such as 'f_beta', or wrap the estimator in a "
     "classifier of skimbalance.thresholds."
 )
+_SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
 # Expected positives that weigh as much as the count, where rows are a sample.
 _DOUBT = 3.0
 _LEAST = 1e-12
+
+
+class OutputParams(NamedTuple):
+    """The parameters that an output model is made from, checked with the target.
+
+    Attributes
+    ----------
+    loss : Loss
+        As the user gave it, or made from its name.
+    pos_weight, label_weight : None, str, PosWeightTransformer or ndarray
+        A scheme, or a weight for each output.
+    init_bias : "prior" or ndarray
+        Where the output bias starts.
+    correct : bool or "exact"
+        Which stages remove the distortion.
+    smoothing : float
+        The fraction of the base rates in the targets.
+    """
+
+    loss: Any
+    pos_weight: Any
+    label_weight: Any
+    init_bias: Any
+    correct: bool | str
+    smoothing: float
+
+
+def resolve_output_params(estimator, target):
+    """Return the parameters that an output model is made from, checked.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    target : Target
+
+    Raises
+    ------
+    ValueError
+        If one makes no sense for the target.
+    """
+    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
+    check_loss(loss, target.n_outputs, estimator.label_smoothing)
+    pos_weight = _resolve_weight("pos_weight", estimator.pos_weight, target)
+    label_weight = _resolve_weight("label_weight", estimator.label_weight, target)
+    if target.kind == MULTICLASS and label_weight is not None:
+        raise ValueError(
+            "label_weight goes with a label matrix; weigh the classes of a 1-D y "
+            "by class_weight or pos_weight."
+        )
+    return OutputParams(
+        loss,
+        pos_weight,
+        label_weight,
+        _resolve_bias(estimator.init_bias, target),
+        as_switch(estimator.correct_probabilities),
+        estimator.label_smoothing,
+    )
+
+
+def as_switch(value):
+    """Return a bool for whatever stands for one; a string is left as it is."""
+    return value if isinstance(value, str) else bool(value)
+
+
+def _resolve_weight(name, weight, target):
+    """Return `pos_weight` or `label_weight` without names: a scheme, or an array."""
+    if weight is None or isinstance(weight, PosWeightTransformer):
+        return weight
+    if isinstance(weight, str):
+        check_choice(name, weight, _SCHEMES[name])
+        return weight
+    return _as_outputs(name, weight, target, positive=True)
+
+
+def _resolve_bias(init_bias, target):
+    """Return `init_bias` as "prior", or as an array with a number for each output."""
+    if isinstance(init_bias, str):
+        check_choice("init_bias", init_bias, {"prior", "zero"})
+        return "prior" if init_bias == "prior" else np.zeros(target.n_outputs)
+    return _as_outputs("init_bias", init_bias, target)
+
+
+def _as_outputs(name, value, target, positive=False):
+    """Return a number, or a number for each output, as an array of float64.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    value : float, array-like of shape (n_outputs,), dict, Series or data frame
+    target : Target
+        Names the outputs: the columns of a label frame, the classes of a multiclass
+        target, the positive class of a binary one.
+    positive : bool, default=False
+        Whether all must be greater than 0.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs,)
+
+    Raises
+    ------
+    ValueError
+        If the value is no number, not finite, or of another shape.
+    """
+    array = np.asarray(align_weights(value, target.output_names, name))
+    if array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name}={value!r} must be a number, or a number for each label or class."
+        )
+    if array.shape not in ((), (1,), (target.n_outputs,)):
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected a number or "
+            f"({target.n_outputs},): one for each label, or class of a multiclass "
+            "target."
+        )
+    if not (np.isfinite(array) & ((array > 0) | (not positive))).all():
+        condition = "finite and greater than 0" if positive else "finite"
+        raise ValueError(f"{name} must be {condition}, got {value!r}.")
+    return np.broadcast_to(array, (target.n_outputs,)).astype(np.float64)
 
 
 def _fit_weight(weight, counts):
@@ -67,19 +198,14 @@ class _Output:
 
     Parameters
     ----------
-    loss : Loss
-        As the user gave it; never changed.
+    params : OutputParams
+        Never changed.
     data : TrainingData
         Of which the target and the counts are read.
-    pos_weight, label_weight : object
-        From `resolve_weight`.
-    correct : bool or "exact"
-        Which stages remove the distortion.
-    smoothing : float
-        The fraction of the base rates in the targets.
     """
 
-    def __init__(self, loss, data, *, pos_weight, label_weight, correct, smoothing):
+    def __init__(self, params, data):
+        loss, pos_weight, label_weight = params[:3]
         if pos_weight is not None and isinstance(loss, SetLoss):
             raise ValueError(
                 f"pos_weight has no meaning for {type(loss).__name__}, which takes the "
@@ -87,7 +213,8 @@ class _Output:
             )
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
-        self.correct, self.smoothing, self.calibrator = correct, smoothing, None
+        self.correct, self.smoothing = params.correct, params.smoothing
+        self.init_bias, self.calibrator = params.init_bias, None
         self.loss, counts = clone(loss), data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
@@ -123,7 +250,12 @@ class _Output:
         return 1.0 if self.pos_weight is None else self.pos_weight
 
     def initial_bias(self):
-        """Return the scores at which the loss predicts the base rates."""
+        """Return where the output bias starts: where the loss predicts the base rates.
+
+        A number of the user for each output comes before that.
+        """
+        if not isinstance(self.init_bias, str):
+            return self.init_bias
         scores = self.link.initial_scores(torch.as_tensor(self.prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
