@@ -20,15 +20,14 @@ from skimbalance._base import (
     warn_user,
 )
 from skimbalance._counts import check_label_counts
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
-    check_same_length,
     check_target,
-    check_weights,
     encode_like,
 )
+from skimbalance._validation import check_same_length, check_weights
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
@@ -54,7 +53,6 @@ from skimbalance.neural_network._checks import (
     check_top_k,
     encode_rows,
     read_inputs,
-    resolve_threshold,
     target_of_classes,
     warn_of_positive_class,
 )
@@ -99,7 +97,9 @@ from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,
     Given,
+    RuleParamsMixin,
     Uncorrected,
+    resolve_rule,
 )
 
 # One chunk of a prediction, of which a handful of copies are worked on.
@@ -140,7 +140,9 @@ def _after_training(step, way_out):
         )
 
 
-class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
+class BaseImbalancedNet(
+    RuleParamsMixin, DictParamsMixin, ClassifierMixin, BaseEstimator
+):
     """The estimator, but for the names of its parameters."""
 
     # The parameters of the default module, where they are the estimator's own.
@@ -332,7 +334,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _check_held_out(self, data):
         """Raise a ValueError where a rule lacks the rows that it learns from."""
-        if data.held_out is None and resolve_threshold(self).needs_held_out:
+        if data.held_out is None and resolve_rule(self.threshold).needs_held_out:
             raise ValueError(
                 f"threshold={self.threshold!r} learns from held-out rows, and "
                 f"there are none among {len(data.rows)} rows: pass X_val and y_val, "
@@ -479,7 +481,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
                     "ended: nothing is lost.",
                     ConvergenceWarning,
                 )
-            if resolve_threshold(self).needs_held_out:
+            if resolve_rule(self.threshold).needs_held_out:
                 self._learn_thresholds(*held_out)
 
     def _reweigh(self, rows):
@@ -527,7 +529,8 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
             "Give predict another one, such as set_params(threshold=0.5).",
         )
         with _after_training(*thresholds):
-            self._output.learn_thresholds(resolve_threshold(self), raw, values, weight)
+            rule = resolve_rule(self.threshold)
+            self._output.learn_thresholds(rule, raw, values, weight)
 
     def _thinned(self, rows, most_entries):
         """Return every so many rows, of about so many outputs in all."""
@@ -763,7 +766,7 @@ class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
 
     def _usable_rule(self):
         """Return the rule; without probabilities only the raw scores are left."""
-        rule = resolve_threshold(self)
+        rule = resolve_rule(self.threshold)
         if self._output.has_probabilities or isinstance(rule, Uncorrected):
             return rule
         if isinstance(rule, Accuracy) or (isinstance(rule, Given) and rule.is_default):

@@ -22,14 +22,8 @@ from tqdm import tqdm
 from skimbalance import metrics
 from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
-    Scorer,
-    closest,
-    scorer_pos_label,
-)
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
+from skimbalance._validation import Scorer, closest, scorer_pos_label
 from skimbalance.neural_network._data import decode_labels
 from skimbalance.neural_network._module import copied
 

@@ -18,19 +18,20 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._base import warn_positive_class
-from skimbalance._counts import without_weightless
-from skimbalance._entry_weights import SparseWeights
-from skimbalance._target_values import check_unique_columns
-from skimbalance._validation import (
+from skimbalance._counts import SparseWeights, without_weightless
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
-    check_parameters,
     check_target,
-    check_weights,
-    closest,
     encode_like,
     find_positive,
+)
+from skimbalance._validation import (
+    check_parameters,
+    check_unique_columns,
+    check_weights,
+    closest,
 )
 from skimbalance.neural_network._callbacks import check_callbacks, check_scoring
 from skimbalance.neural_network._data import (
@@ -43,7 +44,7 @@ from skimbalance.neural_network._data import (
 from skimbalance.neural_network._module import check_module
 from skimbalance.neural_network._output import resolve_output_params
 from skimbalance.neural_network._training import check_net_params, check_optimizer
-from skimbalance.thresholds._rules import check_threshold, resolve_rule
+from skimbalance.thresholds._rules import resolve_rule
 from skimbalance.weights import PosWeightTransformer, _class_weights
 
 # Scores that differ with the class that counts as positive.
@@ -629,25 +630,15 @@ def _check_class_weight(class_weight, target):
 
 def check_threshold_for(estimator, target):
     """Raise a ValueError unless `threshold` suits the target."""
-    check_threshold(
-        estimator.threshold,
-        estimator.threshold_params,
-        target.kind,
-        target.n_outputs,
-        target.output_names,
-    )
-
-
-def resolve_threshold(estimator):
-    """Return the threshold rule of an estimator."""
-    return resolve_rule(estimator.threshold, estimator.threshold_params)
+    rule = resolve_rule(estimator.threshold)
+    rule.check(target.kind, target.n_outputs, target.output_names)
 
 
 def check_first_chunk(estimator, target, params, classes, label_counts):
     """Raise a ValueError where the first call of `partial_fit` lacks what it needs."""
     if classes is None and target.kind != MULTILABEL:
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    if resolve_threshold(estimator).needs_held_out:
+    if resolve_rule(estimator.threshold).needs_held_out:
         raise ValueError(
             f"threshold={estimator.threshold!r} learns from held-out rows, and "
             "partial_fit holds none out: use a rule that needs none, or wrap the "
@@ -728,7 +719,7 @@ def warn_of_positive_class(estimator, data, pos_weight):
     is_one = isinstance(pos_weight, np.ndarray) and (pos_weight == 1).all()
     if pos_weight is not None and not is_one:
         name = "pos_weight"
-    elif resolve_threshold(estimator).is_about_positives:
+    elif resolve_rule(estimator.threshold).depends_on_pos_label:
         name = "threshold"
     elif isinstance(scoring, str) and scoring in _SCORES_OF_POSITIVES:
         name = "scoring"

@@ -20,10 +20,8 @@ import scipy.sparse as sp
 import torch
 from skorch.dataset import Dataset
 
-from skimbalance._counts import MISSING, cells_with, count_labels
-from skimbalance._entry_weights import SparseWeights
-from skimbalance._stratification import positives, stratify
-from skimbalance._validation import (
+from skimbalance._counts import MISSING, SparseWeights, count_labels, entries_with
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
@@ -31,6 +29,7 @@ from skimbalance._validation import (
     has_missing,
     with_missing,
 )
+from skimbalance._stratification import positives, stratify
 from skimbalance.modules import SparseRows
 
 # Held-out entries beyond which a score gains little and an epoch takes longer.
@@ -290,7 +289,7 @@ def row_totals(values, weight):
     elif not has_missing(values):
         counts = np.full(*values.shape, dtype=np.float64)
     elif sp.issparse(values):
-        absent = cells_with(values, MISSING)
+        absent = entries_with(values, MISSING)
         counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
     else:
         counts = np.count_nonzero(values != MISSING, axis=1).astype(np.float64)
@@ -305,7 +304,7 @@ def _entry_totals(values, weight):
     """Return the weight of the observed entries of each row."""
     if not sp.issparse(values):
         return weight.sum(axis=1, where=values != MISSING)
-    absent = cells_with(values, MISSING)
+    absent = entries_with(values, MISSING)
     if isinstance(weight, SparseWeights):
         return weight.T.sum_outside(sp.csr_array(absent.T))
     return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)

@@ -31,7 +31,6 @@ CONSTRAINTS = {
     "label_smoothing": [Number(Real, 0, 1, closed="left")],
     "correct_probabilities": [*switch(), StrOptions({"exact"})],
     "threshold": "no_validation",
-    "threshold_params": [dict, None],
     "init_bias": "no_validation",
     "standardize": [*switch(), StrOptions({"auto"})],
     "optimizer": "no_validation",
@@ -125,13 +124,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
         ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
         ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. Rules that learn
+        weights asked for. A name stands for the rule with its default parameters;
+        those of an object are searched as ``threshold__beta``. Rules that learn
         read the held-out rows. These are few: out-of-fold thresholds of
         `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
         label that was constant in training is predicted by its constant, at 0.5.
-    threshold_params : dict, default=None
-        Parameters of a rule that is given by its name, also as ``threshold__name``:
-        `beta`, `cost_fp`, `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -299,7 +296,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
-        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -317,7 +313,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
-        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -358,7 +353,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
-        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer
@@ -441,13 +435,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
         ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
         ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. Rules that learn
+        weights asked for. A name stands for the rule with its default parameters;
+        those of an object are searched as ``threshold__beta``. Rules that learn
         read the held-out rows. These are few: out-of-fold thresholds of
         `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
         label that was constant in training is predicted by its constant, at 0.5.
-    threshold_params : dict, default=None
-        Parameters of a rule that is given by its name, also as ``threshold__name``:
-        `beta`, `cost_fp`, `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -592,7 +584,6 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     _module_names = tuple(MLP_CONSTRAINTS)
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
-        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -611,7 +602,6 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
-        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -653,7 +643,6 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
-        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer

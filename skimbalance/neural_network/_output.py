@@ -17,14 +17,8 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
 from skimbalance._base import warn_user
-from skimbalance._validation import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
-    align_weights,
-    check_choice,
-    has_missing,
-)
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
+from skimbalance._validation import align_weights, check_choice
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,
@@ -546,9 +540,9 @@ class LabelOutput(_Output):
         """Return which labels a rule predicts."""
         scores, thresholds = self.scores(raw), self.thresholds(rule)
         if thresholds is None:
-            return rule.decide(self.probabilities(scores), None)
+            return rule.predict(self.probabilities(scores), None)
         # Log-odds compare as probabilities do, and save an exponential of each entry.
-        return rule.decide(scores, logit(thresholds.clip(0, 1)))
+        return rule.predict(scores, logit(thresholds.clip(0, 1)))
 
 
 class ClassOutput(_Output):
