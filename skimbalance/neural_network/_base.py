@@ -411,6 +411,10 @@ class BaseImbalancedNet(
             **({} if is_single else {"module__n_members": self.n_members}),
             criterion=criterion_of(self._output.loss),
             criterion__loss=copy.deepcopy(self._output.loss),
+            **{
+                f"criterion__{key}": v
+                for key, v in self._criterion_params(rows).items()
+            },
             optimizer=resolve_optimizer(self.optimizer),
             lr=self.lr,
             max_epochs=int(self.max_epochs),
@@ -465,7 +469,6 @@ class BaseImbalancedNet(
     def _train(self, data, checkpoint):
         """Train as long as held-out rows gain by it, then calibrate on them."""
         held_out = data.held_out
-        self._reweigh(data.training)
         watched = None if held_out is None else self._as_trained_on(held_out)
         stopping, epochs = early_stopping_of(self, data)
         self._run(data.training, watched, epochs, stopping, checkpoint)
@@ -484,10 +487,14 @@ class BaseImbalancedNet(
             if resolve_rule(self.threshold).needs_held_out:
                 self._learn_thresholds(*held_out)
 
-    def _reweigh(self, rows):
-        """Give the batch loss the weights of these rows."""
-        params = self._output.criterion_params(rows)
-        self.net_.reweigh(copy.deepcopy(self._output.loss), params)
+    def _criterion_params(self, rows):
+        """Return the weights of the batch loss for these rows, as tensors."""
+        return {
+            key: torch.as_tensor(value, dtype=self._dtype)
+            if isinstance(value, np.ndarray)
+            else value
+            for key, value in self._output.criterion_params(rows).items()
+        }
 
     def _run(self, rows, watched, epochs, stopping, checkpoint=None):
         """Run the training loop, and set the fitted attributes that come from it."""
@@ -567,7 +574,7 @@ class BaseImbalancedNet(
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
-            self._reweigh(rows)
+            self.net_.reweigh(self._criterion_params(rows))
             self._run(rows, None, 1, KeepBest())
         return self
 

@@ -731,6 +731,39 @@ class RowSet(Dataset):
         return [None if s is None else s.gather(index) for s in self.sources]
 
 
+class _Gathered:
+    """A part of a batch, of which every slice that is asked for is all of it."""
+
+    def __init__(self, part):
+        self.part = part
+
+    def __getitem__(self, rows):
+        return self.part
+
+
+class GatheredRows(Dataset):
+    """One batch as the net reads it, in the place of the rows that it was made of.
+
+    Parameters
+    ----------
+    x : Tensor or SparseRows
+    y : BatchTargets
+    """
+
+    row_bytes = 1
+
+    def __init__(self, x, y):
+        self.X, self.y, self.decode = x, y, y.decode
+
+    def __len__(self):
+        return len(self.X)
+
+    def gather(self, index):  # noqa: ARG002
+        """Return the parts of the batch, as `RowSet.gather` does."""
+        parts = self.X, self.y.labels, self.y.weight
+        return [None if part is None else _Gathered(part) for part in parts]
+
+
 class Batches:
     """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
 

@@ -389,19 +389,40 @@ def _stretched(body, x, factor):
 
 
 class _Criterion(nn.Module):
-    """Base: holds the loss and the weights, all as buffers that move with the net."""
+    """Base: holds the loss and the weights, all as buffers that move with the net.
 
-    def __init__(
+    Parameters
+    ----------
+    loss : Loss
+    **weights
+        As in `weigh`.
+    """
+
+    def __init__(self, loss, **weights):
+        super().__init__()
+        self.loss = loss
+        self.weigh(**weights)
+
+    def weigh(
         self,
-        loss,
         pos_weight=None,
         label_weight=None,
         mean_weight=1.0,
         smoothing=0.0,
         prior=None,
     ):
-        super().__init__()
-        self.loss = loss
+        """Set the weights; those of another chunk of the rows take their place.
+
+        Parameters
+        ----------
+        pos_weight, label_weight : Tensor of shape (n_outputs,) or None
+        mean_weight : float
+            The mean weight of the rows, for a mean loss of about the plain one.
+        smoothing : float
+            The fraction of the base rates in the targets.
+        prior : Tensor of shape (n_outputs,) or None
+            The base rates.
+        """
         self.register_buffer("pos_weight", pos_weight)
         self.register_buffer("label_weight", label_weight)
         self.register_buffer("prior", prior)
@@ -444,8 +465,13 @@ class ClassCriterion(_Criterion):
 
 
 class _LabelCriterion(_Criterion):
-    def __init__(self, *args, n_trained=1, has_missing=False, **kwargs):
-        super().__init__(*args, **kwargs)
+    """Base for label matrices, which may lack labels of rows.
+
+    `n_trained` is the number of labels that are not constant.
+    """
+
+    def weigh(self, n_trained=1, has_missing=False, **weights):
+        super().weigh(**weights)
         self.n_trained, self.has_missing = n_trained, has_missing
 
     def _targets(self, labels):

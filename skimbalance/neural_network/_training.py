@@ -21,7 +21,13 @@ from torch.optim import Optimizer
 from skimbalance._base import warn_user
 from skimbalance._validation import accepted_names, check_keywords, closest
 from skimbalance.neural_network._callbacks import Progress
-from skimbalance.neural_network._data import Batches, RowSet, find_device, is_tiny
+from skimbalance.neural_network._data import (
+    Batches,
+    GatheredRows,
+    RowSet,
+    find_device,
+    is_tiny,
+)
 from skimbalance.neural_network._module import sum_over_members, user_name
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -421,13 +427,8 @@ class Net(ClassifierMixin, NeuralNet):
             return X
         if self.batch_ is not None and X is self.batch_[0]:
             # A callback asks about the batch that it was given, which is scaled.
-            return _ReadBatch(*self.batch_)
+            return GatheredRows(*self.batch_)
         return self.outputs_.rows(self, X, y)
-
-    def get_iterator(self, dataset, training=False):
-        if isinstance(dataset, _ReadBatch):
-            return [(dataset.X, dataset.y)]
-        return super().get_iterator(dataset, training=training)
 
     def get_split_datasets(self, X, y=None, **fit_params):
         if isinstance(X, RowSet):
@@ -482,25 +483,21 @@ class Net(ClassifierMixin, NeuralNet):
                 for pattern in callback.patterns:
                     _check_pattern(pattern, names, f"The callback {callback_name!r}")
 
-    def reweigh(self, loss, params):
-        """Put a batch loss with other weights in the place of the present one.
+    def reweigh(self, params):
+        """Give the criterion the weights of another chunk of the rows.
+
+        It stays the same object, since the optimizer may train parameters of the loss.
 
         Parameters
         ----------
-        loss : Loss
-            A copy that this net may move to its device.
         params : dict
-            Constructor parameters of the criterion; arrays become tensors.
+            As `weigh` of the criterion takes them.
         """
-        dtype = self.module_.bias.dtype
-        tensors = {
-            key: torch.as_tensor(value, dtype=dtype)
-            if isinstance(value, np.ndarray)
-            else value
-            for key, value in params.items()
-        }
-        criterion = self.criterion(loss, **tensors).to(self.device)
-        self.criterion_ = self.torch_compile(criterion, name="criterion")
+        for key, value in params.items():
+            # Read again where a callback makes the module anew, and the rest with it.
+            setattr(self, f"criterion__{key}", value)
+        self.criterion_.weigh(**params)
+        self.criterion_.to(self.device)
 
     # ----------------------------------------------------------------- steps and epochs
 
@@ -730,16 +727,6 @@ def _pickled(parts):
         return cloudpickle.dumps(parts)
     except Exception:  # a global of a script that cannot be stored, but is found again
         return pickle.dumps(parts)
-
-
-class _ReadBatch:
-    """A batch as the net reads it, in the place of a dataset."""
-
-    def __init__(self, x, y):
-        self.X, self.y = x, y
-
-    def __len__(self):
-        return len(self.X)
 
 
 def _check_pattern(pattern, names, owner):
