@@ -12,7 +12,8 @@ from skorch.callbacks import LRScheduler
 from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
-from skimbalance.neural_network import ImbalancedMLPClassifier
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._checkpoint import _FREE_IN_CHUNKS, _FREE_PARAMS
 
 SCRIPT = """
 import os, signal, sys
@@ -29,6 +30,15 @@ X, Y = problem()
 net = estimator(sys.argv[1], random_state=None)
 net.set_params(callbacks=[*net.callbacks, Kill()]).fit(X, Y)
 """
+
+
+@pytest.mark.parametrize(
+    "estimator", [ImbalancedMLPClassifier, ImbalancedNetClassifier]
+)
+def test_the_parameters_that_may_change_are_parameters(estimator):
+    """All others are compared when a run is resumed, those added later as well."""
+    known = estimator().get_params(deep=False).keys()
+    assert known >= _FREE_PARAMS | _FREE_IN_CHUNKS
 
 
 def problem():

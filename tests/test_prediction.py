@@ -63,7 +63,9 @@ def test_top_k_of_classes(problem):
 @pytest.mark.parametrize("k", [0, 31, 2.5, "all", None])
 def test_top_k_refuses_what_is_no_number_of_labels(problem, k):
     net = small().fit(*problem)
-    with pytest.raises(ValueError, match=r"k=.* between 1 and 30"):
+    with pytest.raises(
+        ValueError, match=r"k=.* at least 1 and at most the number of columns, 30"
+    ):
         net.predict_top_k(problem[0], k)
 
 

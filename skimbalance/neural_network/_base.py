@@ -3,6 +3,7 @@
 import contextlib
 import copy
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,7 +28,7 @@ from skimbalance._labels import (
     check_target,
     encode_like,
 )
-from skimbalance._validation import check_same_length, check_weights
+from skimbalance._validation import check_integer, check_same_length, check_weights
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
@@ -50,7 +51,6 @@ from skimbalance.neural_network._checks import (
     check_params,
     check_same_classes,
     check_threshold_for,
-    check_top_k,
     encode_rows,
     read_inputs,
     target_of_classes,
@@ -62,6 +62,7 @@ from skimbalance.neural_network._data import (
     FirstChunk,
     Rows,
     TrainingData,
+    as_dense,
     find_device,
     is_tiny,
     moves_data,
@@ -145,8 +146,14 @@ class BaseImbalancedNet(
 ):
     """The estimator, but for the names of its parameters."""
 
+    # The trained net; None where no label had two values.
+    net_: Any
     # The parameters of the default module, where they are the estimator's own.
-    _module_names = ()
+    _module_names: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:
+        # The parameters, which the subclasses name once, and the fitted attributes.
+        def __getattr__(self, name: str) -> Any: ...
 
     # ------------------------------------------------------------------------- fitting
 
@@ -263,7 +270,7 @@ class BaseImbalancedNet(
                 self._start(rows, params, label_counts)
             return self._train_chunk(rows)
 
-    def _check_inputs(self, X, reset, name="X"):
+    def _check_inputs(self, X, reset, name="X") -> Any:
         """Return inputs of any container as an array, a CSR array or `DatasetRows`."""
         X = read_inputs(self, X, reset, self._module()[0] is not MLP, name)
         if reset:
@@ -319,8 +326,8 @@ class BaseImbalancedNet(
     def _module(self, n_rows=0, sparse_input=False):
         """Return what builds the module, and its parameters for such inputs."""
         build, params = MLP, {name: getattr(self, name) for name in self._module_names}
-        if not params:
-            build, params = self.module, dict(self.module_params or {})
+        if not self._module_names:
+            build, params = self.module, {**(self.module_params or {})}
         if build is MLP:
             if params.setdefault("dropout", "auto") == "auto":
                 params["dropout"] = 0.0 if is_tiny(n_rows) else _DROPOUT
@@ -400,7 +407,7 @@ class BaseImbalancedNet(
         shape, is_single = self._input_shape, self.n_members == 1
         optimizer = optimizer_params(self, self.device_)
         step = make_step(self)
-        net = Net(
+        net: Any = Net(
             module=ScoreModule if is_single else MemberModule,
             module__build=build,
             module__params=params,
@@ -548,9 +555,7 @@ class BaseImbalancedNet(
         """Return the raw scores, the dense targets and the weights of rows."""
         read = self._as_trained_on(rows)
         raw = torch.cat(list(self.net_.raw_scores(read, self.net_.batch_size)))
-        values = rows.selected("values")
-        values = values.toarray() if sp.issparse(values) else values
-        return raw, values, rows.selected("weight")
+        return raw, as_dense(rows.selected("values")), rows.selected("weight")
 
     def _start(self, rows, params, label_counts):
         """Make the output model and the net before the first chunk."""
@@ -603,20 +608,20 @@ class BaseImbalancedNet(
     def _blocks(self, X, answer):
         """Yield ``answer(raw_scores)`` of the rows of checked inputs, in order."""
         n_rows, n_outputs = X.shape[0], self._output.n_outputs
-        rows = None
-        if self.net_ is not None:
+        net, rows = self.net_, None
+        if net is not None:
             rows = self._as_read(self._plain_rows(X))
         width = 8 * n_outputs + (0 if rows is None else rows.batch_row_bytes)
         size = int(np.clip(_PREDICTION_BYTES // width, 1, max(n_rows, 1)))
-        if rows is None:
+        if net is None:
             for start in range(0, n_rows, size):
-                rows = min(size, n_rows - start)
-                yield answer(torch.zeros(rows, n_outputs, dtype=torch.float64))
+                n_block = min(size, n_rows - start)
+                yield answer(torch.zeros(n_block, n_outputs, dtype=torch.float64))
             return
-        for raw in self.net_.raw_scores(rows, size):
+        for raw in net.raw_scores(rows, size):
             yield answer(raw)
 
-    def _filled(self, X, answer):
+    def _filled(self, X, answer) -> Any:
         """Return the answers for all rows in one array of the inputs' precision."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
@@ -724,7 +729,7 @@ class BaseImbalancedNet(
             inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_top_k(k, len(self.classes_))
+        k = check_integer("k", k, 1, len(self.classes_), "the number of columns, ")
         X = self._check_inputs(X, reset=False)
         indices = np.empty((X.shape[0], k), dtype=np.int64)
         proba = np.empty((X.shape[0], k), dtype=answer_dtype(X))
@@ -808,12 +813,9 @@ class BaseImbalancedNet(
         """
         if not self.__sklearn_is_fitted__() or self._target.kind != MULTILABEL:
             return super().score(X, y, sample_weight)
-        labels, predicted = (
-            matrix.toarray() if sp.issparse(matrix) else matrix
-            for matrix in (self._encode_y(y), self.predict(X))
-        )
+        labels, predicted = as_dense(self._encode_y(y)), as_dense(self.predict(X))
         right = ((labels == predicted) | (labels < 0)).all(axis=1)
-        weight = check_weights(sample_weight, len(right))
+        weight: Any = check_weights(sample_weight, len(right))
         return float(np.average(right, weights=weight))
 
     # ----------------------------------------------------------------------
@@ -832,7 +834,8 @@ class BaseImbalancedNet(
 
     def __getstate__(self):
         # Processes and their connections cannot be stored.
-        return super().__getstate__() | {"accelerator": None}
+        state: Any = super().__getstate__()
+        return {**state, "accelerator": None}
 
     def __setstate__(self, state):
         super().__setstate__(state)

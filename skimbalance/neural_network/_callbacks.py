@@ -10,7 +10,6 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -24,7 +23,7 @@ from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import Scorer, closest, scorer_pos_label
-from skimbalance.neural_network._data import decode_labels
+from skimbalance.neural_network._data import as_dense, decode_labels
 from skimbalance.neural_network._module import copied
 
 _LEAST_POSITIVES = 3
@@ -89,7 +88,7 @@ class KeepBest(Callback):
         """Keep weights that are good already, of a net that is trained further."""
         self.best = Best(copy_state(module))
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+    def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
         epoch = len(net.history)
         if not _is_finite(net):
             self._diverged(net, epoch)
@@ -316,8 +315,7 @@ def _in_user_form(target, scorer, values):
     if not columns.any():
         columns[:] = True
     labels = values[:, columns]
-    labels = labels.toarray() if sp.issparse(labels) else labels
-    return decode_labels(target, labels), target.classes[columns], columns
+    return decode_labels(target, as_dense(labels)), target.classes[columns], columns
 
 
 def _make_score(scoring, output, held_out):
@@ -412,7 +410,7 @@ def _perfect_scores(target, values):
     if target.kind == MULTICLASS:
         right = np.arange(target.n_outputs) == values[:, None]
     else:
-        right = (values.toarray() if sp.issparse(values) else values) == 1
+        right = as_dense(values) == 1
     return 8 * torch.as_tensor(right).double() - 4
 
 
@@ -426,9 +424,9 @@ class Progress(Callback):
     Silent unless the net's `verbose` is set.
     """
 
-    bar = None
+    bar: tqdm | None = None
 
-    def on_train_begin(self, net, **kwargs):  # noqa: ARG002
+    def on_train_begin(self, net, *args, **kwargs):  # noqa: ARG002
         if net.verbose and sys.stdout.isatty():
             self.bar = tqdm(
                 total=net.last_epoch_,
@@ -438,7 +436,7 @@ class Progress(Callback):
                 dynamic_ncols=True,
             )
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+    def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
         if self.bar is not None:
             self.bar.set_postfix(_figures(net.history[-1]), refresh=False)
             self.bar.update()
@@ -446,7 +444,7 @@ class Progress(Callback):
             sys.stdout.write(_line(net.history, net.last_epoch_))
             sys.stdout.flush()
 
-    def on_train_end(self, net, **kwargs):  # noqa: ARG002
+    def on_train_end(self, net, *args, **kwargs):  # noqa: ARG002
         if self.bar is not None:
             self.bar.close()
             self.bar = None

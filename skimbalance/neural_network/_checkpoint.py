@@ -19,6 +19,7 @@ import threading
 import types
 from collections import Counter, OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -130,8 +131,9 @@ class Checkpoint(Callback):
     def __init__(self, folder, resume):
         self.file = Path(folder) / "checkpoint.pt"
         _prepare(self.file)
-        self.saved = _read(self.file) if resume and self.file.exists() else None
-        self.about, self.stopping, self.warned = {}, None, set()
+        self.saved: Any = _read(self.file) if resume and self.file.exists() else None
+        self.about, self.warned = {}, set()
+        self.stopping: Any = None
         self.seed = None if self.saved is None else self.saved["seed"]
 
     def restore(self, net):
@@ -216,7 +218,7 @@ class Checkpoint(Callback):
                 "resume=False to overwrite it."
             )
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+    def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
         if net.step_.part[0] != 0:  # one of several processes writes
             return
         on_cuda = net.device.type == "cuda"
@@ -420,13 +422,14 @@ def restore_callback(callback, state):
         vars(callback)[name] = decode(value, vars(callback).get(name))
 
 
-def encode(value):
+def encode(value: Any) -> Any:
     """Return a value as plain data: tensors, numbers, strings, lists and dicts."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, np.generic):
         return encode(value.item())
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+    is_numeric = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    if is_numeric:
         return ["array", torch.as_tensor(value.copy())]
     if type(value) in _DICTS:
         pairs = [[encode(key), encode(entry)] for key, entry in value.items()]
@@ -439,7 +442,7 @@ def encode(value):
     raise NotPlainError(type(value).__name__)
 
 
-def decode(value, present=None):
+def decode(value, present: Any = None) -> Any:
     """Return what `encode` was given; an object with a state takes it over."""
     if not isinstance(value, list):
         return value
@@ -482,7 +485,7 @@ def digest(*arrays):
     return f"<digest {seen.hexdigest()[:16]}>"
 
 
-def _update(seen, array):
+def _update(seen, array: Any):
     """Add an array to a hash, with its shape and its dtype."""
     if array is None:
         seen.update(b"none")
@@ -535,7 +538,7 @@ def described(value):
     return _described_object(value)
 
 
-def _in_one_form(value):
+def _in_one_form(value: Any) -> Any:
     """Return one form of what is equal: 2.0 and 2, an array and a list of numbers."""
     if isinstance(value, (list, tuple)) and len(value) > _SHOWN_ITEMS:
         are_numbers = all(isinstance(item, numbers.Real) for item in value)
@@ -544,8 +547,9 @@ def _in_one_form(value):
     if is_array and value.dtype.kind in "biuf":
         few = value.size <= _SHOWN_ITEMS
         value = value.tolist() if few else np.asarray(value, dtype=np.float64)
-    is_whole = isinstance(value, float) and value.is_integer()
-    return int(value) if is_whole else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def _described_object(value):

@@ -10,6 +10,7 @@ import numbers
 import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -63,7 +64,7 @@ _ENCODE = (
 _TAKEN_AS = {"uint16": np.int32, "uint32": np.int64}
 
 
-def as_one_array(X, name="X", y=None):
+def as_one_array(X: Any, name="X", y=None) -> Any:
     """Return inputs in a container that has rows, or raise an error that says why not.
 
     Parameters
@@ -80,8 +81,8 @@ def as_one_array(X, name="X", y=None):
     DatasetRows, array, sparse matrix or data frame
         Lists and tensors become arrays; what has a shape stays as it is.
     """
-    if sp.issparse(X):  # one of them is a Mapping, too, and has no length
-        return X.tocsr() if isinstance(X, Mapping) else X
+    if sp.issparse(X):  # a DOK matrix is a Mapping, too, and has no length
+        return X.tocsr() if X.format == "dok" else X
     if isinstance(X, DataLoader):
         raise TypeError(
             f"{name} is a DataLoader, but {_ONE_ARRAY}. Pass its dataset, "
@@ -207,7 +208,7 @@ def _length(rows):
     return len(rows) if hasattr(rows, "__len__") else 1
 
 
-def read_inputs(estimator, X, reset, allow_nd, name="X"):
+def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
     """Return checked inputs of any container.
 
     Parameters
@@ -264,7 +265,7 @@ def _read_array(estimator, X, fitted, allow_nd, name):
     return sp.csr_array(X) if sp.issparse(X) else X
 
 
-def _with_integers(X):
+def _with_integers(X) -> Any:
     """Return integers in an object or a nullable dtype, or beside bools, as int64.
 
     scikit-learn would make floats of them, which tell large identifiers apart no more
@@ -399,7 +400,7 @@ def _check_row_shape(X, fitted, name):
         raise ValueError(_other_shape(name, X, fitted))
 
 
-def check_groups(groups):
+def check_groups(groups) -> Any:
     """Return groups as an array, or raise a ValueError unless there is one a row."""
     if groups is None:
         return None
@@ -453,7 +454,7 @@ def encode_rows(X, target, sample_weight, class_weight, name="y"):
     return Rows(X, target, _normalized(weight, mean, index), index)
 
 
-def _read_weights(n_samples, target, sample_weight):
+def _read_weights(n_samples, target, sample_weight) -> Any:
     """Return weights of rows, or of entries if these differ within rows.
 
     The largest weight is 1, so that sums neither overflow nor vanish.
@@ -726,13 +727,3 @@ def warn_of_positive_class(estimator, data, pos_weight):
     if name is not None:
         asked = f"{name}={getattr(estimator, name)!r}"
         warn_positive_class(data.target, estimator.pos_label, asked, data.all_counts)
-
-
-def check_top_k(k, n_columns):
-    """Raise a ValueError unless `k` is a number of columns."""
-    whole = isinstance(k, numbers.Integral) and not isinstance(k, bool)
-    if not whole or not 1 <= k <= n_columns:
-        raise ValueError(
-            f"k={k!r} must be a whole number between 1 and {n_columns}, the number of "
-            "labels or classes."
-        )

@@ -10,10 +10,12 @@ are read or computed row by row.
 
 import copy
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -127,11 +129,19 @@ class TrainingData:
 class FirstChunk(TrainingData):
     """The first of several chunks, whose label counts are given, or are not known."""
 
-    counts = all_counts = None
-
     def __init__(self, rows, label_counts):
         super().__init__(rows)
-        self.counts = self.all_counts = label_counts
+        self.label_counts = label_counts
+
+    @property
+    def counts(self):
+        """The counts over all chunks to come, or None."""
+        return self.label_counts
+
+    @property
+    def all_counts(self):
+        """The same."""
+        return self.label_counts
 
 
 @dataclass(frozen=True)
@@ -150,9 +160,9 @@ class Rows:
         What reads the arrays, shared with other rows of the same ones.
     """
 
-    X: object
+    X: Any
     target: Target
-    weight: object
+    weight: Any
     index: np.ndarray
     sources: dict = field(default_factory=dict)
 
@@ -160,7 +170,7 @@ class Rows:
         return len(self.index)
 
     @property
-    def values(self):
+    def values(self) -> Any:
         """The encoded targets of all rows."""
         return self.target.values
 
@@ -189,7 +199,7 @@ class Rows:
         """Return every so many rows, at most about so many."""
         return self.at(self.index[:: -(-len(self) // most)])
 
-    def selected(self, name):
+    def selected(self, name) -> Any:
         """Return the selected rows of one of the arrays; all of them uncopied."""
         array = getattr(self, name)
         if array is None or len(self.index) == self.X.shape[0]:
@@ -211,7 +221,7 @@ class Rows:
 
         Only entries that have a weight count. The columns come in no particular order.
         """
-        labels = positives(self.values)
+        labels: Any = positives(self.values)
         if self.values.ndim == 2:
             n_positive, n_negative = count_labels(self.selected("values"))
             common = np.flatnonzero(n_positive > n_negative)
@@ -225,7 +235,7 @@ class Rows:
     def _negatives(self, columns):
         """Return the negatives of some columns, which are few labels."""
         values = self.values[:, columns]
-        values = values.toarray() if sp.issparse(values) else values
+        values = as_dense(values)
         return self._with_weight(sp.csr_array(values == 0).astype(np.int8), columns)
 
     def _with_weight(self, entries, columns=slice(None)):
@@ -267,11 +277,11 @@ class Rows:
         x_dtype = dtype if x_dtype is None else x_dtype
         key = moves, x_dtype
         if key not in self.sources:
-            scaling = () if scaler is None else (scaler.center_, scaler.scale_)
+            center, scale = (
+                (None, None) if scaler is None else (scaler.center_, scaler.scale_)
+            )
             self.sources[key] = sources = (
-                input_source(
-                    self.X, x_dtype, device, *scaling, keep_sparse=keep_sparse
-                ),
+                input_source(self.X, x_dtype, device, center, scale, keep_sparse),
                 label_source(self.values, device),
                 weight_source(self.weight, dtype, device),
             )
@@ -279,7 +289,13 @@ class Rows:
                 if source is not None:
                     source.move()
         decode = partial(decode_labels, replace(self.target, values=None))
-        return RowSet(self.index, *self.sources[key], decode)
+        x, labels, weight = self.sources[key]
+        return RowSet(self.index, x, labels, weight, decode)
+
+
+def as_dense(matrix) -> Any:
+    """Return a matrix as an array, which it is already unless it is sparse."""
+    return matrix.toarray() if sp.issparse(matrix) else matrix
 
 
 def row_totals(values, weight):
@@ -287,7 +303,7 @@ def row_totals(values, weight):
     if values.ndim == 1:
         counts = np.ones(len(values))
     elif not has_missing(values):
-        counts = np.full(*values.shape, dtype=np.float64)
+        counts = np.full(values.shape[0], values.shape[1], dtype=np.float64)
     elif sp.issparse(values):
         absent = entries_with(values, MISSING)
         counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
@@ -350,17 +366,19 @@ class BatchTargets(torch.Tensor):
     """
 
     # Without it each operation on the labels would look for an override in Python.
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__: Any = torch._C._disabled_torch_function_impl
 
+    labels: torch.Tensor
+    weight: torch.Tensor | None
     decode = None
 
-    def cpu(self):
+    def cpu(self):  # type: ignore[override]  # of torch's generated stubs
         """Return the targets in the memory of the CPU."""
         if self.device.type == "cpu":
             return self
         return _with_labels(self.labels.cpu(), self)
 
-    def numpy(self):
+    def numpy(self):  # type: ignore[override]
         """Return the targets as the user passed them."""
         labels = self.labels.numpy()
         return labels if self.decode is None else self.decode(labels)
@@ -408,7 +426,8 @@ class _DenseSource:
     """An array whose rows are gathered as a tensor."""
 
     def __init__(self, array, dtype, device):
-        self.array, self.dtype, self.device = _as_memory(array), dtype, device
+        self.array: Any = _as_memory(array)
+        self.dtype, self.device = dtype, device
 
     @property
     def row_bytes(self):
@@ -591,7 +610,15 @@ class _SparseChunk:
 class _SparseSource:
     """A CSR array whose rows become dense batch by batch, or stay sparse."""
 
-    def __init__(self, array, dtype, device, scale=None, base=0, chunk=_DenseChunk):
+    def __init__(
+        self,
+        array,
+        dtype,
+        device,
+        scale=None,
+        base: float = 0,
+        chunk: Callable = _DenseChunk,
+    ):
         self.array, self.dtype, self.device = array, dtype, device
         self.scale, self.base, self.chunk = scale, base, chunk
 
@@ -713,7 +740,8 @@ class RowSet(Dataset):
 
     def inputs(self):
         """Return the inputs of all rows as the net reads them."""
-        return self.sources[0].gather(self.rows)[slice(0, len(self))]
+        source: Any = self.sources[0]
+        return source.gather(self.rows)[slice(0, len(self))]
 
     @property
     def row_bytes(self):
@@ -725,7 +753,7 @@ class RowSet(Dataset):
         """Roughly what a row of inputs takes as the net reads it."""
         return self.sources[0].batch_row_bytes
 
-    def gather(self, index):
+    def gather(self, index) -> list[Any]:
         """Return the gathered parts of some rows, to be sliced into batches."""
         index = self.rows[index]
         return [None if s is None else s.gather(index) for s in self.sources]

@@ -20,6 +20,7 @@ import contextlib
 import copy
 import inspect
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +92,7 @@ class ScoreModule(nn.Module):
     def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
         super().__init__()
         params = copied(params) | _accepted(build, more)
-        self.body = copied(_built(build, n_features, n_outputs, params))
+        self.body: Any = copied(_built(build, n_features, n_outputs, params))
         self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.n_outputs = n_outputs
         self.to(dtype)
@@ -113,11 +114,11 @@ class ScoreModule(nn.Module):
         scores = check_scores(self.body(x), len(x), self.n_outputs)
         return scores if self.own_bias is None else scores + self.own_bias
 
-    def members(self):
+    def members(self) -> list[nn.Module]:
         """Return each net in this module, on copies of its weights."""
         return [self.member(0)]
 
-    def member(self, number):  # noqa: ARG002
+    def member(self, number) -> nn.Module:  # noqa: ARG002
         """Return one net of this module, on a copy of its weights."""
         return copy.deepcopy(self)
 
@@ -262,7 +263,7 @@ class MemberModule(ScoreModule):
         )
         return members(parameters)
 
-    def members(self):
+    def members(self) -> list[nn.Module]:
         return [self.member(number) for number in range(self.n_members)]
 
     def member(self, number):
@@ -398,9 +399,13 @@ class _Criterion(nn.Module):
         As in `weigh`.
     """
 
+    pos_weight: Any
+    label_weight: Any
+    prior: Any
+
     def __init__(self, loss, **weights):
         super().__init__()
-        self.loss = loss
+        self.loss: Any = loss
         self.weigh(**weights)
 
     def weigh(
@@ -461,7 +466,7 @@ class ClassCriterion(_Criterion):
             rate * self._value(scores, torch.full_like(labels, k))
             for k, rate in enumerate(self.prior.to(scores.dtype))
         )
-        return sum(values)
+        return sum(values, start=torch.zeros_like(scores[:, 0]))
 
 
 class _LabelCriterion(_Criterion):
@@ -470,8 +475,8 @@ class _LabelCriterion(_Criterion):
     `n_trained` is the number of labels that are not constant.
     """
 
-    def weigh(self, n_trained=1, has_missing=False, **weights):
-        super().weigh(**weights)
+    def weigh(self, *args, n_trained=1, has_missing=False, **weights):
+        super().weigh(*args, **weights)
         self.n_trained, self.has_missing = n_trained, has_missing
 
     def _targets(self, labels):

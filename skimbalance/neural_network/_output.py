@@ -7,7 +7,7 @@ scores of a row together.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -183,7 +183,8 @@ def _as_outputs(name, value, target, positive=False):
 def _fit_weight(weight, counts):
     """Return the weights of the outputs; a transformer computes them from counts."""
     if isinstance(weight, PosWeightTransformer):
-        return clone(weight).fit(label_counts=counts).pos_weight_
+        fitted: Any = clone(weight)
+        return fitted.fit(label_counts=counts).pos_weight_
     return weight
 
 
@@ -198,7 +199,14 @@ class _Output:
         Of which the target and the counts are read.
     """
 
+    if TYPE_CHECKING:
+        # What the two subclasses have, each in its own way.
+        trained: np.ndarray
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __init__(self, params, data):
+        loss: Any
         loss, pos_weight, label_weight = params[:3]
         if pos_weight is not None and isinstance(loss, SetLoss):
             raise ValueError(
@@ -208,8 +216,10 @@ class _Output:
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
         self.correct, self.smoothing = params.correct, params.smoothing
-        self.init_bias, self.calibrator = params.init_bias, None
-        self.loss, counts = clone(loss), data.counts
+        self.init_bias = params.init_bias
+        self.calibrator: Any = None
+        self.loss: Any = clone(loss)
+        counts = data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
             compared = counts = (np.empty(n_outputs),) * 2
@@ -471,9 +481,8 @@ class LabelOutput(_Output):
         proba = expit(self.calibrator.transform(scores))
         scored = weight.sum()
         wanted = weight.sum(axis=0) @ _known_rate(*counts)
-        target = matched_prevalence(
-            *np.array([[(weight * proba).sum()], [wanted]]) / scored, scored, doubt=1.0
-        )
+        mean, rate = np.array([[(weight * proba).sum()], [wanted]]) / scored
+        target = matched_prevalence(mean, rate, scored, doubt=1.0)
         self.calibrator.match_prevalence(scores, target.item(), weight)
 
     def _entry_weight(self, values, weight):
@@ -689,6 +698,7 @@ def label_matrix(blocks, n_rows, target, fraction_without_label):
     fraction_without_label : float
         Of the rows that trained.
     """
+    labels: Any
     if target.sparse_type is None:
         labels = stacked(blocks, n_rows, target.dtype)
     else:
@@ -728,7 +738,7 @@ class NetOutputs:
     """
 
     def __init__(self, estimator):
-        self.estimator = object.__new__(type(estimator))
+        self.estimator: Any = object.__new__(type(estimator))
         vars(self.estimator).update(
             vars(estimator), net_=None, accelerator=None, callbacks=None
         )

@@ -5,6 +5,8 @@ import dis
 import fnmatch
 import inspect
 import pickle
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import numpy as np
@@ -94,6 +96,10 @@ class Step:
     def __init__(self, half=None, max_grad_norm=None):
         self.half, self.max_grad_norm = half, max_grad_norm
         self.part = 0, 1
+        self.module: Any = None
+        self.optimizer: Any = None
+        self.scaler: Any = None
+        self.parameters: list = []
 
     def begin(self, net):
         """Find out about a net that is about to train."""
@@ -105,8 +111,8 @@ class Step:
 
     def end(self):
         """Let go of the optimizer and its tensors."""
-        self.module = self.optimizer = self.scaler = self.parameters = None
-        self.factors = {}
+        self.module = self.optimizer = self.scaler = None
+        self.parameters, self.factors = [], {}
 
     def begin_epoch(self):
         """Agree with other processes on what is random."""
@@ -262,16 +268,26 @@ class Net(ClassifierMixin, NeuralNet):
     the batches.
     """
 
+    if TYPE_CHECKING:
+        # skorch's signature names the types of its own parts, not of ours.
+        def __init__(self, *args: Any, **kwargs: Any): ...
+
     # A callback may hold the optimizer, whose tensors must follow to another device.
     cuda_dependent_attributes_ = ["callbacks"]  # noqa: RUF012
 
     # The answers of the estimator, which sets them; see `NetOutputs`.
-    outputs_ = None
+    outputs_: Any = None
+    # What a step of the training does, set by the estimator.
+    step_: Step
+    criterion_: Any
+    module_: Any
     # The batch that callbacks are notified of.
-    batch_ = None
+    batch_: Any = None
+    # The raw scores of the validation part in the running epoch, batch by batch.
+    valid_scores_: Any = None
     last_epoch_ = 0
     # Epochs of an earlier fit whose weights this net has taken over.
-    earlier_ = ()
+    earlier_: Sequence = ()
 
     @property
     def _default_callbacks(self):
@@ -464,9 +480,9 @@ class Net(ClassifierMixin, NeuralNet):
             groups = list(_without_decay(groups, self.module_.bias))
         return (groups,), kwargs
 
-    def initialize_optimizer(self):
+    def initialize_optimizer(self, *args, **kwargs):
         try:
-            return super().initialize_optimizer()
+            return super().initialize_optimizer(*args, **kwargs)
         except (TypeError, ValueError) as error:
             if "optimizer" in str(error):
                 raise
@@ -692,7 +708,7 @@ class Net(ClassifierMixin, NeuralNet):
         return self._answers(X, self.outputs_.predictions)
 
     def _answers(self, X, answer):
-        scores = self.forward_iter(X)
+        scores: Any = self.forward_iter(X)
         dtype = self.module_.bias.dtype
         return np.concatenate(
             [answer(getattr(raw, "members", raw).to(dtype).cpu()) for raw in scores]
