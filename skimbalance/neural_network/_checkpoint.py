@@ -422,14 +422,17 @@ def restore_callback(callback, state):
         vars(callback)[name] = decode(value, vars(callback).get(name))
 
 
+def _is_numeric(value):
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+
+
 def encode(value: Any) -> Any:
     """Return a value as plain data: tensors, numbers, strings, lists and dicts."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, np.generic):
         return encode(value.item())
-    is_numeric = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
-    if is_numeric:
+    if _is_numeric(value):
         return ["array", torch.as_tensor(value.copy())]
     if type(value) in _DICTS:
         pairs = [[encode(key), encode(entry)] for key, entry in value.items()]

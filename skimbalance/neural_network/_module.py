@@ -395,7 +395,7 @@ class _Criterion(nn.Module):
     Parameters
     ----------
     loss : Loss
-    **weights
+    *args, **weights
         As in `weigh`.
     """
 
@@ -403,10 +403,10 @@ class _Criterion(nn.Module):
     label_weight: Any
     prior: Any
 
-    def __init__(self, loss, **weights):
+    def __init__(self, loss, *args, **weights):
         super().__init__()
         self.loss: Any = loss
-        self.weigh(**weights)
+        self.weigh(*args, **weights)
 
     def weigh(
         self,
