@@ -144,7 +144,7 @@ def test_a_damaged_file_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ({"hidden_layer_sizes": (8,)}, r"hidden_layer_sizes was \[16\] and is \[8\]"),
         ({"loss": "focal"}, "loss was"),
@@ -158,7 +158,7 @@ def test_a_damaged_file_is_refused(tmp_path, content):
         ("rows", "number of training rows was 540 and is 495"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, told):
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, message):
     X, Y = problem()
     estimator(tmp_path, max_epochs=2).fit(X, Y)
     if change == "X":
@@ -169,5 +169,5 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, told):
         X, Y = X[:-50], Y[:-50]
     net = estimator(tmp_path, resume=True)
     net.set_params(**(change if isinstance(change, dict) else {}))
-    with pytest.raises(ValueError, match=f"of another run: .*{told}"):
+    with pytest.raises(ValueError, match=f"of another run: .*{message}"):
         net.fit(X, Y)

@@ -269,9 +269,9 @@ def test_batch_loss_of_classes_with_smoothing(problem):
 def test_smoothing_is_undone(known, plain, pos_weight):
     X, Y, X_test, eta = known
     net = learner(label_smoothing=0.2, pos_weight=pos_weight)
-    undone = net.set_params(correct_probabilities="exact").fit(X, Y)
-    assert undone.probabilities_corrected_
-    proba = undone.predict_proba(X_test)
+    corrected = net.set_params(correct_probabilities="exact").fit(X, Y)
+    assert corrected.probabilities_corrected_
+    proba = corrected.predict_proba(X_test)
     assert expected_log_loss(eta, proba) < 1.1 * plain
     raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
     assert not raw.probabilities_corrected_
@@ -394,15 +394,15 @@ def test_pos_weight_by_true_class_is_undone_and_class_weight_is_not(classes):
     """The same training, read in two ways."""
     X, y = classes
     weight = compute_pos_weight(y)
-    # The input scaler reads the weights of rows, and would tell the two apart.
+    # The input scaler reads the weights of rows, and would differ between the two.
     options = {"init_bias": "zero", "max_epochs": 15, "standardize": False}
-    undone = small(pos_weight=weight, **options).fit(X, y)
+    corrected = small(pos_weight=weight, **options).fit(X, y)
     population = small(class_weight=dict(enumerate(weight)), **options).fit(X, y)
-    p, q = undone.predict_proba(X), population.predict_proba(X)
+    p, q = corrected.predict_proba(X), population.predict_proba(X)
     np.testing.assert_allclose(
         p, q / weight / (q / weight).sum(axis=1, keepdims=True), atol=1e-8
     )
-    # One says how frequent the classes are here, the other in a balanced world.
+    # One gives the probabilities of this population, the other of a balanced one.
     np.testing.assert_allclose(p.mean(axis=0), np.bincount(y) / len(y), atol=0.03)
     np.testing.assert_allclose(q.mean(axis=0), np.full(4, 0.25), atol=0.1)
 
@@ -428,10 +428,10 @@ def test_soft_targets_are_undone(classes):
     net = learner(loss=SoftTargetLoss(0.6 * np.eye(4) + 0.1)).fit(X[:2000], y[:2000])
     raw = clone(net).set_params(correct_probabilities=False).fit(X[:2000], y[:2000])
     rows = np.arange(1000), y[2000:]
-    honest, blurred = (
+    plain, blurred = (
         -np.log(m.predict_proba(X[2000:])[rows]).mean() for m in (net, raw)
     )
-    assert honest < 0.8 * blurred
+    assert plain < 0.8 * blurred
     X, y = classes
     with pytest.raises(ValueError, match="3 classes, but y has 4"):
         learner(loss=SoftTargetLoss(np.eye(3))).fit(X, y)

@@ -1,4 +1,4 @@
-"""The engine room: batches are the rows that were asked for, whatever they lie in."""
+"""The training loop: batches hold the selected rows, whatever the container."""
 
 import numpy as np
 import pytest

@@ -103,8 +103,8 @@ def test_a_module_that_ends_in_probabilities_is_told(kind, target, n_members):
         ModuleOutputWarning, match=f"{kind}.*raw scores .logits"
     ) as caught:
         net(module, n_members=n_members).fit(X, y)
-    told = [w for w in caught if w.category is ModuleOutputWarning]
-    assert [w.filename for w in told] == [__file__]
+    message = [w for w in caught if w.category is ModuleOutputWarning]
+    assert [w.filename for w in message] == [__file__]
 
 
 class Small(nn.Module):
@@ -141,7 +141,7 @@ class Gives(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         (lambda s: (s, s), "returns a tuple"),
         (lambda s: [s], "returns a list"),
@@ -158,9 +158,11 @@ class Gives(nn.Module):
     ],
 )
 @pytest.mark.parametrize("n_members", [1, 2])
-def test_what_a_module_gives_is_checked_before_training(change, told, n_members):
+def test_what_a_module_gives_is_checked_before_training(change, message, n_members):
     fitted = net(Gives, module_params={"change": change}, n_members=n_members)
-    with pytest.raises((ValueError, TypeError), match=f"(?s)module.*{told}|{told}"):
+    with pytest.raises(
+        (ValueError, TypeError), match=f"(?s)module.*{message}|{message}"
+    ):
         fitted.fit(X, Y)
     assert not hasattr(fitted, "net_")
 

@@ -108,8 +108,8 @@ def test_predicting_holds_the_answer_and_a_chunk():
     _, peak = _peak(lambda: net.predict_top_k(X, 5))
     assert peak < 8 * chunk < proba.nbytes
     with pytest.warns(UserWarning, match="got no label"):
-        decided, peak = _peak(lambda: net.predict(X))
-    assert isinstance(decided, sp.csr_array)
+        predicted, peak = _peak(lambda: net.predict(X))
+    assert isinstance(predicted, sp.csr_array)
     assert peak < 8 * chunk
 
 

@@ -79,7 +79,7 @@ def test_accumulated_gradients_are_those_of_the_larger_batch(problem):
 
 
 class Norms(Callback):
-    """Remembers the gradient's norm before it is cut."""
+    """Remembers the gradient's norm before it is clipped."""
 
     def initialize(self):
         self.norms_ = []
@@ -105,8 +105,8 @@ def test_a_long_gradient_is_cut_to_the_norm(problem):
 
     length, norm = length_of_step()
     assert length == pytest.approx(norm, rel=1e-3)
-    cut, _ = length_of_step(max_grad_norm=norm / 3)
-    assert cut == pytest.approx(norm / 3, rel=1e-3)
+    clipped, _ = length_of_step(max_grad_norm=norm / 3)
+    assert clipped == pytest.approx(norm / 3, rel=1e-3)
     assert length_of_step(max_grad_norm=norm * 3)[0] == pytest.approx(norm, rel=1e-3)
 
 
@@ -211,7 +211,7 @@ def test_compiled_nets_do_not_use_up_each_others_compilations(problem):
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that reports to be a terminal."""
 
     def isatty(self):
         return True

@@ -103,12 +103,18 @@ from skimbalance.thresholds._rules import (
     resolve_rule,
 )
 
-# One chunk of a prediction, of which a handful of copies are worked on.
+# Bytes of one chunk of a prediction, of which a handful of copies are in use.
 _PREDICTION_BYTES = 2**23
+# Of the default module with more rows than a full batch.
 _DROPOUT = 0.5
+# Held-out entries that slope and intercept are fitted on: two numbers need no more.
 _CALIBRATION_ENTRIES = 2**20
+# Entries whose probabilities are added up to match the prevalence of each label; more
+# than for the slope, since a rare label has few positives among them.
 _MATCHED_ENTRIES = 2**22
+# Rows that a calibration gets in any case, however many labels there are.
 _LEAST_CALIBRATION_ROWS = 100
+# Rows that a module is tried on before any training.
 _TRIED_ROWS = 32
 
 
@@ -304,7 +310,7 @@ class BaseImbalancedNet(
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, self.resume)
             seed = checkpoint.seed
-        if seed is None:
+        if seed is None:  # else a resumed run repeats the draws of the first one
             seed = _draw_seed(_generator(self.random_state))
         vars(self).pop("_rng", None)
         if data.held_out is None and self._holds_out(len(data.rows)):
@@ -350,7 +356,7 @@ class BaseImbalancedNet(
             )
 
     def _net_to_continue(self, data):
-        """Return the net of an earlier fit when `warm_start` asks to go on with it."""
+        """Return the net of an earlier fit if `warm_start` continues from it."""
         if not self.warm_start or getattr(self, "net_", None) is None:
             return None
         check_warm_start(self, data.target, self._standardizes(data.rows.X))
@@ -484,7 +490,7 @@ class BaseImbalancedNet(
         with _after_training("the calibration", "Fit again to have it."):
             try:
                 held_out = self._calibrate(data)
-            except KeyboardInterrupt:  # once: what is left takes a moment
+            except KeyboardInterrupt:  # the rest takes moments, so one interrupt waits
                 held_out = self._calibrate(data)
                 warn_user(
                     "The interrupt came after the training, whose calibration was "

@@ -26,9 +26,11 @@ from skimbalance._validation import Scorer, closest, scorer_pos_label
 from skimbalance.neural_network._data import as_dense, decode_labels
 from skimbalance.neural_network._module import copied
 
+# With fewer positives the average precision of a label follows single rows.
 _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.
 _BLOCK_ENTRIES = 2**18
+# Positives of all ranked labels together from which their macro average is watched.
 _LEAST_POOLED_POSITIVES = 100
 # Held-out positives, of all outputs together, below which a score is noise.
 _LEAST_JUDGED = 5
@@ -36,6 +38,7 @@ _LEAST_JUDGED = 5
 _UNJUDGED_EPOCHS = 5
 _UNJUDGED_STEPS = 100
 _SHOWN = "train_loss", "valid_loss", "valid_score"
+# Callbacks of this module hold writers and connections, which cannot be copied.
 _LOGGERS = "skorch.callbacks.logging"
 
 
@@ -61,7 +64,7 @@ class KeepBest(Callback):
     """Watch each epoch: keep the best weights, stop when they get no better.
 
     skorch's `EarlyStopping` reads one key of the history; this one also scores the
-    validation part, bears a score that is NaN, and keeps weights that an interrupt
+    validation part, accepts a score that is NaN, and keeps weights that an interrupt
     cannot tear apart.
 
     Parameters
@@ -182,7 +185,7 @@ def early_stopping_of(estimator, data):
     """Return what keeps the best weights of a training, and the most epochs.
 
     A scoring that the user has asked for is always followed. Without one, too few
-    held-out positives cannot tell when to stop: training takes a few epochs then.
+    held-out positives do not show when to stop: training takes a few epochs then.
 
     Parameters
     ----------
@@ -206,7 +209,7 @@ def early_stopping_of(estimator, data):
 
 
 class _ScoredRows(ClassifierMixin, BaseEstimator):
-    """A classifier that has its answer already, for scorers that want to ask one."""
+    """A classifier with fixed predictions, for the scorers that call one."""
 
     def __init__(self, classes, scores, probabilities):
         self.classes_, self.scores = classes, scores
@@ -421,7 +424,8 @@ def _figures(row):
 class Progress(Callback):
     """Show loss, score and time left: a bar on a terminal, a line an epoch elsewhere.
 
-    Silent unless the net's `verbose` is set.
+    Silent unless the net's `verbose` is set. skorch's `ProgressBar` counts batches,
+    for which the loss of each is read, and its `PrintLog` shows no time left.
     """
 
     bar: tqdm | None = None

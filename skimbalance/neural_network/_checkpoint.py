@@ -63,7 +63,7 @@ _SAMPLED_ITEMS = 64
 _SHOWN_ITEMS = 64
 _SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
 # Callbacks of skorch that move weights, rates or the last epoch. Others of the user's
-# are free: nothing tells the one that changes the training from the one that logs it.
+# are free, since a callback that changes the training looks like one that logs it.
 _CHANGES_TRAINING = (
     EarlyStopping,
     GradientNormClipping,
@@ -356,7 +356,7 @@ def _replace(file, partial, content):
 
 
 def _sync_folder(folder):
-    """Make sure that a file that was renamed is found after a power cut."""
+    """Write the folder to the disk, so that a renamed file survives a power failure."""
     try:
         number = os.open(folder, os.O_RDONLY)
     except OSError:  # folders cannot be opened on Windows
@@ -475,7 +475,7 @@ def training_callbacks(callbacks):
 
 
 def digest(*arrays):
-    """Return a short text that tells arrays, or other parts of a run, apart.
+    """Return a short text that differs for different arrays, or parts of a run.
 
     Parameters
     ----------
@@ -577,6 +577,7 @@ def _described_object(value):
 
 
 def _is_filled(cell):
+    """Whether a variable of a closure, a cell to Python, has a value."""
     try:
         return cell.cell_contents is not None
     except ValueError:
@@ -713,8 +714,7 @@ def check_warm_start(estimator, target, is_scaled):
 def take_over(net, previous, is_flat):
     """Put the weights and the history of an earlier net into a new one.
 
-    Its epochs are told to no callback: schedules and what is to happen at an epoch
-    begin anew, as the optimizer does.
+    No callback is notified of its epochs: schedules begin anew, as the optimizer does.
 
     Parameters
     ----------

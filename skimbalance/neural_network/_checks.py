@@ -1,6 +1,6 @@
 """What the user passes to the estimators, checked and encoded before any work.
 
-First the inputs: which containers are taken, and what is wrong with others. Then
+First the inputs: which containers are accepted, and what is wrong with others. Then
 targets and weights, and last the parameters, alone, together and with the target. The
 errors come before those of scikit-learn, NumPy or torch, which name other things.
 """
@@ -74,7 +74,7 @@ def as_one_array(X: Any, name="X", y=None) -> Any:
     name : str
         How the error messages call it.
     y : object, default=None
-        Targets, whose number tells a list of rows from a list of input arrays.
+        Targets, whose number distinguishes a list of rows from one of input arrays.
 
     Returns
     -------
@@ -266,10 +266,10 @@ def _read_array(estimator, X, fitted, allow_nd, name):
 
 
 def _with_integers(X) -> Any:
-    """Return integers in an object or a nullable dtype, or beside bools, as int64.
+    """Return integers of an object or a nullable dtype, or next to bools, as int64.
 
-    scikit-learn would make floats of them, which tell large identifiers apart no more
-    and are no input of an embedding.
+    scikit-learn would make floats of them, which round large identifiers and are no
+    input of an embedding.
     """
     if hasattr(X, "infer_objects"):
         X = X.infer_objects()
@@ -340,7 +340,7 @@ def _check_numbers(values, name):
     try:
         values.astype(np.float64)
         if values.dtype.kind in "US":
-            raise ValueError("dtype='numeric' is asked for")
+            raise ValueError("dtype='numeric' is required")
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(_no_numbers(values, name, error)) from error
@@ -413,7 +413,7 @@ def check_groups(groups) -> Any:
         np.unique(groups)
     except TypeError as error:
         raise ValueError(
-            f"groups holds values that cannot be told apart by sorting ({error}), such "
+            f"groups holds values that cannot be sorted ({error}), such "
             "as names and None. Give every row a number or a name."
         ) from error
     return groups
@@ -723,5 +723,6 @@ def warn_of_positive_class(estimator, data, pos_weight):
     elif isinstance(scoring, str) and scoring in _SCORES_OF_POSITIVES:
         name = "scoring"
     if name is not None:
-        asked = f"{name}={getattr(estimator, name)!r}"
-        warn_positive_class(data.target, estimator.pos_label, asked, data.all_counts)
+        parameter = f"{name}={getattr(estimator, name)!r}"
+        pos_label, counts = estimator.pos_label, data.all_counts
+        warn_positive_class(data.target, pos_label, parameter, counts)

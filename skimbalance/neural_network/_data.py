@@ -40,8 +40,8 @@ _VALIDATION_ENTRIES = 2**23
 _TINY_SINGLE = np.finfo(np.float32).tiny
 # Rows that are gathered at once.
 _CHUNK_BYTES = 2**20
-# Values of X below which double precision costs less than a second: small problems get
-# it, since it makes results the same on every machine to more digits.
+# Values of X below which the CPU computes in double precision: `check_estimator` of
+# scikit-learn compares two fits at 1e-7, which float32 does not hold.
 _SMALL_ENTRIES = 10**6
 # The dtype of weights and rows. In half precision only the products are computed.
 _PRECISIONS = {
@@ -52,8 +52,9 @@ _PRECISIONS = {
 }
 # Fraction of the free memory of a device that training data may take by themselves.
 _DEVICE_FRACTION = 0.5
-# Rows up to which all make one full batch: a tenth of them would hold out too few to
-# stop by, and dropout does more harm than good.
+# Rows up to which all make one full batch, without dropout and without a held-out part:
+# `check_estimator` expects the same net of weighted rows as of repeated ones. With more
+# rows a net that is never stopped was worse than a constant.
 _TINY_ROWS = 200
 # Below this fraction of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
@@ -117,6 +118,7 @@ class TrainingData:
         n_held = min(n_held, max(100, _VALIDATION_ENTRIES // self.target.n_outputs))
         groups = None if self.groups is None else self.groups[rows.index]
         sizes = n_rows - n_held, n_held
+        # Two positives of a label: one to train on, and one to judge by.
         part = stratify(rows.rarer_values(), sizes, rng, groups, n_required=2)
         if part.all() or not part.any():
             raise ValueError(
@@ -405,7 +407,7 @@ def _moved(array, dtype, device):
     """Return an array as a tensor of a dtype on a device, by pinned memory to CUDA."""
     tensor = torch.as_tensor(array)
     if dtype.itemsize < tensor.dtype.itemsize:
-        tensor = tensor.to(dtype)
+        tensor = tensor.to(dtype)  # before it goes to the device: fewer bytes to copy
     if device.type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
     return tensor.to(device=device, dtype=dtype, non_blocking=True)
@@ -416,6 +418,7 @@ def _as_memory(array):
 
     What is only read, from a file as a rule, stays what it is.
     """
+    # torch warns of arrays that it could write to, and takes no negative strides.
     in_memory = isinstance(array, np.ndarray) and array.flags.writeable
     if not in_memory or min(array.strides) < 0:
         return array
@@ -460,7 +463,7 @@ class _DenseSource:
 class _InputSource(_DenseSource):
     """An array of inputs, which are scaled before they lose precision.
 
-    Seconds since 1970 differ by less than float32 can tell apart at their size.
+    Times in seconds since 1970 differ by less than the rounding of float32.
     """
 
     def __init__(self, array, dtype, device, center=None, scale=None):
@@ -513,7 +516,7 @@ def _scales_in_single(array, center, scale):
 def _check_range(rows, dtype):
     """Raise a ValueError where finite values become infinite in a narrower dtype."""
     if rows.device.type != "cpu" or not rows.numel():
-        return  # a device would have to be waited for; a loss that is NaN tells, too
+        return  # a check would wait for the device; the loss becomes NaN in that case
     low, high = rows.aminmax()
     if max(-low, high) > torch.finfo(dtype).max:
         raise ValueError(
@@ -539,7 +542,7 @@ class _IntegerSource(_DenseSource):
 
 
 class _ResidentRows:
-    """A CSR array on a device, from which rows are taken without waiting for it."""
+    """A CSR array on a device, of which rows are selected without waiting for it."""
 
     def __init__(self, array, device):
         self.shape, self.nnz, self.device = array.shape, array.nnz, device
@@ -760,7 +763,7 @@ class RowSet(Dataset):
 
 
 class _Gathered:
-    """A part of a batch, of which every slice that is asked for is all of it."""
+    """A part of a batch that is gathered already: each slice of it is all of it."""
 
     def __init__(self, part):
         self.part = part
@@ -923,7 +926,7 @@ class DatasetRows:
 
 
 def is_tiny(n_rows):
-    """Whether the rows make one full batch, and bear neither dropout nor a split."""
+    """Whether the rows make one full batch, and get neither dropout nor a split."""
     return n_rows <= _TINY_ROWS
 
 

@@ -74,7 +74,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
 
     One class for binary, multiclass and multilabel targets. It trains the module with a
     chosen loss and chosen weights, returns probabilities from which their distortion is
-    removed, and decides by a threshold on these.
+    removed, and predicts by a threshold on these.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
             (n_labels,), default=None
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
-        or class, or a transformer. Computed from the training part only; undone in the
-        probabilities.
+        or class, or a transformer. Computed from the training part only, and corrected
+        in the probabilities.
     label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
@@ -103,7 +103,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         transformer.
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not undone.
+        population, and is not corrected.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -111,9 +111,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `predict_proba` or the sign of `decision_function`.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
-        towards the base rate of its label or class. Undone in the probabilities.
+        towards the base rate of its label or class. Corrected in the probabilities.
     correct_probabilities : bool or "exact", default=True
-        True undoes loss and `pos_weight` by their exact inverse, then fits one slope
+        True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
@@ -152,7 +152,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
     max_grad_norm : float, default=None
-        Cut a longer gradient, over all weights, down to this norm.
+        Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
         on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
@@ -179,7 +179,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         probabilities. It is the loss where there is nothing to correct or no inverse,
         and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
         the rarer value of their label (rows outside the most frequent class), all
-        labels together, nothing tells when to stop: None then trains for 5 epochs, or
+        labels together, no score shows when to stop: None then trains for 5 epochs, or
         as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
@@ -201,7 +201,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     warm_start : bool, default=False
         Go on from the weights of the last fit.
     accelerator : accelerate.Accelerator, default=None
-        One of several processes that train together, each on its share of every batch,
+        One of several processes that train together, each on its part of every batch,
         as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
         is stored.
     checkpoint : str or path, default=None
@@ -251,7 +251,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Number of epochs.
     best_score_ : float or None
         Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to tell when to stop.
+        was held out, or too few positives to know when to stop.
     device_ : torch.device
         Where the net is.
 
@@ -395,8 +395,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     activation : {"relu", "gelu", "silu", "tanh"}, default="relu"
         Between the layers.
     dropout : float or "auto", default="auto"
-        Share of the hidden units left out in training; ``"auto"`` is 0.5, and 0 up to
-        200 rows.
+        Fraction of the hidden units left out in training; ``"auto"`` is 0.5, and 0 up
+        to 200 rows.
     loss : str or loss object, default="log_loss"
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
@@ -405,8 +405,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
             (n_labels,), default=None
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
-        or class, or a transformer. Computed from the training part only; undone in the
-        probabilities.
+        or class, or a transformer. Computed from the training part only, and corrected
+        in the probabilities.
     label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
@@ -414,7 +414,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         transformer.
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not undone.
+        population, and is not corrected.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -422,9 +422,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `predict_proba` or the sign of `decision_function`.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
-        towards the base rate of its label or class. Undone in the probabilities.
+        towards the base rate of its label or class. Corrected in the probabilities.
     correct_probabilities : bool or "exact", default=True
-        True undoes loss and `pos_weight` by their exact inverse, then fits one slope
+        True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
@@ -463,7 +463,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
     max_grad_norm : float, default=None
-        Cut a longer gradient, over all weights, down to this norm.
+        Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
         on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
@@ -490,7 +490,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         probabilities. It is the loss where there is nothing to correct or no inverse,
         and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
         the rarer value of their label (rows outside the most frequent class), all
-        labels together, nothing tells when to stop: None then trains for 5 epochs, or
+        labels together, no score shows when to stop: None then trains for 5 epochs, or
         as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
@@ -512,7 +512,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     warm_start : bool, default=False
         Go on from the weights of the last fit.
     accelerator : accelerate.Accelerator, default=None
-        One of several processes that train together, each on its share of every batch,
+        One of several processes that train together, each on its part of every batch,
         as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
         is stored.
     checkpoint : str or path, default=None
@@ -562,7 +562,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Number of epochs.
     best_score_ : float or None
         Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to tell when to stop.
+        was held out, or too few positives to know when to stop.
     device_ : torch.device
         Where the net is.
 

@@ -213,7 +213,7 @@ def _added_bias(module, x, n_outputs):
 
 
 def _scores_after(module, x, parameter, step):
-    """Return the output after a step of a parameter, which is then taken back."""
+    """Return the output after a step of a parameter, which is then reverted."""
     kept = parameter.clone()
     try:
         parameter += step
@@ -364,7 +364,9 @@ def _bounded_kind(body, x, scores):
         return None
     stretched = [_stretched(body, x, by) for by in _STRETCHES]
     if not all(map(_in_unit_interval, stretched)):
-        return None
+        return (
+            None  # raw scores that happen to lie in the interval leave it when scaled
+        )
     sums = scores.double().sum(dim=1)
     if bool((sums - 1).abs().max() < _TOLERANCE):
         # A softmax over one output is 1 whatever the weights are.
@@ -374,7 +376,7 @@ def _bounded_kind(body, x, scores):
 
 
 def _in_unit_interval(scores):
-    """Whether no score lies elsewhere; NaN, of huge weights, tells nothing."""
+    """Whether no score lies outside; NaN, of huge weights, is no evidence."""
     return not bool(((scores < 0) | (scores > 1)).any())
 
 
@@ -461,7 +463,7 @@ class ClassCriterion(_Criterion):
         return value * self.pos_weight[labels].to(value.dtype)
 
     def _expected(self, scores, labels):
-        """Return the loss of each row if its class were drawn by the base rates."""
+        """Return the loss of each row if its class were sampled by the base rates."""
         values = (
             rate * self._value(scores, torch.full_like(labels, k))
             for k, rate in enumerate(self.prior.to(scores.dtype))
@@ -540,7 +542,7 @@ class SetCriterion(_LabelCriterion):
 
 
 def _row_part(labels, weight):
-    """Split weights into one for each row and what its entries weigh beside it.
+    """Split weights into one for each row and relative ones of its entries.
 
     A weight of rows acts outside of the loss and one of entries inside: without this,
     equal weights in a row would mean something else than the same weight of the row.

@@ -51,11 +51,13 @@ _SELDOM_PREDICTED = (
     "classifier of skimbalance.thresholds."
 )
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
+# The log-odds of 6 in a million: a bias beyond them has hardly a gradient.
 _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
 # Expected positives that weigh as much as the count, where rows are a sample.
 _DOUBT = 3.0
+# Keeps the logit of a matched prevalence finite.
 _LEAST = 1e-12
 
 
@@ -244,7 +246,7 @@ class _Output:
         return self.target.output_names
 
     def find_link(self):
-        """Ask the loss for the checked map from scores to log-odds."""
+        """Get the checked map from scores to log-odds of the loss."""
         self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
         self.invertible = self.link.problem is None
 
@@ -279,7 +281,7 @@ class _Output:
 
     @property
     def has_probabilities(self):
-        """Whether scores lead to probabilities at all, or were asked for as they are.
+        """Whether scores lead to probabilities at all, or are wanted as they are.
 
         A loss without an inverse needs held-out rows to be calibrated on.
         """
@@ -378,7 +380,7 @@ class _Output:
 class LabelOutput(_Output):
     """Binary and multilabel: each corrected score is the log-odds of a label.
 
-    It is the source that the threshold rules ask (`ThresholdSource`).
+    The threshold rules read it as their `ThresholdSource`.
 
     A label that has one value only among the rows seen so far is not trained, and is
     predicted as a constant.
@@ -424,7 +426,7 @@ class LabelOutput(_Output):
         return rate.clip(floor, 1 - floor)
 
     def criterion_params(self, rows):
-        """Return what the batch loss needs beside the loss."""
+        """Return the weights of the batch loss, which its method `weigh` takes."""
         label_weight = self.label_weight
         if not self.trained.all():
             label_weight = self.trained * (
@@ -472,8 +474,8 @@ class LabelOutput(_Output):
     def match_level(self, raw, values, weight, counts):
         """Move all intercepts alike until the probabilities of held-out rows add up.
 
-        The net knows some of the positives that it was trained on by heart. Those held
-        out show how much the sum over fresh rows falls short, for all labels together.
+        The net remembers some of the positives that it was trained on. Those held out
+        show how much the sum over fresh rows falls short, for all labels together.
         """
         scores = self._averaged(raw.double())
         weight = self._population_weight(values, weight, counts)
@@ -578,7 +580,7 @@ class ClassOutput(_Output):
         return rate / rate.sum()
 
     def criterion_params(self, rows):
-        """Return what the batch loss needs beside the loss."""
+        """Return the weights of the batch loss, which its method `weigh` takes."""
         return {
             "pos_weight": self.pos_weight,
             "mean_weight": rows.counts[0].sum() / len(rows) or 1.0,
@@ -644,7 +646,7 @@ def answer_dtype(X):
 
 
 def stacked(blocks, n_rows, dtype):
-    """Return blocks of rows as one array, holding one block beside it."""
+    """Return blocks of rows as one array, with one block in memory besides."""
     out, start = None, 0
     for block in blocks:
         if out is None:

@@ -90,7 +90,8 @@ class Step:
         Half precision of the products (autocast); weights and losses stay float32.
         float16 scales the loss, so that small gradients survive.
     max_grad_norm : float or None
-        Norm that the gradient of all weights together is clipped to.
+        Norm that the gradient of all weights together is clipped to. skorch's
+        `GradientNormClipping` does the same, but every step has to notify it.
     """
 
     def __init__(self, half=None, max_grad_norm=None):
@@ -167,6 +168,9 @@ class Step:
 
 class ParallelStep(Step):
     """A `Step` of one process among several, through Hugging Face accelerate.
+
+    skorch's `AccelerateMixin` gives each process its rows by a torch DataLoader, which
+    reads them one by one; here `Batches` gives it its part of every batch.
 
     Parameters
     ----------
@@ -286,7 +290,7 @@ class Net(ClassifierMixin, NeuralNet):
     # The raw scores of the validation part in the running epoch, batch by batch.
     valid_scores_: Any = None
     last_epoch_ = 0
-    # Epochs of an earlier fit whose weights this net has taken over.
+    # Epochs of an earlier fit whose weights this net continues with.
     earlier_: Sequence = ()
 
     @property
@@ -442,7 +446,7 @@ class Net(ClassifierMixin, NeuralNet):
         if isinstance(X, RowSet):
             return X
         if self.batch_ is not None and X is self.batch_[0]:
-            # A callback asks about the batch that it was given, which is scaled.
+            # A callback predicts the batch that it was notified of, which is scaled.
             return GatheredRows(*self.batch_)
         return self.outputs_.rows(self, X, y)
 
@@ -553,7 +557,7 @@ class Net(ClassifierMixin, NeuralNet):
         return self._step_of(scores, total)
 
     def _first_backward(self, total, factor):
-        """Compute the first gradients, or raise where the module cuts them off."""
+        """Compute the first gradients, or raise where the module detaches them."""
         weights = [p for p in self.module_.body.parameters() if p.requires_grad]
         try:
             if total.requires_grad:
@@ -567,7 +571,7 @@ class Net(ClassifierMixin, NeuralNet):
         if weights and all(weight.grad is None for weight in weights):
             raise ValueError(
                 "module gives scores that do not depend on its weights, as far as "
-                "torch can tell, so that nothing would be trained. Look for detach(), "
+                "torch knows, so that nothing would be trained. Look for detach(), "
                 ".data, torch.no_grad() or NumPy in its forward method."
             )
         self.gradients_seen_ = True
@@ -640,7 +644,7 @@ class Net(ClassifierMixin, NeuralNet):
             y_pred=shown,
         )
         self.batch_ = None
-        # A callback that asked for predictions has put the module into that mode.
+        # A callback that predicts has put the module into that mode.
         self._set_training(training)
         return step
 
@@ -897,7 +901,7 @@ def _check_param_groups(groups, optimizer):
 
 
 def _check_closure(estimator, optimizer):
-    """Raise a ValueError where an optimizer that needs a closure cannot do as asked."""
+    """Raise a ValueError for parameters that go with no optimizer of a closure."""
     options = {
         "gradient_accumulation": estimator.gradient_accumulation != 1,
         "max_grad_norm": estimator.max_grad_norm is not None,
@@ -928,7 +932,7 @@ def check_net_params(params):
 
 
 def make_step(estimator):
-    """Return what a step of the training does beside the plain one."""
+    """Return the step of a training: on one process, or one of several."""
     half, accelerator = _HALF.get(estimator.precision), estimator.accelerator
     if accelerator is None:
         return Step(half, estimator.max_grad_norm)
