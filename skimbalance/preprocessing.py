@@ -8,14 +8,15 @@ copy of the data is ever made.
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._validation import check_weights
+from skimbalance._validation import check_weights, validate_data
 
 __all__ = [
     "InputScaler",
 ]
 
+# Rows that are read at once: 64 MiB of doubles for a thousand columns.
 _CHUNK_ROWS = 8192
 # Squares below this have lost digits, or are 0 already, in float64.
 _SMALLEST_SQUARE = 1e-290
@@ -27,8 +28,8 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Standardise dense columns; bring sparse rows to a common size.
 
     A dense column is centred and divided by its standard deviation. A sparse matrix is
-    multiplied by one number, so that the mean square of its cells is 1: centring would
-    densify it, and dividing a rare column by its deviation would blow it up.
+    multiplied by one number, so that its entries have a mean square of 1. Centring
+    would make it dense, and division by its deviation would make a rare column huge.
 
     Attributes
     ----------
@@ -126,7 +127,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def _common_scale(X, sample_weight):
-    """Return the root of the mean square of all cells of a sparse matrix."""
+    """Return the root of the mean square of all entries of a sparse matrix."""
     if sample_weight is not None:
         X = X[sample_weight > 0]
         sample_weight = sample_weight[sample_weight > 0]

@@ -64,7 +64,7 @@ def test_top_k_of_classes(problem):
 def test_top_k_refuses_what_is_no_number_of_labels(problem, k):
     net = small().fit(*problem)
     with pytest.raises(
-        ValueError, match=r"k=.* at least 1 and at most the number of columns, 30"
+        ValueError, match=r"k=.* at least 1 and at most the number of labels, 30"
     ):
         net.predict_top_k(problem[0], k)
 

@@ -28,7 +28,8 @@ from skimbalance._labels import (
     check_target,
     encode_like,
 )
-from skimbalance._validation import check_integer, check_same_length, check_weights
+from skimbalance._meta import LabelScoreMixin
+from skimbalance._validation import check_k, check_same_length
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
@@ -147,8 +148,9 @@ def _after_training(step, way_out):
         )
 
 
+# Without ClassifierMixin its tags would come after those of BaseEstimator.
 class BaseImbalancedNet(
-    RuleParamsMixin, DictParamsMixin, ClassifierMixin, BaseEstimator
+    RuleParamsMixin, DictParamsMixin, LabelScoreMixin, ClassifierMixin, BaseEstimator
 ):
     """The estimator, but for the names of its parameters."""
 
@@ -534,7 +536,7 @@ class BaseImbalancedNet(
         counts = population.counts
         held_out = self._scored(self._thinned(data.held_out, _CALIBRATION_ENTRIES))
         output.calibrate(*held_out, counts)
-        if output.calibrator is not None:
+        if output.calibrator is not None and output.calibrator.matches_prevalence:
             scored = self._thinned(population, _MATCHED_ENTRIES)
             doubt = 1 - len(scored) / len(population) if data.is_split else 1.0
             output.match_prevalence(*self._scored(scored), counts, doubt)
@@ -735,7 +737,7 @@ class BaseImbalancedNet(
             inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        k = check_integer("k", k, 1, len(self.classes_), "the number of columns, ")
+        k = check_k(k, len(self.classes_))
         X = self._check_inputs(X, reset=False)
         indices = np.empty((X.shape[0], k), dtype=np.int64)
         proba = np.empty((X.shape[0], k), dtype=answer_dtype(X))
@@ -794,35 +796,6 @@ class BaseImbalancedNet(
             "the loss has no inverse and no rows were held out to calibrate on. Fit "
             "with early_stopping=True, or set threshold='uncorrected'."
         )
-
-    def score(self, X, y, sample_weight=None):
-        """Return the fraction of rows that are predicted right in all their labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Targets; a missing label is right whatever is predicted.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        score : float
-            The accuracy; for a label matrix the subset accuracy.
-
-        Raises
-        ------
-        ValueError
-            If the inputs are not of the fitted shape.
-        """
-        if not self.__sklearn_is_fitted__() or self._target.kind != MULTILABEL:
-            return super().score(X, y, sample_weight)
-        labels, predicted = as_dense(self._encode_y(y)), as_dense(self.predict(X))
-        right = ((labels == predicted) | (labels < 0)).all(axis=1)
-        weight: Any = check_weights(sample_weight, len(right))
-        return float(np.average(right, weights=weight))
 
     # ----------------------------------------------------------------------
     # scikit-learn

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 import torch
 
 from skimbalance._validation import Number, StrOptions, switch
+from skimbalance.calibration import BaseCalibrator, TemperatureCalibrator
 from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._base import BaseImbalancedNet
 
@@ -29,7 +30,12 @@ CONSTRAINTS = {
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "pos_label": "no_validation",
     "label_smoothing": [Number(Real, 0, 1, closed="left")],
-    "correct_probabilities": [*switch(), StrOptions({"exact"})],
+    "correct_probabilities": [
+        *switch(),
+        StrOptions({"exact"}),
+        BaseCalibrator,
+        TemperatureCalibrator,
+    ],
     "threshold": "no_validation",
     "init_bias": "no_validation",
     "standardize": [*switch(), StrOptions({"auto"})],
@@ -112,10 +118,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
-    correct_probabilities : bool or "exact", default=True
+    correct_probabilities : bool, "exact" or calibrator, default=True
         True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both.
+        the latter, False both. A calibrator of `skimbalance.calibration`, such as
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -423,10 +430,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
-    correct_probabilities : bool or "exact", default=True
+    correct_probabilities : bool, "exact" or calibrator, default=True
         True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both.
+        the latter, False both. A calibrator of `skimbalance.calibration`, such as
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has

@@ -13,13 +13,14 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from skimbalance._base import warn_user
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import smoothed_prevalence
-from skimbalance._validation import align_weights, check_choice
+from skimbalance._validation import check_choice, check_per_label
 from skimbalance.calibration import (
+    BaseCalibrator,
     LabelCalibrator,
     PooledCalibrator,
     TemperatureCalibrator,
@@ -27,11 +28,11 @@ from skimbalance.calibration import (
 )
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
-from skimbalance.losses._resolve import check_loss, resolve_loss
-from skimbalance.losses._smoothing import (
+from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
+from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.neural_network._data import decode_labels
 from skimbalance.thresholds._rules import (
     Uncorrected,
@@ -72,8 +73,8 @@ class OutputParams(NamedTuple):
         A scheme, or a weight for each output.
     init_bias : "prior" or ndarray
         Where the output bias starts.
-    correct : bool or "exact"
-        Which stages remove the distortion.
+    correct : bool, "exact" or calibrator
+        Which stages remove the distortion; a calibrator takes the place of the default.
     smoothing : float
         The fraction of the base rates in the targets.
     """
@@ -82,7 +83,7 @@ class OutputParams(NamedTuple):
     pos_weight: Any
     label_weight: Any
     init_bias: Any
-    correct: bool | str
+    correct: Any
     smoothing: float
 
 
@@ -119,8 +120,8 @@ def resolve_output_params(estimator, target):
 
 
 def as_switch(value):
-    """Return a bool for whatever stands for one; a string is left as it is."""
-    return value if isinstance(value, str) else bool(value)
+    """Return a bool for 0 and 1; a string or an object is left as it is."""
+    return value if isinstance(value, str | BaseEstimator) else bool(value)
 
 
 def _resolve_weight(name, weight, target):
@@ -164,21 +165,14 @@ def _as_outputs(name, value, target, positive=False):
     ValueError
         If the value is no number, not finite, or of another shape.
     """
-    array = np.asarray(align_weights(value, target.output_names, name))
-    if array.dtype.kind not in "iuf":
-        raise ValueError(
-            f"{name}={value!r} must be a number, or a number for each label or class."
-        )
-    if array.shape not in ((), (1,), (target.n_outputs,)):
-        raise ValueError(
-            f"{name} has shape {array.shape}, expected a number or "
-            f"({target.n_outputs},): one for each label, or class of a multiclass "
-            "target."
-        )
-    if not (np.isfinite(array) & ((array > 0) | (not positive))).all():
-        condition = "finite and greater than 0" if positive else "finite"
-        raise ValueError(f"{name} must be {condition}, got {value!r}.")
-    return np.broadcast_to(array, (target.n_outputs,)).astype(np.float64)
+    return check_per_label(
+        name,
+        value,
+        target.n_outputs,
+        names=target.output_names,
+        low=0 if positive else -np.inf,
+        closed="neither",
+    )
 
 
 def _fit_weight(weight, counts):
@@ -214,6 +208,8 @@ class _Output:
                 f"pos_weight has no meaning for {type(loss).__name__}, which takes the "
                 "labels of a row together. Leave it None."
             )
+        if isinstance(params.correct, BaseEstimator):
+            self._check_calibrator(params.correct)
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
         self.correct, self.smoothing = params.correct, params.smoothing
@@ -354,6 +350,21 @@ class _Output:
             scores = self._averaged(raw.double())
             self.calibrator = self._fit_calibrator(scores, values, weight)
 
+    def _check_calibrator(self, calibrator):
+        """Raise a ValueError unless a calibrator suits the target."""
+        if not isinstance(calibrator, self._calibrator_type):
+            raise ValueError(
+                f"correct_probabilities={calibrator!r} is not for this target: binary "
+                "targets and label matrices take a BaseCalibrator of "
+                "skimbalance.calibration, multiclass ones a TemperatureCalibrator."
+            )
+
+    def _new_calibrator(self) -> Any:
+        """Return the calibrator of the user, or else that of the loss."""
+        if isinstance(self.correct, BaseEstimator):
+            return clone(self.correct)
+        return self._default_calibrators[0 if self.invertible else 1]()
+
     def match_prevalence(self, raw, values, weight, counts, doubt):
         """Move the calibrator's intercepts until the probabilities add up.
 
@@ -385,6 +396,10 @@ class LabelOutput(_Output):
     A label that has one value only among the rows seen so far is not trained, and is
     predicted as a constant.
     """
+
+    # With an inverse of the loss, and without.
+    _default_calibrators = PooledCalibrator, LabelCalibrator
+    _calibrator_type = BaseCalibrator
 
     def _start_counts(self, counts):
         self.counts_known, self.learnt = counts is not None, None
@@ -455,8 +470,7 @@ class LabelOutput(_Output):
 
     def _fit_calibrator(self, scores, values, weight):
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
-        calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
-        return calibrator.fit(scores, labels, weight)
+        return self._new_calibrator().fit(scores, labels, weight)
 
     def _population_weight(self, values, weight, counts):
         """Return entry weights that give the labels their prevalences.
@@ -524,7 +538,8 @@ class LabelOutput(_Output):
             if weight is not None and weight.ndim == 2:
                 weight = weight[:, known]
             thresholds[known] = learn_thresholds(rule, values[:, known], proba, weight)
-        self.learnt = (clone(rule), thresholds)
+        kept: Any = clone(rule)
+        self.learnt = (kept, thresholds)
 
     def learnt_thresholds(self, rule):
         """Return the thresholds that a rule learnt in fit."""
@@ -557,6 +572,9 @@ class LabelOutput(_Output):
 
 class ClassOutput(_Output):
     """Multiclass: the scores of a row compete."""
+
+    _default_calibrators = TemperatureCalibrator, _ShrunkClassCalibrator
+    _calibrator_type = TemperatureCalibrator
 
     def _start_counts(self, counts):  # noqa: ARG002
         self.trained = np.ones(self.n_outputs, dtype=bool)
@@ -598,10 +616,7 @@ class ClassOutput(_Output):
         return log_p.numpy()
 
     def _fit_calibrator(self, scores, values, weight):
-        calibrator = (
-            TemperatureCalibrator() if self.invertible else _ShrunkClassCalibrator()
-        )
-        return calibrator.fit(scores, values, weight)
+        return self._new_calibrator().fit(scores, values, weight)
 
     @staticmethod
     def _entry_weight(values, weight):
