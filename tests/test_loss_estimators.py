@@ -24,6 +24,7 @@ from skimbalance.losses import (
     FunctionLoss,
     HardNegativeMiningLoss,
     LogLoss,
+    PointwiseLoss,
     SoftTargetLoss,
 )
 from skimbalance.metrics import expected_observed_ratio
@@ -94,6 +95,31 @@ def plain(known):
 
 
 @pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == MULTILABEL])
+class SlopedLoss(PointwiseLoss):
+    """The log-loss with a slope that is trained, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor(1.0))
+
+    def positive(self, scores):
+        return softplus(-scores * self.slope)
+
+    def negative(self, scores):
+        return softplus(scores * self.slope)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_parameters_of_a_loss_are_trained(method):
+    X, Y = make_imbalanced_multilabel(300, n_labels=3, random_state=0)
+    net = ImbalancedMLPClassifier(
+        (8,), loss=SlopedLoss(), lr=0.01, max_epochs=3, random_state=0
+    )
+    getattr(net, method)(X, Y)
+    assert net.loss_.slope.item() != 1.0
+    assert net.loss.slope.item() == 1.0
+
+
 def test_every_loss_gives_corrected_probabilities_of_labels(known, plain, name):
     X, Y, X_test, eta = known
     net = learner(loss=name).fit(X, Y)
@@ -376,7 +402,7 @@ def test_pos_weight_by_true_class_is_corrected_and_class_weight_is_not(classes):
     np.testing.assert_allclose(
         p, q / weight / (q / weight).sum(axis=1, keepdims=True), atol=1e-8
     )
-    # One says how frequent the classes are here, the other in a balanced world.
+    # One gives the probabilities of this population, the other of a balanced one.
     np.testing.assert_allclose(p.mean(axis=0), np.bincount(y) / len(y), atol=0.03)
     np.testing.assert_allclose(q.mean(axis=0), np.full(4, 0.25), atol=0.1)
 

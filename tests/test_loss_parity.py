@@ -16,7 +16,7 @@ from skimbalance.losses import (
     SoftmaxLogLoss,
     SoftTargetLoss,
 )
-from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._module import criterion_of
 from skimbalance.weights import compute_label_weight, compute_pos_weight
 
 FOUR_CLASSES = np.array([198, 436, 710, 272])

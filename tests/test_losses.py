@@ -39,7 +39,7 @@ from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._criterion import SetCriterion
+from skimbalance.neural_network._module import SetCriterion
 
 N_POSITIVE = np.array([400.0, 50.0, 9.0])
 N_NEGATIVE = 1000 - N_POSITIVE

@@ -37,7 +37,7 @@ from skimbalance.metrics import (
     recall_at_k,
 )
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._module import criterion_of
 from skimbalance.thresholds import tune_thresholds
 from skimbalance.weights import (
     WEIGHT_SCHEMES,
