@@ -95,31 +95,6 @@ def plain(known):
 
 
 @pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == MULTILABEL])
-class SlopedLoss(PointwiseLoss):
-    """The log-loss with a slope that is trained, too."""
-
-    def __init__(self):
-        super().__init__()
-        self.slope = torch.nn.Parameter(torch.tensor(1.0))
-
-    def positive(self, scores):
-        return softplus(-scores * self.slope)
-
-    def negative(self, scores):
-        return softplus(scores * self.slope)
-
-
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_parameters_of_a_loss_are_trained(method):
-    X, Y = make_imbalanced_multilabel(300, n_labels=3, random_state=0)
-    net = ImbalancedMLPClassifier(
-        (8,), loss=SlopedLoss(), lr=0.01, max_epochs=3, random_state=0
-    )
-    getattr(net, method)(X, Y)
-    assert net.loss_.slope.item() != 1.0
-    assert net.loss.slope.item() == 1.0
-
-
 def test_every_loss_gives_corrected_probabilities_of_labels(known, plain, name):
     X, Y, X_test, eta = known
     net = learner(loss=name).fit(X, Y)
@@ -457,3 +432,28 @@ def test_calibrator_of_classes_finds_what_each_class_was_shifted_by():
     risk, oracle = (-(eta * q).sum(axis=1).mean() for q in (found, log_p))
     assert risk < 1.01 * oracle
     np.testing.assert_allclose(np.exp(found).sum(axis=1), 1)
+
+
+class SlopedLoss(PointwiseLoss):
+    """The log-loss with a slope that is trained, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor(1.0))
+
+    def positive(self, scores):
+        return softplus(-scores * self.slope)
+
+    def negative(self, scores):
+        return softplus(scores * self.slope)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_parameters_of_a_loss_are_trained(method):
+    X, Y = make_imbalanced_multilabel(300, n_labels=3, random_state=0)
+    net = ImbalancedMLPClassifier(
+        (8,), loss=SlopedLoss(), lr=0.01, max_epochs=3, random_state=0
+    )
+    getattr(net, method)(X, Y)
+    assert net.loss_.slope.item() != 1.0
+    assert net.loss.slope.item() == 1.0
