@@ -46,7 +46,7 @@ def test_sparse_and_chunked_draws_are_the_dense_one(monkeypatch):
     assert isinstance(Y_sparse, sp.csr_array)
     np.testing.assert_array_equal(X, X_sparse)
     np.testing.assert_array_equal(Y, Y_sparse.toarray())
-    monkeypatch.setattr("skimbalance.datasets._CHUNK_CELLS", 333)
+    monkeypatch.setattr("skimbalance.datasets._CHUNK_ENTRIES", 333)
     np.testing.assert_array_equal(make_imbalanced_multilabel(**arguments)[1], Y)
 
 
