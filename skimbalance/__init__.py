@@ -10,6 +10,7 @@ The rooms of the house, each a noun:
 `metrics`            scores and imbalance measures that read missing labels
 `thresholds`         from probabilities to decisions: rules, tuned cuts, costs
 `calibration`        calibrators for what has no exact inverse
+`ensemble`           a weighted, calibrated combination of different classifiers
 `displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
@@ -28,6 +29,7 @@ __all__ = [
     "calibration",
     "datasets",
     "displays",
+    "ensemble",
     "exceptions",
     "losses",
     "metrics",

@@ -60,7 +60,7 @@ def check_classifier(estimator):
         )
 
 
-def _to_split(y, target):
+def to_split(y, target):
     """Return what is stratified: one complete label as classes, whatever its shape."""
     if target.n_outputs > 1 or has_missing(target.values):
         return y
@@ -260,7 +260,7 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _fit_folds(self, X, y, target, method, routed, random_state=None):
         """Fit a clone in each fold; return rows and scores of each, and the clones."""
-        y_split = _to_split(y, target)
+        y_split = to_split(y, target)
         folds = make_folds(self.cv, y_split, random_state)
         splits = list(folds.split(X, y_split, **routed.splitter.split))
         if target.kind == MULTILABEL:

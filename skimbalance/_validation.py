@@ -29,6 +29,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_method_params,
@@ -50,6 +51,7 @@ n_samples_of = _num_samples
 take_rows = _safe_indexing
 take_params = _check_method_params
 Scorer = _Scorer
+Composition = _BaseComposition
 
 
 def split_sizes(n_samples, test_size, train_size, default_test_size=0.25):

@@ -33,9 +33,11 @@ LEVELS = {
     "_drawn": 1,
     "displays": 2,
     "_meta": 3,
+    "_out_of_fold": 4,
     "thresholds": 4,
     "calibration": 4,
     "neural_network": 5,
+    "ensemble": 6,
 }
 MAY_IMPORT = {
     "torch": {"losses", "modules", "neural_network"},
