@@ -7,7 +7,7 @@ scores and its weights, over the cells that were observed.
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._entry_weights import SparseWeights
+from skimbalance._counts import SparseWeights
 
 _BLOCK = 64
 _BUCKET_BITS = 14
@@ -66,7 +66,7 @@ def _block_weights(weight, columns, n_columns):
     return _transposed(weight, columns)
 
 
-def all_cells(labels, scores, weight=None):
+def all_entries(labels, scores, weight=None):
     """Return the observed cells of all labels as the columns of one binary problem."""
     cells = labels.toarray() if sp.issparse(labels) else labels
     if weight is not None and weight.ndim == 1:

@@ -3,15 +3,16 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._base import warn_positive_class
+from skimbalance._base import find_response, label_scores, warn_positive_class
 from skimbalance._counts import count_labels
-from skimbalance._response import find_response, label_scores
-from skimbalance._validation import (
-    align_columns,
+from skimbalance._labels import (
     check_scored_labels,
     check_target,
-    column_names,
     positive_of,
+)
+from skimbalance._validation import (
+    align_columns,
+    column_names,
 )
 
 # Up to so many labels have a line of their own.

@@ -24,18 +24,19 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import warn_undefined
+from skimbalance._base import label_scores, warn_undefined
 from skimbalance._counts import count_labels
-from skimbalance._response import label_scores
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     check_target,
-    check_weights,
     encode_like,
     find_positive,
     has_missing,
+)
+from skimbalance._validation import (
+    check_weights,
     n_samples_of,
     take_params,
     take_rows,

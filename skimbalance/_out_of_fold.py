@@ -12,9 +12,9 @@ from scipy.special import log_softmax, logit
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 
+from skimbalance._base import DECISION, PROBA, find_response, label_scores
 from skimbalance._columns import ratio
 from skimbalance._counts import MISSING
-from skimbalance._response import DECISION, PROBA, find_response, label_scores
 from skimbalance._validation import n_samples_of, take_params, take_rows
 
 # Attribute of a fitted estimator that scores each row of its fit by parts of it that

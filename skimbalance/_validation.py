@@ -1,23 +1,17 @@
-"""Checks and counts of targets and weights: what every room asks of its input.
+"""Checks of parameters, scores, weights and the columns of data frames.
 
-A label matrix leaves here in one form: ``int8``, dense or CSR, 1 for a positive, 0 for
-a negative, ``MISSING`` (-1) for a label that nobody looked at. One byte a cell keeps a
-dense matrix an eighth of its usual size, and no later line needs to think about NaN.
-
-This is also the only door to scikit-learn's private helpers.
+This is also the only module that imports private helpers of scikit-learn.
 """
 
 import difflib
 import inspect
 import math
-import warnings
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection._split import _validate_shuffle_split
 from sklearn.utils import _safe_indexing
@@ -30,22 +24,12 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_method_params,
     _num_samples,
 )
 
-from skimbalance._counts import MISSING, without_weightless
-from skimbalance._entry_weights import SparseWeights
-from skimbalance._target_values import (
-    describe_bad_labels,
-    describe_soft_labels,
-    describe_strings,
-    read_target,
-)
-
-BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
+from skimbalance._counts import SparseWeights
 
 n_samples_of = _num_samples
 take_rows = _safe_indexing
@@ -265,6 +249,13 @@ def check_per_label(name, value, n_labels, what="number"):
     return np.broadcast_to(values, (n_labels,)).copy()
 
 
+def check_unique_columns(frame, name):
+    """Raise a ValueError if two columns of a data frame have the same name."""
+    repeated = [column for column, n in Counter(frame.columns).items() if n > 1]
+    if repeated:
+        raise ValueError(f"{name} has the column name {repeated[0]!r} more than once.")
+
+
 def column_names(y):
     """Return the column names of a data frame as strings, None for anything else."""
     columns = getattr(y, "columns", None)
@@ -372,328 +363,6 @@ def align_weights(weights, names, name):
             f"{unknown[:5]} instead.{hint}"
         )
     return np.array([given[key] for key in known])
-
-
-def _encode_cells(cells, y, name):
-    """Turn the entries of `y` of any shape into int8 with -1 for NaN."""
-    if cells.dtype == bool:
-        return cells.view(np.int8)
-    if cells.dtype.kind not in "iuf":
-        raise ValueError(describe_strings(cells, name))
-    codes = (cells == 1).astype(np.int8)
-    bad = (codes == 0) & (cells != 0)
-    if not bad.any():
-        return codes
-    missing = np.isnan(cells)
-    if (bad & ~missing).any():
-        raise ValueError(describe_bad_labels(y, name))
-    codes[missing] = MISSING
-    return codes
-
-
-def _encode_sparse(y, name):
-    y = sp.csr_array(y)
-    if not y.has_canonical_format:
-        y = y.copy()
-        y.sum_duplicates()
-    codes = sp.csr_array(
-        (_encode_cells(y.data, y, name), y.indices, y.indptr), shape=y.shape
-    )
-    if not codes.data.all():
-        codes = codes.copy()
-        codes.eliminate_zeros()
-    return codes
-
-
-def check_label_matrix(y, name="y"):
-    """Return `y` as an int8 label matrix: 1, 0, and -1 where the label is missing.
-
-    Parameters
-    ----------
-    y : {array-like, sparse matrix, data frame} of shape (n_samples, n_labels) or \
-            (n_samples,)
-        0, 1 and NaN; a 1-D `y` is taken as one label. In a sparse matrix a cell that
-        is not stored is 0 and a stored NaN is a missing label.
-    name : str
-        How the error messages call it.
-
-    Returns
-    -------
-    ndarray or csr_array of int8, shape (n_samples, n_labels)
-    """
-    y = read_target(y, name)
-    if sp.issparse(y):
-        labels = _encode_sparse(y, name)
-    else:
-        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, y, name)
-    if labels.shape[0] == 0 or labels.shape[1] == 0:
-        raise ValueError(
-            f"{name} has shape {labels.shape}: at least one row and one label are "
-            "needed."
-        )
-    return labels
-
-
-def has_missing(labels):
-    """Whether a label matrix has a missing label."""
-    cells = labels.data if sp.issparse(labels) else labels
-    return bool(cells.min(initial=0) < 0)
-
-
-def with_missing(labels):
-    """Return a label matrix in the form that users pass: NaN for a missing label."""
-    if not has_missing(labels):
-        return labels
-    labels = labels.toarray() if sp.issparse(labels) else labels
-    return np.where(labels < 0, np.nan, labels)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What `y` is, in the form that training reads.
-
-    `values` is a label matrix (see `check_label_matrix`) for the binary and multilabel
-    kinds, with one column for a 1-D `y`, and class indices ``(n_samples,)`` of int64
-    for the multiclass kind.
-    """
-
-    kind: str
-    values: object
-    classes: np.ndarray
-    label_names: np.ndarray | None = None
-    dtype: np.dtype | None = None
-    sparse_type: type | None = None
-    positive: int = 1
-
-    @property
-    def n_outputs(self):
-        return 1 if self.kind == BINARY else len(self.classes)
-
-    @property
-    def class_index(self):
-        """The place in `classes` of the class of each row of a 1-D target."""
-        if self.kind == MULTICLASS:
-            return self.values
-        if len(self.classes) == 1:
-            return np.zeros(len(self.values), dtype=np.int64)
-        return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
-
-    @property
-    def output_names(self):
-        """Names of labels or classes, or the positive class; None without names."""
-        if self.kind == BINARY:
-            return self.classes[self.positive : self.positive + 1].tolist()
-        return self.classes.tolist() if self.kind == MULTICLASS else self.label_names
-
-    @property
-    def is_flipped(self):
-        """Whether the first of two classes is the positive one."""
-        return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
-
-
-class _LabelClasses(np.ndarray):
-    """``[0, 1]`` for each label, where the item of one label is a tuple.
-
-    scikit-learn's `partial_dependence` refuses classifiers whose ``classes_[0]`` is an
-    array, as those of several outputs with classes of their own.
-    """
-
-    def __getitem__(self, key):
-        item = super().__getitem__(key)
-        is_row = isinstance(key, Integral) and self.ndim == 2
-        return tuple(item.tolist()) if is_row else item
-
-
-def _label_classes(n_labels):
-    return np.tile([0, 1], (n_labels, 1)).view(_LabelClasses)
-
-
-def _is_single_label_column(y):
-    """Whether an (n, 1) array is one column of a label matrix: 0, 1 and NaN."""
-    if y.dtype == bool:
-        return True
-    return y.dtype.kind in "iuf" and bool(np.all((y == 0) | (y == 1) | np.isnan(y)))
-
-
-def find_positive(classes, pos_label):
-    """Return the place of the positive one of the classes of a binary target.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (n_classes,)
-        One or two, sorted.
-    pos_label : object
-        One of them; None stands for the last.
-
-    Raises
-    ------
-    ValueError
-        If `pos_label` is none of them.
-    """
-    if pos_label is None:
-        return len(classes) - 1
-    (place,) = np.nonzero([bool(known == pos_label) for known in classes.tolist()])
-    if len(place) != 1:
-        raise ValueError(
-            f"pos_label={pos_label!r} is none of the classes, {classes.tolist()}."
-            f"{closest(pos_label, classes.tolist())}"
-        )
-    return int(place[0])
-
-
-def positive_of(classes, pos_label=None):
-    """Return the positive one of one or two classes.
-
-    A lone 0, -1 or False is the negative class of a target that lacks the other one.
-    """
-    if pos_label is None and len(classes) == 1 and classes[0] in (0, -1):
-        return 1
-    return classes[find_positive(classes, pos_label)]
-
-
-def check_target(y, name="y", pos_label=None):
-    """Find out what kind of target `y` is and encode it.
-
-    Parameters
-    ----------
-    y : {array-like, sparse matrix, data frame}
-    name : str
-        How the error messages call it.
-    pos_label : object, default=None
-        The positive class of a binary target; None is the last one.
-
-    Returns
-    -------
-    Target
-
-    Raises
-    ------
-    ValueError
-        If `y` is no target of classification, or `pos_label` does not go with it.
-    """
-    target = _encode_target(y, name, pos_label)
-    if pos_label is not None and target.kind != BINARY:
-        raise ValueError(
-            f"pos_label={pos_label!r} goes with a {name} of two classes, but {name} is "
-            f"{target.kind}. Leave pos_label None."
-        )
-    return target
-
-
-def _encode_target(y, name, pos_label):
-    """Encode `y`, whose positive class `pos_label` is if it is binary."""
-    if y is None:
-        raise ValueError(
-            f"requires {name} to be passed, but the target {name} is None."
-        )
-    if sp.issparse(y):
-        labels = check_label_matrix(y, name)
-        return Target(
-            MULTILABEL,
-            labels,
-            _label_classes(labels.shape[1]),
-            dtype=y.dtype,
-            sparse_type=sp.csr_matrix if isinstance(y, sp.spmatrix) else sp.csr_array,
-        )
-    names = column_names(y)
-    y = read_target(y, name)
-    if sp.issparse(y):  # a data frame of sparse columns
-        return replace(check_target(y, name), label_names=names)
-    if y.ndim == 2 and (y.shape[1] != 1 or _is_single_label_column(y)):
-        labels = check_label_matrix(y, name)
-        classes = _label_classes(labels.shape[1])
-        return Target(MULTILABEL, labels, classes, names, y.dtype)
-    return _check_1d_target(y, name, pos_label)
-
-
-def _check_1d_target(y, name, pos_label):
-    if y.ndim == 2:
-        warnings.warn(
-            f"A column-vector {name} was passed when a 1d array was expected. Please "
-            f"change the shape of {name} to (n_samples,), for example using ravel().",
-            DataConversionWarning,
-            stacklevel=4,
-        )
-        y = y.ravel()
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise ValueError(
-            f"{name} contains NaN or infinity. A missing label is NaN in a 2-D label "
-            "matrix only; drop the rows of a 1-D target whose value is missing."
-        )
-    if y.size == 0:
-        raise ValueError(f"{name} is empty: at least one row is needed.")
-    if y.dtype.kind == "f" and (y % 1).any() and y.min() >= 0 and y.max() <= 1:
-        soft = describe_soft_labels(name)
-        raise ValueError(f"Unknown label type: continuous values in {name}. {soft}")
-    check_classification_targets(y)
-    classes, index = np.unique(y, return_inverse=True)
-    if type_of_target(y) == MULTICLASS and len(classes) > 2:
-        return Target(MULTICLASS, index.astype(np.int64), classes, dtype=y.dtype)
-    positive = find_positive(classes, pos_label)
-    labels = (index == positive).astype(np.int8).reshape(-1, 1)
-    return Target(BINARY, labels, classes, dtype=y.dtype, positive=positive)
-
-
-def encode_like(y, target, name="y"):
-    """Encode `y` as an earlier target was: same kind, classes, labels and names.
-
-    Parameters
-    ----------
-    y : {array-like, sparse matrix, data frame}
-        The columns of a frame are put into the order of the names of the target.
-    target : Target
-        Its values are not read.
-    name : str
-
-    Returns
-    -------
-    ndarray or csr_array
-        As `Target.values`.
-    """
-    if target.kind == MULTILABEL:
-        labels = check_label_matrix(align_columns(y, target.label_names, name), name)
-        if labels.shape[1] != target.n_outputs:
-            raise ValueError(
-                f"{name} has {labels.shape[1]} labels, but {target.n_outputs} were "
-                "fitted."
-            )
-        return labels
-    index = _find_classes(_one_dimensional(y, name), target.classes, name)
-    if target.kind == MULTICLASS:
-        return index.astype(np.int64)
-    positive = min(target.positive, len(target.classes) - 1)
-    return (index == positive).astype(np.int8).reshape(-1, 1)
-
-
-def _one_dimensional(y, name):
-    """Return the values of a target of classes."""
-    y = read_target(y, name)
-    if y.ndim == 2 and y.shape[1] != 1:
-        raise ValueError(
-            f"{name} has {y.shape[1]} columns, but a 1-D target of classes was fitted."
-        )
-    y = np.ravel(y.toarray() if sp.issparse(y) else y)
-    if y.dtype.kind == "f" and np.isnan(y).any():
-        raise ValueError(
-            f"{name} has a missing value (NaN), which a target of classes must not "
-            "have: drop these rows."
-        )
-    return y
-
-
-def _find_classes(y, classes, name):
-    """Return the place of each value among the classes, which are sorted."""
-    try:
-        index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        unknown = np.unique(y[np.asarray(classes[index] != y)])
-    except TypeError:
-        unknown = np.unique(y)
-    if unknown.size:
-        raise ValueError(
-            f"{name} contains the classes {unknown[:5].tolist()!r}, which are not "
-            f"among the known ones: {classes.tolist()!r}."
-        )
-    return index
 
 
 def check_weights(
@@ -809,42 +478,6 @@ def check_probabilities(y_proba, name="y_proba"):
     if not (proba.min() >= 0 and proba.max() <= 1):
         raise ValueError(f"{name} must hold probabilities, between 0 and 1.")
     return proba.reshape(len(proba), -1)
-
-
-def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
-    """Return labels, what is said of each cell, and weights, which go together.
-
-    Returns
-    -------
-    labels : ndarray or csr_array of int8, shape (n_rows, n_labels)
-        From `check_label_matrix`; an entry of weight 0 is missing.
-    scores : ndarray of shape (n_rows, n_labels)
-        Finite.
-    weight : None, ndarray or SparseWeights
-        From `check_weights`. Frames of scores and weights are put into the order of
-        the names of `y_true`, and rows of weight 0 are left out of all three.
-    """
-    if isinstance(y_score, list) and y_score and n_dimensions(y_score[0]) == 2:
-        raise ValueError(
-            f"{name} is a list of an array for each label, as some classifiers give: "
-            f"pass np.column_stack([p[:, 1] for p in {name}])."
-        )
-    check_same_length(
-        **{"y_true": y_true, name: y_score, "sample_weight": sample_weight}
-    )
-    names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
-    scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
-    weight = check_weights(sample_weight, *labels.shape, label_names=names)
-    if weight is None:
-        return labels, scores, None
-    if weight.ndim == 2:
-        return without_weightless(labels, weight), scores, weight
-    kept = weight > 0
-    return (
-        (labels, scores, weight)
-        if kept.all()
-        else (labels[kept], scores[kept], weight[kept])
-    )
 
 
 def check_same_length(**arrays):

@@ -13,11 +13,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._columns import all_cells, iter_columns, total
-from skimbalance._counts import count_labels
-from skimbalance._entry_weights import SparseWeights
+from skimbalance._base import DECISION, PROBA, find_response
+from skimbalance._columns import all_entries, iter_columns, total
+from skimbalance._counts import SparseWeights, count_labels
+from skimbalance._labels import (
+    BINARY,
+    check_label_matrix,
+    with_missing,
+)
 from skimbalance._meta import LabelMetaClassifier
-from skimbalance._response import DECISION, PROBA, find_response
 from skimbalance._sigmoid import (
     fit_sigmoid,
     fit_slopes,
@@ -25,14 +29,11 @@ from skimbalance._sigmoid import (
     match_means,
 )
 from skimbalance._validation import (
-    BINARY,
     check_choice,
     check_interval,
-    check_label_matrix,
     check_probabilities,
     check_weights,
     column_names,
-    with_missing,
 )
 
 __all__ = [
@@ -200,7 +201,7 @@ class PooledCalibrator(_LabelPrevalenceMixin, BaseEstimator):
         ValueError
             If the shapes differ.
         """
-        cells = all_cells(*_checked(log_odds, y, sample_weight))
+        cells = all_entries(*_checked(log_odds, y, sample_weight))
         self.slope_, self.intercept_ = fit_sigmoid(*_with_weight(*cells))
         return self
 
@@ -464,7 +465,7 @@ class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
     def _fit_pooled(self, labels, scores, weight, intercept):
         step = -(-scores.size // _MOST_CELLS)
         weight = None if weight is None else weight[::step]
-        cells = all_cells(labels[::step], scores[::step], weight)
+        cells = all_entries(labels[::step], scores[::step], weight)
         score, target, weight = _with_weight(*cells)
         features = self._features(score)
         centre = np.zeros(len(features) + 1)

@@ -7,8 +7,8 @@ where nine of ten labels lie, and only the labels that were asked for have a lin
 
 import numpy as np
 
-from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, iter_columns, mass_at_least, tally
+from skimbalance._base import DECISION, PROBA, warn_undefined
+from skimbalance._columns import all_entries, iter_columns, mass_at_least, tally
 from skimbalance._counts import count_labels
 from skimbalance._drawn import (
     FEW,
@@ -21,7 +21,6 @@ from skimbalance._drawn import (
     scored,
     scores_of,
 )
-from skimbalance._response import DECISION, PROBA
 from skimbalance._validation import (
     align_weights,
     check_interval,
@@ -261,7 +260,7 @@ class MultilabelPrecisionRecallDisplay(_Display):
         for k, column in enumerate(iter_columns(values, scores, weight)):
             if known[k]:
                 curves[k] = _precision_at(_GRID, *column)
-        pooled = all_cells(values, scores, weight)
+        pooled = all_entries(values, scores, weight)
         macro, low, high = _spread(curves)
         precision = {"macro": np.nanmean(each), "micro": average_precision(*pooled)}
         shown = [k for k in drawn if known[k]]
@@ -462,7 +461,7 @@ class MultilabelCalibrationDisplay(_Display):
             cells = check_probable_labels(y, proba, sample_weight)
             _check_observed(cells[0], cells[-1])
             _, *curve = reliability(
-                *all_cells(*_thinned(*cells)), n_bins=int(n_bins), strategy=strategy
+                *all_entries(*_thinned(*cells)), n_bins=int(n_bins), strategy=strategy
             )
             curves[name] = tuple(curve)
             label_means[name] = _means_of_labels(*cells)

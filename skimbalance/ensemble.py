@@ -29,6 +29,14 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skimbalance._base import warn_positive_class
 from skimbalance._columns import ratio
 from skimbalance._counts import MISSING, count_labels
+from skimbalance._labels import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+    check_target,
+    has_missing,
+    with_missing,
+)
 from skimbalance._meta import (
     LabelMetaClassifier,
     check_classifier,
@@ -38,17 +46,11 @@ from skimbalance._meta import (
 )
 from skimbalance._out_of_fold import Task, fit_labelwise, fit_scorer
 from skimbalance._validation import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
     Composition,
-    check_target,
     check_weights,
-    has_missing,
     n_dimensions,
     n_samples_of,
     take_rows,
-    with_missing,
 )
 from skimbalance.calibration import PooledCalibrator, TemperatureCalibrator
 from skimbalance.model_selection import MultilabelStratifiedGroupKFold
@@ -57,6 +59,7 @@ from skimbalance.neural_network import (
     ImbalancedNetClassifier,
 )
 from skimbalance.thresholds._rules import (
+    RuleParamsMixin,
     Uncorrected,
     learn_thresholds,
     resolve_rule,
@@ -225,7 +228,44 @@ class _ThresholdSource:
         return learn_thresholds(rule, labels, self.proba, self.weight)
 
 
-class MultilabelStackingClassifier(LabelMetaClassifier, Composition):
+class _NamedEstimators(Composition):
+    """Reach the estimators, and their parameters, by name."""
+
+    def get_params(self, deep=True):
+        """Get the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            With the estimators by name, and their parameters.
+
+        Returns
+        -------
+        params : dict
+            Values by name.
+        """
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name: of this object, an estimator, or ``name__parameter``.
+
+        Returns
+        -------
+        self : estimator
+            This object.
+        """
+        self._set_params("estimators", **params)
+        return self
+
+
+class MultilabelStackingClassifier(
+    RuleParamsMixin, LabelMetaClassifier, _NamedEstimators
+):
     """Combine different classifiers by weights on their log-odds, and calibrate.
 
     Each estimator is fitted on all rows. Its weight is learnt from scores of rows that
@@ -369,37 +409,6 @@ class MultilabelStackingClassifier(LabelMetaClassifier, Composition):
         self.random_state = random_state
         self.pos_label = pos_label
 
-    def get_params(self, deep=True):
-        """Get the parameters.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            With the estimators by name, and their parameters.
-
-        Returns
-        -------
-        params : dict
-            Values by name.
-        """
-        return self._get_params("estimators", deep=deep)
-
-    def set_params(self, **params):
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name: of this object, an estimator, or ``name__parameter``.
-
-        Returns
-        -------
-        self : MultilabelStackingClassifier
-            This object.
-        """
-        self._set_params("estimators", **params)
-        return self
-
     def _named(self):
         """Return the names and the estimators that take part."""
         if self.estimators is None:
@@ -501,7 +510,7 @@ class MultilabelStackingClassifier(LabelMetaClassifier, Composition):
                 f"threshold={self.threshold!r} thresholds the raw scores of a single "
                 "net, as its own parameter; an ensemble predicts by probabilities."
             )
-        if target.kind == BINARY and rule.is_about_positives:
+        if target.kind == BINARY and rule.depends_on_pos_label:
             what = f"threshold={self.threshold!r}"
             counts = count_labels(target.values, weight)
             warn_positive_class(target, self.pos_label, what, counts)
@@ -791,7 +800,7 @@ class MultilabelStackingClassifier(LabelMetaClassifier, Composition):
         proba = self._probabilities(X)
         if self._target.kind == MULTICLASS:
             return self.classes_[proba.argmax(axis=1)]
-        return self._as_target(self._rule.decide(proba, self.thresholds_))
+        return self._as_target(self._rule.predict(proba, self.thresholds_))
 
     # ----------------------------------------------------------------------
     # scikit-learn

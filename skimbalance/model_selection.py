@@ -15,16 +15,18 @@ from sklearn.utils import check_array, check_random_state, indexable
 from sklearn.utils.multiclass import type_of_target
 
 from skimbalance._base import warn_undefined, warn_user
-from skimbalance._stratification import label_pairs, missing, part_counts, positives
-from skimbalance._stratification import stratify as distribute
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+    check_target,
+)
+from skimbalance._stratification import label_pairs, missing, part_counts, positives
+from skimbalance._stratification import stratify as distribute
+from skimbalance._validation import (
     check_choice,
     check_integer,
     check_same_length,
-    check_target,
     n_samples_of,
     split_sizes,
     take_rows,

@@ -4,7 +4,11 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding_bag, linear
 
-from skimbalance._validation import check_choice, check_interval, check_layer_sizes
+from skimbalance._validation import (
+    check_choice,
+    check_interval,
+    check_layer_sizes,
+)
 
 __all__ = [
     "MLP",

@@ -1,13 +1,15 @@
-"""Weights from label counts: how scarce something is, as a number.
+"""Weights computed from the counts of labels or classes.
 
 A *positive weight* acts within a label, on its positive term only. It distorts the
-probabilities, and the estimators undo it. A *label weight* acts across labels and
-distorts nothing.
+probabilities, and the estimators correct them for it. A *label weight* acts across
+labels and distorts nothing.
 
-A scheme is one small function in a registry: `WEIGHT_SCHEMES` and
-`LABEL_WEIGHT_SCHEMES`. For a multiclass target the count that a class is compared with
-is ``n_samples / n_classes``, so ``"balanced"`` is scikit-learn's
-``n_samples / (n_classes * n_k)``.
+A scheme is one function of two counts, the count that is weighed and the count that it
+is compared with. `WEIGHT_SCHEMES` holds those of `compute_pos_weight`: the positives
+are compared with the negatives, a class with ``n_samples / n_classes``, so that
+``"balanced"`` is scikit-learn's ``n_samples / (n_classes * n_k)``.
+`LABEL_WEIGHT_SCHEMES` holds those of `compute_label_weight`, by the same names: a label
+is compared with the most frequent one.
 """
 
 from collections.abc import Mapping
@@ -19,17 +21,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._counts import MISSING, check_label_counts, count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Target,
+    check_target,
+    encode_like,
+)
+from skimbalance._validation import (
     check_choice,
     check_interval,
     check_same_length,
-    check_target,
     check_weights,
-    encode_like,
 )
 
 __all__ = [
@@ -42,31 +46,33 @@ __all__ = [
 ]
 
 
+def _balanced(count, reference, **_):
+    return reference / count
+
+
+def _sqrt(count, reference, **_):
+    return np.sqrt(reference / count)
+
+
+def _log(count, reference, **_):
+    return np.log1p(reference / count)
+
+
+def _power(count, reference, *, power, **_):
+    return (reference / count) ** power
+
+
+def _effective_ratio(count, reference, *, beta, **_):
+    return _effective_number(reference, beta) / _effective_number(count, beta)
+
+
 def _effective_number(count, beta):
-    """``(1 - beta^n) / (1 - beta)`` up to its constant factor, without cancellation."""
-    if beta == 0:
-        return np.ones_like(count)
-    return -np.expm1(count * np.log(beta))
+    """Return the effective number of Cui et al. (2019) times ``1 - beta``.
 
-
-def _balanced(n_positive, n_negative, **_):
-    return n_negative / n_positive
-
-
-def _sqrt(n_positive, n_negative, **_):
-    return np.sqrt(n_negative / n_positive)
-
-
-def _log(n_positive, n_negative, **_):
-    return np.log1p(n_negative / n_positive)
-
-
-def _power(n_positive, n_negative, *, power, **_):
-    return (n_negative / n_positive) ** power
-
-
-def _effective_ratio(n_positive, n_negative, *, beta, **_):
-    return _effective_number(n_negative, beta) / _effective_number(n_positive, beta)
+    ``1 - beta ** count`` without the cancellation that a beta near 1 brings; of a beta
+    of 0 the logarithm is infinite.
+    """
+    return np.ones_like(count) if beta == 0 else -np.expm1(count * np.log(beta))
 
 
 WEIGHT_SCHEMES = {
@@ -78,27 +84,19 @@ WEIGHT_SCHEMES = {
 }
 
 
-def _inverse(n_positive, **_):
-    return n_positive.max() / n_positive
+def _among_labels(scheme):
+    """Return a scheme that compares each label with the most frequent one."""
+    return lambda count, **params: scheme(count, count.max(), **params)
 
 
-def _sqrt_inverse(n_positive, **_):
-    return np.sqrt(_inverse(n_positive))
-
-
-def _log_inverse(n_positive, **_):
-    return np.log1p(_inverse(n_positive))
-
-
-def _inverse_effective_number(n_positive, *, beta, **_):
-    return (1 - beta) / _effective_number(n_positive, beta)
+def _inverse_effective_number(count, *, beta, **_):
+    return (1 - beta) / _effective_number(count, beta)
 
 
 LABEL_WEIGHT_SCHEMES = {
+    **{name: _among_labels(scheme) for name, scheme in WEIGHT_SCHEMES.items()},
+    # The weight of Cui et al. (2019) depends on the count of the label alone.
     "effective_number": _inverse_effective_number,
-    "inverse": _inverse,
-    "log_inverse": _log_inverse,
-    "sqrt_inverse": _sqrt_inverse,
 }
 
 
@@ -131,6 +129,11 @@ def _resolve_counts(y, label_counts, n_samples, sample_weight):
             "sample_weight goes with y; label_counts must be weighted already."
         )
     return check_label_counts(label_counts, n_samples)
+
+
+def _check_power_and_beta(power, beta):
+    check_interval("power", power, -np.inf, closed="neither")
+    check_interval("beta", beta, 0, 1, closed="left")
 
 
 def _normalize(weight, defined, normalize):
@@ -247,8 +250,7 @@ def compute_pos_weight(
     array([2.04, 0.93, 0.57, 1.49])
     """
     check_choice("scheme", scheme, WEIGHT_SCHEMES)
-    check_interval("power", power, -np.inf, closed="neither")
-    check_interval("beta", beta, 0, 1, closed="left")
+    _check_power_and_beta(power, beta)
     positive, negative = _resolve_counts(y, label_counts, n_samples, sample_weight)
     return _weigh(
         WEIGHT_SCHEMES[scheme],
@@ -361,10 +363,11 @@ def _given_weights(class_weight, classes):
 
 def compute_label_weight(
     y=None,
-    scheme="inverse",
+    scheme="balanced",
     *,
     label_counts=None,
     n_samples=None,
+    power=0.5,
     beta=0.999,
     smoothing=0.0,
     cap=None,
@@ -376,9 +379,10 @@ def compute_label_weight(
     With :math:`n_k` positives of label k, the weight is
 
     ======================  ==============================================
-    ``"inverse"``           :math:`\max_j n_j / n_k`, so the smallest is 1
-    ``"sqrt_inverse"``      :math:`\sqrt{\max_j n_j / n_k}`
-    ``"log_inverse"``       :math:`\log(1 + \max_j n_j / n_k)`
+    ``"balanced"``          :math:`\max_j n_j / n_k`, so the smallest is 1
+    ``"sqrt"``              :math:`\sqrt{\max_j n_j / n_k}`
+    ``"log"``               :math:`\log(1 + \max_j n_j / n_k)`
+    ``"power"``             :math:`(\max_j n_j / n_k)^{power}`
     ``"effective_number"``  :math:`(1 - \beta) / (1 - \beta^{n_k})` [1]_
     ======================  ==============================================
 
@@ -386,13 +390,15 @@ def compute_label_weight(
     ----------
     y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
         0, 1 and NaN for a missing label. Never densified.
-    scheme : str, default="inverse"
+    scheme : str, default="balanced"
         A name in `LABEL_WEIGHT_SCHEMES`.
     label_counts : array-like of shape (n_labels,) or pair of such, default=None
         Instead of `y`: the positives of each label, together with `n_samples`; or the
         pair ``(n_positive, n_negative)``.
     n_samples : int, default=None
         The number of rows that `label_counts` were counted on.
+    power : float, default=0.5
+        Exponent of ``"power"``: 0 is no weight, 1 is ``"balanced"``.
     beta : float, default=0.999
         In [0, 1), for ``"effective_number"``.
     smoothing : float, default=0.0
@@ -432,7 +438,7 @@ def compute_label_weight(
     array([1., 2., 4.])
     """
     check_choice("scheme", scheme, LABEL_WEIGHT_SCHEMES)
-    check_interval("beta", beta, 0, 1, closed="left")
+    _check_power_and_beta(power, beta)
     positive, _ = _resolve_counts(y, label_counts, n_samples, sample_weight)
     return _weigh(
         LABEL_WEIGHT_SCHEMES[scheme],
@@ -440,6 +446,7 @@ def compute_label_weight(
         smoothing=smoothing,
         cap=cap,
         normalize=normalize,
+        power=power,
         beta=beta,
     )
 

@@ -11,33 +11,29 @@ import skimbalance
 
 ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
-    "exceptions": -1,
-    "_entry_weights": -2,
-    "_counts": -1,
-    "_target_values": -1,
-    "_base": 0,
-    "_columns": 0,
-    "_response": 0,
+    "exceptions": 0,
+    "_counts": 0,
     "_sigmoid": 0,
-    "_validation": 0,
-    "_stratification": 1,
-    "losses": 1,
-    "weights": 1,
-    "metrics": 1,
-    "modules": 1,
-    "preprocessing": 1,
-    "datasets": 1,
-    "model_selection": 2,
-    "over_sampling": 2,
-    "under_sampling": 2,
-    "_drawn": 1,
-    "displays": 2,
-    "_meta": 3,
-    "_out_of_fold": 4,
-    "thresholds": 4,
-    "calibration": 4,
-    "neural_network": 5,
-    "ensemble": 6,
+    "_base": 1,
+    "_columns": 1,
+    "_validation": 1,
+    "_labels": 2,
+    "_drawn": 3,
+    "_stratification": 3,
+    "datasets": 3,
+    "losses": 3,
+    "metrics": 3,
+    "modules": 3,
+    "preprocessing": 3,
+    "weights": 3,
+    "displays": 4,
+    "model_selection": 4,
+    "_meta": 5,
+    "_out_of_fold": 5,
+    "calibration": 6,
+    "thresholds": 6,
+    "neural_network": 7,
+    "ensemble": 8,
 }
 MAY_IMPORT = {
     "torch": {"losses", "modules", "neural_network"},
@@ -61,6 +57,10 @@ def _imports(path, top_level_only=False):
 
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def test_every_level_names_a_module():
+    assert LEVELS.keys() == {_room(path) for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -11,7 +11,11 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from skimbalance._validation import BINARY, MULTICLASS, MULTILABEL
+from skimbalance._labels import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+)
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import (
     LOSSES,

@@ -157,7 +157,7 @@ def test_minimum_normalised_inverse_frequencies_and_their_log():
     inverse = (1 / frequency) / (1 / frequency).min()
     counted = {"label_counts": positive, "n_samples": 1000, "normalize": None}
     np.testing.assert_allclose(compute_label_weight(**counted), inverse)
-    found = compute_label_weight(scheme="log_inverse", **counted)
+    found = compute_label_weight(scheme="log", **counted)
     np.testing.assert_allclose(found, np.log(1 + inverse))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
+from nets import steady
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
@@ -35,9 +36,14 @@ from skimbalance.calibration import MultilabelCalibratedClassifierCV
 from skimbalance.metrics import get_scorer
 from skimbalance.model_selection import MultilabelStratifiedKFold
 from skimbalance.thresholds import (
+    Cost,
+    FBeta,
+    MatchedPrevalence,
+    MicroFBeta,
     MinimumExpectedCostClassifier,
     MultilabelFixedThresholdClassifier,
     MultilabelTunedThresholdClassifierCV,
+    TopK,
     plug_in_threshold,
     tune_thresholds,
 )
@@ -226,9 +232,9 @@ def test_rules_by_hand():
     np.testing.assert_array_equal(decided(cuts), proba > np.array(cuts))
     np.testing.assert_array_equal(decided("accuracy"), proba > 0.5)
     np.testing.assert_array_equal(decided("prior"), proba > Y.mean(axis=0))
-    found = decided("cost", cost_fp=1, cost_fn=[1, 3, 9])
+    found = decided(Cost(cost_fp=1, cost_fn=[1, 3, 9]))
     np.testing.assert_array_equal(found, proba > [0.5, 0.25, 0.1])
-    assert (decided("top_k", k=2).sum(axis=1) == 2).all()
+    assert (decided(TopK(k=2)).sum(axis=1) == 2).all()
     expected = np.rint(proba.sum(axis=1))
     np.testing.assert_array_equal(decided("cardinality").sum(axis=1), expected)
     assert decided("matched_prevalence").sum() == pytest.approx(Y.sum(), rel=0.15)
@@ -237,11 +243,11 @@ def test_rules_by_hand():
 def test_micro_rule_and_guard():
     X, Y = _rows()
     inner = OneVsRestClassifier(LogisticRegression())
-    micro = MultilabelFixedThresholdClassifier(inner, threshold="micro_f_beta", beta=2)
+    micro = MultilabelFixedThresholdClassifier(inner, threshold=MicroFBeta(beta=2))
     assert np.ptp(micro.fit(X, Y).thresholds_) == 0
     ignorant = DummyClassifier()
     plain, guarded = (
-        MultilabelFixedThresholdClassifier(ignorant, threshold="f_beta", guard=guard)
+        MultilabelFixedThresholdClassifier(ignorant, threshold=FBeta(guard=guard))
         .fit(X, Y)
         .predict(X)
         for guard in (False, True)
@@ -398,16 +404,16 @@ def _net(**options):
     return ImbalancedMLPClassifier((8,), max_epochs=5, random_state=0, **options)
 
 
-@pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "matched_prevalence"])
+@pytest.mark.parametrize(
+    "rule", [FBeta(beta=2), MicroFBeta(beta=2), MatchedPrevalence()], ids=steady
+)
 def test_a_net_takes_cuts_from_its_held_out_rows(rule):
     X, Y = _rows(400)
     X_val, Y_val = _rows(300, seed=1)
-    net = _net(threshold=rule, threshold_params={"beta": 2})
+    net = _net(threshold=rule)
     net.fit(X, Y, X_val=X_val, y_val=Y_val)
     proba = net.predict_proba(X_val)
-    wrapped = MultilabelFixedThresholdClassifier(
-        net, threshold=rule, beta=2, cv="prefit"
-    )
+    wrapped = MultilabelFixedThresholdClassifier(net, threshold=rule, cv="prefit")
     wrapped.fit(X_val, Y_val)
     np.testing.assert_array_equal(net.predict(X_val), proba > wrapped.thresholds_)
     split = _net(threshold=rule).fit(X, Y)
@@ -420,14 +426,14 @@ def test_a_net_takes_rules_that_need_no_rows():
     X, Y = _rows(400)
     net = _net(early_stopping=False).fit(X, Y)
     proba = net.predict_proba(X)
-    for rule, params, expected in (
-        ("accuracy", None, proba > 0.5),
-        ("prior", None, proba > Y.mean(axis=0)),
-        ("cost", {"cost_fn": 4.0}, proba > 0.2),
+    for rule, expected in (
+        ("accuracy", proba > 0.5),
+        ("prior", proba > Y.mean(axis=0)),
+        (Cost(cost_fn=4.0), proba > 0.2),
     ):
-        net.set_params(threshold=rule, threshold_params=params)
+        net.set_params(threshold=rule)
         np.testing.assert_array_equal(net.predict(X), expected)
-    net.set_params(threshold="top_k", threshold__k=2)
+    net.set_params(threshold=TopK(), threshold__k=2)
     assert (net.predict(X).sum(axis=1) == 2).all()
     net.set_params(threshold="cardinality")
     np.testing.assert_array_equal(net.predict(X).sum(axis=1), np.rint(proba.sum(1)))
@@ -449,9 +455,9 @@ def test_a_net_refuses_rules_it_cannot_follow():
     X, Y = _rows(400)
     for options, y, message in (
         ({"threshold": "f_beta", "early_stopping": False}, Y, "held-out rows"),
-        ({"threshold": "top_k", "threshold_params": {"k": 4}}, Y, "number of labels"),
-        ({"threshold": "f_beta", "threshold_params": {"bta": 4}}, Y, "Did you mean"),
-        ({"threshold": "cost", "threshold_params": {"cost_fp": -1}}, Y, "cost_fp"),
+        ({"threshold": TopK(k=4)}, Y, "number of labels"),
+        ({"threshold": "fbeta"}, Y, "Did you mean"),
+        ({"threshold": Cost(cost_fp=-1)}, Y, "cost_fp"),
         ({"threshold": "top_k"}, Y[:, 0], "label matrix"),
         ({"threshold": "prior"}, Y.sum(axis=1), "threshold"),
     ):
@@ -511,12 +517,12 @@ def test_bad_estimators_and_folds(wrap, change, error, message):
         ({"threshold": 1.5}, "must lie in"),
         ({"threshold": [0.5, 0.5]}, "shape"),
         ({"threshold": "f1"}, "Did you mean|not known"),
-        ({"threshold": "f_beta", "beta": -1}, "beta"),
-        ({"threshold": "cost", "cost_fp": 0, "cost_fn": 0}, "both"),
-        ({"threshold": "cost", "cost_fp": -1}, "cost_fp"),
-        ({"threshold": "cost", "cost_fn": [1, 2]}, "cost_fn has shape"),
-        ({"threshold": "top_k", "k": 4}, "number of labels, 3"),
-        ({"threshold": "top_k", "k": 1.5}, "k=1.5"),
+        ({"threshold": FBeta(beta=-1)}, "beta"),
+        ({"threshold": Cost(cost_fp=0, cost_fn=0)}, "both"),
+        ({"threshold": Cost(cost_fp=-1)}, "cost_fp"),
+        ({"threshold": Cost(cost_fn=[1, 2])}, "cost_fn has shape"),
+        ({"threshold": TopK(k=4)}, "number of labels, 3"),
+        ({"threshold": TopK(k=1.5)}, "k=1.5"),
     ],
 )
 def test_bad_rules(options, message):

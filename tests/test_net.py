@@ -7,7 +7,7 @@ import torch
 from nets import steady
 from torch import nn
 
-from skimbalance._entry_weights import SparseWeights
+from skimbalance._counts import SparseWeights
 from skimbalance.losses import FocalLoss, LogLoss, SetLoss, SoftmaxLogLoss
 from skimbalance.modules import MLP
 from skimbalance.neural_network._batches import (

@@ -9,6 +9,7 @@ from nets import small
 from sklearn.metrics import f1_score, make_scorer
 
 from skimbalance.exceptions import NoPositivePredictedWarning, PositiveClassWarning
+from skimbalance.thresholds import Cost
 from skimbalance.weights import PosWeightTransformer
 
 
@@ -30,7 +31,7 @@ PARAMS = [
     {"pos_weight": 20.0, "threshold": "uncorrected"},
     {"pos_weight": "balanced", "threshold": "f_beta", "early_stopping": True},
     {"pos_weight": PosWeightTransformer("sqrt"), "threshold": 0.2},
-    {"threshold": "cost", "threshold_params": {"cost_fn": 50.0}},
+    {"threshold": Cost(cost_fn=50.0)},
     {"threshold": "prior", "label_smoothing": 0.1},
     {"init_bias": -2.0, "n_members": 2},
     {"loss": "asymmetric", "early_stopping": True},
@@ -142,7 +143,7 @@ def test_a_scorer_with_a_class_of_its_own_sees_the_classes(problem):
         {"pos_weight": 5.0},
         {"pos_weight": [5.0]},
         {"pos_weight": "balanced"},
-        {"threshold": "cost", "threshold_params": {"cost_fn": 9.0}},
+        {"threshold": Cost(cost_fn=9.0)},
         {"threshold": 0.2},
         {"threshold": "f_beta", "early_stopping": True},
         {"scoring": "average_precision", "early_stopping": True},

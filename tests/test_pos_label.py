@@ -35,6 +35,7 @@ from skimbalance.exceptions import PositiveClassWarning, UndefinedLabelWarning
 from skimbalance.metrics import get_scorer
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import (
+    Cost,
     FBeta,
     MinimumExpectedCostClassifier,
     MultilabelFixedThresholdClassifier,
@@ -70,7 +71,7 @@ WRAPPERS = {
         LogisticRegression(), threshold=FBeta(beta=2), **o
     ),
     "cost": lambda **o: MultilabelFixedThresholdClassifier(
-        LogisticRegression(), threshold="cost", cost_fn=9, **o
+        LogisticRegression(), threshold=Cost(cost_fn=9), **o
     ),
     "prior": lambda **o: MultilabelFixedThresholdClassifier(
         LogisticRegression(), threshold="prior", **o

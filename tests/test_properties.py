@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight as sklearn_class_weight
 
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
-    check_label_matrix,
-    check_weights,
-)
+from skimbalance._labels import check_label_matrix
+from skimbalance._validation import check_weights
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,
@@ -42,6 +40,7 @@ from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.neural_network._criterion import criterion_of
 from skimbalance.thresholds import tune_thresholds
 from skimbalance.weights import (
+    WEIGHT_SCHEMES,
     compute_class_weight,
     compute_label_weight,
     compute_pos_weight,
@@ -256,11 +255,8 @@ def test_counts_by_hand(case):
 @given(cases)
 def test_weights_count_whole_weights_as_repeats(case):
     again = np.repeat(np.arange(len(case.Y)), case.times)
-    for compute, schemes in (
-        (compute_pos_weight, ["balanced", "sqrt", "log", "power", "effective_number"]),
-        (compute_label_weight, ["inverse", "sqrt_inverse", "effective_number"]),
-    ):
-        for scheme in schemes:
+    for compute in (compute_pos_weight, compute_label_weight):
+        for scheme in WEIGHT_SCHEMES:
             expected = compute(case.holes[again], scheme)
             for y in (case.holes, sp.csr_array(case.holes)):
                 found = compute(y, scheme, sample_weight=case.times)

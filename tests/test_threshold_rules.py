@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -63,8 +64,10 @@ def _rows(n=300, seed=0):
     return X, Y
 
 
-def _net(**options):
-    return ImbalancedMLPClassifier((), max_epochs=3, random_state=0, **options)
+def _net(threshold=0.5, **options):
+    return ImbalancedMLPClassifier(
+        (), max_epochs=3, random_state=0, threshold=threshold, **options
+    )
 
 
 def _wrapped(threshold, **options):
@@ -72,12 +75,15 @@ def _wrapped(threshold, **options):
     return MultilabelFixedThresholdClassifier(inner, threshold=threshold, **options)
 
 
+each_model = pytest.mark.parametrize("make", [_net, _wrapped], ids=["net", "wrapper"])
+
+
 # --------------------------------------------------------------------------
 # The registry
 
 
 @pytest.mark.parametrize("kind", [ThresholdRule, PlainRule, HeldOutRule, RowRule])
-@pytest.mark.parametrize("make", [_net, _wrapped], ids=["net", "wrapper"])
+@each_model
 def test_a_rule_without_its_method_never_acts_as_another_one(monkeypatch, kind, make):
     unfinished = type("Unfinished", (kind,), {})
     monkeypatch.setitem(rules_module.RULES, "unfinished", unfinished)
@@ -159,7 +165,7 @@ def test_unknown_names_lead_to_the_nearest_rule(name, nearest):
         (True, ValueError, "threshold=True"),
     ],
 )
-@pytest.mark.parametrize("make", [_net, _wrapped], ids=["net", "wrapper"])
+@each_model
 def test_bad_rules_are_refused_before_training(make, threshold, error, message):
     X, Y = _rows()
     frame = pd.DataFrame(Y, columns=["a", "b", "c"])
@@ -169,12 +175,47 @@ def test_bad_rules_are_refused_before_training(make, threshold, error, message):
     assert not hasattr(model, "n_features_in_")
 
 
-def test_parameters_go_with_the_name_or_on_the_object():
+@each_model
+@pytest.mark.parametrize(
+    ("threshold", "params", "message"),
+    [
+        (
+            "f_beta",
+            {"beta": 2},
+            'threshold="f_beta" is a name and has no parameters; '
+            "pass threshold=FBeta(beta=2)",
+        ),
+        ("cost", {"cost_fn": 9, "cost_fp": 1}, "pass threshold=Cost(cost_fn=9, cost_f"),
+        ("f_beta", {"bta": 2}, "no parameter 'bta'. Did you mean 'beta'"),
+        ("prior", {"beta": 2}, "Prior, the rule of threshold='prior', has no param"),
+        ("f1", {"beta": 2}, "threshold='f1' is not known. Did you mean 'f_beta'"),
+        (0.3, {"beta": 2}, "such as threshold=FBeta(beta=2)"),
+        ([0.1, 0.2, 0.3], {"beta": 2}, "such as threshold=FBeta(beta=2)"),
+        (FBeta(), {"bta": 2}, "Invalid parameter 'bta'"),
+    ],
+    ids=steady,
+)
+def test_parameters_belong_to_a_rule_object(make, threshold, params, message):
+    nested = {f"threshold__{name}": value for name, value in params.items()}
+    model = make(threshold=threshold)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.set_params(**nested)
+    assert repr(model) == repr(make(threshold=threshold))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make(threshold=0.5).set_params(threshold=clone(threshold, safe=False), **nested)
+
+
+@each_model
+def test_a_rule_and_its_parameters_are_set_together(make):
+    model = make(threshold="f_beta")
+    model.set_params(threshold=FBeta(), threshold__beta=2)
+    assert model.threshold.beta == model.get_params()["threshold__beta"] == 2
+    assert clone(model).get_params()["threshold__beta"] == 2
+    assert not any(key.startswith("threshold__") for key in make("f_beta").get_params())
+
+
+def test_rules_that_need_other_data_are_refused():
     X, Y = _rows()
-    with pytest.raises(ValueError, match="threshold__name"):
-        _net(threshold=FBeta(), threshold_params={"beta": 2}).fit(X, Y)
-    with pytest.raises(ValueError, match="threshold__name"):
-        _wrapped(FBeta(), beta=2).fit(X, Y)
     with pytest.raises(ValueError, match="raw scores"):
         _wrapped(Uncorrected()).fit(X, Y)
     with pytest.raises(ValueError, match="partial_fit"):
@@ -186,26 +227,23 @@ def test_parameters_go_with_the_name_or_on_the_object():
 
 
 @pytest.mark.parametrize(
-    ("rule", "name", "params"),
+    ("rule", "name"),
     [
-        (FBeta(beta=2, guard=True), "f_beta", {"beta": 2, "guard": True}),
-        (MicroFBeta(beta=0.5), "micro_f_beta", {"beta": 0.5}),
-        (MatchedPrevalence(), "matched_prevalence", {}),
-        (Prior(), "prior", {}),
-        (Cost(cost_fn=[1, 3, 9]), "cost", {"cost_fn": [1, 3, 9]}),
-        (TopK(k=2), "top_k", {"k": 2}),
-        (Cardinality(), "cardinality", {}),
+        (FBeta(), "f_beta"),
+        (MicroFBeta(), "micro_f_beta"),
+        (MatchedPrevalence(), "matched_prevalence"),
+        (Prior(), "prior"),
+        (Cost(), "cost"),
+        (TopK(), "top_k"),
+        (Cardinality(), "cardinality"),
     ],
     ids=steady,
 )
-def test_an_object_is_what_its_name_stands_for(rule, name, params):
+def test_an_object_is_what_its_name_stands_for(rule, name):
     X, Y = _rows()
-    by_object, by_name = _wrapped(rule).fit(X, Y), _wrapped(name, **params).fit(X, Y)
+    by_object, by_name = _wrapped(rule).fit(X, Y), _wrapped(name).fit(X, Y)
     np.testing.assert_array_equal(by_object.predict(X), by_name.predict(X))
-    nets = (
-        _net(threshold=rule).fit(X, Y),
-        _net(threshold=name, threshold_params=params).fit(X, Y),
-    )
+    nets = _net(threshold=rule).fit(X, Y), _net(threshold=name).fit(X, Y)
     np.testing.assert_array_equal(*(net.predict(X) for net in nets))
 
 

@@ -22,10 +22,15 @@ from skimbalance.thresholds import (
     plug_in_threshold,
     tune_thresholds,
 )
-from skimbalance.thresholds._link import Link, fit_link, metric_plug_in
-from skimbalance.thresholds._metrics import METRICS
 from skimbalance.thresholds._rules import learn_thresholds
-from skimbalance.thresholds._search import check_search, search
+from skimbalance.thresholds._search import (
+    METRICS,
+    Link,
+    check_search,
+    fit_link,
+    metric_plug_in,
+    search,
+)
 
 SCIKIT_LEARN = {
     "accuracy": reference.accuracy_score,
@@ -406,10 +411,10 @@ def test_micro_rule_is_one_plug_in_cut_of_all_cells():
 
 def test_row_rules():
     P = np.array([[0.9, 0.8, 0.2], [0.3, 0.3, 0.3], [0.0, 0.1, 0.2]])
-    top = TopK(2).decide(P)
+    top = TopK(2).predict(P)
     np.testing.assert_array_equal(top, [[1, 1, 0], [1, 1, 0], [0, 1, 1]])
     np.testing.assert_array_equal(
-        Cardinality().decide(P), [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
+        Cardinality().predict(P), [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
     )
 
 

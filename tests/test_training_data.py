@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skimbalance._validation import check_target
+from skimbalance._labels import check_target
 from skimbalance.neural_network._data import (
     FirstChunk,
     TrainingData,

@@ -13,21 +13,23 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from skimbalance._base import unchanged_on_error
 from skimbalance._counts import check_label_counts, count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Target,
-    align_weights,
-    check_integer,
     check_label_matrix,
-    check_per_label,
-    check_same_length,
     check_target,
-    check_weights,
-    closest,
     encode_like,
     has_missing,
+)
+from skimbalance._validation import (
+    align_weights,
+    check_integer,
+    check_per_label,
+    check_same_length,
+    check_weights,
+    closest,
 )
 
 CELLS = arrays(

@@ -57,22 +57,24 @@ def test_schemes_equal_their_formulas():
 
 
 def test_label_schemes_equal_their_formulas():
-    inverse = POSITIVE.max() / POSITIVE
+    ratio = POSITIVE.max() / POSITIVE
     beta = 0.99
     expected = {
-        "inverse": inverse,
-        "sqrt_inverse": np.sqrt(inverse),
-        "log_inverse": np.log(1 + inverse),
+        "balanced": ratio,
+        "sqrt": np.sqrt(ratio),
+        "log": np.log(1 + ratio),
+        "power": ratio**0.3,
         "effective_number": (1 - beta) / (1 - beta**POSITIVE),
     }
-    assert expected.keys() == LABEL_WEIGHT_SCHEMES.keys()
+    assert expected.keys() == LABEL_WEIGHT_SCHEMES.keys() == WEIGHT_SCHEMES.keys()
     for scheme, values in expected.items():
         arguments = {"label_counts": POSITIVE, "n_samples": 10_000, "scheme": scheme}
-        raw = compute_label_weight(**arguments, beta=beta, normalize=None)
+        arguments |= {"power": 0.3, "beta": beta}
+        raw = compute_label_weight(**arguments, normalize=None)
         np.testing.assert_allclose(raw, values, rtol=1e-9)
-        mean_one = compute_label_weight(**arguments, beta=beta)
+        mean_one = compute_label_weight(**arguments)
         np.testing.assert_allclose(mean_one, values / values.mean(), rtol=1e-9)
-    assert inverse.min() == 1
+    assert ratio.min() == 1
 
 
 def test_parity_with_the_smoothed_ratio_of_the_forums():

@@ -20,7 +20,10 @@ import scipy.sparse as sp
 from _page import table, write
 from sklearn.model_selection import train_test_split
 
-from skimbalance._validation import MULTICLASS, MULTILABEL
+from skimbalance._labels import (
+    MULTICLASS,
+    MULTILABEL,
+)
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import LOSSES
 from skimbalance.metrics import multilabel_average_precision_score

@@ -8,7 +8,7 @@ from _page import in_turns, machine, table, write
 from torch.nn.functional import binary_cross_entropy_with_logits, linear, softplus
 from torch.profiler import ProfilerActivity, profile
 
-from skimbalance._validation import MULTILABEL
+from skimbalance._labels import MULTILABEL
 from skimbalance.losses import LOSSES, LogLoss, PointwiseLoss
 from skimbalance.neural_network._criterion import criterion_of
 

@@ -44,7 +44,7 @@ of 128, no early stopping; `fit` from start to end.
 
 {table(header, rows)}
 
-On a GPU this has not been measured yet.
+[](gpu.md) has the times on a CUDA device.
 
 {machine()}
 """,

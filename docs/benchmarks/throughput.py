@@ -175,50 +175,6 @@ def with_onednn():
     return " and ".join(over_threads(ratio))
 
 
-def on_a_gpu():
-    """Return a paragraph on CUDA, where there is one."""
-    if not torch.cuda.is_available():
-        return "Not measured yet: there was no CUDA device on this machine."
-    X, Y = problem(7_900, 40_000)
-    device = torch.cuda.get_device_name()
-    plain, own = in_turns([lambda: gpu_loop(X, Y), lambda: gpu_fit(X, Y)], repeats=3)
-    return (
-        f"{device}, 7,900 labels, batches of 1,024, bf16: **{plain / own:.2f}** of the "
-        "samples a second of a plain loop with autocast whose data lie on the device."
-    )
-
-
-def gpu_loop(X, Y):
-    """Train the plain loop with everything on the device."""
-    X, Y = torch.from_numpy(X).cuda(), torch.from_numpy(Y).cuda()
-    module = MLP(X.shape[1], Y.shape[1]).cuda()
-    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, fused=True)
-    for _ in range(EPOCHS):
-        order = torch.randperm(len(X), device="cuda")
-        for start in range(0, len(X), 1024):
-            rows = order[start : start + 1024]
-            optimizer.zero_grad(set_to_none=True)
-            with torch.autocast("cuda", torch.bfloat16):
-                scores = module(X[rows])
-                loss = binary_cross_entropy_with_logits(scores, Y[rows].float())
-            loss.backward()
-            optimizer.step()
-    torch.cuda.synchronize()
-
-
-def gpu_fit(X, Y):
-    """Train the estimator in the same way."""
-    ImbalancedNetClassifier(
-        module_params={"dropout": 0.0},
-        standardize=False,
-        max_epochs=EPOCHS,
-        batch_size=1024,
-        precision="bf16",
-        early_stopping=False,
-        random_state=0,
-    ).fit(X, Y)
-
-
 def main():
     """Measure every size and write the page."""
     others = [
@@ -266,9 +222,7 @@ this machine that makes `fit` {with_onednn()} times faster ({" and ".join(by_thr
 1,000 labels, hidden layers of 512 and 256, batches of 256), with the same losses to
 seven digits. Where a processor multiplies bfloat16 faster, oneDNN rounds to that.
 
-## On a GPU
-
-{on_a_gpu()}
+[](gpu.md) has the same comparison on a CUDA device.
 
 {machine()}
 """,

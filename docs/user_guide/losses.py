@@ -4,7 +4,10 @@ import inspect
 import re
 from pathlib import Path
 
-from skimbalance._validation import MULTICLASS, MULTILABEL
+from skimbalance._labels import (
+    MULTICLASS,
+    MULTILABEL,
+)
 from skimbalance.losses import LOSSES
 
 HERE = Path(__file__).resolve().parent

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._counts import MISSING, cells_with
+from skimbalance._counts import MISSING, entries_with
 
 _MOST_PAIRS = 50_000_000
 
@@ -47,7 +47,7 @@ def missing(values):
 
 def _indicator(values, value):
     if sp.issparse(values):
-        return cells_with(values, value)
+        return entries_with(values, value)
     return sp.csr_array(values == value).astype(np.int8)
 
 

@@ -16,7 +16,11 @@ Weights and reduction stay outside: a loss maps scores and targets to unreduced 
 import torch
 from sklearn.base import BaseEstimator
 
-from skimbalance._validation import BINARY, MULTICLASS, MULTILABEL
+from skimbalance._labels import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+)
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
     CONTRADICTS,

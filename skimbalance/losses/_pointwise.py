@@ -12,7 +12,11 @@ from torch.nn.functional import (
     softplus,
 )
 
-from skimbalance._validation import check_interval, check_per_label, check_switch
+from skimbalance._validation import (
+    check_interval,
+    check_per_label,
+    check_switch,
+)
 from skimbalance.losses._base import PointwiseLoss, at_least_float32
 
 __all__ = [

@@ -3,7 +3,11 @@
 import numpy as np
 import torch
 
-from skimbalance._validation import check_choice, check_integer, check_interval
+from skimbalance._validation import (
+    check_choice,
+    check_integer,
+    check_interval,
+)
 from skimbalance.losses._base import PointwiseLoss, at_least_float32
 from skimbalance.losses._pointwise import LogLoss
 

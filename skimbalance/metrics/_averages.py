@@ -3,11 +3,9 @@
 import numpy as np
 
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, iter_columns
+from skimbalance._columns import all_entries, iter_columns
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
-    n_dimensions,
-)
+from skimbalance._validation import n_dimensions
 
 _AVERAGES = ("macro", "micro", "samples", "weighted", None)
 
@@ -58,7 +56,7 @@ def averaged(score, labels, scores, weight, *, average, undefined, what, lacking
     check_undefined(undefined)
     support = None
     if average == "micro":
-        columns, average = [all_cells(labels, scores, weight)], "macro"
+        columns, average = [all_entries(labels, scores, weight)], "macro"
         unit = "the one pool of all cells"
     elif average == "samples":
         if weight is not None and weight.ndim == 1:

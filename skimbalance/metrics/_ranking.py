@@ -9,12 +9,14 @@ import scipy.sparse as sp
 
 from skimbalance._columns import ratio
 from skimbalance._counts import count_labels
+from skimbalance._labels import (
+    check_label_matrix,
+    check_scored_labels,
+)
 from skimbalance._validation import (
     check_integer,
     check_interval,
-    check_label_matrix,
     check_per_label,
-    check_scored_labels,
     check_weights,
     n_samples_of,
 )

@@ -4,9 +4,7 @@ import numpy as np
 
 from skimbalance._columns import iter_columns, ratio
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
-    check_scored_labels,
-)
+from skimbalance._labels import check_scored_labels
 from skimbalance.metrics._averages import check_average
 from skimbalance.metrics._scores import check_decided_labels
 

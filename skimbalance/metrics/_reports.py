@@ -5,13 +5,15 @@ from sklearn.utils import check_random_state
 
 from skimbalance._columns import iter_columns, ratio, tally
 from skimbalance._counts import count_labels
+from skimbalance._labels import (
+    check_label_matrix,
+    check_scored_labels,
+)
 from skimbalance._validation import (
     align_columns,
     check_integer,
     check_interval,
-    check_label_matrix,
     check_per_label,
-    check_scored_labels,
     column_names,
 )
 from skimbalance.metrics._averages import averaged

@@ -5,13 +5,13 @@ import inspect
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._response import DECISION, PROBA, find_response, label_scores
+from skimbalance._base import DECISION, PROBA, find_response, label_scores
+from skimbalance._labels import positive_of
 from skimbalance._validation import (
     Scorer,
     align_columns,
     check_choice,
     closest,
-    positive_of,
 )
 from skimbalance.metrics import _ranking, _scores
 

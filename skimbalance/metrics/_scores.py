@@ -10,13 +10,15 @@ from skimbalance._columns import (
     tally,
     total,
 )
+from skimbalance._labels import (
+    check_label_matrix,
+    check_scored_labels,
+)
 from skimbalance._validation import (
     align_columns,
     check_choice,
     check_integer,
     check_interval,
-    check_label_matrix,
-    check_scored_labels,
     column_names,
 )
 from skimbalance.metrics._averages import averaged, check_average

@@ -3,10 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._counts import MISSING, cells_with
-from skimbalance._validation import (
-    check_label_matrix,
-)
+from skimbalance._counts import MISSING, entries_with
+from skimbalance._labels import check_label_matrix
 
 
 def _test_parts(splits, n_samples=None):
@@ -34,7 +32,7 @@ def _test_parts(splits, n_samples=None):
 def _positive_and_missing(y):
     labels = check_label_matrix(y)
     if sp.issparse(labels):
-        both = cells_with(labels, 1), cells_with(labels, MISSING)
+        both = entries_with(labels, 1), entries_with(labels, MISSING)
     else:
         both = sp.csr_array(labels == 1), sp.csr_array(labels == MISSING)
     return [cells.astype(np.int32) for cells in both]

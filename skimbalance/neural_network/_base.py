@@ -20,14 +20,16 @@ from skimbalance._base import (
     warn_user,
 )
 from skimbalance._counts import check_label_counts
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
-    check_same_length,
     check_target,
-    check_weights,
     encode_like,
+)
+from skimbalance._validation import (
+    check_same_length,
+    check_weights,
 )
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import (
@@ -99,6 +101,7 @@ from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,
     Given,
+    RuleParamsMixin,
     Uncorrected,
 )
 
@@ -139,7 +142,9 @@ def _after_training(step, way_out):
         )
 
 
-class BaseImbalancedNet(DictParamsMixin, ClassifierMixin, BaseEstimator):
+class BaseImbalancedNet(
+    RuleParamsMixin, DictParamsMixin, ClassifierMixin, BaseEstimator
+):
     """The estimator, but for the names of its parameters."""
 
     # ------------------------------------------------------------------------- fitting

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 import torch
 from skorch.dataset import Dataset
 
-from skimbalance._entry_weights import SparseWeights
+from skimbalance._counts import SparseWeights
 from skimbalance.modules import SparseRows
 
 # The least scale that float32 holds with all its digits.

@@ -22,10 +22,12 @@ from tqdm import tqdm
 from skimbalance import metrics
 from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+)
+from skimbalance._validation import (
     Scorer,
     closest,
     scorer_pos_label,

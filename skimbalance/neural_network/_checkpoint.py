@@ -89,7 +89,6 @@ _FREE_PARAMS = {
     "random_state",
     "resume",
     "threshold",
-    "threshold_params",
     "verbose",
     "warm_start",
 }

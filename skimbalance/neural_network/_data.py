@@ -6,20 +6,25 @@ from functools import cached_property, partial
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._counts import MISSING, cells_with, count_labels, without_weightless
-from skimbalance._entry_weights import SparseWeights
-from skimbalance._stratification import positives, stratify
-from skimbalance._validation import (
+from skimbalance._counts import (
+    MISSING,
+    SparseWeights,
+    count_labels,
+    entries_with,
+    without_weightless,
+)
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Target,
     check_target,
-    check_weights,
     encode_like,
     has_missing,
     with_missing,
 )
+from skimbalance._stratification import positives, stratify
+from skimbalance._validation import check_weights
 from skimbalance.neural_network._batches import (
     RowSet,
     input_source,
@@ -330,7 +335,7 @@ def _row_totals(values, weight):
     elif not has_missing(values):
         counts = np.full(*values.shape, dtype=np.float64)
     elif sp.issparse(values):
-        absent = cells_with(values, MISSING)
+        absent = entries_with(values, MISSING)
         counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
     else:
         counts = np.count_nonzero(values != MISSING, axis=1).astype(np.float64)
@@ -345,7 +350,7 @@ def _entry_totals(values, weight):
     """Return the weight of the observed entries of each row."""
     if not sp.issparse(values):
         return weight.sum(axis=1, where=values != MISSING)
-    absent = cells_with(values, MISSING)
+    absent = entries_with(values, MISSING)
     if isinstance(weight, SparseWeights):
         return weight.T.sum_outside(sp.csr_array(absent.T))
     return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)

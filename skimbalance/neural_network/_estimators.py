@@ -72,13 +72,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
         ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
         ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. Rules that learn
+        weights asked for. A name stands for the rule with its default parameters;
+        those of an object are searched as ``threshold__beta``. Rules that learn
         read the held-out rows. These are few: out-of-fold thresholds of
         `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
         label that was constant in training is predicted by its constant, at 0.5.
-    threshold_params : dict, default=None
-        Parameters of a rule that is given by its name, also as ``threshold__name``:
-        `beta`, `cost_fp`, `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -242,7 +240,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
-        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -260,7 +257,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
-        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -301,7 +297,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
-        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer
@@ -391,13 +386,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
         ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
         ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. Rules that learn
+        weights asked for. A name stands for the rule with its default parameters;
+        those of an object are searched as ``threshold__beta``. Rules that learn
         read the held-out rows. These are few: out-of-fold thresholds of
         `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
         label that was constant in training is predicted by its constant, at 0.5.
-    threshold_params : dict, default=None
-        Parameters of a rule that is given by its name, also as ``threshold__name``:
-        `beta`, `cost_fp`, `cost_fn`, `k`, `guard`.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -541,7 +534,6 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     _parameter_constraints = {**MLP_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
-        "threshold": "threshold_params",
         "optimizer": "optimizer_params",
     }
 
@@ -560,7 +552,6 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         label_smoothing=0.0,
         correct_probabilities=True,
         threshold=0.5,
-        threshold_params=None,
         init_bias="prior",
         standardize="auto",
         optimizer=torch.optim.AdamW,
@@ -602,7 +593,6 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.label_smoothing = label_smoothing
         self.correct_probabilities = correct_probabilities
         self.threshold = threshold
-        self.threshold_params = threshold_params
         self.init_bias = init_bias
         self.standardize = standardize
         self.optimizer = optimizer

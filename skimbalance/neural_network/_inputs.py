@@ -13,7 +13,7 @@ import torch
 from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from skimbalance._target_values import check_unique_columns
+from skimbalance._validation import check_unique_columns
 from skimbalance.neural_network._batches import DatasetRows
 
 _ONE_ARRAY = (

@@ -16,7 +16,7 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
 from skimbalance._base import warn_user
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTILABEL,
     has_missing,
@@ -414,9 +414,9 @@ class LabelOutput(_Output):
         """Return which labels a rule predicts."""
         scores, thresholds = self.scores(raw), self.thresholds(rule)
         if thresholds is None:
-            return rule.decide(self.probabilities(scores), None)
+            return rule.predict(self.probabilities(scores), None)
         # Log-odds compare as probabilities do, and save an exponential of each entry.
-        return rule.decide(scores, logit(thresholds.clip(0, 1)))
+        return rule.predict(scores, logit(thresholds.clip(0, 1)))
 
 
 class ClassOutput(_Output):

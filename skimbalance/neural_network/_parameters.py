@@ -14,10 +14,13 @@ from torch import nn
 from torch.optim import Optimizer
 
 from skimbalance._base import warn_positive_class
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+    find_positive,
+)
+from skimbalance._validation import (
     Number,
     StrOptions,
     accepted_names,
@@ -28,7 +31,6 @@ from skimbalance._validation import (
     check_layer_sizes,
     check_parameters,
     closest,
-    find_positive,
     switch,
 )
 from skimbalance.losses._resolve import check_loss, resolve_loss
@@ -36,7 +38,7 @@ from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._callbacks import check_scoring
 from skimbalance.neural_network._criterion import ParallelStep, Step, takes_closure
 from skimbalance.neural_network._training import Net
-from skimbalance.thresholds._rules import check_threshold, resolve_rule
+from skimbalance.thresholds._rules import resolve_rule
 from skimbalance.weights import (
     LABEL_WEIGHT_SCHEMES,
     WEIGHT_SCHEMES,
@@ -86,7 +88,6 @@ CONSTRAINTS = {
     "label_smoothing": [Number(Real, 0, 1, closed="left")],
     "correct_probabilities": [*switch(), StrOptions({"exact"})],
     "threshold": "no_validation",
-    "threshold_params": [dict, None],
     "init_bias": "no_validation",
     "standardize": [*switch(), StrOptions({"auto"})],
     "optimizer": "no_validation",
@@ -460,18 +461,13 @@ def _check_checkpoint(estimator):
 
 def resolve_threshold(estimator):
     """Return the threshold rule of an estimator."""
-    return resolve_rule(estimator.threshold, estimator.threshold_params)
+    return resolve_rule(estimator.threshold)
 
 
 def check_threshold_for(estimator, target):
     """Raise a ValueError unless `threshold` suits the target."""
-    check_threshold(
-        estimator.threshold,
-        estimator.threshold_params,
-        target.kind,
-        target.n_outputs,
-        target.output_names,
-    )
+    rule = resolve_threshold(estimator)
+    rule.check(target.kind, target.n_outputs, target.output_names)
 
 
 def check_params(estimator, target):
@@ -540,7 +536,7 @@ def warn_of_positive_class(estimator, data, pos_weight):
     is_one = isinstance(pos_weight, np.ndarray) and (pos_weight == 1).all()
     if pos_weight is not None and not is_one:
         name = "pos_weight"
-    elif resolve_threshold(estimator).is_about_positives:
+    elif resolve_threshold(estimator).depends_on_pos_label:
         name = "threshold"
     elif isinstance(scoring, str) and scoring in _SCORES_OF_POSITIVES:
         name = "scoring"

@@ -10,7 +10,6 @@ from skimbalance.thresholds._classifiers import (
     MultilabelFixedThresholdClassifier,
     MultilabelTunedThresholdClassifierCV,
 )
-from skimbalance.thresholds._plug_in import expected_f_beta, plug_in_threshold
 from skimbalance.thresholds._rules import (
     Accuracy,
     Cardinality,
@@ -21,6 +20,8 @@ from skimbalance.thresholds._rules import (
     Prior,
     TopK,
     Uncorrected,
+    expected_f_beta,
+    plug_in_threshold,
 )
 from skimbalance.thresholds._search import tune_thresholds
 

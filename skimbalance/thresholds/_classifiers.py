@@ -1,27 +1,24 @@
 """Classifiers that predict by thresholds on the scores of another classifier."""
 
-from inspect import signature
-
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import warn_positive_class
+from skimbalance._base import DECISION, PROBA, find_response, warn_positive_class
 from skimbalance._counts import count_labels
-from skimbalance._meta import LabelMetaClassifier, with_positive
-from skimbalance._response import DECISION, PROBA, find_response
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTILABEL,
+)
+from skimbalance._meta import LabelMetaClassifier, with_positive
+from skimbalance._validation import (
     align_weights,
     check_choice,
     check_probabilities,
 )
-from skimbalance.thresholds._metrics import find_pos_label
-from skimbalance.thresholds._plug_in import check_beta
 from skimbalance.thresholds._rules import (
-    ThresholdRule,
+    RuleParamsMixin,
     Uncorrected,
     learn_thresholds,
     resolve_rule,
@@ -29,6 +26,7 @@ from skimbalance.thresholds._rules import (
 from skimbalance.thresholds._search import (
     check_labels,
     check_search,
+    find_pos_label,
     has_both_values,
     search,
     warn_constant_scores,
@@ -107,10 +105,7 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         return self.estimator_.decision_function(X)
 
 
-_RULE_PARAMS = ("beta", "cost_fp", "cost_fn", "k", "guard")
-
-
-class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
+class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier):
     """Predict by given thresholds, or by a rule that needs no search.
 
     Parameters
@@ -122,7 +117,8 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
         the threshold of each label by its name. A rule is an object such as
-        `FBeta`, searched as ``threshold__beta``, or its name:
+        ``FBeta(beta=2)``, whose parameters are searched as ``threshold__beta``, or its
+        name, which stands for the default parameters:
 
         - ``"accuracy"``, `Accuracy`: 0.5, best for the fraction of right entries.
         - ``"prior"``, `Prior`: the base rate, best for balanced accuracy.
@@ -131,25 +127,12 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
         - ``"micro_f_beta"``, `MicroFBeta`: one plug-in threshold for all entries.
         - ``"matched_prevalence"``, `MatchedPrevalence`: as many predicted as there are
           positives.
-        - ``"top_k"``, `TopK`: the `k` most probable labels of each row.
+        - ``"top_k"``, `TopK`: the most probable label of each row, or the `k` most.
         - ``"cardinality"``, `Cardinality`: as many labels of a row as it is expected
           to have.
 
         ``"f_beta"``, ``"micro_f_beta"`` and ``"matched_prevalence"`` read out-of-fold
         probabilities.
-
-    beta : float, default=1.0
-        Weight of the recall in the F-beta rules that are given by name.
-
-    cost_fp, cost_fn : float, array-like of shape (n_labels,), dict or pandas Series, \
-            default=1.0
-        What a false positive and a false negative cost, for ``"cost"``.
-
-    k : int, default=1
-        For ``"top_k"``.
-
-    guard : bool, default=False
-        For ``"f_beta"``, see `FBeta`.
 
     cv : int, float, splitter, iterable or "prefit", default=5
         The folds of the out-of-fold probabilities, stratified by label. A fraction
@@ -218,11 +201,6 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
         estimator,
         *,
         threshold=0.5,
-        beta=1.0,
-        cost_fp=1.0,
-        cost_fn=1.0,
-        k=1,
-        guard=False,
         cv=5,
         n_jobs=None,
         random_state=None,
@@ -230,11 +208,6 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
     ):
         self.estimator = estimator
         self.threshold = threshold
-        self.beta = beta
-        self.cost_fp = cost_fp
-        self.cost_fn = cost_fn
-        self.k = k
-        self.guard = guard
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -271,7 +244,7 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
         X, y, target, weight = self._check_input(X, y, sample_weight)
         rule = self._check_rule(target)
         find_response(self.estimator, (PROBA,))
-        if rule.is_about_positives:
+        if rule.depends_on_pos_label:
             what = f"threshold={self.threshold!r}"
             counts = count_labels(target.values, weight)
             warn_positive_class(target, self.pos_label, what, counts)
@@ -282,23 +255,8 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
         self.thresholds_, self._fitted_rule = thresholds, clone(rule)
         return self
 
-    def _named_rule(self):
-        """Return the rule object; the parameters beside it are those of names."""
-        params = {name: getattr(self, name) for name in _RULE_PARAMS}
-        if not isinstance(self.threshold, ThresholdRule):
-            return resolve_rule(self.threshold, params)
-        defaults = signature(type(self)).parameters
-        for name, value in params.items():
-            if not np.array_equal(value, defaults[name].default):
-                raise ValueError(
-                    f"{name}={value!r} goes with the name of a rule; set it on the "
-                    "rule object, as threshold__name."
-                )
-        return self.threshold
-
     def _check_rule(self, target):
-        rule = self._named_rule()
-        check_beta(self.beta)
+        rule = resolve_rule(self.threshold)
         if isinstance(rule, Uncorrected):
             raise ValueError(
                 f"threshold={self.threshold!r} thresholds the raw scores of a net of "
@@ -322,7 +280,7 @@ class MultilabelFixedThresholdClassifier(_ThresholdedClassifier):
             In the form of the fitted `y`.
         """
         proba = self._scores(X, PROBA)
-        return self._as_target(self._fitted_rule.decide(proba, self.thresholds_))
+        return self._as_target(self._fitted_rule.predict(proba, self.thresholds_))
 
 
 class _OutOfFold:
@@ -529,7 +487,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
             self.scoring, **options, target=target, is_weighted=weight is not None
         )
         check_labels(metric, self.average, target.values, weight)
-        if metric.is_about_positives:
+        if metric.depends_on_pos_label:
             name = "scoring" if self.constraint is None else "constraint"
             what = f"{name}={getattr(self, name)!r}"
             counts = count_labels(target.values, weight)

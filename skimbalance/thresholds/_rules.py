@@ -12,31 +12,243 @@ A class without that method cannot be instantiated, so no rule can act as anothe
 """
 
 from abc import ABC, abstractmethod
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, iter_columns, mass_at_least, total
+from skimbalance._columns import all_entries, iter_columns, mass_at_least, total
 from skimbalance._counts import count_labels
-from skimbalance._validation import (
+from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
-    align_weights,
-    closest,
 )
-from skimbalance.thresholds._plug_in import (
-    check_beta,
-    check_thresholds,
-    midpoint_below,
-    plug_in,
-    precision_weight,
+from skimbalance._validation import (
+    align_weights,
+    check_choice,
+    check_interval,
+    check_probabilities,
+    closest,
 )
 
 _DEFAULT = 0.5
+
+
+# --------------------------------------------------------------------------
+# Plug-in thresholds
+
+
+def check_beta(beta):
+    """Raise a ValueError unless `beta` is at least 0; infinity is recall alone."""
+    if not (isinstance(beta, Real) and beta == np.inf):
+        check_interval("beta", beta, 0)
+
+
+def _by_average(proba, average):
+    """Return the columns, one for each threshold."""
+    check_choice("average", average, {"macro", "micro"})
+    return proba if average == "macro" else proba.reshape(-1, 1)
+
+
+def plug_in_threshold(y_score, beta=1.0, average="macro"):
+    """Compute the threshold of the greatest expected F-beta from probabilities alone.
+
+    If the k most probable of n rows are predicted positive, the expected F-beta is
+    ``(1 + beta^2) sum_{i<=k} p_i / (k + beta^2 sum_i p_i)``. The threshold
+    ``F* / (1 + beta^2)`` reaches its maximum F*. No labels are needed, but the
+    probabilities must be calibrated, and of rows that did not train the model.
+
+    Parameters
+    ----------
+    y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
+        Probabilities.
+    beta : float, default=1.0
+        Weight of the recall: 0 is the precision, infinity the recall.
+    average : {"macro", "micro"}, default="macro"
+        A threshold for each label, or one for all.
+
+    Returns
+    -------
+    threshold : ndarray of float64, shape (n_labels,)
+        Between 0 and 1; predict the label where the probability is greater. At least
+        one row is, unless all probabilities are 0.
+
+    Raises
+    ------
+    ValueError
+        If a score is not a probability, or an option is not known.
+
+    See Also
+    --------
+    expected_f_beta : The F-beta that a threshold is expected to reach.
+    tune_thresholds : Thresholds from known labels.
+    FBeta : The same as a rule of a classifier.
+
+    References
+    ----------
+    .. [1] Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize
+       F1 Measure", ECML PKDD 2014.
+
+    Examples
+    --------
+    >>> from skimbalance.thresholds import plug_in_threshold
+    >>> plug_in_threshold([0.9, 0.3, 0.1, 0.1])
+    array([0.375])
+    """
+    check_beta(beta)
+    proba = check_probabilities(y_score, "y_score")
+    columns = _by_average(proba, average)
+    best = np.array([plug_in(column, beta)[0] for column in columns.T])
+    return np.broadcast_to(best, proba.shape[1:]).copy()
+
+
+def precision_weight(beta):
+    """Return ``1 / (1 + beta^2)``, which stays finite for a beta of any size."""
+    if beta <= 1:
+        return 1 / (1 + float(beta) ** 2)
+    inverse_square = float(beta) ** -2
+    return inverse_square / (1 + inverse_square)
+
+
+def plug_in(proba, beta, weight=None):
+    """Return the plug-in threshold of one label, and the expected F-beta it reaches.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_observed,)
+    beta : float
+        Any number from 0 (precision) to infinity (recall).
+    weight : ndarray of shape (n_observed,) or None
+
+    Returns
+    -------
+    threshold : float
+        The most probable row is above it, unless all probabilities are 0.
+    best : float
+    """
+    if weight is not None:
+        proba, weight = proba[weight > 0], weight[weight > 0]
+    ranked = np.argsort(-proba)
+    mass = np.ones(len(proba)) if weight is None else weight[ranked]
+    hits = np.cumsum(mass * proba[ranked], dtype=np.float64)
+    of_precision = precision_weight(beta)
+    size = of_precision * np.cumsum(mass) + (1 - of_precision) * hits[-1]
+    reached = np.divide(hits, size, out=np.zeros(len(hits)), where=size > 0)
+    threshold, top = of_precision * reached.max(), proba[ranked[0]]
+    # For beta near 0 the threshold is the largest probability itself, up to rounding.
+    if 0 < top <= threshold:
+        threshold = midpoint_below(proba, top, lowest=0.0)
+    return threshold, reached.max()
+
+
+def midpoint_below(score, level, lowest=None):
+    """Return a threshold that the scores from a level upwards exceed, and no other.
+
+    It lies halfway to the next lower score, so that rounding changes no prediction.
+    Below the least of the scores stands `lowest`, if there is such a bound.
+    """
+    lower = score[score < level]
+    level = np.float64(level)
+    if len(lower):
+        lowest = lower.max()
+    if lowest is None or lowest >= level:
+        return np.nextafter(level, -np.inf)
+    return lowest + (level - np.float64(lowest)) / 2
+
+
+def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):
+    """Compute the expected F-beta of predictions from probabilities alone.
+
+    The ratio of the expectations of numerator and denominator, which for more than a
+    few rows is the expectation of the ratio.
+
+    Parameters
+    ----------
+    y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
+        Calibrated probabilities.
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        A label is predicted where its probability is greater.
+    beta : float, default=1.0
+        Weight of the recall: 0 is the precision, infinity the recall.
+    average : {"macro", "micro", None}, default="macro"
+        Mean over labels, one value of all entries, or a value for each label.
+
+    Returns
+    -------
+    score : float, or ndarray of float64 of shape (n_labels,) if `average` is None
+        0 for a label whose probabilities are all 0 and that is predicted nowhere.
+
+    Raises
+    ------
+    ValueError
+        If a score is not a probability, or thresholds do not fit.
+
+    See Also
+    --------
+    plug_in_threshold : The threshold of the greatest value.
+
+    References
+    ----------
+    .. [1] Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize
+       F1 Measure", ECML PKDD 2014.
+
+    Examples
+    --------
+    >>> from skimbalance.thresholds import expected_f_beta
+    >>> round(expected_f_beta([0.9, 0.3, 0.1, 0.1], 0.375), 2)
+    0.75
+    """
+    check_beta(beta)
+    check_choice("average", str(average), {"macro", "micro", "None"})
+    proba = check_probabilities(y_score, "y_score")
+    predicted = proba > check_thresholds(threshold, proba.shape[1])
+    sums = np.array(
+        [part.sum(0, dtype=float) for part in (proba * predicted, predicted, proba)]
+    )
+    if average == "micro":
+        sums = sums.sum(axis=1, keepdims=True)
+    hits, n_predicted, n_expected = sums
+    of_precision = precision_weight(beta)
+    size = of_precision * n_predicted + (1 - of_precision) * n_expected
+    score = np.divide(hits, size, out=np.zeros_like(size), where=size > 0)
+    return score if average is None else float(score.mean())
+
+
+def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
+    """Return thresholds on probabilities, one for each label.
+
+    Parameters
+    ----------
+    threshold : float, array-like of shape (n_labels,), dict or pandas Series
+        A dict or a Series has a threshold for each name of a label.
+    n_labels : int
+    label_names : ndarray of str or None
+    name : str
+        How the error messages call them.
+    """
+    values = align_weights(threshold, label_names, name)
+    try:
+        values = np.asarray(values)
+    except ValueError:  # rows of several lengths
+        values = np.asarray(None)
+    if values.dtype.kind not in "iuf" or values.shape not in ((), (n_labels,)):
+        raise ValueError(
+            f"{name}={threshold!r} must be a number, an array of shape ({n_labels},) "
+            "with one threshold for each label, the name of a rule or a rule object."
+        )
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(
+            f"{name}={threshold!r} must lie in [0, 1]: probabilities are compared "
+            "with it."
+        )
+    return np.broadcast_to(values, (n_labels,)).astype(np.float64)
+
+
+# --------------------------------------------------------------------------
+# What a rule is
 
 
 class ThresholdSource(Protocol):
@@ -61,13 +273,13 @@ class ThresholdRule(BaseEstimator, ABC):
         The kinds of target that the rule is for.
     needs_held_out : bool
         Whether the rule learns from rows that did not train the classifier.
-    is_about_positives : bool
+    depends_on_pos_label : bool
         Whether another positive class leads to other predictions.
     """
 
     target_types = (BINARY, MULTILABEL)
     needs_held_out = False
-    is_about_positives = True
+    depends_on_pos_label = True
 
     def check(self, kind, n_labels, label_names=None):
         """Raise a ValueError unless the rule suits a target.
@@ -104,7 +316,7 @@ class ThresholdRule(BaseEstimator, ABC):
         source : ThresholdSource
         """
 
-    def decide(self, proba, thresholds):
+    def predict(self, proba, thresholds):
         """Return which labels are predicted.
 
         Parameters
@@ -163,7 +375,7 @@ class RowRule(ThresholdRule):
             f"compares the labels of a row: it needs a label matrix, but y is {kind}."
         )
 
-    def decide(self, proba, thresholds=None):  # noqa: ARG002
+    def predict(self, proba, thresholds=None):  # noqa: ARG002
         return _most_probable(proba, self.n_predicted(proba))
 
     @abstractmethod
@@ -209,7 +421,7 @@ class Given(PlainRule):
         self.value = value
 
     @property
-    def is_about_positives(self):
+    def depends_on_pos_label(self):
         """Whether a threshold is not 0.5, where both classes are alike."""
         return not self.is_default
 
@@ -248,7 +460,7 @@ class Accuracy(PlainRule):
     array([0.5])
     """
 
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def thresholds(self, source):
         return np.full(len(source.prior), _DEFAULT)
@@ -269,7 +481,7 @@ class Prior(PlainRule):
     array([0.2])
     """
 
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def thresholds(self, source):
         return np.asarray(source.prior)
@@ -308,7 +520,7 @@ class Cost(PlainRule):
         self.cost_fn = cost_fn
 
     @property
-    def is_about_positives(self):
+    def depends_on_pos_label(self):
         """Whether the two errors differ in their costs."""
         costs = (np.ndim(self.cost_fp) == 0, np.ndim(self.cost_fn) == 0)
         return not all(costs) or self.cost_fp != self.cost_fn
@@ -367,7 +579,7 @@ class Uncorrected(PlainRule):
     """
 
     target_types = (BINARY, MULTICLASS, MULTILABEL)
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def thresholds(self, source):
         return source.uncorrected_thresholds()
@@ -473,7 +685,7 @@ class MicroFBeta(HeldOutRule):
         check_beta(self.beta)
 
     def learn(self, labels, proba, weight):
-        _, proba, weight = all_cells(labels, proba, weight)
+        _, proba, weight = all_entries(labels, proba, weight)
         return np.full(labels.shape[1], plug_in(proba, self.beta, weight)[0])
 
 
@@ -499,7 +711,7 @@ class MatchedPrevalence(HeldOutRule):
     np.True_
     """
 
-    is_about_positives = False
+    depends_on_pos_label = False
 
     def learn(self, labels, proba, weight):
         columns = iter_columns(labels, proba, weight)
@@ -663,61 +875,83 @@ def _check_name(name):
     )
 
 
-def _check_param_names(params):
-    known = {name for rule in RULES.values() for name in rule._get_param_names()}
-    for key in params:
-        if key not in known:
-            raise ValueError(
-                f"threshold_params has no entry {key!r}.{closest(key, known)} It may "
-                f"hold {sorted(known)}."
-            )
-
-
-def resolve_rule(threshold, params=None):
+def resolve_rule(threshold):
     """Return the rule object that a `threshold` parameter stands for.
 
     Parameters
     ----------
     threshold : float, array-like, dict, pandas Series, str or ThresholdRule
-    params : dict or None
-        Parameters of a rule that is given by its name; the rule takes those it has.
+        A name stands for the rule with its default parameters.
     """
-    params = params or {}
-    _check_param_names(params)
     if isinstance(threshold, str):
         _check_name(threshold)
-        rule = RULES[threshold]
-        known = rule._get_param_names()
-        return rule(**{key: params[key] for key in known if key in params})
+        return RULES[threshold]()
     if isinstance(threshold, type) and issubclass(threshold, ThresholdRule):
         raise TypeError(
             f"threshold={threshold.__name__} is a class: pass an object, "
             f"{threshold.__name__}()."
         )
-    if not isinstance(threshold, ThresholdRule):
-        return Given(threshold)
-    if params:
-        raise ValueError(
-            "threshold_params goes with the name of a rule; set the parameters of a "
-            "rule object on the object, as threshold__name."
-        )
-    return threshold
+    return threshold if isinstance(threshold, ThresholdRule) else Given(threshold)
 
 
-def check_threshold(threshold, params, kind, n_labels, label_names=None):
-    """Raise a ValueError unless a `threshold` parameter suits a target.
+class RuleParamsMixin:
+    """Explain that ``threshold__beta`` needs a rule object, for a class with a rule.
 
-    Parameters
-    ----------
-    threshold, params : object
-        As `resolve_rule` takes them.
-    kind : str
-        The kind of target.
-    n_labels : int
-        1 for a binary target.
-    label_names : ndarray of str or None
+    Without it `set_params` fails on the name of a rule with ``'str' object has no
+    attribute 'set_params'``, after it has set some of the other parameters.
     """
-    resolve_rule(threshold, params).check(kind, n_labels, label_names)
+
+    def set_params(self, **params):
+        """Set the parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``threshold__name`` for those of a rule object.
+
+        Returns
+        -------
+        self : estimator
+            This object.
+
+        Raises
+        ------
+        ValueError
+            If a parameter of a rule is set, and `threshold` is not a rule object.
+        """
+        prefix = "threshold__"
+        nested = {
+            key.removeprefix(prefix): value
+            for key, value in params.items()
+            if key.startswith(prefix)
+        }
+        _check_has_params(params.get("threshold", self.threshold), nested)
+        return super().set_params(**params)
+
+
+def _check_has_params(threshold, params):
+    """Raise a ValueError that shows the rule object if a name is given parameters."""
+    if not params or hasattr(threshold, "get_params"):
+        return
+    if not isinstance(threshold, str):
+        raise ValueError(
+            f"threshold={threshold!r} is a number or has one for each label, and no "
+            "parameters; pass a rule object of skimbalance.thresholds, such as "
+            "threshold=FBeta(beta=2)."
+        )
+    _check_name(threshold)
+    rule = RULES[threshold]
+    known = rule._get_param_names()
+    for name in params.keys() - set(known):
+        raise ValueError(
+            f"{rule.__name__}, the rule of threshold={threshold!r}, has no parameter "
+            f"{name!r}.{closest(name, known)} It has {known}."
+        )
+    shown = ", ".join(f"{name}={value!r}" for name, value in sorted(params.items()))
+    raise ValueError(
+        f'threshold="{threshold}" is a name and has no parameters; pass '
+        f"threshold={rule.__name__}({shown})."
+    )
 
 
 def is_same_rule(first, second):

@@ -1,31 +1,373 @@
 """Search for the thresholds that are best on known labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from inspect import Parameter, signature
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import betaincinv
+from scipy.special import betaincinv, expit, logit
+from sklearn.metrics import get_scorer as sklearn_scorer
+from sklearn.metrics import make_scorer
 
+from skimbalance import metrics
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_cells, confusion, iter_columns, tally, total
+from skimbalance._columns import all_entries, confusion, iter_columns, tally, total
 from skimbalance._counts import count_labels
+from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
+from skimbalance._sigmoid import fit_sigmoid
 from skimbalance._validation import (
+    Scorer,
     align_columns,
     check_choice,
     check_interval,
-    check_scored_labels,
+    closest,
     column_names,
-    has_missing,
 )
-from skimbalance.thresholds._link import are_probabilities, fit_link, metric_plug_in
-from skimbalance.thresholds._metrics import METRICS, Metric, find_metric
-from skimbalance.thresholds._plug_in import midpoint_below
+from skimbalance.metrics._scorers import LabelScorer
+from skimbalance.thresholds._rules import midpoint_below
 
 _GRID = 100
 _SWEEPS = 20
 _CONFIDENCE = 0.9
 # Scores that differ by rounding only, relative to the largest one, are constant.
 _CONSTANT = 1e-12
+_MOST_CELLS = 2**18
+_STEP = 1e-3
+
+
+# --------------------------------------------------------------------------
+# Metrics
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of confusion counts, or else of true and predicted labels.
+
+    Attributes
+    ----------
+    of_counts : callable or None
+        ``metric(tp, fp, fn, tn)``.
+    of_labels : callable or None
+        ``metric(y_true, y_pred, sample_weight=...)`` of labels of 0 and 1.
+    depends_on_pos_label : bool
+        Whether its value depends on which class is the positive one.
+    """
+
+    of_counts: Callable | None = None
+    of_labels: Callable | None = None
+    depends_on_pos_label: bool = True
+
+
+# --------------------------------------------------------------------------
+# Metrics of confusion counts
+
+
+def _over(numerator, denominator):
+    """Divide, 0 by 0 being 0 as in scikit-learn."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    out = np.zeros(shape)
+    return np.divide(
+        numerator, denominator, out=out, where=np.not_equal(denominator, 0)
+    )
+
+
+def _f_beta(beta):
+    def metric(tp, fp, fn, tn):  # noqa: ARG001
+        hits = (1 + beta**2) * tp
+        return _over(hits, hits + beta**2 * fn + fp)
+
+    return metric
+
+
+def _jaccard(tp, fp, fn, tn):  # noqa: ARG001
+    return _over(tp, tp + fp + fn)
+
+
+def _accuracy(tp, fp, fn, tn):
+    return _over(tp + tn, tp + fp + fn + tn)
+
+
+def _balanced_accuracy(tp, fp, fn, tn):
+    return (_over(tp, tp + fn) + _over(tn, tn + fp)) / 2
+
+
+def _geometric_mean(tp, fp, fn, tn):
+    return np.sqrt(np.maximum(_over(tp, tp + fn) * _over(tn, tn + fp), 0))
+
+
+def _matthews(tp, fp, fn, tn):
+    marginals = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return _over(tp * tn - fp * fn, np.sqrt(np.maximum(marginals, 0)))
+
+
+METRICS = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f0.5": _f_beta(0.5),
+    "f1": _f_beta(1),
+    "f2": _f_beta(2),
+    "geometric_mean": _geometric_mean,
+    "jaccard": _jaccard,
+    "matthews_corrcoef": _matthews,
+}
+_SYMMETRIC = (
+    "accuracy",
+    "balanced_accuracy",
+    "geometric_mean",
+    "matthews_corrcoef",
+)
+
+
+# --------------------------------------------------------------------------
+# Metrics of labels
+
+
+def _parameters(function):
+    """Return the parameters of a function by name; none where it does not tell."""
+    try:
+        return signature(function).parameters
+    except ValueError:
+        return {}
+
+
+def _check_takes_weights(function, scoring):
+    parameters = _parameters(function)
+    takes_any = any(p.kind == Parameter.VAR_KEYWORD for p in parameters.values())
+    if parameters and not takes_any and "sample_weight" not in parameters:
+        raise ValueError(
+            f"scoring={scoring!r} takes no sample_weight: fit without weights, or use "
+            f"one of {sorted(METRICS)}."
+        )
+
+
+def _of_scorer(scorer, scoring, target):
+    """Return the metric behind a scorer, unless it does not read predictions.
+
+    A scorer of scikit-learn gets the classes of a binary target as they were passed.
+    """
+    if scorer._response_method != "predict":
+        raise ValueError(
+            f"scoring={scoring!r} does not depend on the threshold: there is nothing "
+            f"to tune. Use one of {sorted(METRICS)}."
+        )
+    function, options = scorer._score_func, dict(scorer._kwargs)
+    takes = _parameters(function)
+    is_averaged = options.get("average", "binary") != "binary"
+    depends_on_pos_label = "pos_label" in takes and not is_averaged
+    if "zero_division" in takes:
+        options.setdefault("zero_division", 0.0)  # its default is 0, with a warning
+    if isinstance(scorer, LabelScorer):
+        options.pop("pos_label", None)
+        decode, depends_on_pos_label = np.asarray, True
+    elif target is not None and target.kind == BINARY:
+        last = len(target.classes) - 1
+        pair = target.classes[[last - target.positive, target.positive]]
+        if depends_on_pos_label:
+            options["pos_label"] = pair[1]
+
+        def decode(labels):
+            return pair[np.ravel(labels)]
+    else:
+        decode = np.asarray
+
+    def metric(y_true, y_pred, **weights):
+        values = decode(y_true), decode(y_pred)
+        return scorer._sign * function(*values, **options, **weights)
+
+    return Metric(of_labels=metric, depends_on_pos_label=depends_on_pos_label)
+
+
+def _scorer_by_name(scoring):
+    if scoring in metrics.get_scorer_names():
+        return metrics.get_scorer(scoring)
+    try:
+        return sklearn_scorer(scoring)
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"scoring={scoring!r} is not known.{closest(scoring, METRICS)} Use one "
+            f"of {sorted(METRICS)}, the name of a scorer, or a callable "
+            "metric(y_true, y_pred)."
+        ) from error
+
+
+def find_metric(scoring, target=None, *, is_weighted=False):
+    """Return the metric that `scoring` stands for.
+
+    Parameters
+    ----------
+    scoring : str or callable
+    target : Target or None
+        None where the labels are 0 and 1.
+    is_weighted : bool
+        Whether the metric has to take `sample_weight`.
+    """
+    if isinstance(scoring, str) and scoring in METRICS:
+        return Metric(METRICS[scoring], depends_on_pos_label=scoring not in _SYMMETRIC)
+    scorer = _scorer_by_name(scoring) if isinstance(scoring, str) else scoring
+    if not callable(scorer):
+        raise ValueError(
+            f"scoring={scoring!r} must be one of {sorted(METRICS)}, the name of a "
+            "scorer, or a callable metric(y_true, y_pred)."
+        )
+    is_scorer = isinstance(scorer, Scorer)
+    if is_weighted:
+        _check_takes_weights(scorer._score_func if is_scorer else scorer, scoring)
+    if not is_scorer and _own_pos_label(scorer) is None:
+        return Metric(None, scorer, "pos_label" in _parameters(scorer))
+    if not is_scorer:  # it names a class, so it has to get the classes
+        scorer = make_scorer(scorer)
+    _check_pos_label(scorer, target)
+    return _of_scorer(scorer, scoring, target)
+
+
+# --------------------------------------------------------------------------
+# The positive class of a scorer
+
+
+def _own_pos_label(scoring):
+    """Return the `pos_label` that was given to a scorer, or by `partial`, or None."""
+    if isinstance(scoring, Scorer):
+        own = scoring._kwargs.get("pos_label")
+        return _own_pos_label(scoring._score_func) if own is None else own
+    return scoring.keywords.get("pos_label") if isinstance(scoring, partial) else None
+
+
+def _check_pos_label(scorer, target):
+    """Raise a ValueError unless the `pos_label` of a scorer suits a label matrix."""
+    own = _own_pos_label(scorer)
+    if target is not None and target.kind == MULTILABEL and own not in (None, 0, 1):
+        raise ValueError(
+            f"The scorer has pos_label={own!r}, but y is a label matrix, whose labels "
+            "are 0 and 1."
+        )
+
+
+def find_pos_label(scoring, pos_label):
+    """Return the positive class that a classifier and its scorer agree on, or None.
+
+    Raises
+    ------
+    ValueError
+        If both name one, and not the same.
+    """
+    own = _own_pos_label(scoring)
+    if own is None or pos_label is None:
+        return pos_label if own is None else own
+    if own != pos_label:
+        raise ValueError(
+            f"pos_label={pos_label!r}, but the scorer has pos_label={own!r}: give one "
+            "of them, or the same."
+        )
+    return pos_label
+
+
+# --------------------------------------------------------------------------
+# Plug-in thresholds of any metric
+
+
+def are_probabilities(scores):
+    """Whether scores can be read as probabilities."""
+    return bool(scores.min() >= 0 and scores.max() <= 1)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A sigmoid, shared by all labels, between scores and probabilities."""
+
+    slope: float
+    intercept: float
+    low: float
+    high: float
+    of_odds: bool
+
+    def probability(self, scores):
+        """Return the probabilities of the scores."""
+        scores = np.clip(scores, self.low, self.high)
+        if self.of_odds:
+            scores = np.log(scores / (1 - scores))
+        return expit(self.slope * scores + self.intercept)
+
+    def score(self, probability):
+        """Return the score of a probability, within the range of the known ones."""
+        with np.errstate(divide="ignore"):
+            score = (logit(probability) - self.intercept) / self.slope
+        return np.clip(expit(score) if self.of_odds else score, self.low, self.high)
+
+
+def _range(scores, of_odds):
+    """Return the bounds of the scores; 0 and 1 count as half of the next ones."""
+    if not of_odds:
+        return scores.min(), scores.max()
+    low = scores.min(initial=1.0, where=scores > 0) / 2
+    high = 1 - (1 - scores.max(initial=0.0, where=scores < 1)) / 2
+    return min(low, 0.5), max(high, 0.5)
+
+
+def fit_link(labels, scores, weight=None):
+    """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
+    step = -(-scores.size // _MOST_CELLS)
+    if weight is not None:
+        weight = weight[::step]
+    target, score, weight = all_entries(labels[::step], scores[::step], weight)
+    of_odds = are_probabilities(scores)
+    low, high = map(float, _range(score, of_odds))
+    score = np.clip(score, low, high).astype(np.float64)
+    weight = np.ones(len(score)) if weight is None else weight
+    slope, intercept = fit_sigmoid(logit(score) if of_odds else score, target, weight)
+    return Link(slope, intercept, low, high, of_odds)
+
+
+def _indifference(metric, hits, predicted, n_positive, mass):
+    """Return the probability at which one more predicted row changes nothing."""
+    tp = hits + _STEP * np.array([0, 1, 0])
+    fp = predicted - hits + _STEP * np.array([0, 0, 1])
+    now, right, wrong = metric(tp, fp, n_positive - tp, mass - n_positive - fp)
+    return (now - wrong) / (right - wrong) if right > wrong else np.inf
+
+
+def metric_plug_in(metric, proba, weight=None, start=0.0):
+    """Return the threshold of the best expected metric.
+
+    After a first threshold, the next one is where one more predicted row changes
+    nothing, until it increases no more. For ratios of linear functions of the confusion
+    counts, F-beta, Jaccard, accuracy and balanced accuracy among them, this is
+    Dinkelbach's iteration, which ends at the best of all thresholds.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(tp, fp, fn, tn)``, of expected counts.
+    proba : ndarray of shape (n_observed,)
+    weight : ndarray of shape (n_observed,) or None
+    start : float
+        The first threshold; nearer to the best it saves rounds.
+    """
+    gain = proba if weight is None else weight * proba
+    n_positive = gain.sum(dtype=np.float64)
+    mass = len(proba) if weight is None else weight.sum()
+    first = proba > start
+    hits, predicted = _sums(gain, weight, first)
+    threshold = -1.0
+    while True:
+        higher = _indifference(metric, hits, predicted, n_positive, mass)
+        if not higher > threshold * (1 + 1e-7):
+            return max(threshold, 0.0)
+        if higher >= proba.max(initial=0.0):
+            return min(higher, 1.0)
+        threshold = higher
+        kept = proba > threshold
+        proba, gain = proba[kept], gain[kept]
+        weight = None if weight is None else weight[kept]
+        hits, predicted = _sums(gain, weight)
+
+
+def _sums(gain, weight, chosen=slice(None)):
+    """Return the expected positives among chosen rows, and their mass."""
+    gain = gain[chosen]
+    predicted = len(gain) if weight is None else weight[chosen].sum()
+    return gain.sum(dtype=np.float64), predicted
 
 
 # --------------------------------------------------------------------------
@@ -149,7 +491,7 @@ def _value(metric, target, predicted, weight):
 
 def _common_threshold(metric, labels, scores, weight):
     """Return the best threshold for the entries of all labels, and its curve."""
-    target, score, weight = all_cells(labels, scores, weight)
+    target, score, weight = all_entries(labels, scores, weight)
     curve = _exact_curve(metric, target, score, weight)
     return curve.best_threshold(score), curve
 
@@ -174,7 +516,7 @@ def _search_micro(metric, labels, scores, weight, *, shrinkage, default):
             own = score.max() if above else midpoint_below(score, levels[chosen[k]])
             thresholds[k] = _shrunk(own, common, n_positive[k], shrinkage)
     predicted = scores > thresholds
-    reached = float(metric(*confusion(*all_cells(labels, predicted, weight))))
+    reached = float(metric(*confusion(*all_entries(labels, predicted, weight))))
     return Search(thresholds, reached, [curve])
 
 
@@ -234,7 +576,7 @@ def _row_counts(labels, predicted):
 
 
 def _common_threshold_of_rows(metric, labels, scores, rows):
-    target, score, _ = all_cells(labels, scores)
+    target, score, _ = all_entries(labels, scores)
     levels = _some_levels(target, score)
     values = [
         rows @ metric(*_row_counts(labels, scores >= level))
@@ -269,7 +611,7 @@ def _improve_label(metric, column, score, rows, counts, thresholds, k):
 def _search_common(of_labels, labels, scores, weight, *, default):
     """Find one threshold for all labels by a metric of whole label matrices."""
     labels = labels.toarray() if sp.issparse(labels) else labels
-    target, score, _ = all_cells(labels, scores)
+    target, score, _ = all_entries(labels, scores)
     levels = _some_levels(target, score)
     options = {} if weight is None else {"sample_weight": weight}
     values = [

@@ -1,0 +1,682 @@
+"""Reading and encoding of targets: classes of a 1-D target, or a label matrix.
+
+A label matrix has one form in the package: ``int8``, dense or CSR, 1 for a positive, 0
+for a negative, ``MISSING`` (-1) for an unobserved label. One byte an entry keeps a
+dense matrix an eighth of its usual size, and no later line needs to think about NaN.
+"""
+
+import datetime
+import decimal
+import numbers
+import warnings
+from dataclasses import dataclass, replace
+from numbers import Integral
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from skimbalance._counts import MISSING, without_weightless
+from skimbalance._validation import (
+    align_columns,
+    check_same_length,
+    check_scores,
+    check_unique_columns,
+    check_weights,
+    closest,
+    column_names,
+    n_dimensions,
+)
+
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
+
+_COLLECTIONS = (list, tuple, set, frozenset, np.ndarray)
+# A lone number from here on, beside 0 and 1, is no count but stands for "missing".
+_LEAST_CODE = 9
+_NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
+
+
+def read_target(y, name):
+    """Return a target as an array of numbers, bools or strings, or a CSR array.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, data frame}
+        Missing values of any library among numbers become NaN.
+    name : str
+        How the error messages call it.
+
+    Returns
+    -------
+    ndarray or csr_array
+
+    Raises
+    ------
+    ValueError
+        If the values are no classes or labels. TypeError for bytes.
+    """
+    values = check_array(
+        _without_nullable_dtype(_as_readable(y, name)),
+        accept_sparse="csr",
+        dtype=None,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+        input_name=name,
+    )
+    if sp.issparse(values):
+        return values
+    if values.ndim not in (1, 2):
+        raise ValueError(
+            f"{name} must be an array-like of one or two dimensions, got "
+            f"{values.ndim} in a value of type {type(y).__name__}."
+        )
+    if values.dtype.kind == "O":
+        values = _read_objects(values, name)
+    if values.dtype.kind == "S":
+        raise TypeError(
+            f"{name} holds bytes: Support for labels represented as bytes is not "
+            f"supported. Convert the labels to strings, by {name}.astype(str), or to "
+            "integers."
+        )
+    if values.dtype.kind in "mM":
+        raise ValueError(_not_classes(name, "dates or times"))
+    if values.dtype.kind not in "biufUO":
+        raise ValueError(_not_classes(name, f"values of the dtype {values.dtype}"))
+    return values
+
+
+def _as_readable(y, name):
+    """Return a target whose missing values and classes scikit-learn reads as such."""
+    if hasattr(y, "columns"):
+        check_unique_columns(y, name)
+    if isinstance(y, np.ma.MaskedArray):
+        y = np.where(np.ma.getmaskarray(y), None, y.data) if y.mask.any() else y.data
+    elif isinstance(y, list | tuple):
+        y = _read_sequence(y, name)
+    if getattr(getattr(y, "dtype", None), "kind", None) == "c":
+        raise ValueError(
+            f"Complex data not supported: {_not_classes(name, 'complex numbers')}"
+        )
+    return y
+
+
+def _read_sequence(y, name):
+    """Return a list as an array that keeps what NumPy would turn into strings."""
+    if any(isinstance(row, _COLLECTIONS) and np.ndim(row) != 0 for row in y):
+        lengths = {len(row) if isinstance(row, _COLLECTIONS) else None for row in y}
+        names = any(isinstance(v, str) for row in y for v in _entries(row))
+        if len(lengths) > 1 or (names and not isinstance(y[0], np.ndarray)):
+            raise ValueError(_describe_label_lists(name))
+        return y
+    if any(isinstance(value, set | frozenset) for value in y):
+        raise ValueError(_describe_label_lists(name))
+    if any(isinstance(value, str) for value in y):
+        values = np.empty(len(y), dtype=object)
+        values[:] = y
+        return y if all(isinstance(value, str) for value in y) else values
+    return y
+
+
+def _entries(row):
+    return row if isinstance(row, _COLLECTIONS) else [row]
+
+
+def _describe_label_lists(name):
+    return (
+        f"{name} lists the labels of each row, but a label matrix has a column for "
+        "each label, of 0 and 1. Convert it by "
+        f"sklearn.preprocessing.MultiLabelBinarizer().fit_transform({name})."
+    )
+
+
+def _without_nullable_dtype(y):
+    """Return a pandas series of integers or bools without NA as an array of them."""
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biu" and not y.isna().any():
+        return y.to_numpy(dtype=dtype)
+    return y
+
+
+def _is_missing(value):
+    """Whether an object stands for a missing value: None, NaN, pandas' NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _read_objects(values, name):
+    """Return an array of objects as one of numbers or bools; strings stay objects."""
+    flat = values.ravel().tolist()
+    known = [value for value in flat if not _is_missing(value)]
+    if any(isinstance(value, _COLLECTIONS) for value in known):
+        raise ValueError(_describe_label_lists(name))
+    if any(isinstance(value, bytes) for value in known):
+        return values.astype(bytes)
+    n_strings = sum(isinstance(value, str) for value in known)
+    if n_strings:
+        _check_strings(name, n_strings, len(known), len(flat))
+        return values
+    odd = [value for value in known if not isinstance(value, _NUMBERS)]
+    if odd:
+        dates = isinstance(odd[0], datetime.date | datetime.timedelta | datetime.time)
+        kind = "dates or times" if dates else f"values of type {type(odd[0]).__name__}"
+        raise ValueError(_not_classes(name, kind))
+    if len(known) < len(flat):
+        flat = [np.nan if _is_missing(value) else float(value) for value in flat]
+    numbers_ = np.array(flat)
+    numbers_ = numbers_.astype(np.float64) if numbers_.dtype == object else numbers_
+    return numbers_.reshape(values.shape)
+
+
+def _check_strings(name, n_strings, n_known, n_values):
+    if n_known < n_values:
+        raise ValueError(
+            f"{name} has a missing value (None, NaN or NA) among strings, in "
+            f"{n_values - n_known} of {n_values} entries. Drop these rows, or give "
+            "the missing values a class of their own."
+        )
+    if n_strings < n_known:
+        raise ValueError(
+            f"{name} mixes strings with values of another type: convert all, by "
+            f"{name}.astype(str)."
+        )
+
+
+def _not_classes(name, what):
+    return (
+        f"{name} holds {what}, which are no classes. Unknown label type: pass numbers "
+        f"or strings; {name}.astype(str) makes a class of each value."
+    )
+
+
+def _encode_cells(cells, y, name):
+    """Turn the entries of `y` of any shape into int8 with -1 for NaN."""
+    if cells.dtype == bool:
+        return cells.view(np.int8)
+    if cells.dtype.kind not in "iuf":
+        raise ValueError(describe_strings(cells, name))
+    codes = (cells == 1).astype(np.int8)
+    bad = (codes == 0) & (cells != 0)
+    if not bad.any():
+        return codes
+    missing = np.isnan(cells)
+    if (bad & ~missing).any():
+        raise ValueError(describe_bad_labels(y, name))
+    codes[missing] = MISSING
+    return codes
+
+
+def _encode_sparse(y, name):
+    y = sp.csr_array(y)
+    if not y.has_canonical_format:
+        y = y.copy()
+        y.sum_duplicates()
+    codes = sp.csr_array(
+        (_encode_cells(y.data, y, name), y.indices, y.indptr), shape=y.shape
+    )
+    if not codes.data.all():
+        codes = codes.copy()
+        codes.eliminate_zeros()
+    return codes
+
+
+def check_label_matrix(y, name="y"):
+    """Return `y` as an int8 label matrix: 1, 0, and -1 where the label is missing.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, data frame} of shape (n_samples, n_labels) or \
+            (n_samples,)
+        0, 1 and NaN; a 1-D `y` is taken as one label. In a sparse matrix a cell that
+        is not stored is 0 and a stored NaN is a missing label.
+    name : str
+        How the error messages call it.
+
+    Returns
+    -------
+    ndarray or csr_array of int8, shape (n_samples, n_labels)
+    """
+    y = read_target(y, name)
+    if sp.issparse(y):
+        labels = _encode_sparse(y, name)
+    else:
+        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, y, name)
+    if labels.shape[0] == 0 or labels.shape[1] == 0:
+        raise ValueError(
+            f"{name} has shape {labels.shape}: at least one row and one label are "
+            "needed."
+        )
+    return labels
+
+
+def has_missing(labels):
+    """Whether a label matrix has a missing label."""
+    cells = labels.data if sp.issparse(labels) else labels
+    return bool(cells.min(initial=0) < 0)
+
+
+def with_missing(labels):
+    """Return a label matrix in the form that users pass: NaN for a missing label."""
+    if not has_missing(labels):
+        return labels
+    labels = labels.toarray() if sp.issparse(labels) else labels
+    return np.where(labels < 0, np.nan, labels)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What `y` is, in the form that training reads.
+
+    `values` is a label matrix (see `check_label_matrix`) for the binary and multilabel
+    kinds, with one column for a 1-D `y`, and class indices ``(n_samples,)`` of int64
+    for the multiclass kind.
+    """
+
+    kind: str
+    values: object
+    classes: np.ndarray
+    label_names: np.ndarray | None = None
+    dtype: np.dtype | None = None
+    sparse_type: type | None = None
+    positive: int = 1
+
+    @property
+    def n_outputs(self):
+        return 1 if self.kind == BINARY else len(self.classes)
+
+    @property
+    def class_index(self):
+        """The place in `classes` of the class of each row of a 1-D target."""
+        if self.kind == MULTICLASS:
+            return self.values
+        if len(self.classes) == 1:
+            return np.zeros(len(self.values), dtype=np.int64)
+        return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
+
+    @property
+    def output_names(self):
+        """Names of labels or classes, or the positive class; None without names."""
+        if self.kind == BINARY:
+            return self.classes[self.positive : self.positive + 1].tolist()
+        return self.classes.tolist() if self.kind == MULTICLASS else self.label_names
+
+    @property
+    def is_flipped(self):
+        """Whether the first of two classes is the positive one."""
+        return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
+
+
+class _LabelClasses(np.ndarray):
+    """``[0, 1]`` for each label, where the item of one label is a tuple.
+
+    scikit-learn's `partial_dependence` refuses classifiers whose ``classes_[0]`` is an
+    array, as those of several outputs with classes of their own.
+    """
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        is_row = isinstance(key, Integral) and self.ndim == 2
+        return tuple(item.tolist()) if is_row else item
+
+
+def _label_classes(n_labels):
+    return np.tile([0, 1], (n_labels, 1)).view(_LabelClasses)
+
+
+def _is_single_label_column(y):
+    """Whether an (n, 1) array is one column of a label matrix: 0, 1 and NaN."""
+    if y.dtype == bool:
+        return True
+    return y.dtype.kind in "iuf" and bool(np.all((y == 0) | (y == 1) | np.isnan(y)))
+
+
+def find_positive(classes, pos_label):
+    """Return the place of the positive one of the classes of a binary target.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        One or two, sorted.
+    pos_label : object
+        One of them; None stands for the last.
+
+    Raises
+    ------
+    ValueError
+        If `pos_label` is none of them.
+    """
+    if pos_label is None:
+        return len(classes) - 1
+    (place,) = np.nonzero([bool(known == pos_label) for known in classes.tolist()])
+    if len(place) != 1:
+        raise ValueError(
+            f"pos_label={pos_label!r} is none of the classes, {classes.tolist()}."
+            f"{closest(pos_label, classes.tolist())}"
+        )
+    return int(place[0])
+
+
+def positive_of(classes, pos_label=None):
+    """Return the positive one of one or two classes.
+
+    A lone 0, -1 or False is the negative class of a target that lacks the other one.
+    """
+    if pos_label is None and len(classes) == 1 and classes[0] in (0, -1):
+        return 1
+    return classes[find_positive(classes, pos_label)]
+
+
+def check_target(y, name="y", pos_label=None):
+    """Find out what kind of target `y` is and encode it.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, data frame}
+    name : str
+        How the error messages call it.
+    pos_label : object, default=None
+        The positive class of a binary target; None is the last one.
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    ValueError
+        If `y` is no target of classification, or `pos_label` does not go with it.
+    """
+    target = _encode_target(y, name, pos_label)
+    if pos_label is not None and target.kind != BINARY:
+        raise ValueError(
+            f"pos_label={pos_label!r} goes with a {name} of two classes, but {name} is "
+            f"{target.kind}. Leave pos_label None."
+        )
+    return target
+
+
+def _encode_target(y, name, pos_label):
+    """Encode `y`, whose positive class `pos_label` is if it is binary."""
+    if y is None:
+        raise ValueError(
+            f"requires {name} to be passed, but the target {name} is None."
+        )
+    if sp.issparse(y):
+        labels = check_label_matrix(y, name)
+        return Target(
+            MULTILABEL,
+            labels,
+            _label_classes(labels.shape[1]),
+            dtype=y.dtype,
+            sparse_type=sp.csr_matrix if isinstance(y, sp.spmatrix) else sp.csr_array,
+        )
+    names = column_names(y)
+    y = read_target(y, name)
+    if sp.issparse(y):  # a data frame of sparse columns
+        return replace(check_target(y, name), label_names=names)
+    if y.ndim == 2 and (y.shape[1] != 1 or _is_single_label_column(y)):
+        labels = check_label_matrix(y, name)
+        classes = _label_classes(labels.shape[1])
+        return Target(MULTILABEL, labels, classes, names, y.dtype)
+    return _check_1d_target(y, name, pos_label)
+
+
+def _check_1d_target(y, name, pos_label):
+    if y.ndim == 2:
+        warnings.warn(
+            f"A column-vector {name} was passed when a 1d array was expected. Please "
+            f"change the shape of {name} to (n_samples,), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        y = y.ravel()
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError(
+            f"{name} contains NaN or infinity. A missing label is NaN in a 2-D label "
+            "matrix only; drop the rows of a 1-D target whose value is missing."
+        )
+    if y.size == 0:
+        raise ValueError(f"{name} is empty: at least one row is needed.")
+    if y.dtype.kind == "f" and (y % 1).any() and y.min() >= 0 and y.max() <= 1:
+        soft = describe_soft_labels(name)
+        raise ValueError(f"Unknown label type: continuous values in {name}. {soft}")
+    check_classification_targets(y)
+    classes, index = np.unique(y, return_inverse=True)
+    if type_of_target(y) == MULTICLASS and len(classes) > 2:
+        return Target(MULTICLASS, index.astype(np.int64), classes, dtype=y.dtype)
+    positive = find_positive(classes, pos_label)
+    labels = (index == positive).astype(np.int8).reshape(-1, 1)
+    return Target(BINARY, labels, classes, dtype=y.dtype, positive=positive)
+
+
+def encode_like(y, target, name="y"):
+    """Encode `y` as an earlier target was: same kind, classes, labels and names.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, data frame}
+        The columns of a frame are put into the order of the names of the target.
+    target : Target
+        Its values are not read.
+    name : str
+
+    Returns
+    -------
+    ndarray or csr_array
+        As `Target.values`.
+    """
+    if target.kind == MULTILABEL:
+        labels = check_label_matrix(align_columns(y, target.label_names, name), name)
+        if labels.shape[1] != target.n_outputs:
+            raise ValueError(
+                f"{name} has {labels.shape[1]} labels, but {target.n_outputs} were "
+                "fitted."
+            )
+        return labels
+    index = _find_classes(_one_dimensional(y, name), target.classes, name)
+    if target.kind == MULTICLASS:
+        return index.astype(np.int64)
+    positive = min(target.positive, len(target.classes) - 1)
+    return (index == positive).astype(np.int8).reshape(-1, 1)
+
+
+def _one_dimensional(y, name):
+    """Return the values of a target of classes."""
+    y = read_target(y, name)
+    if y.ndim == 2 and y.shape[1] != 1:
+        raise ValueError(
+            f"{name} has {y.shape[1]} columns, but a 1-D target of classes was fitted."
+        )
+    y = np.ravel(y.toarray() if sp.issparse(y) else y)
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError(
+            f"{name} has a missing value (NaN), which a target of classes must not "
+            "have: drop these rows."
+        )
+    return y
+
+
+def _find_classes(y, classes, name):
+    """Return the place of each value among the classes, which are sorted."""
+    try:
+        index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        unknown = np.unique(y[np.asarray(classes[index] != y)])
+    except TypeError:
+        unknown = np.unique(y)
+    if unknown.size:
+        raise ValueError(
+            f"{name} contains the classes {unknown[:5].tolist()!r}, which are not "
+            f"among the known ones: {classes.tolist()!r}."
+        )
+    return index
+
+
+def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
+    """Return labels, what is said of each cell, and weights, which go together.
+
+    Returns
+    -------
+    labels : ndarray or csr_array of int8, shape (n_rows, n_labels)
+        From `check_label_matrix`; an entry of weight 0 is missing.
+    scores : ndarray of shape (n_rows, n_labels)
+        Finite.
+    weight : None, ndarray or SparseWeights
+        From `check_weights`. Frames of scores and weights are put into the order of
+        the names of `y_true`, and rows of weight 0 are left out of all three.
+    """
+    if isinstance(y_score, list) and y_score and n_dimensions(y_score[0]) == 2:
+        raise ValueError(
+            f"{name} is a list of an array for each label, as some classifiers give: "
+            f"pass np.column_stack([p[:, 1] for p in {name}])."
+        )
+    check_same_length(
+        **{"y_true": y_true, name: y_score, "sample_weight": sample_weight}
+    )
+    names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
+    scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
+    weight = check_weights(sample_weight, *labels.shape, label_names=names)
+    if weight is None:
+        return labels, scores, None
+    if weight.ndim == 2:
+        return without_weightless(labels, weight), scores, weight
+    kept = weight > 0
+    return (
+        (labels, scores, weight)
+        if kept.all()
+        else (labels[kept], scores[kept], weight[kept])
+    )
+
+
+def describe_strings(values, name):
+    """Return why strings make no labels, and what to do."""
+    if values.ndim == 1 or values.shape[1] == 1:
+        way_out = f"Pass ({name} == positive_class).astype(int)."
+    elif len(known := np.unique(values.astype(str)).tolist()) <= 2:
+        as_numbers = f"Pass {name}.astype(int)."
+        last = f"Code the two as 0 and 1: pass ({name} == {known[-1]!r}).astype(int)."
+        way_out = as_numbers if set(known) <= {"0", "1"} else last
+    else:
+        way_out = (
+            "If each row lists names of labels, convert it by "
+            "sklearn.preprocessing.MultiLabelBinarizer; if each column holds classes "
+            "of its own (a multioutput target), fit a classifier a column by "
+            "sklearn.multioutput.MultiOutputClassifier."
+        )
+    return (
+        f"{name} holds strings (dtype {values.dtype}), but a label matrix must hold "
+        f"0, 1 or NaN. {way_out}"
+    )
+
+
+def describe_bad_labels(y, name):
+    """Return which values of a label matrix are neither 0 nor 1, and what to do.
+
+    Parameters
+    ----------
+    y : ndarray of numbers, or sparse matrix
+    name : str
+    """
+    is_sparse = sp.issparse(y)
+    cells = y.data if is_sparse else y
+    missing = np.isnan(cells)
+    values = np.unique(cells[~missing])
+    if is_sparse and y.nnz < np.prod(y.shape):
+        values = np.union1d(values, [0])
+    bad = values[(values != 0) & (values != 1)]
+    one_column = y.ndim == 1 or y.shape[1] == 1
+    shown = ", ".join(f"{value:g}" for value in bad[:3])
+    return (
+        f"{name} contains the value{'s' * (len(bad) > 1)} {shown}, but a label is 1 "
+        "for a positive and 0 for a negative. "
+        f"{_way_out(values, bad, name, missing.any(), is_sparse, one_column)}"
+    )
+
+
+def _recoded(values, name, is_sparse):
+    """Return a hint at cross_val_predict, which codes labels of 0, 1 and NaN anew."""
+    if is_sparse or set(values) != {0, 1, 2}:
+        return ""
+    return (
+        " scikit-learn's cross_val_predict writes 2 for a missing label, NaN: if that "
+        f"is where it comes from, pass np.where({name} == 2, np.nan, {name}), or use "
+        "GridSearchCV or a loop over MultilabelStratifiedKFold."
+    )
+
+
+def _way_out(values, bad, name, has_missing, is_sparse, one_column):
+    """Return what to do with values that are no labels."""
+    if not np.isfinite(bad).all():
+        return "Infinity is no label: look for a division by zero."
+    if set(values) == {-1, 1}:
+        return _describe_signs(name, has_missing, is_sparse)
+    if _is_missing_code(bad, set(values) - set(bad)):
+        return _describe_missing_code(name, bad[0], is_sparse)
+    if (bad % 1).any():
+        return _describe_fractions(values, name)
+    as_int = "" if is_sparse else ".astype(int)"
+    if len(values) <= 2:
+        return (
+            f"Code the two as 0 and 1: pass ({name} == {values[-1]:g}){as_int}, if "
+            f"{values[-1]:g} is the positive one."
+        )
+    if one_column:
+        return "More than two classes (multiclass) are no label."
+    return (
+        "Several columns of classes, a multioutput target, are not supported: fit a "
+        "classifier a column by sklearn.multioutput.MultiOutputClassifier. Counts "
+        f"become labels by ({name} > 0){as_int}.{_recoded(values, name, is_sparse)}"
+    )
+
+
+def _is_missing_code(bad, labels):
+    """Whether a lone value beside labels is no class, but a code for "missing"."""
+    if len(bad) != 1:
+        return False
+    return bad[0] < 0 or (bad[0] >= _LEAST_CODE and labels == {0, 1})
+
+
+def _describe_signs(name, has_missing, is_sparse):
+    if is_sparse:
+        return f"Code the negatives as 0: pass {name} > 0."
+    if has_missing:
+        return f"Code the negatives as 0: pass ({name} + 1) / 2, which keeps NaN."
+    return f"Code the negatives as 0: pass ({name} > 0).astype(int)."
+
+
+def _describe_missing_code(name, code, is_sparse):
+    way_out = f"pass np.where({name} == {code:g}, np.nan, {name})"
+    if is_sparse:
+        way_out = (
+            f"convert {name} to floats and set {name}.data[{name}.data == {code:g}] = "
+            "np.nan"
+        )
+    return (
+        f"If {code:g} stands for a missing label, which is NaN here, {way_out}. Note "
+        "that scikit-learn's cross_val_predict re-encodes NaN labels as an integer of "
+        "their own; with missing labels use GridSearchCV or a loop over "
+        "MultilabelStratifiedKFold instead."
+    )
+
+
+def _describe_fractions(values, name):
+    if values.min() >= 0 and values.max() <= 1:
+        return describe_soft_labels(name)
+    return (
+        "Continuous values are the target of a regression; a threshold makes labels "
+        f"of them: ({name} > threshold).astype(int)."
+    )
+
+
+def describe_soft_labels(name):
+    """Return what to do with soft labels, the probabilities of the classes."""
+    return (
+        "Soft labels (probabilities as targets) are not supported: code a label as "
+        "0 or 1, by "
+        f"({name} >= 0.5).astype(int), or pass each row twice, as 1 and as 0, with "
+        "the probability of each as its sample_weight."
+    )
