@@ -559,18 +559,22 @@ def _capped_scale(X, weight):
     The median column's root mean square of the stored values is 1 after the division,
     so that the squares in row lengths neither overflow nor vanish.
     """
-    stored = sp.csc_array(X if weight is None else X[weight > 0])
-    mass = np.ones(stored.shape[0]) if weight is None else weight[weight > 0]
-    largest = abs(stored).max(axis=0).toarray().ravel().astype(np.float64)
+    if weight is not None:
+        X, weight = X[weight > 0], weight[weight > 0]
+    n_features, columns = X.shape[1], X.indices
+    largest = abs(X).max(axis=0).toarray().ravel().astype(np.float64)
     unit = np.where(largest > 0, largest, 1.0)
-    columns = np.repeat(np.arange(len(unit)), np.diff(stored.indptr))
-    squares = (stored.data / unit[columns]) ** 2
-    by_entry = mass[stored.indices] * (stored.data != 0)
-    sums = np.bincount(columns, by_entry * squares, minlength=len(unit))
-    masses = np.bincount(columns, by_entry, minlength=len(unit))
+    squares = X.data / unit[columns]
+    mass = (squares != 0).astype(np.float64)
+    if weight is not None:
+        mass *= np.repeat(weight, np.diff(X.indptr))
+    squares *= squares
+    squares *= mass
+    sums = np.bincount(columns, squares, n_features)
+    masses = np.bincount(columns, mass, n_features)
     filled = masses > 0
     if not filled.any():
-        return np.ones(len(unit))
-    rms = unit * np.sqrt(np.divide(sums, masses, out=np.ones(len(unit)), where=filled))
+        return np.ones(n_features)
+    rms = unit * np.sqrt(np.divide(sums, masses, out=np.ones(n_features), where=filled))
     typical = np.median(rms[filled])
     return np.where(filled, np.maximum(rms / _MOST_RMS, typical), typical)
