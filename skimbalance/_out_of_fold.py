@@ -6,6 +6,7 @@ or as log-probabilities of classes.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax, logit
@@ -36,8 +37,8 @@ class Task:
     `uses_own` is whether scores that the estimator brings along replace those of folds.
     """
 
-    X: object
-    y: object
+    X: Any
+    y: Any
     splits: list
     prior: np.ndarray
     mass: np.ndarray
@@ -56,7 +57,7 @@ class Scorer:
     has the votes of its trees, any other estimator those of the rows of its label.
     """
 
-    estimator: object
+    estimator: Any
     method: str
     task: Task
     n_votes: float | np.ndarray
@@ -112,29 +113,29 @@ class LabelwiseScorer:
 
 def fit_scorer(estimator, task, params):
     """Fit an estimator; return its scorer, and log-odds of rows it did not train on."""
-    estimator = clone(estimator)
-    if not task.uses_own and getattr(estimator, "oob_score", False):
-        estimator.set_params(oob_score=False)  # which nobody would read
-    scorer = _fit_rows(estimator, task, None, params)
+    own: Any = clone(estimator)
+    if not task.uses_own and getattr(own, "oob_score", False):
+        own.set_params(oob_score=False)  # nothing reads the out-of-bag scores
+    scorer = _fit_rows(own, task, None, params)
     scores = _own_scores(scorer) if task.uses_own else None
-    return scorer, _cross_fit(estimator, task, params) if scores is None else scores
+    return scorer, _cross_fit(own, task, params) if scores is None else scores
 
 
 def _fit_rows(estimator, task, rows, params):
     """Return the scorer of an estimator that is fitted on some rows, or on all."""
-    X, y = task.X, task.y
+    X, y, model = task.X, task.y, estimator
     if rows is not None:
         X, y = take_rows(X, rows), take_rows(y, rows)
         params = take_params(task.X, params, rows)
-        estimator = clone(estimator)
+        model: Any = clone(estimator)
         if task.n_labels is None and len(np.unique(y)) == 1:
             # Many classifiers raise on a single class.
-            estimator, params = DummyClassifier(strategy="prior"), {}
-    fitted = estimator.fit(X, y, **params)
+            model, params = DummyClassifier(strategy="prior"), {}
+    fitted: Any = model.fit(X, y, **params)
     method = find_response(fitted, (PROBA, DECISION))
     has_trees = hasattr(fitted, "estimators_samples_")
     n_votes = len(fitted.estimators_) if has_trees else task.mass
-    if task.uses_own and hasattr(fitted, _OWN_SCORES):
+    if task.uses_own and getattr(fitted, _OWN_SCORES, None) is not None:
         n_votes = np.inf  # its own scores are not smoothed either
     return Scorer(fitted, method, task, n_votes)
 

@@ -7,6 +7,7 @@ them, and an estimator that has such scores after its own fit is not fitted agai
 
 from dataclasses import dataclass, replace
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -81,8 +82,9 @@ def _reads_missing_labels(estimator):
     """Whether an estimator takes labels and weights in every form."""
     if isinstance(estimator, Pipeline):
         return _reads_missing_labels(estimator.steps[-1][1])
-    if isinstance(estimator, LabelMetaClassifier) and hasattr(estimator, "estimator"):
-        return _reads_missing_labels(estimator.estimator)
+    inner = getattr(estimator, "estimator", None)
+    if isinstance(estimator, LabelMetaClassifier) and inner is not None:
+        return _reads_missing_labels(inner)
     nets = (ImbalancedMLPClassifier, ImbalancedNetClassifier)
     return isinstance(estimator, (*nets, MultilabelStackingClassifier))
 
@@ -391,6 +393,7 @@ class MultilabelStackingClassifier(
     """
 
     _binary_or_multilabel_only = False
+    calibrator_: Any
 
     def __init__(
         self,
@@ -412,9 +415,11 @@ class MultilabelStackingClassifier(
     def _named(self):
         """Return the names and the estimators that take part."""
         if self.estimators is None:
-            seed = {"random_state": self.random_state}
-            trees = ExtraTreesClassifier(300, bootstrap=True, oob_score=True, **seed)
-            return [("net", ImbalancedMLPClassifier(**seed)), ("trees", trees)]
+            net = ImbalancedMLPClassifier(random_state=self.random_state)
+            trees = ExtraTreesClassifier(
+                300, bootstrap=True, oob_score=True, random_state=self.random_state
+            )
+            return [("net", net), ("trees", trees)]
         return [(n, each) for n, each in self.estimators if not _is_dropped(each)]
 
     def _check_named(self):
@@ -488,7 +493,8 @@ class MultilabelStackingClassifier(
         self._set_counts(target, weight)
         fitted = self._fit_estimators(named, X, y, target, weight, groups, routed)
         is_scored, log_odds = self._fit_weights(*fitted, target, weight)
-        self._rule, self.thresholds_ = clone(rule), None
+        self._rule: Any = clone(rule)
+        self.thresholds_ = None
         if target.kind != MULTICLASS:
             source = self._threshold_source(target, weight, is_scored, log_odds)
             self.thresholds_ = rule.thresholds(source)
@@ -553,7 +559,7 @@ class MultilabelStackingClassifier(
             make = StratifiedGroupKFold if one_label else MultilabelStratifiedGroupKFold
             folds = make(n_splits)
         else:
-            folds = make_folds(cv, y, self.random_state)
+            folds: Any = make_folds(cv, y, self.random_state)
         return list(folds.split(X, y, **params))
 
     def _set_counts(self, target, weight):
@@ -658,7 +664,7 @@ class MultilabelStackingClassifier(
             self.weights_ = self.fitted_weights_ = self.equal_weights_ = np.empty(0)
             self.shrinkage_, self.calibrator_ = 1.0, None
             return empty > 0, empty
-        features = np.array(scores)
+        features: Any = np.array(scores)
         is_scored = np.isfinite(features).all(axis=0)
         if target.kind == MULTICLASS:
             is_scored, labels = is_scored.all(axis=1), target.values
@@ -703,10 +709,8 @@ class MultilabelStackingClassifier(
         fitted, equal = entries.fit_both()
         self.shrinkage_ = _choose_shrinkage(entries)
         n_weights = len(entries.features)
-        self.fitted_weights_, self.equal_weights_ = (
-            fitted[:n_weights],
-            equal[:n_weights],
-        )
+        self.fitted_weights_ = fitted[:n_weights]
+        self.equal_weights_ = equal[:n_weights]
         moved = self.shrinkage_ * (self.equal_weights_ - self.fitted_weights_)
         self.weights_ = self.fitted_weights_ + moved
 

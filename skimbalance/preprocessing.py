@@ -6,6 +6,7 @@ copy of the data is ever made.
 """
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -46,6 +47,11 @@ _TIE = 1e-12
 _SMALLEST_SQUARE = 1e-290
 # A deviation of so much of the mean is the rounding of the values themselves.
 _NOISE = 4 * np.finfo(np.float64).eps
+
+
+def _read_rows(transformer, X, **checks) -> Any:
+    """Return rows as scikit-learn checks them: an array, or a CSR matrix."""
+    return validate_data(transformer, X, accept_sparse="csr", **checks)
 
 
 class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -104,7 +110,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If `X` is empty, not finite, or too large to be scaled.
         """
-        X = validate_data(self, X, accept_sparse="csr")
+        X = _read_rows(self, X)
         sample_weight = check_weights(sample_weight, X.shape[0])
         if sp.issparse(X):
             self.center_, self.scale_ = None, _common_scale(X, sample_weight)
@@ -133,13 +139,8 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` has another number of columns.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            reset=False,
-        )
+        floats = [np.float64, np.float32]
+        X = _read_rows(self, X, dtype=floats, reset=False)
         if sp.issparse(X) and self.center_ is not None:
             X = X.toarray()
         return (X if self.center_ is None else X - self.center_) / self.scale_
@@ -356,13 +357,13 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             scaled.
         """
         check_parameters(self)
-        X = validate_data(self, X, accept_sparse="csr")
+        X = _read_rows(self, X)
         weight = check_weights(sample_weight, X.shape[0])
         self.encoding_ = self._choose_encoding(X)
         if self.encoding_ == _ROW_NORM:
-            X = sp.csr_array(X)
-            self.center_, self.scale_ = None, _capped_scale(X, weight)
-            self.bin_edges_ = [np.empty(0)] * X.shape[1]
+            self.center_ = None
+            self.scale_ = _capped_scale(sp.csr_array(X), weight)
+            self.bin_edges_ = [np.empty(0) for _ in self.scale_]
         else:
             self._fit_columns(X.toarray() if sp.issparse(X) else X, weight)
         self._set_bins()
@@ -417,7 +418,7 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` has another number of columns.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        X = _read_rows(self, X, reset=False)
         if self.encoding_ == _ROW_NORM:
             return self._normalized(X)
         n_features = X.shape[1]
@@ -459,7 +460,7 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The names of the columns, then ``x0_bin0``, ``x0_bin1`` and so on.
         """
         check_is_fitted(self)
-        names = super().get_feature_names_out(input_features)
+        names: Any = super().get_feature_names_out(input_features)
         bins = [
             f"{name}_bin{k}"
             for name, edges in zip(names, self.bin_edges_, strict=True)
@@ -480,13 +481,13 @@ def _sorted_columns(X, weight):
     Rows of weight 0 are left out. Columns of a C-ordered array are slow to read one by
     one, so a few are copied at a time.
     """
+    kept = slice(None)
     if weight is not None:
         kept = np.flatnonzero(weight > 0)
         weight = weight[kept]
     step = max(_SORTED_ENTRIES // X.shape[0], 1)
     for start in range(0, X.shape[1], step):
-        block = X[:, start : start + step]
-        block = block if weight is None else block[kept]
+        block = X[:, start : start + step][kept]
         # Large integers that are one float64 must be one value here, too.
         for values in block.T.astype(np.float64, order="C"):
             if weight is None:
