@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test test-all test-lowest lint docs bench clean
+.PHONY: demo test test-all test-lowest lint types docs bench bench-quick clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -14,7 +14,7 @@ DATA ?=
 demo: .venv/ready
 	$(BIN)/python examples/plot_quickstart.py $(DATA)
 
-# One worker a core, each with one thread: more threads only fight for the cores.
+# One worker for each core, each with one thread: more threads compete for the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 test: .venv/ready
@@ -24,9 +24,19 @@ test: .venv/ready
 test-all: .venv/ready
 	SKIMBALANCE_TESTS=slow $(PYTEST) -m ""
 
-lint: .venv/ready
+.venv/lint: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lint]"
+	touch $@
+
+lint: .venv/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/numpydoc lint $$(find skimbalance -name "*.py")
+	$(BIN)/codespell
+
+types: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[types]"
+	$(BIN)/pyright
 
 docs: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
@@ -34,9 +44,14 @@ docs: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	for script in docs/benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in docs/benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
-# The lower bounds of pyproject.toml, taken literally, in an environment of their own.
+# The ratios that the pages quote, at smaller sizes, against bounds; under five minutes.
+bench-quick: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python docs/benchmarks/quick.py
+
+# The lower bounds of pyproject.toml as exact versions, in an environment of their own.
 test-lowest: .venv-lowest/ready
 	.venv-lowest/bin/python -m pytest -p no:cacheprovider
 

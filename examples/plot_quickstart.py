@@ -1,8 +1,9 @@
-"""Which loss, which weight, and what becomes of the probabilities?
+"""Compare losses and weights, with and without corrected probabilities.
 
-Run by ``make demo``. Overlaid digit images by default; ``make demo DATA=file.npz``
-reads a file with the arrays X (or X_data, X_indices, X_indptr, X_shape) and Y alike,
-and ``make demo DATA=name`` a multilabel data set of OpenML.
+Run by ``make demo``. The data are overlaid images of digits; ``make demo
+DATA=file.npz`` reads a file with the arrays X and Y, each dense or as the parts of a
+CSR matrix (X_data, X_indices, X_indptr, X_shape), and ``make demo DATA=name`` a
+multilabel data set of OpenML.
 """
 
 import subprocess
@@ -77,13 +78,13 @@ def read(source):
 
 
 def log_loss(Y, proba):
-    """The mean over all cells."""
+    """Return the mean log-loss over all entries."""
     proba = np.clip(proba, 1e-7, 1 - 1e-7)
     return -np.mean(np.where(Y == 1, np.log(proba), np.log(1 - proba)))
 
 
 def search(X, Y):
-    """Search over loss and weight with folds in which every label has its share."""
+    """Search over losses and weights with multilabel-stratified folds."""
     model = Pipeline(
         [
             ("scale", MaxAbsScaler()),
@@ -104,7 +105,7 @@ def search(X, Y):
 
 
 def models():
-    """The candidates of the table."""
+    """Return the classifiers of the table."""
     net = ImbalancedMLPClassifier(max_epochs=60, random_state=0)
     weighted = clone(net).set_params(pos_weight="balanced")
     mlp = MLPClassifier((512, 256), early_stopping=True, max_iter=60, random_state=0)
@@ -118,19 +119,19 @@ def models():
     }
 
 
-def measure(model, train, cut, test):
-    """Fit, choose cuts on rows of their own, and score the test rows once."""
+def measure(model, train, validation, test):
+    """Fit, choose thresholds on the validation rows, and score the test rows once."""
     start = time.perf_counter()
     model.fit(*train)
     seconds = time.perf_counter() - start
-    threshold = plug_in_threshold(model.predict_proba(cut[0]))
+    threshold = plug_in_threshold(model.predict_proba(validation[0]))
     proba, Y = model.predict_proba(test[0]), test[1]
     f1 = {"average": "macro", "zero_division": 0}
     return {
         "macro AP": multilabel_average_precision_score(Y, proba),
         "log-loss": log_loss(Y, proba),
-        "prob. ratio": expected_observed_ratio(Y, proba),
-        "dec. ratio": predicted_observed_ratio(Y, proba > 0.5),
+        "exp. / obs.": expected_observed_ratio(Y, proba),
+        "pred. / obs.": predicted_observed_ratio(Y, proba > 0.5),
         "F1 at 0.5": f1_score(Y, proba > 0.5, **f1),
         "F1 plug-in": f1_score(Y, proba > threshold, **f1),
         "seconds": seconds,
@@ -146,7 +147,7 @@ def show(rows):
 
 
 def draw(rows, models, test, path):
-    """Draw how honest the probabilities are, and what the cut is worth."""
+    """Draw calibration curves, and macro F1 at two thresholds."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     left.plot([0, 1], [0, 1], color="grey", linewidth=1)
     for name, marker in (
@@ -155,12 +156,12 @@ def draw(rows, models, test, path):
         ("pos_weight, corrected", "o"),
     ):
         proba = models[name].predict_proba(test[0])
-        observed, promised = calibration_curve(
+        observed, expected = calibration_curve(
             test[1].ravel(), proba.ravel(), n_bins=12, strategy="quantile"
         )
-        left.plot(promised, observed, marker + "-", label=name, linewidth=1)
-    left.set(xlabel="probability promised", ylabel="share of positives found")
-    left.set_title("Weights bend probabilities; the correction unbends them")
+        left.plot(expected, observed, marker + "-", label=name, linewidth=1)
+    left.set(xlabel="mean predicted probability", ylabel="fraction of positives")
+    left.set_title("Weights distort probabilities; the inverse corrects them")
     left.legend(loc="upper left")
     names, place = list(rows), np.arange(len(rows))
     for shift, key in ((-0.2, "F1 at 0.5"), (0.2, "F1 plug-in")):
@@ -169,7 +170,7 @@ def draw(rows, models, test, path):
     right.set_yticks(place, names)
     right.invert_yaxis()
     right.set(xlabel="macro F1 on test rows")
-    right.set_title("Most of a better F1 is the threshold")
+    right.set_title("The threshold explains most of the difference in F1")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     figure.savefig(path, dpi=120)
 
@@ -197,14 +198,14 @@ def main(source=None):
     X_fit, X_test, Y_fit, Y_test = multilabel_train_test_split(
         X, Y, stratify=Y, test_size=0.25, random_state=0
     )
-    X_train, X_cut, Y_train, Y_cut = multilabel_train_test_split(
+    X_train, X_valid, Y_train, Y_valid = multilabel_train_test_split(
         X_fit, Y_fit, stratify=Y_fit, test_size=0.2, random_state=0
     )
     best = search(X_train, Y_train)
     print(f"best: {best}\n")
     fitted, rows, test = models(), {}, (X_test, Y_test)
     for name, model in fitted.items():
-        rows[name] = measure(model, (X_train, Y_train), (X_cut, Y_cut), test)
+        rows[name] = measure(model, (X_train, Y_train), (X_valid, Y_valid), test)
     show(rows)
     draw(rows, fitted, test, OUTPUT / "quickstart.png")
     print(f"\nPicture: {OUTPUT / 'quickstart.png'}")

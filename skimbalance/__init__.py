@@ -1,6 +1,6 @@
 """Deep nets for imbalanced classification, behind scikit-learn's interface.
 
-The rooms of the house, each a noun:
+The modules:
 
 ===================  ==========================================================
 `neural_network`     `ImbalancedNetClassifier`, `ImbalancedMLPClassifier`
@@ -8,8 +8,8 @@ The rooms of the house, each a noun:
 `weights`            `compute_pos_weight`, `compute_label_weight` and a transformer
 `model_selection`    multilabel-stratified splitters
 `metrics`            scores and imbalance measures that read missing labels
-`thresholds`         from probabilities to decisions: rules, tuned cuts, costs
-`calibration`        calibrators for what has no exact inverse
+`thresholds`         from probabilities to predictions: rules, search, costs
+`calibration`        calibrators for scores without an exact inverse, prior shift
 `ensemble`           a weighted, calibrated combination of different classifiers
 `displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
@@ -18,10 +18,29 @@ The rooms of the house, each a noun:
 `exceptions`         warnings, all below one class
 ===================  ==========================================================
 
-Submodules load on first use, so ``import skimbalance`` costs next to nothing.
+Submodules are imported on first use, so that ``import skimbalance`` imports no other
+library.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # editors and type checkers complete the names from here
+    from skimbalance import (
+        calibration,
+        datasets,
+        displays,
+        ensemble,
+        exceptions,
+        losses,
+        metrics,
+        model_selection,
+        modules,
+        neural_network,
+        preprocessing,
+        thresholds,
+        weights,
+    )
 
 __version__ = "0.1.0"
 

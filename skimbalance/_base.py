@@ -10,16 +10,21 @@ probability of a 1, or, of a 1-D target, of its positive class.
 import contextlib
 import sys
 import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skimbalance.exceptions import PositiveClassWarning, UndefinedLabelWarning
 
 PROBA, DECISION = "predict_proba", "decision_function"
 
-# Balancing weights make both classes equal, but for the rounding of their sums.
+# Balancing weights make both classes equal up to the rounding of their sums, which is
+# below 1e-9 for a million rows.
 _ROUNDING = 1e-9
-# Packages whose frames lie between the user's line and the code that warns.
+# Packages whose frames lie between the user's line and the code that warns: those that
+# call the library, and those through which it calls itself.
 _LIBRARIES = {
     "contextlib",
     "functools",
@@ -32,16 +37,15 @@ _LIBRARIES = {
 }
 
 
-def warn_user(message, category):
-    """Warn at the line of the user's code that called into the library.
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's code that called the library.
 
     Python 3.12 has ``skip_file_prefixes`` for this; 3.11 needs a walk up the stack.
 
     Parameters
     ----------
     message : str
-    category : type
-        A subclass of Warning.
+    category : subclass of Warning
     """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_library(frame):
@@ -54,13 +58,13 @@ def _is_library(frame):
     return package in _LIBRARIES
 
 
-def warn_undefined(message):
-    """Warn of labels that a computation has to leave out."""
+def warn_undefined(message: str) -> None:
+    """Warn of labels that a computation leaves out."""
     warn_user(message, UndefinedLabelWarning)
 
 
-def warn_positive_class(target, pos_label, asked, counts):
-    """Warn where the majority counts as positive, and nobody said that it should.
+def warn_positive_class(target: Any, pos_label: Any, asked: str, counts: Any) -> None:
+    """Warn if the positive class is the majority and `pos_label` is not set.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def warn_positive_class(target, pos_label, asked, counts):
     pos_label : object or None
         As the user gave it.
     asked : str
-        What is asked for that treats the positive class in its own way.
+        The option that treats the positive class differently.
     counts : pair of ndarray of shape (1,)
         Weighted positives and negatives of a binary target.
     """
@@ -78,7 +82,7 @@ def warn_positive_class(target, pos_label, asked, counts):
     if positive > negative * (1 + _ROUNDING):
         other, last = target.classes.tolist()
         warn_user(
-            f"{asked} treats the positive class in its own way. That is the last of "
+            f"{asked} treats the positive class differently. That is the last of "
             f"classes_, {last!r}, which {positive / (positive + negative):.0%} of the "
             f"rows have. Set pos_label={other!r} if the rarer class is meant, else "
             f"pos_label={last!r}.",
@@ -86,18 +90,32 @@ def warn_positive_class(target, pos_label, asked, counts):
         )
 
 
-class DictParamsMixin:
-    """Let ``set_params(module__width=3)`` reach into dict parameters.
+@contextlib.contextmanager
+def unchanged_on_error(estimator: object) -> Iterator[None]:
+    """Restore the attributes of an estimator if the block raises."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
-    `_dict_params` maps a prefix to the dict parameter behind it, ``"module"`` to
-    ``"module_params"``. Entries of the dict show in ``get_params(deep=True)``. A dict
-    is copied before it changes, so the one that a user passed stays as it was. Where
-    the prefix itself holds an estimator-like object, its own parameters come first.
+
+class DictParamsMixin(BaseEstimator):
+    """Let ``set_params(module__width=3)`` set entries of dict parameters.
+
+    `_dict_params` maps a prefix to the name of a dict parameter, ``"module"`` to
+    ``"module_params"``. ``get_params(deep=True)`` returns the entries of the dict. A
+    dict is copied before it changes, so that the dict of the user stays as it is. If
+    the parameter named by the prefix is itself an estimator, its own parameters are
+    set instead.
     """
 
-    _dict_params = {}  # noqa: RUF012
+    _dict_params: ClassVar[dict[str, str]] = {}
 
     def _reaches_dict(self, prefix):
+        """Whether ``prefix__name`` is an entry of a dict, not of an estimator."""
         return prefix in self._dict_params and not hasattr(
             getattr(self, prefix, None), "set_params"
         )
@@ -148,25 +166,20 @@ class DictParamsMixin:
         return self
 
 
-@contextlib.contextmanager
-def unchanged_on_error(estimator):
-    """Give an estimator its attributes back when the block raises."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+# --------------------------------------------------------------------------
+# Scores of any classifier
 
 
 def _reason(error):
-    """Return the message of an AttributeError, and the reason behind it."""
+    """Return the message of an AttributeError and of its cause.
+
+    scikit-learn's `available_if` raises one whose cause says why a method is missing.
+    """
     cause = error.__cause__ or error.__context__
     return str(error) if cause is None else f"{error}: {cause}"
 
 
-def find_response(estimator, methods):
+def find_response(estimator: object, methods: Iterable[str]) -> str:
     """Return the name of the first of the methods that the estimator has."""
     reasons = []
     for name in methods:
@@ -182,7 +195,13 @@ def find_response(estimator, methods):
     )
 
 
-def label_scores(estimator, X, method, n_labels=None, positive=None):
+def label_scores(
+    estimator: Any,
+    X: Any,
+    method: str,
+    n_labels: int | None = None,
+    positive: Any = None,
+) -> np.ndarray:
     """Return the scores of the labels of each row.
 
     Parameters
@@ -202,11 +221,11 @@ def label_scores(estimator, X, method, n_labels=None, positive=None):
     -------
     scores : ndarray of float, shape (n_samples, n_labels)
     """
-    answer = _ask(estimator, X, method)
-    if isinstance(answer, list):
-        scores = _of_columns(answer, estimator.classes_)
+    response = _response(estimator, X, method)
+    if isinstance(response, list):
+        scores = _of_columns(response, estimator.classes_)
     else:
-        scores = np.asarray(answer)
+        scores = np.asarray(response)
         if scores.dtype.kind != "f":
             scores = scores.astype(np.float64)
         if n_labels in (None, 1):
@@ -225,29 +244,34 @@ def label_scores(estimator, X, method, n_labels=None, positive=None):
     return scores
 
 
-def _ask(estimator, X, method):
-    """Return the answer of a method that may only be missing once fitted."""
+def _response(estimator, X, method):
+    """Return the result of a method that an estimator may lack once it is fitted.
+
+    As a search has no `predict_proba` if the best of its candidates has none.
+    """
     try:
-        answer = getattr(estimator, method)
+        respond = getattr(estimator, method)
     except AttributeError as error:
         raise ValueError(
             f"The fitted {type(estimator).__name__} has no {method}. {_reason(error)}"
         ) from error
-    return answer(X)
+    return respond(X)
 
 
-def _of_columns(answers, classes):
-    """Return the probability of 1 from an answer of one array a label."""
+def _of_columns(responses, classes):
+    """Return the probability of 1 from a list of arrays, one a label."""
     columns = []
-    for answer, known in zip(answers, classes, strict=True):
-        answer = np.asarray(answer)
+    for response, known in zip(responses, classes, strict=True):
         is_one = np.asarray(known).astype(np.float64) == 1
-        columns.append(answer[:, is_one].sum(axis=1))
+        columns.append(np.asarray(response)[:, is_one].sum(axis=1))
     return np.column_stack(columns)
 
 
 def _of_one_label(scores, estimator, method, positive):
-    """Return the column of the positive class of a binary problem."""
+    """Return the column of the positive class of a binary problem.
+
+    More than two columns are returned as they are: `label_scores` reports their shape.
+    """
     classes = np.ravel(getattr(estimator, "classes_", [0, 1])).tolist()
     positive = classes[-1] if positive is None else positive
     is_positive = [bool(known == positive) for known in classes]
@@ -257,14 +281,13 @@ def _of_one_label(scores, estimator, method, positive):
             f"lack {positive!r}."
         )
     if len(classes) == 1:
-        # A classifier of one class: it is certain of it.
+        # The probability of the only class is 1; the other sign of a decision is -1.
         value = float(is_positive[0])
         value = value if method == PROBA else 2 * value - 1
         return np.full((len(scores), 1), value, dtype=scores.dtype)
-    if scores.ndim == 2 and scores.shape[1] == 2:
-        return scores[:, is_positive]
-    if scores.ndim == 2 and scores.shape[1] > 2:
-        return scores
+    if scores.ndim == 2 and scores.shape[1] > 1:
+        return scores[:, is_positive] if scores.shape[1] == 2 else scores
+    # One column is the score of the last class.
     scores = scores.reshape(-1, 1)
     if is_positive[-1]:
         return scores

@@ -1,10 +1,42 @@
-"""Counts of the positives and negatives of labels, weighted or not."""
+"""Weights of rows and entries, and the counts of the positives and negatives of labels.
+
+Weights are None (each counts 1), an array of shape (n_samples,) or (n_samples,
+n_labels), or `SparseWeights`. None is kept as long as possible, since counts without
+weights need less work (see `_columns`); `weights_or_ones` and `take_weights` spare the
+other code a second case.
+"""
+
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-# How an int8 label matrix holds a label that was not observed.
+# The value of an unobserved label in an int8 label matrix.
 MISSING = -1
+# Rows that are counted at once: their floats fit the cache, and sparse labels are never
+# dense as a whole. 200,000 rows of 100 labels take 0.06 s, by 16,384 rows 0.6 s.
+_CHUNK_ROWS = 4096
+
+
+def take_weights(weight: Any, rows: Any) -> Any:
+    """Return the weights of some rows; None stays None."""
+    return None if weight is None else weight[rows]
+
+
+def weights_or_ones(weight: Any, n_rows: int) -> Any:
+    """Return the weights, and a 1 for each row where there are none."""
+    return np.ones(n_rows) if weight is None else weight
+
+
+def _indicator(matrix, is_one):
+    """Return a CSR array that stores a 1 for some of the stored entries of another."""
+    # eliminate_zeros writes into the index arrays, which belong to the other matrix.
+    ones = sp.csr_array(
+        (is_one.astype(np.int8), matrix.indices.copy(), matrix.indptr.copy()),
+        shape=matrix.shape,
+    )
+    ones.eliminate_zeros()
+    return ones
 
 
 class SparseWeights:
@@ -58,8 +90,9 @@ class SparseWeights:
         """Return the weights stored by columns."""
         return SparseWeights(self.excess.tocsc(), self.base)
 
-    def scaled(self, factor):
-        """Return the weights times a number; a weight of 0 stays exactly 0."""
+    def __truediv__(self, divisor):
+        # By one factor for both, so that a weight of 0 stays exactly 0.
+        factor = 1 / divisor
         return SparseWeights(self.excess * factor, self.base * factor)
 
     def max(self):
@@ -69,76 +102,62 @@ class SparseWeights:
 
     def zeros(self):
         """Return the indicator of the entries of weight 0."""
-        excess = self.excess
-        is_zero = (self.stored() == 0).astype(np.int8)
-        zero = sp.csr_array(
-            (is_zero, excess.indices.copy(), excess.indptr.copy()), shape=self.shape
-        )
-        zero.eliminate_zeros()
-        return zero
+        return _indicator(self.excess, self.stored() == 0)
 
-    def sum_of(self, cells):
+    def sum_of(self, entries):
         """Return the weight of some entries of each column.
 
         Parameters
         ----------
-        cells : csr_array of shape (n_samples, n_labels)
+        entries : csr_array of shape (n_samples, n_labels)
             1 for an entry that counts; no other value is stored.
         """
-        n_cells = np.bincount(cells.indices, minlength=self.shape[1])
-        return self._column_sums(self.excess.multiply(cells).tocsr(), n_cells)
+        n_entries = np.bincount(entries.indices, minlength=self.shape[1])
+        return self._column_sums(self.excess.multiply(entries).tocsr(), n_entries)
 
-    def sum_outside(self, cells):
-        """Return the weight of all other entries of each column; see `sum_of`."""
-        outside = sp.csr_array(self.excess - self.excess.multiply(cells))
+    def sum_outside(self, entries):
+        """Return the weight of the entries of each column that `sum_of` leaves out."""
+        outside = sp.csr_array(self.excess - self.excess.multiply(entries))
         outside.eliminate_zeros()
-        n_cells = np.bincount(cells.indices, minlength=self.shape[1])
-        return self._column_sums(outside, self.shape[0] - n_cells)
+        n_entries = np.bincount(entries.indices, minlength=self.shape[1])
+        return self._column_sums(outside, self.shape[0] - n_entries)
 
-    def _column_sums(self, excess, n_cells):
-        """Sum the weights of `n_cells` entries, of which `excess` stores some."""
+    def _column_sums(self, excess, n_entries):
+        """Sum the weights of `n_entries` entries a column; `excess` stores some."""
         size = self.shape[1]
         n_stored = np.bincount(excess.indices, minlength=size)
         stored = np.bincount(excess.indices, self.base + excess.data, size)
-        return (n_cells - n_stored) * self.base + stored
+        return (n_entries - n_stored) * self.base + stored
 
 
 def _count_dense(labels, value, weight):
+    """Count the entries of each column that hold `value`, a few rows at a time."""
     counts = np.zeros(labels.shape[1])
-    for start in range(0, labels.shape[0], 4096):
-        rows = slice(start, start + 4096)
+    for start in range(0, labels.shape[0], _CHUNK_ROWS):
+        rows = slice(start, start + _CHUNK_ROWS)
         block = labels[rows]
         hit = (block.toarray() if sp.issparse(block) else block) == value
-        if weight is None:
-            counts += hit.sum(axis=0)
-        elif weight.ndim == 1:
-            counts += weight[rows] @ hit
-        else:
-            counts += (weight[rows] * hit).sum(axis=0)
+        w = weights_or_ones(take_weights(weight, rows), len(hit))
+        counts += w @ hit if w.ndim == 1 else (w * hit).sum(axis=0)
     return counts
 
 
-def entries_with(labels, value):
-    """Return the indicator of the stored cells that hold `value`."""
+def entries_with(labels: Any, value: int) -> Any:
+    """Return the indicator of the stored entries that hold `value`."""
     hit = labels.data == value
-    if hit.all():
+    if hit.all():  # as in most sparse labels: no copy
         return labels if value == 1 else abs(labels)
-    cells = sp.csr_array(
-        (hit.astype(np.int8), labels.indices.copy(), labels.indptr.copy()),
-        shape=labels.shape,
-    )
-    cells.eliminate_zeros()
-    return cells
+    return _indicator(labels, hit)
 
 
-def _count_unstored(cells, weight):
+def _count_unstored(entries, weight):
     """Return the weight of the rows that each column does not store.
 
     Where a column stores most of the weight, the rest is summed: the difference of two
     large sums is rounding noise, which would pass for a negative.
     """
-    total, stored = weight.sum(), cells.T @ weight
-    rest, columns = total - stored, cells.tocsc()
+    total, stored = weight.sum(), entries.T @ weight
+    rest, columns = total - stored, entries.tocsc()
     for k in np.flatnonzero(stored > total / 2):
         unstored = np.ones(len(weight), dtype=bool)
         unstored[columns.indices[columns.indptr[k] : columns.indptr[k + 1]]] = False
@@ -153,11 +172,17 @@ def _count_sparse(labels, weight):
         return weight.sum_of(positive), weight.sum_outside(stored)
     if weight is not None:
         return positive.T @ weight, _count_unstored(stored, weight)
-    counts = [np.bincount(c.indices, minlength=c.shape[1]) for c in (positive, stored)]
-    return counts[0].astype(np.float64), labels.shape[0] - counts[1].astype(np.float64)
+    n_samples, n_labels = labels.shape
+    n_positive, n_stored = (
+        np.bincount(entries.indices, minlength=n_labels).astype(np.float64)
+        for entries in (positive, stored)
+    )
+    return n_positive, n_samples - n_stored
 
 
-def count_labels(labels, sample_weight=None):
+def count_labels(
+    labels: Any, sample_weight: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Count the positives and the negatives of each label among its observed entries.
 
     Parameters
@@ -172,19 +197,19 @@ def count_labels(labels, sample_weight=None):
     n_positive, n_negative : ndarray of float64, shape (n_labels,)
         Exactly 0 where there are none, or all have weight 0.
     """
-    if sp.issparse(labels) and not _is_dense(sample_weight):
+    is_dense = isinstance(sample_weight, np.ndarray) and sample_weight.ndim == 2
+    if sp.issparse(labels) and not is_dense:
         return _count_sparse(labels, sample_weight)
     if isinstance(sample_weight, SparseWeights):
         sample_weight = sample_weight.toarray()
-    return tuple(_count_dense(labels, value, sample_weight) for value in (1, 0))
+    positive, negative = (_count_dense(labels, k, sample_weight) for k in (1, 0))
+    return positive, negative
 
 
-def _is_dense(weight):
-    return isinstance(weight, np.ndarray) and weight.ndim == 2
-
-
-def without_weightless(labels, weight):
+def without_weightless(labels: Any, weight: Any) -> Any:
     """Return a label matrix in which the entries of weight 0 are missing."""
+    if weight is None:
+        return labels
     zero = weight.zeros() if isinstance(weight, SparseWeights) else weight == 0
     if not sp.issparse(labels):
         zero = zero.toarray() == 1 if sp.issparse(zero) else zero
@@ -198,17 +223,20 @@ def without_weightless(labels, weight):
     return labels
 
 
-def check_label_counts(label_counts, n_samples=None, n_labels=None):
-    """Return positives and negatives as two float arrays, whichever way they came.
+def check_label_counts(
+    label_counts: Any, n_samples: int | None = None, n_labels: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positives and the negatives of each label as two float arrays.
 
     Parameters
     ----------
     label_counts : array-like
-        The pair ``(n_positive, n_negative)``, or the positives alone when `n_samples`
-        says what they were counted on.
+        The pair ``(n_positive, n_negative)``, or the positives alone if `n_samples` is
+        given.
     n_samples : int or None
+        The number of rows that the positives were counted on.
     n_labels : int or None
-        How many labels there must be.
+        The number of labels of `y`, if it is known.
     """
     if n_samples is None:
         if not hasattr(label_counts, "__len__") or len(label_counts) != 2:

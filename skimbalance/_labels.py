@@ -7,20 +7,20 @@ dense matrix an eighth of its usual size, and no later line needs to think about
 
 import datetime
 import decimal
-import numbers
-import warnings
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from skimbalance._base import warn_user
 from skimbalance._counts import MISSING, without_weightless
 from skimbalance._validation import (
     align_columns,
+    check_array,
     check_same_length,
     check_scores,
     check_unique_columns,
@@ -33,12 +33,17 @@ from skimbalance._validation import (
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 _COLLECTIONS = (list, tuple, set, frozenset, np.ndarray)
-# A lone number from here on, beside 0 and 1, is no count but stands for "missing".
-_LEAST_CODE = 9
-_NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
+# Decimal is no Real for Python, and NumPy's bool is no number.
+_NUMBERS = (Real, decimal.Decimal, np.bool_)
+# Surveys code a missing value as 9, 99 or 999: from here on, the only number besides 0
+# and 1 is read as such a code; below, as a count.
+_LEAST_MISSING_CODE = 9
+
+# --------------------------------------------------------------------------
+# Values of any container
 
 
-def read_target(y, name):
+def read_target(y: Any, name: str) -> Any:
     """Return a target as an array of numbers, bools or strings, or a CSR array.
 
     Parameters
@@ -55,9 +60,11 @@ def read_target(y, name):
     Raises
     ------
     ValueError
-        If the values are no classes or labels. TypeError for bytes.
+        If the values are no classes or labels.
+    TypeError
+        If they are bytes.
     """
-    values = check_array(
+    values: Any = check_array(
         _without_nullable_dtype(_as_readable(y, name)),
         accept_sparse="csr",
         dtype=None,
@@ -91,11 +98,16 @@ def read_target(y, name):
 
 
 def _as_readable(y, name):
-    """Return a target whose missing values and classes scikit-learn reads as such."""
+    """Return a target of which scikit-learn reads the missing values and the classes.
+
+    check_array would drop the mask of a masked array, turn the numbers of a mixed list
+    into strings, and report complex numbers without a way out.
+    """
     if hasattr(y, "columns"):
         check_unique_columns(y, name)
     if isinstance(y, np.ma.MaskedArray):
-        y = np.where(np.ma.getmaskarray(y), None, y.data) if y.mask.any() else y.data
+        mask, missing = np.ma.getmaskarray(y), np.array(None, dtype=object)
+        y = np.where(mask, missing, y.data) if mask.any() else y.data
     elif isinstance(y, list | tuple):
         y = _read_sequence(y, name)
     if getattr(getattr(y, "dtype", None), "kind", None) == "c":
@@ -106,27 +118,30 @@ def _as_readable(y, name):
 
 
 def _read_sequence(y, name):
-    """Return a list as an array that keeps what NumPy would turn into strings."""
-    if any(isinstance(row, _COLLECTIONS) and np.ndim(row) != 0 for row in y):
+    """Return a list of values of several types as an array of objects.
+
+    NumPy would turn its numbers and missing values into strings.
+    """
+    if any(isinstance(row, _COLLECTIONS) and n_dimensions(row) != 0 for row in y):
         lengths = {len(row) if isinstance(row, _COLLECTIONS) else None for row in y}
-        names = any(isinstance(v, str) for row in y for v in _entries(row))
-        if len(lengths) > 1 or (names and not isinstance(y[0], np.ndarray)):
+        is_ragged, is_array = len(lengths) > 1, isinstance(y[0], np.ndarray)
+        if is_ragged or (
+            not is_array and any(isinstance(v, str) for r in y for v in r)
+        ):
             raise ValueError(_describe_label_lists(name))
         return y
     if any(isinstance(value, set | frozenset) for value in y):
         raise ValueError(_describe_label_lists(name))
-    if any(isinstance(value, str) for value in y):
-        values = np.empty(len(y), dtype=object)
-        values[:] = y
-        return y if all(isinstance(value, str) for value in y) else values
-    return y
-
-
-def _entries(row):
-    return row if isinstance(row, _COLLECTIONS) else [row]
+    is_string = [isinstance(value, str) for value in y]
+    if all(is_string) or not any(is_string):
+        return y
+    values = np.empty(len(y), dtype=object)
+    values[:] = y
+    return values
 
 
 def _describe_label_lists(name):
+    """Return the error message for lists of the labels of each row."""
     return (
         f"{name} lists the labels of each row, but a label matrix has a column for "
         "each label, of 0 and 1. Convert it by "
@@ -150,7 +165,10 @@ def _is_missing(value):
 
 
 def _read_objects(values, name):
-    """Return an array of objects as one of numbers or bools; strings stay objects."""
+    """Return an array of objects as one of numbers or bools; strings stay objects.
+
+    Bytes are returned as bytes, of which `read_target` has the error message.
+    """
     flat = values.ravel().tolist()
     known = [value for value in flat if not _is_missing(value)]
     if any(isinstance(value, _COLLECTIONS) for value in known):
@@ -168,12 +186,14 @@ def _read_objects(values, name):
         raise ValueError(_not_classes(name, kind))
     if len(known) < len(flat):
         flat = [np.nan if _is_missing(value) else float(value) for value in flat]
-    numbers_ = np.array(flat)
-    numbers_ = numbers_.astype(np.float64) if numbers_.dtype == object else numbers_
-    return numbers_.reshape(values.shape)
+    read = np.array(flat)
+    # Decimal, Fraction and integers beyond int64 are still objects.
+    read = read.astype(np.float64) if read.dtype == object else read
+    return read.reshape(values.shape)
 
 
 def _check_strings(name, n_strings, n_known, n_values):
+    """Raise a ValueError unless all values are strings."""
     if n_known < n_values:
         raise ValueError(
             f"{name} has a missing value (None, NaN or NA) among strings, in "
@@ -188,36 +208,45 @@ def _check_strings(name, n_strings, n_known, n_values):
 
 
 def _not_classes(name, what):
+    """Return the error message for values that are no classes."""
     return (
         f"{name} holds {what}, which are no classes. Unknown label type: pass numbers "
         f"or strings; {name}.astype(str) makes a class of each value."
     )
 
 
-def _encode_cells(cells, y, name):
-    """Turn the entries of `y` of any shape into int8 with -1 for NaN."""
-    if cells.dtype == bool:
-        return cells.view(np.int8)
-    if cells.dtype.kind not in "iuf":
-        raise ValueError(describe_strings(cells, name))
-    codes = (cells == 1).astype(np.int8)
-    bad = (codes == 0) & (cells != 0)
+# --------------------------------------------------------------------------
+# Label matrices
+
+
+def _encode_entries(entries, y, name):
+    """Return entries of `y`, all or the stored ones, as int8 with -1 for NaN."""
+    if entries.dtype == bool:
+        return entries.view(np.int8)
+    if entries.dtype.kind not in "iuf":
+        raise ValueError(_describe_strings(entries, name))
+    codes = (entries == 1).astype(np.int8)
+    bad = (codes == 0) & (entries != 0)
     if not bad.any():
         return codes
-    missing = np.isnan(cells)
+    missing = np.isnan(entries)
     if (bad & ~missing).any():
-        raise ValueError(describe_bad_labels(y, name))
+        raise ValueError(_describe_bad_labels(y, name))
     codes[missing] = MISSING
     return codes
 
 
-def _encode_sparse(y, name):
+def _encode_sparse(y: Any, name: str) -> Any:
+    """Return sparse labels as a CSR array of int8 that stores no zeros.
+
+    The matrix that the user passed stays as it is; its index arrays are shared.
+    """
     y = sp.csr_array(y)
     if not y.has_canonical_format:
         y = y.copy()
         y.sum_duplicates()
     codes = sp.csr_array(
-        (_encode_cells(y.data, y, name), y.indices, y.indptr), shape=y.shape
+        (_encode_entries(y.data, y, name), y.indices, y.indptr), shape=y.shape
     )
     if not codes.data.all():
         codes = codes.copy()
@@ -225,14 +254,14 @@ def _encode_sparse(y, name):
     return codes
 
 
-def check_label_matrix(y, name="y"):
+def check_label_matrix(y: Any, name: str = "y") -> Any:
     """Return `y` as an int8 label matrix: 1, 0, and -1 where the label is missing.
 
     Parameters
     ----------
     y : {array-like, sparse matrix, data frame} of shape (n_samples, n_labels) or \
             (n_samples,)
-        0, 1 and NaN; a 1-D `y` is taken as one label. In a sparse matrix a cell that
+        0, 1 and NaN; a 1-D `y` is read as one label. In a sparse matrix an entry that
         is not stored is 0 and a stored NaN is a missing label.
     name : str
         How the error messages call it.
@@ -243,9 +272,9 @@ def check_label_matrix(y, name="y"):
     """
     y = read_target(y, name)
     if sp.issparse(y):
-        labels = _encode_sparse(y, name)
+        labels: Any = _encode_sparse(y, name)
     else:
-        labels = _encode_cells(y.reshape(-1, 1) if y.ndim == 1 else y, y, name)
+        labels = _encode_entries(y.reshape(-1, 1) if y.ndim == 1 else y, y, name)
     if labels.shape[0] == 0 or labels.shape[1] == 0:
         raise ValueError(
             f"{name} has shape {labels.shape}: at least one row and one label are "
@@ -254,13 +283,13 @@ def check_label_matrix(y, name="y"):
     return labels
 
 
-def has_missing(labels):
+def has_missing(labels: Any) -> bool:
     """Whether a label matrix has a missing label."""
-    cells = labels.data if sp.issparse(labels) else labels
-    return bool(cells.min(initial=0) < 0)
+    entries = labels.data if sp.issparse(labels) else labels
+    return bool(entries.min(initial=0) < 0)
 
 
-def with_missing(labels):
+def with_missing(labels: Any) -> Any:
     """Return a label matrix in the form that users pass: NaN for a missing label."""
     if not has_missing(labels):
         return labels
@@ -268,17 +297,35 @@ def with_missing(labels):
     return np.where(labels < 0, np.nan, labels)
 
 
+# --------------------------------------------------------------------------
+# Targets
+
+
 @dataclass(frozen=True)
 class Target:
-    """What `y` is, in the form that training reads.
+    """The kind of `y`, its classes and its encoded values.
 
-    `values` is a label matrix (see `check_label_matrix`) for the binary and multilabel
-    kinds, with one column for a 1-D `y`, and class indices ``(n_samples,)`` of int64
-    for the multiclass kind.
+    Parameters
+    ----------
+    kind : str
+        `BINARY`, `MULTICLASS` or `MULTILABEL`.
+    values : ndarray or csr_array, or None
+        A label matrix (see `check_label_matrix`) for the binary and multilabel kinds,
+        with one column for a 1-D `y`; class indices ``(n_samples,)`` of int64 for the
+        multiclass kind. None where only the form of the target is kept.
+    classes : ndarray of shape (n_classes,) or (n_labels, 2)
+    label_names : ndarray of str or None
+        The columns of a data frame.
+    dtype : dtype or None
+        That of `y`, in which labels are predicted.
+    sparse_type : type or None
+        In which labels are predicted, if `y` is sparse.
+    positive : int
+        The index of the positive one of two classes.
     """
 
     kind: str
-    values: object
+    values: Any
     classes: np.ndarray
     label_names: np.ndarray | None = None
     dtype: np.dtype | None = None
@@ -286,12 +333,13 @@ class Target:
     positive: int = 1
 
     @property
-    def n_outputs(self):
+    def n_outputs(self) -> int:
+        """The number of labels or classes; 1 for a binary target."""
         return 1 if self.kind == BINARY else len(self.classes)
 
     @property
-    def class_index(self):
-        """The place in `classes` of the class of each row of a 1-D target."""
+    def class_index(self) -> np.ndarray:
+        """The index in `classes` of the class of each row of a 1-D target."""
         if self.kind == MULTICLASS:
             return self.values
         if len(self.classes) == 1:
@@ -299,14 +347,14 @@ class Target:
         return np.where(self.values[:, 0] == 1, self.positive, 1 - self.positive)
 
     @property
-    def output_names(self):
+    def output_names(self) -> Any:
         """Names of labels or classes, or the positive class; None without names."""
         if self.kind == BINARY:
             return self.classes[self.positive : self.positive + 1].tolist()
         return self.classes.tolist() if self.kind == MULTICLASS else self.label_names
 
     @property
-    def is_flipped(self):
+    def is_flipped(self) -> bool:
         """Whether the first of two classes is the positive one."""
         return self.kind == BINARY and len(self.classes) == 2 and self.positive == 0
 
@@ -318,13 +366,14 @@ class _LabelClasses(np.ndarray):
     array, as those of several outputs with classes of their own.
     """
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         item = super().__getitem__(key)
         is_row = isinstance(key, Integral) and self.ndim == 2
         return tuple(item.tolist()) if is_row else item
 
 
 def _label_classes(n_labels):
+    """Return `classes_` of a label matrix, of shape (n_labels, 2)."""
     return np.tile([0, 1], (n_labels, 1)).view(_LabelClasses)
 
 
@@ -335,8 +384,8 @@ def _is_single_label_column(y):
     return y.dtype.kind in "iuf" and bool(np.all((y == 0) | (y == 1) | np.isnan(y)))
 
 
-def find_positive(classes, pos_label):
-    """Return the place of the positive one of the classes of a binary target.
+def find_positive(classes: np.ndarray, pos_label: Any) -> int:
+    """Return the index of the positive one of the classes of a binary target.
 
     Parameters
     ----------
@@ -352,16 +401,17 @@ def find_positive(classes, pos_label):
     """
     if pos_label is None:
         return len(classes) - 1
-    (place,) = np.nonzero([bool(known == pos_label) for known in classes.tolist()])
+    # One by one: NumPy compares an array of strings with a number as a whole.
+    place = [k for k, known in enumerate(classes.tolist()) if known == pos_label]
     if len(place) != 1:
         raise ValueError(
             f"pos_label={pos_label!r} is none of the classes, {classes.tolist()}."
             f"{closest(pos_label, classes.tolist())}"
         )
-    return int(place[0])
+    return place[0]
 
 
-def positive_of(classes, pos_label=None):
+def positive_of(classes: np.ndarray, pos_label: Any = None) -> Any:
     """Return the positive one of one or two classes.
 
     A lone 0, -1 or False is the negative class of a target that lacks the other one.
@@ -371,8 +421,8 @@ def positive_of(classes, pos_label=None):
     return classes[find_positive(classes, pos_label)]
 
 
-def check_target(y, name="y", pos_label=None):
-    """Find out what kind of target `y` is and encode it.
+def check_target(y: Any, name: str = "y", pos_label: Any = None) -> Target:
+    """Find the kind of a target and encode it.
 
     Parameters
     ----------
@@ -401,7 +451,7 @@ def check_target(y, name="y", pos_label=None):
 
 
 def _encode_target(y, name, pos_label):
-    """Encode `y`, whose positive class `pos_label` is if it is binary."""
+    """Return the Target of `y`; `pos_label` is the positive class of a binary one."""
     if y is None:
         raise ValueError(
             f"requires {name} to be passed, but the target {name} is None."
@@ -423,16 +473,16 @@ def _encode_target(y, name, pos_label):
         labels = check_label_matrix(y, name)
         classes = _label_classes(labels.shape[1])
         return Target(MULTILABEL, labels, classes, names, y.dtype)
-    return _check_1d_target(y, name, pos_label)
+    return _encode_classes(y, name, pos_label)
 
 
-def _check_1d_target(y, name, pos_label):
+def _encode_classes(y, name, pos_label):
+    """Return the Target of an array of classes, of one dimension or one column."""
     if y.ndim == 2:
-        warnings.warn(
+        warn_user(
             f"A column-vector {name} was passed when a 1d array was expected. Please "
             f"change the shape of {name} to (n_samples,), for example using ravel().",
             DataConversionWarning,
-            stacklevel=4,
         )
         y = y.ravel()
     if y.dtype.kind == "f" and not np.isfinite(y).all():
@@ -443,7 +493,7 @@ def _check_1d_target(y, name, pos_label):
     if y.size == 0:
         raise ValueError(f"{name} is empty: at least one row is needed.")
     if y.dtype.kind == "f" and (y % 1).any() and y.min() >= 0 and y.max() <= 1:
-        soft = describe_soft_labels(name)
+        soft = _describe_soft_labels(name)
         raise ValueError(f"Unknown label type: continuous values in {name}. {soft}")
     check_classification_targets(y)
     classes, index = np.unique(y, return_inverse=True)
@@ -454,8 +504,8 @@ def _check_1d_target(y, name, pos_label):
     return Target(BINARY, labels, classes, dtype=y.dtype, positive=positive)
 
 
-def encode_like(y, target, name="y"):
-    """Encode `y` as an earlier target was: same kind, classes, labels and names.
+def encode_like(y: Any, target: Target, name: str = "y") -> Any:
+    """Encode `y` by the kind, classes and names of an earlier target.
 
     Parameters
     ----------
@@ -502,11 +552,12 @@ def _one_dimensional(y, name):
 
 
 def _find_classes(y, classes, name):
-    """Return the place of each value among the classes, which are sorted."""
+    """Return the index of each value among the classes, which are sorted."""
+    index = np.zeros(0, dtype=np.intp)
     try:
         index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
         unknown = np.unique(y[np.asarray(classes[index] != y)])
-    except TypeError:
+    except TypeError:  # strings among numbers cannot be ordered
         unknown = np.unique(y)
     if unknown.size:
         raise ValueError(
@@ -516,8 +567,10 @@ def _find_classes(y, classes, name):
     return index
 
 
-def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
-    """Return labels, what is said of each cell, and weights, which go together.
+def check_scored_labels(
+    y_true: Any, y_score: Any, sample_weight: Any = None, name: str = "y_score"
+) -> tuple[Any, np.ndarray, Any]:
+    """Return labels, the score of each entry, and weights, with the same rows.
 
     Returns
     -------
@@ -539,20 +592,21 @@ def check_scored_labels(y_true, y_score, sample_weight=None, name="y_score"):
     )
     names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
     scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
-    weight = check_weights(sample_weight, *labels.shape, label_names=names)
-    if weight is None:
-        return labels, scores, None
-    if weight.ndim == 2:
+    n_samples, n_labels = labels.shape
+    weight = check_weights(sample_weight, n_samples, n_labels, label_names=names)
+    if weight is None or weight.ndim == 2:
         return without_weightless(labels, weight), scores, weight
     kept = weight > 0
-    return (
-        (labels, scores, weight)
-        if kept.all()
-        else (labels[kept], scores[kept], weight[kept])
-    )
+    if kept.all():  # as almost always: no copy
+        return labels, scores, weight
+    return labels[kept], scores[kept], weight[kept]
 
 
-def describe_strings(values, name):
+# --------------------------------------------------------------------------
+# Error messages
+
+
+def _describe_strings(values, name):
     """Return why strings make no labels, and what to do."""
     if values.ndim == 1 or values.shape[1] == 1:
         way_out = f"Pass ({name} == positive_class).astype(int)."
@@ -573,7 +627,7 @@ def describe_strings(values, name):
     )
 
 
-def describe_bad_labels(y, name):
+def _describe_bad_labels(y, name):
     """Return which values of a label matrix are neither 0 nor 1, and what to do.
 
     Parameters
@@ -582,9 +636,9 @@ def describe_bad_labels(y, name):
     name : str
     """
     is_sparse = sp.issparse(y)
-    cells = y.data if is_sparse else y
-    missing = np.isnan(cells)
-    values = np.unique(cells[~missing])
+    entries = y.data if is_sparse else y
+    missing = np.isnan(entries)
+    values = np.unique(entries[~missing])
     if is_sparse and y.nnz < np.prod(y.shape):
         values = np.union1d(values, [0])
     bad = values[(values != 0) & (values != 1)]
@@ -597,8 +651,8 @@ def describe_bad_labels(y, name):
     )
 
 
-def _recoded(values, name, is_sparse):
-    """Return a hint at cross_val_predict, which codes labels of 0, 1 and NaN anew."""
+def _describe_recoded(values, name, is_sparse):
+    """Return a hint at cross_val_predict, which encodes 0, 1 and NaN as 0, 1 and 2."""
     if is_sparse or set(values) != {0, 1, 2}:
         return ""
     return (
@@ -629,18 +683,20 @@ def _way_out(values, bad, name, has_missing, is_sparse, one_column):
     return (
         "Several columns of classes, a multioutput target, are not supported: fit a "
         "classifier a column by sklearn.multioutput.MultiOutputClassifier. Counts "
-        f"become labels by ({name} > 0){as_int}.{_recoded(values, name, is_sparse)}"
+        f"become labels by ({name} > 0){as_int}."
+        f"{_describe_recoded(values, name, is_sparse)}"
     )
 
 
 def _is_missing_code(bad, labels):
-    """Whether a lone value beside labels is no class, but a code for "missing"."""
+    """Whether the only value that is no label is a code for "missing"."""
     if len(bad) != 1:
         return False
-    return bad[0] < 0 or (bad[0] >= _LEAST_CODE and labels == {0, 1})
+    return bad[0] < 0 or (bad[0] >= _LEAST_MISSING_CODE and labels == {0, 1})
 
 
 def _describe_signs(name, has_missing, is_sparse):
+    """Return what to do with labels of -1 and 1."""
     if is_sparse:
         return f"Code the negatives as 0: pass {name} > 0."
     if has_missing:
@@ -649,6 +705,7 @@ def _describe_signs(name, has_missing, is_sparse):
 
 
 def _describe_missing_code(name, code, is_sparse):
+    """Return what to do with a code of missing labels."""
     way_out = f"pass np.where({name} == {code:g}, np.nan, {name})"
     if is_sparse:
         way_out = (
@@ -664,15 +721,16 @@ def _describe_missing_code(name, code, is_sparse):
 
 
 def _describe_fractions(values, name):
+    """Return what to do with values that are not whole."""
     if values.min() >= 0 and values.max() <= 1:
-        return describe_soft_labels(name)
+        return _describe_soft_labels(name)
     return (
         "Continuous values are the target of a regression; a threshold makes labels "
         f"of them: ({name} > threshold).astype(int)."
     )
 
 
-def describe_soft_labels(name):
+def _describe_soft_labels(name):
     """Return what to do with soft labels, the probabilities of the classes."""
     return (
         "Soft labels (probabilities as targets) are not supported: code a label as "

@@ -1,20 +1,23 @@
-"""The common base of the classifiers that wrap another classifier.
+"""The base of the classifiers that wrap another classifier.
 
-They ask it for out-of-fold scores of each label, keep it fitted on all rows, and pass
-its answers on in one form: a label matrix for a label matrix, classes for classes. The
-one label of a binary target is 1 where `y` is the positive class.
+They compute its out-of-fold scores of each label, keep it fitted on all rows, and
+return its predictions in the form of the target: a label matrix for a label matrix,
+classes for classes. The one label of a binary target is 1 where `y` is the positive
+class.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from inspect import signature
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedShuffleSplit, check_cv
+from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -30,13 +33,16 @@ from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+    Target,
     check_target,
     encode_like,
     find_positive,
     has_missing,
 )
 from skimbalance._validation import (
+    check_cv,
     check_weights,
+    clone,
     n_samples_of,
     take_params,
     take_rows,
@@ -47,7 +53,7 @@ from skimbalance.model_selection import (
 )
 
 
-def check_classifier(estimator):
+def check_classifier(estimator: Any) -> None:
     """Raise a TypeError unless this is a classifier."""
     if not hasattr(estimator, "fit") or isinstance(estimator, type):
         raise TypeError(
@@ -62,7 +68,10 @@ def check_classifier(estimator):
 
 
 def to_split(y, target):
-    """Return what is stratified: one complete label as classes, whatever its shape."""
+    """Return the target to stratify by: a label matrix, or one label as classes.
+
+    scikit-learn's splitters stratify one label, but read no NaN.
+    """
     if target.n_outputs > 1 or has_missing(target.values):
         return y
     labels = target.values
@@ -70,14 +79,14 @@ def to_split(y, target):
 
 
 class _PooledFolds(MultilabelStratifiedKFold):
-    """Folds whose scores are pooled: one without a positive does no harm."""
+    """Folds whose scores are pooled, so that a fold may lack positives."""
 
     def _warn_if_empty(self, labels, part, n_tests):  # noqa: ARG002
         return True
 
 
-def make_folds(cv, y, random_state=None):
-    """Return a splitter, or a list with one split for a fraction of held-out rows.
+def make_folds(cv: Any, y: Any, random_state: Any = None) -> Any:
+    """Return a splitter; a fraction of held-out rows makes one split.
 
     Parameters
     ----------
@@ -89,7 +98,7 @@ def make_folds(cv, y, random_state=None):
         For a fraction.
     """
     is_fraction = isinstance(cv, Real) and not isinstance(cv, Integral)
-    if is_fraction and not 0 < cv < 1:
+    if is_fraction and not 0 < float(cv) < 1:
         raise ValueError(
             f"cv={cv!r}: a fraction of held-out rows must be within (0, 1)."
         )
@@ -110,8 +119,8 @@ def make_folds(cv, y, random_state=None):
     return check_cv(cv)
 
 
-def with_positive(target, pos_label):
-    """Return a binary target whose positive class is another one, if one is given."""
+def with_positive(target: Target, pos_label: Any) -> Target:
+    """Return a binary target with another positive class, if one is given."""
     if pos_label is None or target.kind != BINARY:
         return target
     place = find_positive(target.classes, pos_label)
@@ -120,13 +129,13 @@ def with_positive(target, pos_label):
     return replace(target, values=values, positive=place)
 
 
-def positive_class(target):
+def positive_class(target: Target) -> Any:
     """Return the positive class of a binary target, None for any other."""
     return target.classes[target.positive] if target.kind == BINARY else None
 
 
 def _read_as(target):
-    """Return how `label_scores` reads a classifier of this target."""
+    """Return the arguments of `label_scores` for a classifier of this target."""
     n_labels = target.n_outputs if target.kind == MULTILABEL else None
     return {"n_labels": n_labels, "positive": positive_class(target)}
 
@@ -140,16 +149,17 @@ def _scored_fold(estimator, X, y, train, test, method, read_as, params):
 
 
 def _of_one_value(labels):
+    """Return which labels have no positive or no negative."""
     positive, negative = count_labels(labels)
     return (positive == 0) | (negative == 0)
 
 
 def _warn_lacking(labels, splits):
-    """Warn once of the labels of one value in the training rows of some fold."""
+    """Warn once of the labels that have one value in the training rows of a fold."""
     lacking = np.zeros(labels.shape[1], dtype=bool)
     for train, _ in splits:
         lacking |= _of_one_value(labels[train])
-    # Those that lack a value among all rows are another warning.
+    # The caller warns of labels that lack a value among all rows.
     lacking &= ~_of_one_value(labels)
     if lacking.any():
         warn_undefined(
@@ -166,7 +176,15 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     `n_jobs`.
     """
 
+    # Whether a target of several classes is an error.
     _binary_or_multilabel_only = True
+
+    # Of the subclasses, declared for type checkers.
+    estimator: Any
+    pos_label: Any
+    cv: Any
+    n_jobs: Any
+    predict: Callable[..., Any]
 
     # ----------------------------------------------------------------------
     # Input
@@ -190,16 +208,16 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return X, y, target, weight
 
     def _known_target(self, y):
-        """Return the target, encoded as a classifier that is fitted already knows it.
+        """Return the target in the encoding of a classifier that is already fitted.
 
-        None if no classifier is fitted yet.
+        None if the classifier is yet to be fitted.
         """
         if not self._keeps_estimator():
             return None
         fitted, target = self._fitted_estimator(), check_target(y)
         if target.kind == MULTILABEL:
             if self.pos_label is not None:
-                check_target(y, pos_label=self.pos_label)  # raises
+                check_target(y, pos_label=self.pos_label)  # raises the ValueError
             names = getattr(fitted, "label_names_", target.label_names)
             target = replace(target, label_names=names)
         else:
@@ -215,6 +233,7 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self._is_prefit() or isinstance(self.estimator, FrozenEstimator)
 
     def _fitted_estimator(self):
+        """Return the classifier that the user has fitted."""
         check_is_fitted(
             self.estimator,
             msg="With cv='prefit' or a FrozenEstimator the estimator must be fitted: "
@@ -239,15 +258,16 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     # Fitting
 
     def _fit_estimator(self, X, y, target, routed):
-        """Return the classifier, fitted on all rows; keep what its target was."""
+        """Return the classifier, fitted on all rows, and set the fitted attributes."""
         if self._is_prefit():
             fitted = self._fitted_estimator()
         else:
             fitted = clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        self._keep(target, fitted)
+        self._set_target(target, fitted)
         return fitted
 
-    def _keep(self, target, fitted):
+    def _set_target(self, target, fitted):
+        """Set the attributes that depend on the form of the target."""
         self._target = replace(target, values=None)
         self.classes_ = target.classes
         self.pos_label_ = positive_class(target)
@@ -256,17 +276,17 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(fitted, name))
 
     def _label_scores(self, fitted, X, method):
-        """Return the scores of a fitted classifier for each label of the target."""
+        """Return the scores of each label from a fitted classifier."""
         return label_scores(fitted, X, method, **_read_as(self._target))
 
     def _fit_folds(self, X, y, target, method, routed, random_state=None):
-        """Fit a clone in each fold; return rows and scores of each, and the clones."""
+        """Return the held-out rows of each fold, their scores, and the clones."""
         y_split = to_split(y, target)
         folds = make_folds(self.cv, y_split, random_state)
         splits = list(folds.split(X, y_split, **routed.splitter.split))
         if target.kind == MULTILABEL:
             _warn_lacking(target.values, splits)
-        answers = Parallel(n_jobs=self.n_jobs)(
+        results = Parallel(n_jobs=self.n_jobs)(
             delayed(_scored_fold)(
                 self.estimator,
                 X,
@@ -278,13 +298,13 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
             for rows in splits
         )
-        fitted, scores = zip(*answers, strict=True)
+        fitted, scores = zip(*results, strict=True)
         return [test for _, test in splits], list(scores), list(fitted)
 
     def _held_out_scores(self, X, y, target, method, routed, random_state=None):
-        """Return scores of rows that did not train what scored them, and the rows.
+        """Return held-out rows and their scores, as lists with an entry for each fold.
 
-        Both as lists, one entry for each classifier that was fitted.
+        All rows are held out from a classifier that is already fitted.
         """
         if self._is_prefit():
             fitted = self._fitted_estimator()
@@ -294,14 +314,14 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return rows, scores
 
     # ----------------------------------------------------------------------
-    # Answers
+    # Predictions
 
     def _as_target(self, predicted):
         """Return predicted labels in the form of the target."""
         if self._target.kind == BINARY:
-            place = self._target.positive
-            other = len(self.classes_) - 1 - place
-            return self.classes_[np.where(predicted[:, 0], place, other)]
+            positive = self._target.positive
+            negative = len(self.classes_) - 1 - positive
+            return self.classes_[np.where(predicted[:, 0], positive, negative)]
         predicted = predicted.astype(self._target.dtype)
         if self._target.sparse_type is None:
             return predicted
@@ -315,15 +335,15 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Inputs.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Targets; the columns of a frame are aligned by their names, and a missing
-            label is right whatever is predicted.
+            Targets; the columns of a frame are aligned by their names, and any
+            prediction of a missing label is correct.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
         Returns
         -------
         score : float
-            Fraction of the rows that are right in all their labels.
+            Fraction of the rows whose labels are all predicted correctly.
         """
         check_is_fitted(self)
         if self._target.kind != MULTILABEL:
@@ -331,21 +351,20 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         labels, predicted = encode_like(y, self._target), self.predict(X)
         labels = labels.toarray() if sp.issparse(labels) else labels
         predicted = predicted.toarray() if sp.issparse(predicted) else predicted
-        right = ((labels == predicted) | (labels < 0)).all(axis=1)
-        return float(
-            np.average(right, weights=check_weights(sample_weight, len(right)))
-        )
+        correct = ((labels == predicted) | (labels < 0)).all(axis=1)
+        weight = check_weights(sample_weight, len(correct))
+        return float(np.average(correct, weights=weight))
 
     # ----------------------------------------------------------------------
     # scikit-learn
 
     def get_metadata_routing(self):
-        """Tell where the parameters of `fit` go.
+        """Get the metadata routing of this object.
 
         Returns
         -------
         routing : MetadataRouter
-            To the classifier, and to the splitter.
+            Routes the parameters of `fit` to the classifier and to the splitter.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         router.add(

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax, logit
-from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 
 from skimbalance._base import DECISION, PROBA, find_response, label_scores
 from skimbalance._columns import ratio
 from skimbalance._counts import MISSING
-from skimbalance._validation import n_samples_of, take_params, take_rows
+from skimbalance._validation import clone, n_samples_of, take_params, take_rows
 
 # Attribute of a fitted estimator that scores each row of its fit by parts of it that
 # did not train on the row: (n_samples, n_labels) log-odds of label matrices and of the
@@ -113,7 +112,7 @@ class LabelwiseScorer:
 
 def fit_scorer(estimator, task, params):
     """Fit an estimator; return its scorer, and log-odds of rows it did not train on."""
-    own: Any = clone(estimator)
+    own = clone(estimator)
     if not task.uses_own and getattr(own, "oob_score", False):
         own.set_params(oob_score=False)  # nothing reads the out-of-bag scores
     scorer = _fit_rows(own, task, None, params)
@@ -127,11 +126,11 @@ def _fit_rows(estimator, task, rows, params):
     if rows is not None:
         X, y = take_rows(X, rows), take_rows(y, rows)
         params = take_params(task.X, params, rows)
-        model: Any = clone(estimator)
+        model = clone(estimator)
         if task.n_labels is None and len(np.unique(y)) == 1:
             # Many classifiers raise on a single class.
             model, params = DummyClassifier(strategy="prior"), {}
-    fitted: Any = model.fit(X, y, **params)
+    fitted = model.fit(X, y, **params)
     method = find_response(fitted, (PROBA, DECISION))
     has_trees = hasattr(fitted, "estimators_samples_")
     n_votes = len(fitted.estimators_) if has_trees else task.mass

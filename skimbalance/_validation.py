@@ -7,12 +7,15 @@ import difflib
 import inspect
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone as _clone
 from sklearn.metrics._scorer import _Scorer
+from sklearn.model_selection import check_cv as _check_cv
 from sklearn.model_selection._split import _validate_shuffle_split
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import (
@@ -28,25 +31,41 @@ from sklearn.utils.validation import (
     _check_method_params,
     _num_samples,
 )
+from sklearn.utils.validation import check_array as _check_array
+from sklearn.utils.validation import validate_data as _validate_data
 
 from skimbalance._counts import SparseWeights
 
+# Private helpers of scikit-learn (1.7 and later) under names of this package: where one
+# moves, only this module changes.
 n_samples_of = _num_samples
 take_rows = _safe_indexing
 take_params = _check_method_params
 Scorer = _Scorer
 Composition = _BaseComposition
+# scikit-learn has no annotations; type checkers infer narrow ones from its defaults.
+check_array: Callable[..., Any] = _check_array
+check_cv: Callable[..., Any] = _check_cv
+clone: Callable[..., Any] = _clone
+validate_data: Callable[..., Any] = _validate_data
 
 
-def split_sizes(n_samples, test_size, train_size, default_test_size=0.25):
-    """Return the numbers of training and test rows, in scikit-learn's sense."""
+def split_sizes(
+    n_samples: int, test_size: Any, train_size: Any, default_test_size: float = 0.25
+) -> tuple[int, int]:
+    """Return the numbers of training and test rows, as scikit-learn computes them."""
     return _validate_shuffle_split(n_samples, test_size, train_size, default_test_size)
 
 
-def closest(name, options):
-    """Return ``" Did you mean 'x'?"``, or an empty string when nothing is close.
+# --------------------------------------------------------------------------
+# Parameters
 
-    Case counts for nothing, and neither does the rest of a name that begins alike.
+
+def closest(name: object, options: Iterable) -> str:
+    """Return ``" Did you mean 'x'?"``, or an empty string if no option is similar.
+
+    Upper and lower case are the same, and an option is similar as well if the name is
+    longer by an underscore and a suffix.
     """
     known = {str(option).lower(): str(option) for option in options}
     given = str(name).lower()
@@ -54,11 +73,10 @@ def closest(name, options):
     matches = matches or [key for key in known if f"{given}_".startswith(f"{key}_")]
     if not matches:
         return ""
-    matches = [known[match] for match in matches]
-    return " Did you mean " + " or ".join(repr(match) for match in matches) + "?"
+    return f" Did you mean {' or '.join(repr(known[match]) for match in matches)}?"
 
 
-def check_choice(name, value, options):
+def check_choice(name: str, value: object, options: Collection) -> None:
     """Raise a ValueError that lists the options unless `value` is one of them."""
     if not isinstance(value, str | Integral) or value not in options:
         known = ", ".join(repr(option) for option in sorted(options))
@@ -75,31 +93,41 @@ def _is_finite(number):
         return False
 
 
-def check_interval(name, value, low, high=np.inf, *, closed="both"):
-    """Raise a ValueError unless the finite number lies between `low` and `high`."""
+def _within(values, low, high, closed):
+    """Return which values lie in an interval, `closed` as scikit-learn's `Interval`."""
+    above = values >= low if closed in ("both", "left") else values > low
+    below = values <= high if closed in ("both", "right") else values < high
+    return above & below
+
+
+def _format_interval(low, high, closed):
+    """Return an interval in brackets; infinity is never in it."""
     left = "(["[low > -np.inf and closed in ("both", "left")]
     right = ")]"[high < np.inf and closed in ("both", "right")]
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    inside = (number and _is_finite(value)) and (
-        low < value < high
-        or (closed in ("both", "left") and value == low)
-        or (closed in ("both", "right") and value == high)
-    )
-    if not inside:
+    return f"{left}{low}, {high}{right}"
+
+
+def check_interval(
+    name: str, value: object, low: float, high: float = np.inf, *, closed: str = "both"
+) -> None:
+    """Raise a ValueError unless the finite number lies between `low` and `high`."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (is_number and _is_finite(value) and _within(value, low, high, closed)):
         raise ValueError(
-            f"{name}={value!r} must be a number in {left}{low}, {high}{right}."
+            f"{name}={value!r} must be a number in "
+            f"{_format_interval(low, high, closed)}."
         )
 
 
-def check_switch(name, value):
+def check_switch(name: str, value: object) -> None:
     """Raise a ValueError unless `value` is a bool, or 0 or 1 for one."""
     if not (isinstance(value, Integral | np.bool_) and value in (0, 1)):
         raise ValueError(f"{name}={value!r} must be True or False.")
 
 
-def check_layer_sizes(sizes, name="hidden_layer_sizes"):
+def check_layer_sizes(sizes: Any, name: str = "hidden_layer_sizes") -> tuple[int, ...]:
     """Return the widths of layers as a tuple of int; an int stands for one layer."""
-    widths = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    widths: Any = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
     if isinstance(widths, Integral):
         widths = (widths,)
     if not isinstance(widths, (list, tuple, range)):
@@ -122,12 +150,12 @@ class Number(Interval):
         return self.type is not Real or _is_finite(val)
 
 
-def switch():
-    """Return the constraints of a bool: NumPy's too, and the integers 0 and 1."""
+def switch() -> list:
+    """Return the constraints of a bool: NumPy's is one, and so are 0 and 1."""
     return ["boolean", Hidden(Options(Integral, {0, 1}))]
 
 
-def check_parameters(estimator):
+def check_parameters(estimator: Any) -> None:
     """Check the parameters of an estimator by its `_parameter_constraints`.
 
     Parameters
@@ -152,16 +180,16 @@ def check_parameters(estimator):
             raise InvalidParameterError(f"{error}{hint}") from None
 
 
-def scorer_pos_label(scorer):
+def scorer_pos_label(scorer: object) -> Any:
     """Return the `pos_label` that a scorer was made with, or None."""
     return scorer._kwargs.get("pos_label") if isinstance(scorer, _Scorer) else None
 
 
-def accepted_names(function):
+def accepted_names(function: Callable) -> tuple[list[str], bool]:
     """Return the parameter names of a callable, and whether it takes any others."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # some functions written in C do not tell
+    except ValueError:  # some functions written in C have no signature
         return [], True
     names = [
         p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
@@ -169,7 +197,9 @@ def accepted_names(function):
     return names, any(p.kind == p.VAR_KEYWORD for p in parameters)
 
 
-def check_keywords(prefix, params, function, reserved=()):
+def check_keywords(
+    prefix: str, params: Iterable[str], function: Callable, reserved: Collection = ()
+) -> None:
     """Raise a ValueError unless all `params` are parameters of `function`."""
     names, takes_any = accepted_names(function)
     owner = getattr(function, "__name__", repr(function))
@@ -187,14 +217,16 @@ def check_keywords(prefix, params, function, reserved=()):
             )
 
 
-def check_integer(name, value, low, high=np.inf, high_is=""):
+def check_integer(
+    name: str, value: Any, low: int, high: float = np.inf, high_is: str = ""
+) -> int:
     """Return a whole number between `low` and `high` as an int.
 
     Parameters
     ----------
     name : str
     value : object
-        A float that is whole is one; a bool is none.
+        A float that is whole is accepted; a bool is not.
     low, high : int
     high_is : str
         What `high` is, for the error.
@@ -202,11 +234,11 @@ def check_integer(name, value, low, high=np.inf, high_is=""):
     Raises
     ------
     ValueError
-        If it is none.
+        If the value is no such number.
     """
     is_float = isinstance(value, float | np.floating) and value.is_integer()
     whole = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
-    if not ((whole or is_float) and low <= value <= high):
+    if not ((whole or is_float) and low <= int(value) <= high):
         most = f" and at most {high_is}{high}" if high < np.inf else ""
         raise ValueError(
             f"{name}={value!r} must be an integer of at least {low}{most}."
@@ -214,16 +246,39 @@ def check_integer(name, value, low, high=np.inf, high_is=""):
     return int(value)
 
 
-def check_per_label(name, value, n_labels, what="number"):
+def check_k(k: Any, n_labels: int) -> int:
+    """Return the number of labels that are selected in each row as an int."""
+    return check_integer("k", k, 1, n_labels, "the number of labels, ")
+
+
+def check_per_label(
+    name: str,
+    value: Any,
+    n_labels: int,
+    what: str = "number",
+    *,
+    names: Any = None,
+    low: float = -np.inf,
+    high: float = np.inf,
+    closed: str = "both",
+) -> np.ndarray:
     """Return a number, or an array of one for each label, as a float array.
 
     Parameters
     ----------
     name : str
-    value : float or array-like of shape (n_labels,)
+        How the error messages call the value.
+    value : float, array-like of shape (n_labels,), dict, Series or data frame
+        Numbers with names are put into the order of `names`.
     n_labels : int
     what : str
         What the numbers are, for the error.
+    names : sequence or None
+        As in `align_weights`.
+    low, high : float
+        The interval of the numbers.
+    closed : {"both", "left", "right", "neither"}
+        Which ends belong to the interval.
 
     Returns
     -------
@@ -233,10 +288,10 @@ def check_per_label(name, value, n_labels, what="number"):
     Raises
     ------
     ValueError
-        If the shape is another, or a value is no finite number.
+        If the shape is another, or a value is not a finite number in the interval.
     """
     try:
-        values = np.asarray(value, dtype=np.float64)
+        values = np.asarray(align_weights(value, names, name), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold numbers: {error}.") from error
     if values.shape not in ((), (n_labels,)):
@@ -244,19 +299,30 @@ def check_per_label(name, value, n_labels, what="number"):
             f"{name} has shape {values.shape}, expected a number or ({n_labels},): one "
             f"{what} for each label."
         )
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} must be finite.")
+    if not (np.isfinite(values) & _within(values, low, high, closed)).all():
+        is_bounded = (low, high) != (-np.inf, np.inf)
+        where = f" and in {_format_interval(low, high, closed)}" if is_bounded else ""
+        raise ValueError(f"{name} must be finite{where}, got {value!r}.")
     return np.broadcast_to(values, (n_labels,)).copy()
 
 
-def check_unique_columns(frame, name):
-    """Raise a ValueError if two columns of a data frame have the same name."""
-    repeated = [column for column, n in Counter(frame.columns).items() if n > 1]
+# --------------------------------------------------------------------------
+# Names of columns
+
+
+def _check_unique(names, where):
+    """Raise a ValueError if a name comes twice; `where` says in what."""
+    repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
-        raise ValueError(f"{name} has the column name {repeated[0]!r} more than once.")
+        raise ValueError(f"{where} {repeated[0]!r} more than once.")
 
 
-def column_names(y):
+def check_unique_columns(frame: Any, name: str) -> None:
+    """Raise a ValueError if two columns of a data frame have the same name."""
+    _check_unique(frame.columns, f"{name} has the column name")
+
+
+def column_names(y: Any) -> np.ndarray | None:
     """Return the column names of a data frame as strings, None for anything else."""
     columns = getattr(y, "columns", None)
     if columns is None:
@@ -264,14 +330,14 @@ def column_names(y):
     return np.asarray([str(column) for column in columns], dtype=object)
 
 
-def align_columns(frame, label_names, name):
+def align_columns(frame: Any, label_names: Any, name: str) -> Any:
     """Return a frame of labels with its columns in the order of the fitted ones.
 
     Parameters
     ----------
-    frame : data frame, or anything else
-        What has no column names is returned as it is; so is a frame whose columns count
-        from 0, unless the names do.
+    frame : data frame or object
+        An object without column names is returned as it is; so is a frame whose columns
+        are numbered from 0, unless the label names are.
     label_names : ndarray of str or None
         The fitted names; None where `y` had none.
     name : str
@@ -285,12 +351,13 @@ def align_columns(frame, label_names, name):
     columns = column_names(frame)
     if columns is None or label_names is None or np.array_equal(columns, label_names):
         return frame
+    known = set(label_names)
     positions = [str(number) for number in range(len(label_names))]
-    if columns.tolist() == positions and set(label_names) != set(positions):
+    if columns.tolist() == positions and known != set(positions):
         return frame
     place = {column: number for number, column in enumerate(columns)}
-    if len(columns) != len(label_names) or place.keys() != set(label_names):
-        unknown = [column for column in columns if column not in set(label_names)]
+    if len(columns) != len(label_names) or place.keys() != known:
+        unknown = [column for column in columns if column not in known]
         lacking = [label for label in label_names if label not in place]
         raise ValueError(
             f"{name} must have the label columns that were fitted. It lacks "
@@ -301,7 +368,7 @@ def align_columns(frame, label_names, name):
 
 
 def _as_series(weights, name):
-    """Return a data frame of one row or one column as a Series, all else as it is."""
+    """Return a data frame of one row or one column as a Series, all else unchanged."""
     if not hasattr(weights, "iloc") or np.ndim(weights) != 2:
         return weights
     if 1 not in weights.shape:
@@ -312,14 +379,14 @@ def _as_series(weights, name):
     return weights.iloc[0] if len(weights) == 1 else weights.iloc[:, 0]
 
 
-def align_weights(weights, names, name):
+def align_weights(weights: Any, names: Any, name: str) -> Any:
     """Return weights that come with names as an array in the order of the names.
 
     Parameters
     ----------
-    weights : dict, pandas Series, data frame of one row or column, or anything else
-        What has no names is returned as it is; so is a Series whose index counts from
-        0, unless the names do.
+    weights : dict, pandas Series, data frame of one row or column, or object
+        An object without names is returned as it is; so are the values of a Series
+        whose index counts from 0, unless the names do.
     names : sequence or None
         Names of the labels, or the classes; None stands for 0, 1, 2, ...
     name : str
@@ -332,12 +399,10 @@ def align_weights(weights, names, name):
     """
     weights = _as_series(weights, name)
     if isinstance(weights, Mapping):
-        given = dict(weights)
+        given: dict[Any, Any] = dict(weights)
     elif hasattr(weights, "index") and hasattr(weights, "to_dict"):
-        index = list(weights.index)
-        if len(set(index)) != len(index):
-            raise ValueError(f"{name} has the name {index[0]!r} more than once.")
-        given = dict(zip(index, np.asarray(weights), strict=True))
+        _check_unique(weights.index, f"{name} has the name")
+        given = dict(zip(weights.index, np.asarray(weights), strict=True))
     else:
         return weights
     positions = list(range(len(given)))
@@ -347,9 +412,9 @@ def align_weights(weights, names, name):
             f"Pass y as a data frame, or {name} as an array with one entry for each "
             "label, or with the keys 0, 1, 2, ..."
         )
-    known = positions if names is None else list(names)
     if list(given) == positions and not isinstance(weights, Mapping):
         return np.asarray(weights)
+    known = positions if names is None else list(names)
     if all(isinstance(label, str) for label in known):
         # The columns of a label frame are known by their names as strings.
         given = {str(key): entry for key, entry in given.items()}
@@ -365,10 +430,18 @@ def align_weights(weights, names, name):
     return np.array([given[key] for key in known])
 
 
+# --------------------------------------------------------------------------
+# Weights and scores
+
+
 def check_weights(
-    sample_weight, n_samples, n_labels=None, name="sample_weight", label_names=None
-):
-    """Return row or entry weights as float64, or None.
+    sample_weight: Any,
+    n_samples: int,
+    n_labels: int | None = None,
+    name: str = "sample_weight",
+    label_names: Any = None,
+) -> Any:
+    """Return weights of rows or entries as float64, or None.
 
     Parameters
     ----------
@@ -379,7 +452,7 @@ def check_weights(
         put into the order of the label names.
     n_samples : int
     n_labels : int or None
-        None where a weight for each entry makes no sense.
+        None where only rows have weights.
     name : str
     label_names : ndarray of str or None
         The names of the labels, where `y` has any.
@@ -398,7 +471,7 @@ def check_weights(
     if weight.shape not in allowed:
         shapes = " or ".join(str(shape) for shape in allowed)
         raise ValueError(f"{name} has shape {weight.shape}, expected {shapes}.")
-    values = weight.stored() if isinstance(weight, SparseWeights) else weight
+    values: Any = weight.stored() if isinstance(weight, SparseWeights) else weight
     if not np.isfinite(values).all() or values.min(initial=0.0) < 0:
         raise ValueError(
             f"{name} contains NaN, infinity or a number below 0: weights must be "
@@ -409,7 +482,7 @@ def check_weights(
     return weight
 
 
-def _as_weights(sample_weight, name):
+def _as_weights(sample_weight: Any, name: str) -> Any:
     """Return weights of any container as float64."""
     if isinstance(sample_weight, SparseWeights):
         return sample_weight
@@ -428,12 +501,12 @@ def _as_weights(sample_weight, name):
         raise ValueError(f"{name} must hold numbers: {error}.") from error
 
 
-def n_dimensions(y):
+def n_dimensions(y: Any) -> int:
     """Return the number of dimensions of an array-like, a frame or a sparse matrix."""
     return y.ndim if hasattr(y, "ndim") else np.ndim(y)
 
 
-def _as_numbers(values, name):
+def _as_numbers(values: Any, name: str) -> np.ndarray:
     """Return scores of any container as an array of finite numbers."""
     if sp.issparse(values):
         raise ValueError(f"{name} must be dense: pass {name}.toarray().")
@@ -450,7 +523,9 @@ def _as_numbers(values, name):
     return scores
 
 
-def check_scores(y_score, shape, name="y_score"):
+def check_scores(
+    y_score: Any, shape: tuple[int, int], name: str = "y_score"
+) -> np.ndarray:
     """Return scores as a finite array of the shape of the labels."""
     scores = _as_numbers(y_score, name)
     if scores.ndim == 1:
@@ -465,7 +540,7 @@ def check_scores(y_score, shape, name="y_score"):
     return scores
 
 
-def check_probabilities(y_proba, name="y_proba"):
+def check_probabilities(y_proba: Any, name: str = "y_proba") -> np.ndarray:
     """Return probabilities as a float array (n_samples, n_labels)."""
     proba = _as_numbers(y_proba, name)
     if proba.dtype.kind != "f":
@@ -480,8 +555,8 @@ def check_probabilities(y_proba, name="y_proba"):
     return proba.reshape(len(proba), -1)
 
 
-def check_same_length(**arrays):
-    """Raise a ValueError naming the arguments unless all have as many rows."""
+def check_same_length(**arrays: Any) -> None:
+    """Raise a ValueError that names the arguments unless all have as many rows."""
     present = {name: array for name, array in arrays.items() if array is not None}
     lengths = {name: _length(array, name) for name, array in present.items()}
     if len(set(lengths.values())) > 1:
@@ -492,7 +567,8 @@ def check_same_length(**arrays):
 
 
 def _length(array, name):
-    if sp.issparse(array):  # one of them is a Mapping, too
+    """Return the number of rows; `name` is how the error messages call the array."""
+    if sp.issparse(array):  # a dok_array is a Mapping, too
         return array.shape[0]
     if isinstance(array, Mapping | set | frozenset | str | bytes):
         raise TypeError(f"{name} must be array-like, got a {type(array).__name__}.")

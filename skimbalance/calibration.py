@@ -1,33 +1,39 @@
-"""Calibrators: from scores to honest probabilities, learnt on held-out rows.
+"""Calibrators: from scores to calibrated probabilities, learnt on held-out rows.
 
-What the training loss distorts is undone exactly by the loss itself. What remains, the
-over-confidence of a flexible net on few rows, takes two numbers for all labels
-together.
+The loss itself removes the distortion that its weights and its form cause. What
+remains, the over-confidence of a flexible net on few rows, takes two numbers for all
+labels together. Classifiers without such an inverse take a map for each label.
+
+A calibrator of labels derives from `BaseCalibrator` and works wherever one is asked
+for; `_resolve_calibrator` holds the names.
 """
 
+from abc import ABC, abstractmethod
+from functools import partial
+from typing import Any, Self
+
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, logit
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DECISION, PROBA, find_response
 from skimbalance._columns import all_entries, iter_columns, total
-from skimbalance._counts import SparseWeights, count_labels
-from skimbalance._labels import (
-    BINARY,
-    check_label_matrix,
-    with_missing,
-)
-from skimbalance._meta import LabelMetaClassifier
-from skimbalance._sigmoid import (
+from skimbalance._counts import count_labels
+from skimbalance._labels import BINARY, check_label_matrix, with_missing
+from skimbalance._log_odds import (
+    FiniteLogOdds,
+    as_columns,
     fit_sigmoid,
     fit_slopes,
     match_class_means,
     match_means,
+    smoothed_prevalence,
 )
+from skimbalance._meta import LabelMetaClassifier
 from skimbalance._validation import (
     check_choice,
     check_interval,
@@ -37,6 +43,7 @@ from skimbalance._validation import (
 )
 
 __all__ = [
+    "BaseCalibrator",
     "LabelCalibrator",
     "MultilabelCalibratedClassifierCV",
     "PooledCalibrator",
@@ -45,15 +52,21 @@ __all__ = [
     "prior_shift",
 ]
 
-_MOST_CELLS = 2**20
-_FAR = 40.0
-_INTERCEPT_SHARE = 1 / 20
-# Positives and negatives that are added to the counts of an output.
-_ADDED = 0.25
+# A million entries tell a slope and an intercept to about 0.001; more cost time only.
+_POOLED_ENTRIES = 2**20
+# Bound of the log-odds of isotonic steps, whose ends are at 0 and 1: below the rounding
+# of a probability in double precision.
+_MOST_LOG_ODDS = 40.0
+_SHRINKAGE = 20.0
+# Prevalences are learnt from fewer positives than slopes, so that intercepts are drawn
+# to the common one with less strength.
+_INTERCEPT_FRACTION = 1 / 20
+# Without any prior, the slope of a label of one value would run off to infinity.
+_LEAST_SHRINKAGE = 1e-3
 
 
-def _checked(log_odds, y, sample_weight):
-    """Return labels, log-odds of each cell, and weights, which go together."""
+def _check_log_odds(log_odds, y, sample_weight):
+    """Return labels, log-odds of each entry, and weights, which go together."""
     labels = check_label_matrix(y)
     log_odds = np.asarray(log_odds, dtype=np.float64).reshape(labels.shape[0], -1)
     if log_odds.shape != labels.shape:
@@ -64,37 +77,118 @@ def _checked(log_odds, y, sample_weight):
     return labels, log_odds, weight
 
 
-def _with_weight(target, score, weight):
-    """Return scores, targets and weights of cells, each of weight 1 by default."""
-    return score, target, np.ones(len(score)) if weight is None else weight
+# --------------------------------------------------------------------------
+# Calibrators of labels
 
 
-def _known_rate(positive, negative):
-    """Return the prevalence of counted outputs, a little shrunk to one half.
+class BaseCalibrator(BaseEstimator, ABC):
+    """Base of the calibrators of labels.
 
-    A quarter of a positive and of a negative is added, but no more than a quarter of
-    what there is. Less would leave nothing to fresh rows where a net knows its only
-    positive by heart; more would make the sum over labels of a few positives too large.
+    A subclass has two methods. ``learn(labels, log_odds, weight)`` keeps what it learns
+    in attributes that end with an underscore; ``map(log_odds)`` applies it. `fit`,
+    `transform` and `match_prevalence` follow from them. Its objects are values of
+    ``method`` of `MultilabelCalibratedClassifierCV`.
 
-    Parameters
+    Attributes
     ----------
-    positive, negative : ndarray of shape (n_outputs,)
-        Weighted counts.
+    intercept_ : float or ndarray of shape (n_labels,)
+        Added to the mapped log-odds. One for each label after `match_prevalence`.
+
+    See Also
+    --------
+    PooledCalibrator : One map for all labels.
+    LabelCalibrator : A map for each label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.calibration import BaseCalibrator
+    >>> class Offset(BaseCalibrator):
+    ...     def learn(self, labels, log_odds, weight):
+    ...         self.offset_ = np.log((labels == 1).mean()) - log_odds.mean()
+    ...
+    ...     def map(self, log_odds):
+    ...         return log_odds + self.offset_
+    >>> calibrator = Offset().fit([[0.0], [1.0], [2.0]], [[0], [0], [1]])
+    >>> calibrator.match_prevalence([[0.0], [1.0], [2.0]], [0.1])
+    Offset()
     """
-    added = _ADDED * np.minimum(1, [positive, negative])
-    observed = positive + negative + added.sum(axis=0)
-    rate = np.full(len(positive), 0.5)
-    return np.divide(positive + added[0], observed, out=rate, where=observed > 0)
 
+    # Whether the base rates are to be met after `fit`; not by a map without intercept.
+    matches_prevalence = True
 
-class _LabelPrevalenceMixin:
-    """For calibrators of labels: move the intercepts until prevalences are met."""
+    @abstractmethod
+    def learn(self, labels, log_odds, weight):
+        """Learn the map.
 
-    def match_prevalence(self, log_odds, prevalence, sample_weight=None):
+        Parameters
+        ----------
+        labels : ndarray or sparse array of int8, shape (n_samples, n_labels)
+            1, 0, and below 0 where a label is missing.
+        log_odds : ndarray of float64, shape (n_samples, n_labels)
+        weight : None, ndarray or SparseWeights
+            Of the rows or entries.
+        """
+
+    @abstractmethod
+    def map(self, log_odds) -> np.ndarray:
+        """Return mapped log-odds, which increase with `log_odds`.
+
+        Parameters
+        ----------
+        log_odds : ndarray of float64, shape (n_samples, n_labels)
+        """
+
+    def fit(self, log_odds, y, sample_weight=None) -> Self:
+        """Learn the map.
+
+        Parameters
+        ----------
+        log_odds : array-like of shape (n_samples, n_labels)
+            Or any scores that rise with them, of rows that did not train what gave
+            them.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels)
+            0, 1 and NaN for a missing label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or entries.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ or a parameter is not known.
+        """
+        checked = _check_log_odds(log_odds, y, sample_weight)
+        self.intercept_ = 0.0
+        self.learn(*checked)
+        return self
+
+    def transform(self, log_odds) -> np.ndarray:
+        """Return calibrated log-odds.
+
+        Parameters
+        ----------
+        log_odds : array-like of shape (n_samples, n_labels)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_labels)
+            Log-odds of calibrated probabilities.
+        """
+        check_is_fitted(self)
+        return self.map(np.asarray(log_odds, dtype=np.float64)) + self.intercept_
+
+    def match_prevalence(self, log_odds, prevalence, sample_weight=None) -> Self:
         """Move the intercept of each label to meet a known prevalence.
 
-        The few positives of a rare label do not tell a slope, but its prevalence is
-        known. No ranking within a label changes.
+        A few positives of a rare label determine no slope, but its prevalence is known.
+        No ranking within a label changes.
 
         Parameters
         ----------
@@ -121,8 +215,7 @@ class _LabelPrevalenceMixin:
             If the shapes differ or a prevalence is outside (0, 1).
         """
         calibrated = self.transform(log_odds)
-        n_samples, n_labels = calibrated.shape
-        weight = _as_columns(check_weights(sample_weight, n_samples, n_labels))
+        weight = as_columns(check_weights(sample_weight, *calibrated.shape))
         weight = np.broadcast_to(1.0 if weight is None else weight, calibrated.shape)
         if np.ndim(prevalence) == 0:
             calibrated, weight = calibrated.reshape(-1, 1), weight.reshape(-1, 1)
@@ -134,25 +227,16 @@ class _LabelPrevalenceMixin:
         shift[some] = match_means(
             calibrated[:, some], prevalence[some], weight[:, some]
         )
-        self._move(shift)
+        self.intercept_ = self.intercept_ + shift
         return self
 
 
-def _as_columns(weight):
-    """Return weights as a dense matrix of one column, or of one for each label."""
-    if weight is None:
-        return None
-    if isinstance(weight, SparseWeights):
-        return weight.toarray()
-    return weight.reshape(len(weight), -1)
-
-
-class PooledCalibrator(_LabelPrevalenceMixin, BaseEstimator):
+class PooledCalibrator(BaseCalibrator):
     """One slope and one intercept on the log-odds, shared by all labels.
 
-    Platt's sigmoid with its two parameters fitted on the cells of all labels together,
-    so that the rarest label needs no positives of its own. A unit Gaussian prior around
-    the identity keeps it harmless on a handful of cells.
+    Platt's sigmoid with its two parameters fitted on the entries of all labels
+    together, so that the rarest label needs no positives of its own. A unit Gaussian
+    prior around the identity keeps it harmless on a handful of entries.
 
     Attributes
     ----------
@@ -178,173 +262,12 @@ class PooledCalibrator(_LabelPrevalenceMixin, BaseEstimator):
     0.3
     """
 
-    def fit(self, log_odds, y, sample_weight=None):
-        """Learn the slope and the intercept.
+    def learn(self, labels, log_odds, weight):
+        entries = all_entries(labels, log_odds, weight)
+        self.slope_, self.intercept_ = fit_sigmoid(*entries)
 
-        Parameters
-        ----------
-        log_odds : array-like of shape (n_samples, n_labels)
-            Of rows that did not train what gave them.
-        y : {array-like, sparse matrix} of shape (n_samples, n_labels)
-            0, 1 and NaN for a missing label.
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
-                default=None
-            Weights of the rows or cells.
-
-        Returns
-        -------
-        self : PooledCalibrator
-            The fitted calibrator.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ.
-        """
-        cells = all_entries(*_checked(log_odds, y, sample_weight))
-        self.slope_, self.intercept_ = fit_sigmoid(*_with_weight(*cells))
-        return self
-
-    def transform(self, log_odds):
-        """Return calibrated log-odds.
-
-        Parameters
-        ----------
-        log_odds : array-like of shape (n_samples, n_labels)
-            Log-odds as they left the inverse of the loss.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_labels)
-            Log-odds of honest probabilities.
-        """
-        check_is_fitted(self)
-        return self.slope_ * np.asarray(log_odds) + self.intercept_
-
-    def _move(self, shift):
-        self.intercept_ = self.intercept_ + shift
-
-
-class _ClassPrevalenceMixin:
-    """For calibrators of classes: move the intercepts until prevalences are met."""
-
-    def match_prevalence(self, log_proba, prevalence, sample_weight=None):
-        """Move the intercept of each class to meet known prevalences.
-
-        Parameters
-        ----------
-        log_proba : array-like of shape (n_samples, n_classes)
-            As in `fit`, of rows of the population that the prevalences are of; they
-            need no targets.
-        prevalence : array-like of shape (n_classes,)
-            The mean that the calibrated probabilities of each class are to have, above
-            0 and of sum 1.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        self : object
-            The calibrator.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ or the prevalences are none.
-        """
-        calibrated = self.transform(log_proba)
-        n_samples, n_classes = calibrated.shape
-        prevalence = _check_prior("prevalence", prevalence, n_classes, exclusive=True)
-        weight = _as_columns(check_weights(sample_weight, n_samples))
-        shift = match_class_means(calibrated, prevalence, weight)
-        self.intercept_ = self.intercept_ + shift
-        return self
-
-
-class TemperatureCalibrator(_ClassPrevalenceMixin, BaseEstimator):
-    """One temperature on the log-probabilities of a multiclass model.
-
-    Attributes
-    ----------
-    slope_ : float
-        The inverse temperature, positive.
-
-    intercept_ : float or ndarray of shape (n_classes,)
-        Added after the slope: 0, or one for each class after `match_prevalence`.
-
-    References
-    ----------
-    .. [1] Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks",
-       ICML 2017.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skimbalance.calibration import TemperatureCalibrator
-    >>> log_proba = np.log([[0.98, 0.01, 0.01]] * 4)
-    >>> calibrator = TemperatureCalibrator().fit(log_proba, [0, 0, 0, 1])
-    >>> calibrator.slope_ < 1
-    True
-    """
-
-    def fit(self, log_proba, y, sample_weight=None):
-        """Learn the temperature.
-
-        Parameters
-        ----------
-        log_proba : array-like of shape (n_samples, n_classes)
-            Of rows that did not train what gave them.
-        y : array-like of int, shape (n_samples,)
-            Index of the true class.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        self : TemperatureCalibrator
-            The fitted calibrator.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ.
-        """
-        log_proba = np.asarray(log_proba, dtype=np.float64)
-        rows = np.arange(len(log_proba))
-        y = np.asarray(y)
-        if y.shape != rows.shape:
-            raise ValueError(f"y has shape {y.shape}, expected {rows.shape}.")
-        weight = check_weights(sample_weight, len(rows))
-        weight = np.ones(len(rows)) if weight is None else weight
-
-        def risk(log_slope):
-            log_p = log_softmax(np.exp(log_slope) * log_proba, axis=1)[rows, y]
-            return 0.5 * log_slope**2 - weight @ log_p
-
-        best = minimize_scalar(risk, bounds=(-3, 3), method="bounded")
-        self.slope_, self.intercept_ = float(np.exp(best.x)), 0.0
-        return self
-
-    def transform(self, log_proba):
-        """Return calibrated log-probabilities.
-
-        Parameters
-        ----------
-        log_proba : array-like of shape (n_samples, n_classes)
-            Log-probabilities as they left the inverse of the loss.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Normalised.
-        """
-        check_is_fitted(self)
-        scores = self.slope_ * np.asarray(log_proba) + self.intercept_
-        return log_softmax(scores, axis=1)
-
-
-# --------------------------------------------------------------------------
-# A calibrator for each label
+    def map(self, log_odds):
+        return self.slope_ * log_odds
 
 
 def _identity(log_odds):
@@ -356,19 +279,21 @@ def _logs_of_both(log_odds):
     return np.array([-np.logaddexp(0, -log_odds), np.logaddexp(0, log_odds)])
 
 
-_FEATURES = {
+# The features of the log-odds, and whether there is an intercept. The common map of
+# isotonic steps is the sigmoid.
+_MAPS = {
     "sigmoid": (_identity, True),
     "temperature": (_identity, False),
     "beta": (_logs_of_both, True),
+    "isotonic": (_identity, True),
 }
-_METHODS = (*_FEATURES, "isotonic")
 
 
-class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
-    """One calibrator for each label, drawn towards one for all labels.
+class LabelCalibrator(BaseCalibrator):
+    """A map for each label, drawn towards one for all labels.
 
     A label with many positives gets its own map of the log-odds; a rare one gets nearly
-    the common one, fitted on the cells of all labels.
+    the common one, fitted on the entries of all labels.
 
     Parameters
     ----------
@@ -379,8 +304,8 @@ class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
 
     shrinkage : float, default=20.0
         Positives that weigh as much as the common map: the strength of a Gaussian prior
-        on the logarithms of the slopes. The intercept, which a few positives tell, is
-        drawn with a twentieth of it. Under ``"isotonic"`` the probability is
+        on the logarithms of the slopes. The intercept, which a few positives determine,
+        is drawn with a twentieth of it. Under ``"isotonic"`` the probability is
         ``(1 - s) * own + s * common`` with ``s = shrinkage / (shrinkage + n_positive)``
         and the sigmoid as the common map. 0 for none.
 
@@ -419,66 +344,43 @@ class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
     array([0.3, 1.9])
     """
 
-    def __init__(self, method="sigmoid", *, shrinkage=20.0):
+    def __init__(self, method="sigmoid", *, shrinkage=_SHRINKAGE):
         self.method = method
         self.shrinkage = shrinkage
 
-    def fit(self, log_odds, y, sample_weight=None):
-        """Learn the maps.
+    @property
+    def matches_prevalence(self):
+        """Whether the base rates are to be met: a temperature is for right ones."""
+        return self.method != "temperature"
 
-        Parameters
-        ----------
-        log_odds : array-like of shape (n_samples, n_labels)
-            Or any scores that rise with them, of rows that did not train what gave
-            them.
-        y : {array-like, sparse matrix} of shape (n_samples, n_labels)
-            0, 1 and NaN for a missing label.
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
-                default=None
-            Weights of the rows or cells.
-
-        Returns
-        -------
-        self : LabelCalibrator
-            The fitted calibrator.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ or an option is not known.
-        """
-        check_choice("method", self.method, _METHODS)
+    def learn(self, labels, log_odds, weight):
+        check_choice("method", self.method, _MAPS)
         check_interval("shrinkage", self.shrinkage, 0)
-        labels, scores, weight = _checked(log_odds, y, sample_weight)
-        self._shift = 0.0
-        self._features, intercept = _FEATURES.get(self.method, (_identity, True))
-        self.pooled_ = self._fit_pooled(labels, scores, weight, intercept)
-        columns = iter_columns(labels, scores, weight)
+        self.pooled_ = self._fit_pooled(labels, log_odds, weight)
+        columns = iter_columns(labels, log_odds, weight)
         if self.method == "isotonic":
             self.parameters_ = [self._fit_steps(*column) for column in columns]
         else:
-            self.parameters_ = np.array(
-                [self._fit_label(*column, intercept) for column in columns]
-            )
-        return self
+            self.parameters_ = np.array([self._fit_label(*each) for each in columns])
 
-    def _fit_pooled(self, labels, scores, weight, intercept):
-        step = -(-scores.size // _MOST_CELLS)
+    def _fit_pooled(self, labels, log_odds, weight):
+        """Return the parameters of the common map, from a part of very many rows."""
+        step = -(-log_odds.size // _POOLED_ENTRIES)
         weight = None if weight is None else weight[::step]
-        cells = all_entries(labels[::step], scores[::step], weight)
-        score, target, weight = _with_weight(*cells)
-        features = self._features(score)
+        target, score, weight = all_entries(labels[::step], log_odds[::step], weight)
+        to_features, intercept = _MAPS[self.method]
+        features = to_features(score)
         centre = np.zeros(len(features) + 1)
-        return fit_slopes(features, target, weight, centre, intercept=intercept)
+        return fit_slopes(target, features, weight, centre, intercept=intercept)
 
-    def _fit_label(self, target, score, weight, intercept):
-        score, target, weight = _with_weight(target, score, weight)
-        # Without any prior, a label of one value would run off to infinity.
-        strength = np.full(len(self.pooled_), max(self.shrinkage, 1e-3))
-        strength[-1] *= _INTERCEPT_SHARE
+    def _fit_label(self, target, score, weight):
+        """Return the parameters of the map of one label, drawn to the common ones."""
+        strength = np.full(len(self.pooled_), max(self.shrinkage, _LEAST_SHRINKAGE))
+        strength[-1] *= _INTERCEPT_FRACTION
+        to_features, intercept = _MAPS[self.method]
         return fit_slopes(
-            self._features(score),
             target,
+            to_features(score),
             weight,
             self.pooled_,
             strength,
@@ -486,6 +388,7 @@ class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
         )
 
     def _fit_steps(self, target, score, weight):
+        """Return the isotonic regression of one label and its weight, or None."""
         # The negatives are counted: a difference of sums is never quite 0.
         n_positive, n_negative = total(weight, target), total(weight, ~target)
         if not (n_positive > 0 and n_negative > 0):
@@ -494,60 +397,209 @@ class LabelCalibrator(_LabelPrevalenceMixin, BaseEstimator):
         steps.fit(score, target, sample_weight=weight)
         return steps, n_positive / (n_positive + self.shrinkage)
 
-    def transform(self, log_odds):
-        """Return calibrated log-odds.
+    def map(self, log_odds):
+        if self.method == "isotonic":
+            return self._map_by_steps(log_odds)
+        to_features, _ = _MAPS[self.method]
+        parameters = np.asarray(self.parameters_)
+        slopes, intercept = np.exp(parameters[:, :-1]), parameters[:, -1]
+        return np.einsum("kf,fnk->nk", slopes, to_features(log_odds)) + intercept
+
+    def _map_by_steps(self, log_odds):
+        """Return the log-odds of the mean of own steps and the common sigmoid."""
+        proba = expit(np.exp(self.pooled_[0]) * log_odds + self.pooled_[1])
+        for k, fitted in enumerate(self.parameters_):
+            if fitted is not None:
+                steps, own = fitted
+                mapped = steps.predict(log_odds[:, k])
+                proba[:, k] = own * mapped + (1 - own) * proba[:, k]
+        with np.errstate(divide="ignore"):
+            return np.clip(logit(proba), -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
+
+
+# Names of calibrators, and what makes one with its default parameters.
+_CALIBRATORS = {name: partial(LabelCalibrator, name) for name in _MAPS} | {
+    "pooled": PooledCalibrator
+}
+
+
+def _resolve_calibrator(calibrator, name="method") -> Any:
+    """Return the calibrator that a parameter stands for, not fitted.
+
+    Parameters
+    ----------
+    calibrator : str or BaseCalibrator
+        A name stands for a calibrator with its default parameters.
+    name : str
+        The name of the parameter, for the error.
+    """
+    if isinstance(calibrator, str):
+        check_choice(name, calibrator, _CALIBRATORS)
+        return _CALIBRATORS[calibrator]()
+    if not isinstance(calibrator, BaseCalibrator):
+        raise ValueError(
+            f"{name}={calibrator!r} is not known. Use a calibrator of labels, an "
+            "object whose class derives from skimbalance.calibration.BaseCalibrator, "
+            f"or one of {', '.join(map(repr, sorted(_CALIBRATORS)))}."
+        )
+    return clone(calibrator)
+
+
+# --------------------------------------------------------------------------
+# Calibrators of classes that exclude each other
+
+
+class _ClassCalibrator(BaseEstimator, ABC):
+    """Base: a slope on the log-probabilities, and an intercept for each class."""
+
+    @abstractmethod
+    def _learn(self, log_proba, y, weight) -> tuple[float, Any]:
+        """Return the slope and the intercept."""
+
+    def fit(self, log_proba, y, sample_weight=None) -> Self:
+        """Learn the slope, and the intercepts where there are any.
 
         Parameters
         ----------
-        log_odds : array-like of shape (n_samples, n_labels)
+        log_proba : array-like of shape (n_samples, n_classes)
+            Of rows that did not train what gave them.
+        y : array-like of int, shape (n_samples,)
+            Index of the true class.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        log_proba, y = np.asarray(log_proba, dtype=np.float64), np.asarray(y)
+        n_rows = len(log_proba)
+        if y.shape != (n_rows,):
+            raise ValueError(f"y has shape {y.shape}, expected {(n_rows,)}.")
+        weight = check_weights(sample_weight, n_rows)
+        weight = np.ones(n_rows) if weight is None else weight
+        self.slope_, self.intercept_ = self._learn(log_proba, y, weight)
+        return self
+
+    def transform(self, log_proba) -> np.ndarray:
+        """Return calibrated log-probabilities.
+
+        Parameters
+        ----------
+        log_proba : array-like of shape (n_samples, n_classes)
             As in `fit`.
 
         Returns
         -------
-        ndarray of float64, shape (n_samples, n_labels)
-            Log-odds of honest probabilities.
+        ndarray of shape (n_samples, n_classes)
+            Normalised.
         """
         check_is_fitted(self)
-        log_odds = np.asarray(log_odds, dtype=np.float64)
-        if self.method == "isotonic":
-            return self._by_steps(log_odds) + self._shift
-        slopes, intercept = np.exp(self.parameters_[:, :-1]), self.parameters_[:, -1]
-        scores = np.einsum("kf,fnk->nk", slopes, self._features(log_odds))
-        return scores + intercept + self._shift
+        scores = self.slope_ * np.asarray(log_proba) + self.intercept_
+        return log_softmax(scores, axis=1)
 
-    def _move(self, shift):
-        self._shift = self._shift + shift
+    def match_prevalence(self, log_proba, prevalence, sample_weight=None) -> Self:
+        """Move the intercept of each class to meet known prevalences.
 
-    def _by_steps(self, log_odds):
-        proba = expit(np.exp(self.pooled_[0]) * log_odds + self.pooled_[1])
-        for k, found in enumerate(self.parameters_):
-            if found is not None:
-                steps, share = found
-                own = steps.predict(log_odds[:, k])
-                proba[:, k] = share * own + (1 - share) * proba[:, k]
-        with np.errstate(divide="ignore"):
-            return np.clip(logit(proba), -_FAR, _FAR)
+        Parameters
+        ----------
+        log_proba : array-like of shape (n_samples, n_classes)
+            As in `fit`, of rows of the population that the prevalences are of; they
+            need no targets.
+        prevalence : array-like of shape (n_classes,)
+            The mean that the calibrated probabilities of each class are to have, above
+            0 and of sum 1.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The calibrator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ or the prevalences are none.
+        """
+        calibrated = self.transform(log_proba)
+        n_samples, n_classes = calibrated.shape
+        prevalence = _check_prior("prevalence", prevalence, n_classes, exclusive=True)
+        weight = as_columns(check_weights(sample_weight, n_samples))
+        shift = match_class_means(calibrated, prevalence, weight)
+        self.intercept_ = self.intercept_ + shift
+        return self
 
 
-class _LogOdds:
-    """Turn the answers of a classifier into log-odds; 0 and 1 become finite.
+class TemperatureCalibrator(_ClassCalibrator):
+    """One temperature on the log-probabilities of a multiclass model.
 
-    A probability of 0 or 1 counts as half of the smallest, or nearest to 1, that was
-    seen in `fit`.
+    Attributes
+    ----------
+    slope_ : float
+        The inverse temperature, positive.
+
+    intercept_ : float or ndarray of shape (n_classes,)
+        Added after the slope: 0, or one for each class after `match_prevalence`.
+
+    References
+    ----------
+    .. [1] Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks",
+       ICML 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.calibration import TemperatureCalibrator
+    >>> log_proba = np.log([[0.98, 0.01, 0.01]] * 4)
+    >>> calibrator = TemperatureCalibrator().fit(log_proba, [0, 0, 0, 1])
+    >>> calibrator.slope_ < 1
+    True
     """
 
-    def __init__(self, method, scores):
-        self.method = method
-        if method == PROBA:
-            self.low = scores.min(initial=1.0, where=scores > 0) / 2
-            self.high = 1 - (1 - scores.max(initial=0.0, where=scores < 1)) / 2
+    def _learn(self, log_proba, y, weight):
+        rows = np.arange(len(y))
 
-    def of(self, scores):
-        """Return the log-odds."""
-        scores = scores.astype(np.float64, copy=False)
-        if self.method == PROBA:
-            return logit(np.clip(scores, min(self.low, 0.5), max(self.high, 0.5)))
-        return scores
+        def risk(log_slope):
+            log_p = log_softmax(np.exp(log_slope) * log_proba, axis=1)[rows, y]
+            return 0.5 * log_slope**2 - weight @ log_p
+
+        best = minimize_scalar(risk, bounds=(-3, 3), method="bounded")
+        return float(np.exp(best.x)), 0.0
+
+
+class _ShrunkClassCalibrator(_ClassCalibrator):
+    """One temperature for all classes and an intercept for each, drawn to none.
+
+    For losses without an inverse, whose scores have base rates of their own.
+    """
+
+    def _learn(self, log_proba, y, weight):
+        rows, mass = np.arange(len(y)), weight.sum()
+        observed = np.bincount(y, weights=weight, minlength=log_proba.shape[1])
+
+        def risk(theta):
+            scaled = np.exp(theta[0]) * log_proba
+            log_p = log_softmax(scaled + theta[1:], axis=1)
+            p = np.exp(log_p)
+            rise = weight @ ((p * scaled).sum(axis=1) - scaled[rows, y])
+            gradient = theta + np.append(rise, weight @ p - observed)
+            value = 0.5 * theta @ theta - weight @ log_p[rows, y]
+            return value / mass, gradient / mass
+
+        start = np.zeros(log_proba.shape[1] + 1)
+        theta = minimize(risk, start, jac=True, method="BFGS").x
+        return float(np.exp(theta[0])), theta[1:]
+
+
+# --------------------------------------------------------------------------
+# The classifier
 
 
 class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
@@ -562,8 +614,10 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         Of a label matrix or of two classes, with `decision_function` or
         `predict_proba`.
 
-    method : {"sigmoid", "isotonic", "temperature", "beta"}, default="sigmoid"
-        The map of the log-odds of a label, see `LabelCalibrator`.
+    method : {"sigmoid", "isotonic", "temperature", "beta", "pooled"} or \
+            BaseCalibrator, default="sigmoid"
+        The map of the log-odds of a label: a method of `LabelCalibrator`, ``"pooled"``
+        for `PooledCalibrator`, or a calibrator object.
 
     cv : int, float, splitter, iterable or "prefit", default=None
         The folds of the out-of-fold scores; None stands for 5, which are stratified by
@@ -576,7 +630,8 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         scores of all folds. ``"auto"`` is True, but for an estimator that is fitted.
 
     shrinkage : float, default=20.0
-        Positives that weigh as much as the map common to all labels; 0 for none.
+        Positives that weigh as much as the map common to all labels; 0 for none. It is
+        for a method of `LabelCalibrator` by name: an object has its own.
 
     n_jobs : int, default=None
         Folds fitted at the same time.
@@ -594,7 +649,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
     estimators_ : list of classifier
         Those that predict: one, or one for each fold.
 
-    calibrator_ : LabelCalibrator
+    calibrator_ : BaseCalibrator
         Fitted on out-of-fold scores.
 
     classes_ : ndarray of shape (2,) or (n_labels, 2)
@@ -604,10 +659,10 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         The positive class; None for a label matrix.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if the estimator has it.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if the estimator has them.
 
     See Also
     --------
@@ -638,7 +693,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         method="sigmoid",
         cv=None,
         ensemble="auto",
-        shrinkage=20.0,
+        shrinkage=_SHRINKAGE,
         n_jobs=None,
         random_state=None,
         pos_label=None,
@@ -652,7 +707,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         self.random_state = random_state
         self.pos_label = pos_label
 
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X, y, sample_weight=None, **params) -> Self:
         """Fit the classifier and the calibrators.
 
         Parameters
@@ -680,44 +735,58 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
             If `estimator` is not a classifier.
         """
         X, y, target, weight = self._check_input(X, y, sample_weight)
-        check_choice("method", self.method, _METHODS)
+        calibrator = self._make_calibrator()
         check_choice("ensemble", str(self.ensemble), {"auto", "True", "False"})
         method = find_response(self.estimator, (DECISION, PROBA))
         routed = self._route(sample_weight, params)
-        calibrator = LabelCalibrator(self.method, shrinkage=self.shrinkage)
         if self._keeps_folds():
             rows, scores, fitted = self._fit_folds(
                 X, y, target, method, routed, self.random_state
             )
             self.estimators_ = fitted
-            self._keep(target, fitted[0])
+            self._set_target(target, fitted[0])
         else:
             rows, scores = self._held_out_scores(
                 X, y, target, method, routed, self.random_state
             )
             self.estimators_ = [self._fit_estimator(X, y, target, routed)]
         rows, scores = np.concatenate(rows), np.concatenate(scores)
-        self._log_odds = _LogOdds(method, scores)
-        log_odds, labels = self._log_odds.of(scores), target.values[rows]
+        self._response_method = method
+        self._log_odds = FiniteLogOdds.of_range(scores, method == PROBA)
+        log_odds, labels = self._log_odds(scores), target.values[rows]
         weight = None if weight is None else weight[rows]
         self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
-        if self.method != "temperature":  # which is for base rates that are right
+        if self.calibrator_.matches_prevalence:
             self._match_prevalence(log_odds, labels, weight)
         return self
+
+    def _make_calibrator(self):
+        """Return the calibrator, with the shrinkage if it is one by name."""
+        calibrator = _resolve_calibrator(self.method)
+        if self.method in _MAPS:
+            return calibrator.set_params(shrinkage=self.shrinkage)
+        if self.shrinkage != _SHRINKAGE:
+            raise ValueError(
+                f"shrinkage={self.shrinkage!r} is for a method of LabelCalibrator by "
+                f"name, not for method={self.method!r}: set it on the object."
+            )
+        return calibrator
 
     def _match_prevalence(self, log_odds, labels, weight):
         """Make the out-of-fold probabilities of each label add up to its positives.
 
-        The few positives of a rare label tell its prevalence, but neither a slope nor
-        steps. A label of one value gets the constant that the nets predict for it.
+        The few positives of a rare label determine its prevalence, but neither a slope
+        nor steps. A label of one value gets the constant that the nets predict for it.
         """
         positive, negative = count_labels(labels, weight)
         constant = (positive + 0.5) / (positive + negative + 1)
         varies = (positive > 0) & (negative > 0)
-        rate = np.where(varies, _known_rate(positive, negative), constant)
-        self.calibrator_.match_prevalence(log_odds, rate, weight)
+        prevalence = smoothed_prevalence(positive, negative)
+        prevalence = np.where(varies, prevalence, constant)
+        self.calibrator_.match_prevalence(log_odds, prevalence, weight)
 
     def _keeps_folds(self):
+        """Whether the classifiers of all folds predict."""
         if self._is_prefit():
             return False
         if self.ensemble == "auto":
@@ -727,14 +796,14 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
     def _label_probabilities(self, X):
         """Return the mean calibrated probability of each label."""
         check_is_fitted(self)
-        total_proba = 0.0
+        total_proba: Any = 0.0
         for estimator in self.estimators_:
-            scores = self._label_scores(estimator, X, self._log_odds.method)
-            log_odds = self._log_odds.of(scores)
+            scores = self._label_scores(estimator, X, self._response_method)
+            log_odds = self._log_odds(scores)
             total_proba = total_proba + expit(self.calibrator_.transform(log_odds))
         return total_proba / len(self.estimators_)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> np.ndarray:
         """Return calibrated probabilities.
 
         Parameters
@@ -755,7 +824,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         columns = [1 - proba, proba]
         return np.hstack(columns[::-1] if self._target.is_flipped else columns)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X) -> np.ndarray:
         """Return the logarithms of the calibrated probabilities.
 
         Parameters
@@ -792,6 +861,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
 
 
 def _check_prior(name, prior, n_columns, *, exclusive):
+    """Return base rates as an array of one for each column, within (0, 1)."""
     prior = np.asarray(prior, dtype=np.float64)
     if prior.shape not in ((), (n_columns,)):
         raise ValueError(
@@ -804,23 +874,24 @@ def _check_prior(name, prior, n_columns, *, exclusive):
     return np.broadcast_to(prior, (n_columns,))
 
 
-def _shifted(proba, prior, new_prior, exclusive):
-    there = proba * (new_prior / prior)
+def _shift(proba, prior, new_prior, exclusive):
+    """Return probabilities at new base rates, by Bayes' rule."""
+    positive = proba * (new_prior / prior)
     if exclusive:
-        return there / there.sum(axis=1, keepdims=True)
-    return there / (there + (1 - proba) * ((1 - new_prior) / (1 - prior)))
+        return positive / positive.sum(axis=1, keepdims=True)
+    return positive / (positive + (1 - proba) * ((1 - new_prior) / (1 - prior)))
 
 
-def prior_shift(y_proba, prior, new_prior, *, exclusive=False):
-    """Move probabilities to other base rates.
+def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
+    """Compute the probabilities at other base rates.
 
-    Where only the base rates differ between training and deployment, not what the
-    positives and the negatives look like, Bayes' rule tells the new probabilities.
+    Where only the base rates differ between training and deployment, not the inputs of
+    the positives and of the negatives, Bayes' rule gives the new probabilities.
 
     Parameters
     ----------
     y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Honest probabilities at the old base rates.
+        Calibrated probabilities at the old base rates.
     prior : float or array-like of shape (n_labels,)
         The old base rates, of the rows that trained the model.
     new_prior : float or array-like of shape (n_labels,)
@@ -840,7 +911,7 @@ def prior_shift(y_proba, prior, new_prior, *, exclusive=False):
 
     See Also
     --------
-    estimate_prior : Base rates that nobody knows.
+    estimate_prior : Base rates of unlabelled rows.
 
     References
     ----------
@@ -859,19 +930,21 @@ def prior_shift(y_proba, prior, new_prior, *, exclusive=False):
         _check_prior(name, value, proba.shape[1], exclusive=exclusive)
         for name, value in (("prior", prior), ("new_prior", new_prior))
     )
-    return _shifted(proba, old, new, exclusive).reshape(np.shape(y_proba))
+    return _shift(proba, old, new, exclusive).reshape(np.shape(y_proba))
 
 
-def estimate_prior(y_proba, prior, *, exclusive=False, max_iter=1000, tol=1e-8):
+def estimate_prior(
+    y_proba, prior, *, exclusive=False, max_iter=1000, tol=1e-8
+) -> np.ndarray:
     """Estimate the base rates of unlabelled rows from their probabilities.
 
     Expectation maximisation: the mean probability at the present base rates gives the
-    next ones. The mean of `y_proba` itself would be drawn towards the old base rates.
+    next ones. The mean of `y_proba` itself is biased towards the old base rates.
 
     Parameters
     ----------
     y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Honest probabilities at the old base rates, of rows of the new population.
+        Calibrated probabilities at the old base rates, of rows of the new population.
     prior : float or array-like of shape (n_labels,)
         The old base rates, of the rows that trained the model.
     exclusive : bool, default=False
@@ -885,7 +958,7 @@ def estimate_prior(y_proba, prior, *, exclusive=False, max_iter=1000, tol=1e-8):
     -------
     new_prior : ndarray of float64, shape (n_labels,)
         Between 0 and 1. From a few rows it is rough: its standard error is that of the
-        share of positives at best.
+        fraction of positives at best.
 
     Raises
     ------
@@ -918,7 +991,7 @@ def estimate_prior(y_proba, prior, *, exclusive=False, max_iter=1000, tol=1e-8):
     old = _check_prior("prior", prior, proba.shape[1], exclusive=exclusive)
     new = old
     for _ in range(int(max_iter)):
-        before, new = new, _shifted(proba, old, new, exclusive).mean(axis=0)
+        before, new = new, _shift(proba, old, new, exclusive).mean(axis=0)
         if np.abs(new - before).max() <= tol:
             break
     return new

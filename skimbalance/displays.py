@@ -1,37 +1,42 @@
 """Pictures of scores, probabilities, thresholds and training.
 
-scikit-learn's pattern: `from_estimator` or `from_predictions` computes the data and
-draws, `plot` draws again. Up to ten labels are drawn one by one; beyond, a band shows
-where nine of ten labels lie, and only the labels that were asked for have a line.
+The displays follow scikit-learn's pattern: `from_estimator` or `from_predictions`
+computes the data and draws, `plot` draws again. Up to ten labels have a line each;
+beyond, a band covers nine of ten labels, and only the labels asked for have a line.
 """
 
-import numpy as np
+from typing import Any, Self
 
-from skimbalance._base import DECISION, PROBA, warn_undefined
-from skimbalance._columns import all_entries, iter_columns, mass_at_least, tally
+import numpy as np
+import scipy.sparse as sp
+
+from skimbalance._base import (
+    DECISION,
+    PROBA,
+    find_response,
+    label_scores,
+    warn_positive_class,
+    warn_undefined,
+)
+from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
 from skimbalance._counts import count_labels
-from skimbalance._drawn import (
-    FEW,
-    align_with,
-    drawn_labels,
-    labels_of,
-    labels_of_estimator,
-    names_of,
-    own_pos_label,
-    scored,
-    scores_of,
-)
+from skimbalance._labels import check_scored_labels, check_target, positive_of
 from skimbalance._validation import (
+    align_columns,
     align_weights,
+    check_choice,
     check_interval,
+    column_names,
 )
-from skimbalance.metrics._averages import averaged
-from skimbalance.metrics._scores import (
+from skimbalance.metrics._per_label import (
     BINNINGS,
     average_precision,
     check_probable_labels,
+    each_label,
     reliability,
 )
+from skimbalance.metrics._reports import check_label_names
+from skimbalance.metrics._scorers import read_labels
 
 __all__ = [
     "MultilabelCalibrationDisplay",
@@ -40,39 +45,102 @@ __all__ = [
     "TrainingHistoryDisplay",
 ]
 
-_MOST_CELLS = 2**22
-_GRID = np.linspace(0, 1, 101)
-_BAND = (0.05, 0.95)
+# Up to so many labels have a line of their own: matplotlib's colours repeat after ten.
+_MOST_LINES = 10
+# Ten bins of 4 million entries have a standard error below 0.001.
+_BINNED_ENTRIES = 2**22
+_RECALLS = np.linspace(0, 1, 101)
 
 
-def _check_matplotlib(name):
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{name} needs matplotlib: pip install 'skimbalance[plot]'."
-        ) from error
-    return plt
+# --------------------------------------------------------------------------
+# Labels, scores and names
 
 
-class _Display:
-    """Base: where to draw."""
-
-    def _set_axes(self, ax):
-        plt = _check_matplotlib(type(self).__name__)
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        return ax
+def _pos_label_of(estimator):
+    """Return the positive class of a fitted classifier, None if it has none."""
+    default = getattr(estimator, "pos_label", None)
+    return getattr(estimator, "pos_label_", default)
 
 
-def _spread(curves):
-    """Return the mean of the curves, and the two that hold nine of ten."""
-    mean = np.nanmean(curves, axis=0)
-    return mean, *np.nanquantile(curves, _BAND, axis=0)
+def _labels_for_estimator(estimator, y, pos_label):
+    """Return a label matrix, and how `label_scores` reads a classifier of it.
+
+    Without a `pos_label` that of the classifier counts.
+    """
+    is_matrix = sp.issparse(y) or np.ndim(y) == 2
+    if pos_label is None and not is_matrix:
+        pos_label = _pos_label_of(estimator)
+        if pos_label is None:
+            _warn_positive_class(check_target(y))
+    labels, read_as = read_labels(estimator, y, pos_label)
+    return labels if is_matrix else labels.reshape(-1, 1), read_as
 
 
-def _without_positives(n_left_out, n_labels):
+def _scores_of(estimator, X, methods, read_as):
+    """Return the scores of each label of the rows."""
+    return label_scores(estimator, X, find_response(estimator, methods), **read_as)
+
+
+def _warn_positive_class(target):
+    """Warn where the majority counts as positive, but for classes that 1 is one of."""
+    if not set(target.classes.tolist()) <= {-1, 0, 1}:
+        warn_positive_class(target, None, "The display", count_labels(target.values))
+
+
+def _as_labels(y, pos_label, name="y_true"):
+    """Return a label matrix as it is; of two classes 1 for the positive one."""
+    if sp.issparse(y) or np.ndim(y) == 2:
+        if pos_label is not None:
+            check_target(y, name, pos_label)  # raises
+        return y
+    values = np.asarray(y)
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        return values  # one label with missing entries
+    target = check_target(values, name, pos_label)
+    if len(target.classes) > 2:
+        raise ValueError(
+            f"{name} has {len(target.classes)} classes: only two classes or a label "
+            "matrix can be drawn. Draw one class against the others, as y == class."
+        )
+    if pos_label is None:
+        _warn_positive_class(target)
+    return (values == positive_of(target.classes, pos_label)).astype(int)
+
+
+def _align(y_true, **frames):
+    """Return frames that go with the labels, their columns in the order of `y_true`."""
+    names = column_names(y_true)
+    return [align_columns(frame, names, name) for name, frame in frames.items()]
+
+
+def _check_scored(y_true, y_score, sample_weight, pos_label):
+    """Return labels, scores and weights of entries, which go together."""
+    aligned = _align(y_true, y_score=y_score, sample_weight=sample_weight)
+    return check_scored_labels(_as_labels(y_true, pos_label), *aligned)
+
+
+def _label_names(label_names, y, n_labels):
+    """Return a name for each label."""
+    names = check_label_names(label_names, y, n_labels)
+    numbered = (f"label {k}" for k in range(n_labels))
+    return [str(name) for name in (numbered if names is None else names)]
+
+
+def _check_drawn(labels, n_labels):
+    """Return the indices of the labels that get a line of their own."""
+    if labels is None:
+        return range(n_labels) if 1 < n_labels <= _MOST_LINES else range(0)
+    labels = [int(k) for k in labels]
+    if not all(0 <= k < n_labels for k in labels):
+        raise ValueError(
+            f"labels={labels!r} must be column numbers below {n_labels}, the number of "
+            "labels."
+        )
+    return labels
+
+
+def _warn_without_positives(n_left_out, n_labels):
+    """Warn of labels that have no curve; raise a ValueError if none has one."""
     if n_left_out == n_labels:
         raise ValueError("y_true has no positive label: there is nothing to draw.")
     if n_left_out:
@@ -82,16 +150,84 @@ def _without_positives(n_left_out, n_labels):
         )
 
 
+# --------------------------------------------------------------------------
+# Displays
+
+
+class _Display:
+    """Base of the displays: prepare the axes."""
+
+    def _set_axes(self, ax):
+        # matplotlib is an optional dependency, and slow to import.
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                f"{type(self).__name__} needs matplotlib: pip install "
+                "'skimbalance[plot]'."
+            ) from error
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
+
+
+class _CurveDisplay(_Display):
+    """Base of the displays of scores, with a curve for each label."""
+
+    from_predictions: Any
+
+    @classmethod
+    def _methods_and_options(cls, estimator, read_as) -> tuple:  # noqa: ARG003
+        """Return the methods that give scores, and options of `from_predictions`."""
+        return (DECISION, PROBA), {}
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options) -> Self:
+        """Draw the curves of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that did not train it.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+        pos_label : object, default=None
+            The positive class of a binary target; None is that of the estimator, or
+            else the last of its classes.
+        **options : dict
+            Further parameters of `from_predictions`.
+
+        Returns
+        -------
+        display : object
+            This display, drawn.
+        """
+        y, read_as = _labels_for_estimator(estimator, y, pos_label)
+        methods, defaults = cls._methods_and_options(estimator, read_as)
+        scores = _scores_of(estimator, X, methods, read_as)
+        return cls.from_predictions(y, scores, **defaults | options)
+
+
+def _mean_and_band(curves):
+    """Return the mean of the curves, and the two that hold nine of ten."""
+    band = np.nanquantile(curves, (0.05, 0.95), axis=0)
+    return np.nanmean(curves, axis=0), *band
+
+
 def _precision_at(recall, target, score, weight):
     """Return the precision where each recall is first reached."""
     _, hits, predicted = tally(target, score, weight)
     # From the highest score downwards, as the recall grows.
     hits, predicted = hits[::-1], predicted[::-1]
+    # The margin keeps rounding from skipping a level whose recall is met exactly.
     place = np.searchsorted(hits, recall * hits[-1] * (1 - 1e-12))
-    return (hits / np.maximum(predicted, np.finfo(float).tiny))[place]
+    return ratio(hits, predicted, undefined=0.0)[place]
 
 
-class MultilabelPrecisionRecallDisplay(_Display):
+class MultilabelPrecisionRecallDisplay(_CurveDisplay):
     """Precision against recall: mean over labels, all entries together, chosen ones.
 
     Use `from_estimator` or `from_predictions`.
@@ -100,22 +236,16 @@ class MultilabelPrecisionRecallDisplay(_Display):
     ----------
     recall : ndarray of shape (n_points,)
         Where the curves are evaluated.
-
     macro : ndarray of shape (n_points,)
         Mean precision of the labels.
-
     low, high : ndarray of shape (n_points,)
         Between them lie nine of ten labels.
-
     micro : ndarray of shape (n_points,)
         Precision over all entries.
-
     label_curves : dict of str to ndarray of shape (n_points,)
         Precision of single labels.
-
     average_precision : dict of str to float
         Of ``"macro"``, ``"micro"`` and the single labels.
-
     n_labels : int
         Number of labels behind the mean.
 
@@ -123,10 +253,8 @@ class MultilabelPrecisionRecallDisplay(_Display):
     ----------
     line_ : matplotlib Artist
         The macro curve.
-
     ax_ : matplotlib Axes
         Axes with the curves.
-
     figure_ : matplotlib Figure
         The figure.
 
@@ -173,7 +301,7 @@ class MultilabelPrecisionRecallDisplay(_Display):
         self.average_precision = average_precision
         self.n_labels = n_labels
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -215,7 +343,7 @@ class MultilabelPrecisionRecallDisplay(_Display):
         sample_weight=None,
         pos_label=None,
         ax=None,
-    ):
+    ) -> Self:
         """Draw the curves of scores.
 
         Parameters
@@ -248,68 +376,40 @@ class MultilabelPrecisionRecallDisplay(_Display):
         ValueError
             If the shapes differ, scores are not finite, or nothing is positive.
         """
-        values, scores, weight = scored(y_true, y_score, sample_weight, pos_label)
-        n_labels = values.shape[1]
-        names = names_of(y_true, label_names, n_labels)
-        drawn = drawn_labels(labels, n_labels)
-        options = {"average": None, "undefined": "nan", "what": "", "lacking": ""}
-        each = averaged(average_precision, values, scores, weight, **options)
-        known = ~np.isnan(each)
-        _without_positives((~known).sum(), n_labels)
-        curves = np.full((n_labels, len(_GRID)), np.nan)
-        for k, column in enumerate(iter_columns(values, scores, weight)):
-            if known[k]:
-                curves[k] = _precision_at(_GRID, *column)
-        pooled = all_entries(values, scores, weight)
-        macro, low, high = _spread(curves)
+        checked = _check_scored(y_true, y_score, sample_weight, pos_label)
+        n_labels = checked[0].shape[1]
+        names = _label_names(label_names, y_true, n_labels)
+        drawn = _check_drawn(labels, n_labels)
+        each = each_label(average_precision, *checked)
+        defined = ~np.isnan(each)
+        _warn_without_positives((~defined).sum(), n_labels)
+        curves = np.full((n_labels, len(_RECALLS)), np.nan)
+        for k, column in enumerate(iter_columns(*checked)):
+            if defined[k]:
+                curves[k] = _precision_at(_RECALLS, *column)
+        pooled = all_entries(*checked)
+        macro, low, high = _mean_and_band(curves)
         precision = {"macro": np.nanmean(each), "micro": average_precision(*pooled)}
-        shown = [k for k in drawn if known[k]]
+        shown = [k for k in drawn if defined[k]]
         display = cls(
-            recall=_GRID,
+            recall=_RECALLS,
             macro=macro,
             low=low,
             high=high,
-            micro=_precision_at(_GRID, *pooled),
+            micro=_precision_at(_RECALLS, *pooled),
             label_curves={names[k]: curves[k] for k in shown},
             average_precision=precision | {names[k]: each[k] for k in shown},
-            n_labels=int(known.sum()),
+            n_labels=int(defined.sum()),
         )
         return display.plot(ax)
-
-    @classmethod
-    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options):
-        """Draw the curves of a fitted classifier.
-
-        Parameters
-        ----------
-        estimator : classifier
-            Fitted.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows that did not train it.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Their labels.
-        pos_label : object, default=None
-            The positive class of a binary target; None is that of the estimator, or
-            else the last of its classes.
-        **options : dict
-            Further parameters of `from_predictions`.
-
-        Returns
-        -------
-        display : MultilabelPrecisionRecallDisplay
-            Drawn.
-        """
-        y, read_as = labels_of_estimator(estimator, y, pos_label)
-        scores = scores_of(estimator, X, (DECISION, PROBA), read_as)
-        return cls.from_predictions(y, scores, **options)
 
 
 class MultilabelCalibrationDisplay(_Display):
     """Observed frequencies against probabilities, of one or two sets of probabilities.
 
     A line joins the bins of the entries of all labels; a dot is a label, its base rate
-    against its mean probability. On the diagonal both are right. Where most bins are
-    rare the axes are logarithmic.
+    against its mean probability. Calibrated probabilities lie on the diagonal. Where
+    most bins are rare the axes are logarithmic.
 
     Use `from_estimator` or `from_predictions`.
 
@@ -318,7 +418,6 @@ class MultilabelCalibrationDisplay(_Display):
     curves : dict of str to two ndarray of shape (n_bins,)
         For each set of probabilities the mean probability and the observed frequency of
         its bins.
-
     label_means : dict of str to two ndarray of shape (n_labels,)
         The same of its labels.
 
@@ -326,10 +425,8 @@ class MultilabelCalibrationDisplay(_Display):
     ----------
     line_ : matplotlib Artist
         The first line.
-
     ax_ : matplotlib Axes
         Axes with the lines.
-
     figure_ : matplotlib Figure
         The figure.
 
@@ -350,16 +447,16 @@ class MultilabelCalibrationDisplay(_Display):
     >>> proba = rng.random((500, 3)) ** 2
     >>> Y = (rng.random(proba.shape) < proba).astype(int)
     >>> display = MultilabelCalibrationDisplay.from_predictions(
-    ...     Y, proba, beside=np.sqrt(proba))
+    ...     Y, proba, uncorrected=np.sqrt(proba))
     >>> sorted(display.curves)
-    ['corrected', 'raw']
+    ['corrected', 'uncorrected']
     """
 
     def __init__(self, *, curves, label_means):
         self.curves = curves
         self.label_means = label_means
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the lines.
 
         Parameters
@@ -394,7 +491,9 @@ class MultilabelCalibrationDisplay(_Display):
             low = max(points[points > 0].min() / 2, 1e-5)
             ax.set(xscale="log", yscale="log")
         high = min(1.0, max(np.max(points) * (1.5 if low else 1.1), 2 * low))
-        ax.plot([low, high], [low, high], ":", color="0.5", label="right", zorder=0)
+        ax.plot(
+            [low, high], [low, high], ":", color="0.5", label="calibrated", zorder=0
+        )
         ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
 
     @classmethod
@@ -403,13 +502,13 @@ class MultilabelCalibrationDisplay(_Display):
         y_true,
         y_proba,
         *,
-        beside=None,
+        uncorrected=None,
         n_bins=10,
         strategy="quantile",
         sample_weight=None,
         pos_label=None,
         ax=None,
-    ):
+    ) -> Self:
         """Draw the lines of probabilities.
 
         Parameters
@@ -419,8 +518,9 @@ class MultilabelCalibrationDisplay(_Display):
             0, 1 and NaN for a missing label, which is left out; or two classes.
         y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
             Probabilities.
-        beside : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
-            Those before correction, drawn beside.
+        uncorrected : array-like of shape (n_samples, n_labels) or (n_samples,), \
+                default=None
+            The probabilities before correction, for comparison.
         n_bins : int, default=10
             Number of bins.
         strategy : {"quantile", "uniform"}, default="quantile"
@@ -429,8 +529,8 @@ class MultilabelCalibrationDisplay(_Display):
                 default=None
             Weights of the rows or entries.
         pos_label : object, default=None
-            The positive class of a 1-D `y_true`, whose scores `y_score` holds; None is
-            the last of the classes.
+            The positive class of a 1-D `y_true`, whose probabilities `y_proba` holds;
+            None is the last of the classes.
         ax : matplotlib Axes, default=None
             None makes a figure.
 
@@ -445,30 +545,28 @@ class MultilabelCalibrationDisplay(_Display):
             If the shapes differ, or a probability is outside [0, 1].
         """
         check_interval("n_bins", n_bins, 1)
-        if strategy not in BINNINGS:
-            raise ValueError(
-                f"strategy={strategy!r} is not known. Use one of {sorted(BINNINGS)}."
-            )
-        sets = {"corrected" if beside is not None else "probabilities": y_proba}
-        if beside is not None:
-            sets["raw"] = beside
-        sample_weight, *aligned = align_with(
-            y_true, ("sample_weight", sample_weight), *sets.items()
-        )
-        y = labels_of(y_true, pos_label)
+        check_choice("strategy", strategy, BINNINGS)
+        sets = {"probabilities": y_proba}
+        if uncorrected is not None:
+            sets = {"corrected": y_proba, "uncorrected": uncorrected}
+        sample_weight, *aligned = _align(y_true, sample_weight=sample_weight, **sets)
+        y = _as_labels(y_true, pos_label)
         curves, label_means = {}, {}
         for name, proba in zip(sets, aligned, strict=True):
-            cells = check_probable_labels(y, proba, sample_weight)
-            _check_observed(cells[0], cells[-1])
+            checked = check_probable_labels(y, proba, sample_weight)
+            if not np.any(count_labels(checked[0], checked[-1])):
+                raise ValueError("y_true has no observed label: nothing to draw.")
             _, *curve = reliability(
-                *all_entries(*_thinned(*cells)), n_bins=int(n_bins), strategy=strategy
+                *all_entries(*_thinned(*checked)), n_bins=int(n_bins), strategy=strategy
             )
             curves[name] = tuple(curve)
-            label_means[name] = _means_of_labels(*cells)
+            label_means[name] = _means_of_labels(*checked)
         return cls(curves=curves, label_means=label_means).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, beside=None, pos_label=None, **options):
+    def from_estimator(
+        cls, estimator, X, y, *, uncorrected=None, pos_label=None, **options
+    ) -> Self:
         """Draw the lines of a fitted classifier.
 
         Parameters
@@ -479,8 +577,8 @@ class MultilabelCalibrationDisplay(_Display):
             Rows that did not train it.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Their labels.
-        beside : classifier, default=None
-            A second one, drawn beside: that before calibration.
+        uncorrected : classifier, default=None
+            The classifier before calibration, for comparison.
         pos_label : object, default=None
             The positive class of a binary target; None is that of the estimator, or
             else the last of its classes.
@@ -492,22 +590,16 @@ class MultilabelCalibrationDisplay(_Display):
         display : MultilabelCalibrationDisplay
             Drawn.
         """
-        y, read_as = labels_of_estimator(estimator, y, pos_label)
-        proba = scores_of(estimator, X, (PROBA,), read_as)
-        if beside is not None:
-            options["beside"] = scores_of(beside, X, (PROBA,), read_as)
+        y, read_as = _labels_for_estimator(estimator, y, pos_label)
+        proba = _scores_of(estimator, X, (PROBA,), read_as)
+        if uncorrected is not None:
+            options["uncorrected"] = _scores_of(uncorrected, X, (PROBA,), read_as)
         return cls.from_predictions(y, proba, **options)
-
-
-def _check_observed(labels, weight):
-    """Raise a ValueError if no label has an observed entry of positive weight."""
-    if sum(map(sum, count_labels(labels, weight))) == 0:
-        raise ValueError("y_true has no observed label: there is nothing to draw.")
 
 
 def _thinned(labels, scores, weight):
     """Return every so many rows: ten bins need no more than millions of entries."""
-    step = -(-scores.size // _MOST_CELLS)
+    step = -(-scores.size // _BINNED_ENTRIES)
     return labels[::step], scores[::step], None if weight is None else weight[::step]
 
 
@@ -529,13 +621,11 @@ def _rates_at(thresholds, target, score, weight):
     )
     predicted = mass_at_least(score, thresholds, weight)
     n_positive = len(positive) if weight is None else weight[target].sum()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(predicted > 0, hits / predicted, np.nan)
-    recall = hits / n_positive
-    return precision, recall, 2 * hits / (predicted + n_positive)
+    f1 = 2 * hits / (predicted + n_positive)
+    return ratio(hits, predicted), hits / n_positive, f1
 
 
-class ThresholdCurveDisplay(_Display):
+class ThresholdCurveDisplay(_CurveDisplay):
     """Precision, recall and F1 against the threshold, and the best one of each label.
 
     The three lines are means over labels. Below lies, for up to ten labels, a tick for
@@ -547,25 +637,21 @@ class ThresholdCurveDisplay(_Display):
     ----------
     thresholds : ndarray of shape (n_points,)
         The thresholds.
-
     precision, recall, f1 : ndarray of shape (n_points,)
         Means over the labels; a label that is predicted nowhere has no precision.
-
     low, high : ndarray of shape (n_points,)
         Between them lies the F1 of nine of ten labels.
-
-    cuts : dict of str to float
-        The threshold of each label: that of the classifier, else the best of
-        `thresholds`.
+    label_thresholds : dict of str to float
+        The threshold of each label. `from_estimator` takes the `thresholds_` of the
+        classifier, if it has any: they are on its probabilities, or on its decision
+        scores where it has no probabilities. Else it is the best of `thresholds`.
 
     Attributes
     ----------
     line_ : matplotlib Artist
         The F1 curve.
-
     ax_ : matplotlib Axes
         Axes with the curves.
-
     figure_ : matplotlib Figure
         The figure.
 
@@ -586,20 +672,22 @@ class ThresholdCurveDisplay(_Display):
     >>> proba = rng.random((500, 3)) ** 2
     >>> Y = (rng.random(proba.shape) < proba).astype(int)
     >>> display = ThresholdCurveDisplay.from_predictions(Y, proba)
-    >>> list(display.cuts)
+    >>> list(display.label_thresholds)
     ['label 0', 'label 1', 'label 2']
     """
 
-    def __init__(self, *, thresholds, precision, recall, f1, low, high, cuts):
+    def __init__(
+        self, *, thresholds, precision, recall, f1, low, high, label_thresholds
+    ):
         self.thresholds = thresholds
         self.precision = precision
         self.recall = recall
         self.f1 = f1
         self.low = low
         self.high = high
-        self.cuts = cuts
+        self.label_thresholds = label_thresholds
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -613,14 +701,15 @@ class ThresholdCurveDisplay(_Display):
             This object, with its artists.
         """
         ax, at = self._set_axes(ax), self.thresholds
-        if len(self.cuts) > 1:
-            label = f"F1 of 90 % of {len(self.cuts):,} labels"
+        marks = list(self.label_thresholds.values())
+        if len(marks) > 1:
+            label = f"F1 of 90 % of {len(marks):,} labels"
             ax.fill_between(at, self.low, self.high, color="0.9", lw=0, label=label)
         ax.plot(at, self.precision, lw=1.5, label="precision")
         ax.plot(at, self.recall, lw=1.5, label="recall")
         (self.line_,) = ax.plot(at, self.f1, "k", lw=2.5, label="F1")
         self._mark_thresholds(ax)
-        if at.min() > 0 and np.median(list(self.cuts.values())) < 0.1:
+        if at.min() > 0 and np.median(marks) < 0.1:
             ax.set_xscale("log")
         ax.set(
             xlabel="Threshold",
@@ -635,18 +724,18 @@ class ThresholdCurveDisplay(_Display):
 
     def _mark_thresholds(self, ax):
         """Show where the thresholds of the labels are, below the curves."""
-        cuts = np.clip(list(self.cuts.values()), self.thresholds[0], None)
-        if len(cuts) > FEW:
-            counts, edges = np.histogram(cuts, self.thresholds[::5])
+        marks = np.clip(list(self.label_thresholds.values()), self.thresholds[0], None)
+        if len(marks) > _MOST_LINES:
+            counts, edges = np.histogram(marks, self.thresholds[::5])
             height = 0.15 * counts / max(counts.max(), 1)
             label = "thresholds of the labels"
             ax.stairs(
                 height - 0.18, edges, baseline=-0.18, fill=True, color="C2", label=label
             )
             return
-        rows = np.linspace(-0.04, -0.17, len(cuts))
-        for row, name, cut in zip(rows, self.cuts, cuts, strict=True):
-            ax.plot(cut, row, "|", ms=9, mew=2.5, label=name)
+        rows = np.linspace(-0.04, -0.17, len(marks))
+        for row, name, mark in zip(rows, self.label_thresholds, marks, strict=True):
+            ax.plot(mark, row, "|", ms=9, mew=2.5, label=name)
 
     @classmethod
     def from_predictions(
@@ -659,7 +748,7 @@ class ThresholdCurveDisplay(_Display):
         sample_weight=None,
         pos_label=None,
         ax=None,
-    ):
+    ) -> Self:
         """Draw the curves of scores.
 
         Parameters
@@ -693,63 +782,45 @@ class ThresholdCurveDisplay(_Display):
         ValueError
             If the shapes differ, scores are not finite, or nothing is positive.
         """
-        values, scores, weight = scored(y_true, y_score, sample_weight, pos_label)
-        names = names_of(y_true, label_names, values.shape[1])
-        grid = _threshold_grid(scores)
+        checked = _check_scored(y_true, y_score, sample_weight, pos_label)
+        names = _label_names(label_names, y_true, checked[0].shape[1])
+        grid = _threshold_grid(checked[1])
         rates, known = [], []
-        for k, (target, score, w) in enumerate(iter_columns(values, scores, weight)):
+        for k, (target, score, w) in enumerate(iter_columns(*checked)):
             if (target if w is None else w[target]).any():
                 rates.append(_rates_at(grid, target, score, w))
                 known.append(k)
-        _without_positives(len(names) - len(known), len(names))
+        _warn_without_positives(len(names) - len(known), len(names))
         precision, recall, f1 = np.array(rates).transpose(1, 0, 2)
-        cuts = grid[f1.argmax(axis=1)]
+        marks = grid[f1.argmax(axis=1)]
         if thresholds is not None:
-            cuts = _as_marks(thresholds, names)[known]
-        mean, low, high = _spread(f1)
+            marks = _as_marks(thresholds, names)[known]
+        mean, low, high = _mean_and_band(f1)
         display = cls(
             thresholds=grid,
-            precision=_mean_where_known(precision),
+            # np.nanmean would warn of the thresholds at which nothing is predicted.
+            precision=ratio(
+                np.nansum(precision, axis=0), (~np.isnan(precision)).sum(axis=0)
+            ),
             recall=recall.mean(axis=0),
             f1=mean,
             low=low,
             high=high,
-            cuts={names[k]: float(cut) for k, cut in zip(known, cuts, strict=True)},
+            label_thresholds=dict(
+                zip([names[k] for k in known], marks.tolist(), strict=True)
+            ),
         )
         return display.plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options):
-        """Draw the curves of a fitted classifier, and mark its thresholds if it tells.
-
-        Parameters
-        ----------
-        estimator : classifier
-            Fitted. Its `thresholds_` are marked; they are read as thresholds of its
-            probabilities, if it has any and does not say otherwise.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows that did not train it.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Their labels.
-        pos_label : object, default=None
-            The positive class of a binary target; None is that of the estimator, or
-            else the last of its classes.
-        **options : dict
-            Further parameters of `from_predictions`.
-
-        Returns
-        -------
-        display : ThresholdCurveDisplay
-            Drawn.
-        """
-        y, read_as = labels_of_estimator(estimator, y, pos_label)
+    def _methods_and_options(cls, estimator, read_as):
         method = getattr(estimator, "_response_method", None)
         methods = (PROBA, DECISION) if method is None else (method,)
-        scores = scores_of(estimator, X, methods, read_as)
-        own, positive = own_pos_label(estimator), read_as.get("positive")
-        if own is None or own == positive:
-            options.setdefault("thresholds", getattr(estimator, "thresholds_", None))
-        return cls.from_predictions(y, scores, **options)
+        own = _pos_label_of(estimator)
+        # The thresholds of one class are no thresholds of the other.
+        if own is not None and own != read_as.get("positive"):
+            return methods, {}
+        return methods, {"thresholds": getattr(estimator, "thresholds_", None)}
 
 
 def _as_marks(thresholds, names):
@@ -766,22 +837,14 @@ def _threshold_grid(scores):
     """Return a hundred thresholds, more of them where probabilities are rare."""
     low, high = float(scores.min()), float(scores.max())
     if low >= 0 and high <= 1:
-        typical = np.quantile(scores[scores > 0], 0.5) if (scores > 0).any() else 0.5
+        typical = np.median(scores[scores > 0]) if (scores > 0).any() else 0.5
         low = max(low, min(typical, 0.05) / 10, 1e-4)
         return np.geomspace(low, 1, 101) if low < 0.02 else np.linspace(0, 1, 101)
     return np.linspace(low, high, 101)
 
 
-def _mean_where_known(curves):
-    """Return the mean of the values that are defined, NaN where none is."""
-    known = ~np.isnan(curves)
-    sums = np.where(known, curves, 0.0).sum(axis=0)
-    out = np.full(sums.shape, np.nan)
-    return np.divide(sums, known.sum(axis=0), out=out, where=known.any(axis=0))
-
-
 class TrainingHistoryDisplay(_Display):
-    """Losses, and the watched score, against the epoch.
+    """Losses, and the validation score, against the epoch.
 
     Use `from_estimator` or `from_predictions`.
 
@@ -789,13 +852,10 @@ class TrainingHistoryDisplay(_Display):
     ----------
     epoch : ndarray of shape (n_epochs,)
         Numbers of the epochs.
-
     train_loss : ndarray of shape (n_epochs,)
         Mean loss of the training rows.
-
     valid_loss : ndarray of shape (n_epochs,), default=None
         That of the held-out rows.
-
     valid_score : ndarray of shape (n_epochs,), default=None
         Their score, on an axis of its own.
 
@@ -803,10 +863,8 @@ class TrainingHistoryDisplay(_Display):
     ----------
     line_ : matplotlib Artist
         The training loss.
-
     ax_ : matplotlib Axes
         Axes with the losses.
-
     figure_ : matplotlib Figure
         The figure.
 
@@ -829,7 +887,7 @@ class TrainingHistoryDisplay(_Display):
         self.valid_loss = valid_loss
         self.valid_score = valid_score
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -843,6 +901,7 @@ class TrainingHistoryDisplay(_Display):
             This object, with its artists.
         """
         ax = self._set_axes(ax)
+        # A line of one point would not show.
         mark = "o-" if len(self.epoch) < 3 else "-"
         (self.line_,) = ax.plot(
             self.epoch, self.train_loss, mark, label="training loss"
@@ -853,7 +912,7 @@ class TrainingHistoryDisplay(_Display):
         ax.set(xlabel="Epoch", ylabel="Loss")
         if self.valid_score is not None:
             lines += self._plot_score(ax, mark)
-        best = self._best()
+        best = self._best_epoch()
         if best is not None:
             label = f"best epoch, {best}"
             lines.append(ax.axvline(best, color="0.6", ls=":", label=label))
@@ -861,13 +920,15 @@ class TrainingHistoryDisplay(_Display):
         return self
 
     def _plot_score(self, ax, mark):
+        """Draw the score on an axis of its own, as its scale is another."""
         twin = ax.twinx()
         twin.set_ylabel("Validation score")
         return twin.plot(
             self.epoch, self.valid_score, mark, color="C2", label="validation score"
         )
 
-    def _best(self):
+    def _best_epoch(self):
+        """Return the epoch of the best score, or else of the least held-out loss."""
         if self.valid_score is not None:
             return self.epoch[np.nanargmax(self.valid_score)]
         if self.valid_loss is not None:
@@ -875,7 +936,7 @@ class TrainingHistoryDisplay(_Display):
         return None
 
     @classmethod
-    def from_predictions(cls, history, *, ax=None):
+    def from_predictions(cls, history, *, ax=None) -> Self:
         """Draw a history.
 
         Parameters
@@ -909,7 +970,7 @@ class TrainingHistoryDisplay(_Display):
         return cls(epoch=np.array(numbers), **known).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator, *, ax=None) -> Self:
         """Draw the history of a fitted net.
 
         Parameters

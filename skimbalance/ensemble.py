@@ -14,7 +14,6 @@ import scipy.sparse as sp
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 from sklearn import get_config
-from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
@@ -49,6 +48,7 @@ from skimbalance._out_of_fold import Task, fit_labelwise, fit_scorer
 from skimbalance._validation import (
     Composition,
     check_weights,
+    clone,
     n_dimensions,
     n_samples_of,
     take_rows,
@@ -493,7 +493,7 @@ class MultilabelStackingClassifier(
         self._set_counts(target, weight)
         fitted = self._fit_estimators(named, X, y, target, weight, groups, routed)
         is_scored, log_odds = self._fit_weights(*fitted, target, weight)
-        self._rule: Any = clone(rule)
+        self._rule = clone(rule)
         self.thresholds_ = None
         if target.kind != MULTICLASS:
             source = self._threshold_source(target, weight, is_scored, log_odds)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import normalize
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._validation import (
     Number,
@@ -20,6 +20,7 @@ from skimbalance._validation import (
     StrOptions,
     check_parameters,
     check_weights,
+    validate_data,
 )
 
 __all__ = [
@@ -47,11 +48,6 @@ _TIE = 1e-12
 _SMALLEST_SQUARE = 1e-290
 # A deviation of so much of the mean is the rounding of the values themselves.
 _NOISE = 4 * np.finfo(np.float64).eps
-
-
-def _read_rows(transformer, X, **checks) -> Any:
-    """Return rows as scikit-learn checks them: an array, or a CSR matrix."""
-    return validate_data(transformer, X, accept_sparse="csr", **checks)
 
 
 class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -110,7 +106,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If `X` is empty, not finite, or too large to be scaled.
         """
-        X = _read_rows(self, X)
+        X = validate_data(self, X, accept_sparse="csr")
         sample_weight = check_weights(sample_weight, X.shape[0])
         if sp.issparse(X):
             self.center_, self.scale_ = None, _common_scale(X, sample_weight)
@@ -139,8 +135,13 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` has another number of columns.
         """
         check_is_fitted(self)
-        floats = [np.float64, np.float32]
-        X = _read_rows(self, X, dtype=floats, reset=False)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            reset=False,
+        )
         if sp.issparse(X) and self.center_ is not None:
             X = X.toarray()
         return (X if self.center_ is None else X - self.center_) / self.scale_
@@ -357,7 +358,7 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             scaled.
         """
         check_parameters(self)
-        X = _read_rows(self, X)
+        X = validate_data(self, X, accept_sparse="csr")
         weight = check_weights(sample_weight, X.shape[0])
         self.encoding_ = self._choose_encoding(X)
         if self.encoding_ == _ROW_NORM:
@@ -418,7 +419,7 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` has another number of columns.
         """
         check_is_fitted(self)
-        X = _read_rows(self, X, reset=False)
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
         if self.encoding_ == _ROW_NORM:
             return self._normalized(X)
         n_features = X.shape[1]

@@ -1,6 +1,6 @@
-"""Where the real data lie, devices, and how many examples a property is tried on.
+"""The folder of the real data, the devices, and the number of examples of a property.
 
-``SKIMBALANCE_TESTS=slow`` tries properties on 200 examples instead of 20.
+``SKIMBALANCE_TESTS=slow`` runs properties on 200 examples instead of 20.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""Small nets and a small problem, shared by the tests of the estimators."""
+"""Small nets and a small problem for the tests of the estimators."""
 
 import re
 
@@ -10,7 +10,7 @@ from skimbalance.neural_network import ImbalancedMLPClassifier
 
 
 def small(**params):
-    """A net that trains in a blink, on all its rows."""
+    """Return a net that trains in milliseconds, on all rows."""
     defaults = {
         "hidden_layer_sizes": (16,),
         "max_epochs": 3,
@@ -25,13 +25,13 @@ def linear(n_features, n_outputs, bias=True):
 
 
 def small_problem():
-    """300 rows, 6 features, 4 labels."""
+    """Return 300 rows of 6 features and 4 labels."""
     X, Y = make_imbalanced_multilabel(
         300, 6, 4, cardinality=1.2, imbalance_ratio=4, random_state=0
     )
     return X.astype(np.float64), Y.astype(np.int64)
 
 
-def steady(value):
-    """An id of a parameter that is the same in every process: without addresses."""
+def stable_id(value):
+    """Return an id of a parameter without addresses, the same in every process."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))

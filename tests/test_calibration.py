@@ -22,6 +22,7 @@ from skimbalance.calibration import (
     MultilabelCalibratedClassifierCV,
     PooledCalibrator,
     TemperatureCalibrator,
+    _ShrunkClassCalibrator,
     estimate_prior,
     prior_shift,
 )
@@ -32,7 +33,6 @@ from skimbalance.metrics import (
     multilabel_log_loss,
 )
 from skimbalance.model_selection import MultilabelStratifiedKFold
-from skimbalance.neural_network._output import ShrunkClassCalibrator
 
 METHODS = ("sigmoid", "isotonic", "temperature", "beta")
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -262,7 +262,7 @@ def test_a_label_without_weight_keeps_its_intercept():
     assert calibrator.intercept_[0] != before
 
 
-@pytest.mark.parametrize("make", [TemperatureCalibrator, ShrunkClassCalibrator])
+@pytest.mark.parametrize("make", [TemperatureCalibrator, _ShrunkClassCalibrator])
 def test_mean_probabilities_of_classes_become_the_prevalences(make):
     rng = np.random.default_rng(0)
     log_p = log_softmax(3 * rng.normal(size=(600, 5)), axis=1)

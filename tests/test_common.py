@@ -1,4 +1,4 @@
-"""The estimators in scikit-learn's company: its checks, its searches, on real data."""
+"""Checks, searches and meta-estimators of scikit-learn, on generated and real data."""
 
 import pickle
 import warnings
@@ -59,7 +59,7 @@ def test_bare_defaults_pass_every_check(estimator):
 
 
 def small(**params):
-    """A net that trains in a moment."""
+    """Return a net that trains in a fraction of a second."""
     defaults = {"hidden_layer_sizes": (32,), "max_epochs": 4, "random_state": 0}
     return ImbalancedMLPClassifier(**{**defaults, **params})
 
@@ -76,8 +76,7 @@ def problem():
     return X.astype(np.float64), Y.astype(np.int64)
 
 
-# ------------------------------------------------------------------------------ real
-# data
+# ------------------------------------------------------------------------- real data
 
 
 @pytest.mark.filterwarnings("ignore::skimbalance.metrics.UndefinedLabelWarning")
@@ -120,7 +119,7 @@ def test_grid_search_with_missing_labels(load):
     assert 0.7 < expected_observed_ratio(Y, proba) < 1.3
 
 
-def test_cross_val_predict_turns_missing_labels_into_an_error_that_helps(load):
+def test_missing_labels_in_cross_val_predict_raise_an_error_with_the_remedy(load):
     data = load("tox21")
     Y = np.where(data["Y"] == -1, np.nan, data["Y"])[:500]
     with pytest.raises(ValueError, match=r"np.where\(y == 2, np.nan, y\)"):
@@ -162,7 +161,7 @@ def test_multiclass_real_data(load):
 # ------------------------------------------------------------------------------- grids
 
 
-def test_grids_over_everything_nested(problem):
+def test_grids_over_nested_parameters(problem):
     X, Y = problem
 
     def module(n_features, n_outputs, width=8):
@@ -241,8 +240,7 @@ def test_imbalanced_learn_pipelines(problem):
     assert average_precision_score(y, proba) > 2 * y.mean()
 
 
-# ------------------------------------------------------------------------ other
-# estimators
+# ------------------------------------------------------------------ other estimators
 
 
 @pytest.mark.parametrize("n_labels", [1, 2, 3, 4])
@@ -253,7 +251,7 @@ def test_cross_val_predict_gives_probabilities(problem, n_labels):
     assert ((proba > 0) & (proba < 1)).all()
 
 
-def test_permutation_importance_finds_what_matters():
+def test_permutation_importance_finds_the_informative_feature():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 5))
     Y = np.stack([X[:, 2] > 0.5, X[:, 2] < -1], axis=1).astype(int)
@@ -274,7 +272,7 @@ def test_meta_estimators_of_binary_targets(problem):
     assert stacked.predict_proba(X).shape == (len(y), 2)
 
 
-def test_undefined_labels_in_a_fold_are_told_and_not_fatal(problem):
+def test_undefined_labels_in_a_fold_warn_and_leave_scores_finite(problem):
     X, Y = problem
     Y = np.hstack([Y, np.zeros((len(Y), 1), dtype=int)])
     Y[0, -1] = 1

@@ -1,4 +1,4 @@
-"""Pictures: the data behind them by hand, and that they stay readable."""
+"""Displays: their data by hand, and pictures that stay readable."""
 
 import numpy as np
 import pytest
@@ -103,18 +103,18 @@ def test_calibration_by_hand():
     P = np.repeat([[0.1], [0.3], [0.8]], 10, axis=0)
     Y = (np.arange(30)[:, None] % 10 < np.repeat([2, 3, 9], 10)[:, None]).astype(int)
     shown = MultilabelCalibrationDisplay.from_predictions(Y, P, n_bins=3)
-    said, seen = shown.curves["probabilities"]
-    np.testing.assert_allclose(said, [0.1, 0.3, 0.8])
-    np.testing.assert_allclose(seen, [0.2, 0.3, 0.9])
+    expected, observed = shown.curves["probabilities"]
+    np.testing.assert_allclose(expected, [0.1, 0.3, 0.8])
+    np.testing.assert_allclose(observed, [0.2, 0.3, 0.9])
     means = shown.label_means["probabilities"]
     np.testing.assert_allclose(np.ravel(means), [0.4, 14 / 30])
 
 
-def test_raw_beside_corrected():
+def test_uncorrected_and_corrected_probabilities_are_drawn():
     Y, P = _drawn()
-    shown = MultilabelCalibrationDisplay.from_predictions(Y, P, beside=np.sqrt(P))
+    shown = MultilabelCalibrationDisplay.from_predictions(Y, P, uncorrected=np.sqrt(P))
     texts = [t.get_text() for t in shown.ax_.get_legend().get_texts()]
-    assert texts == ["corrected", "raw", "right"]
+    assert texts == ["corrected", "uncorrected", "calibrated"]
     gaps = [np.abs(np.subtract(*curve)).mean() for curve in shown.curves.values()]
     assert gaps[0] < gaps[1] / 3
     assert shown.ax_.get_xscale() == "linear"
@@ -126,16 +126,16 @@ def test_threshold_curves_by_hand():
     Y, P = _drawn()
     shown = ThresholdCurveDisplay.from_predictions(Y, P)
     for place in (10, 40, 70):
-        decided = shown.thresholds[place] <= P
-        expected = f1_score(Y, decided, average="macro")
+        predicted = shown.thresholds[place] <= P
+        expected = f1_score(Y, predicted, average="macro")
         assert shown.f1[place] == pytest.approx(expected)
-        expected = precision_score(Y, decided, average="macro", zero_division=np.nan)
+        expected = precision_score(Y, predicted, average="macro", zero_division=np.nan)
         assert shown.precision[place] == pytest.approx(expected)
-        recall = [(d & (y == 1)).sum() / y.sum() for y, d in zip(Y.T, decided.T)]
+        recall = [(p & (y == 1)).sum() / y.sum() for y, p in zip(Y.T, predicted.T)]
         assert shown.recall[place] == pytest.approx(np.mean(recall))
-    for k, cut in enumerate(shown.cuts.values()):
+    for k, threshold in enumerate(shown.label_thresholds.values()):
         each = [f1_score(Y[:, k], P[:, k] >= c) for c in shown.thresholds]
-        assert cut == shown.thresholds[np.argmax(each)]
+        assert threshold == shown.thresholds[np.argmax(each)]
 
 
 def test_thresholds_of_a_classifier_are_marked():
@@ -145,7 +145,7 @@ def test_thresholds_of_a_classifier_are_marked():
     inner = OneVsRestClassifier(LogisticRegression())
     model = MultilabelTunedThresholdClassifierCV(inner).fit(X, Y)
     shown = ThresholdCurveDisplay.from_estimator(model, X, Y)
-    np.testing.assert_allclose(list(shown.cuts.values()), model.thresholds_)
+    np.testing.assert_allclose(list(shown.label_thresholds.values()), model.thresholds_)
     scores = ThresholdCurveDisplay.from_predictions(Y, model.decision_function(X))
     assert scores.thresholds[0] < 0
 
@@ -168,14 +168,14 @@ def test_from_estimator_reads_any_classifier(display):
     assert display.from_estimator(model, X, Y, ax=ax).ax_ is ax
 
 
-def test_calibration_beside_an_estimator():
+def test_calibration_of_two_estimators():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 4))
     Y = (X[:, :3] > 0.5).astype(int)
     model = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
     weak = OneVsRestClassifier(LogisticRegression(C=1e-4)).fit(X, Y)
-    shown = MultilabelCalibrationDisplay.from_estimator(model, X, Y, beside=weak)
-    assert set(shown.curves) == {"corrected", "raw"}
+    shown = MultilabelCalibrationDisplay.from_estimator(model, X, Y, uncorrected=weak)
+    assert set(shown.curves) == {"corrected", "uncorrected"}
 
 
 @each_display

@@ -1,4 +1,4 @@
-"""What README and user guide tell readers to type runs."""
+"""The code of README and user guide runs, and the pages are linked."""
 
 import re
 import sys

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from nets import small
 from scipy.special import expit
 
-from skimbalance.calibration import _known_rate
+from skimbalance._log_odds import smoothed_prevalence
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.neural_network._output import matched_prevalence
 
@@ -131,13 +131,13 @@ def test_held_out_rows_that_cannot_judge_keep_the_last_epoch():
 # The probabilities
 
 
-def test_the_known_rate_adds_a_quarter():
+def test_thesmoothed_prevalence_adds_a_quarter():
     positive, negative = (
         np.array([1.0, 4.0, 0.4, 0.0, 0]),
         np.array([99.0, 6, 9.6, 5, 0]),
     )
     right = [1.25 / 100.5, 4.25 / 10.5, 0.5 / 10.35, 0.0, 0.5]
-    np.testing.assert_allclose(_known_rate(positive, negative), right)
+    np.testing.assert_allclose(smoothed_prevalence(positive, negative), right)
 
 
 def test_the_matched_prevalence_by_its_formula():

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from nets import steady
+from nets import stable_id
 from scipy.special import expit, logit
 from sklearn.base import clone
 from torch.nn.functional import (
@@ -198,7 +198,7 @@ BUILT_IN = [
 
 
 @pytest.mark.parametrize("pos_weight", [1e-4, 1.0, 50.0, 1e4, 1e6])
-@pytest.mark.parametrize("loss", BUILT_IN, ids=steady)
+@pytest.mark.parametrize("loss", BUILT_IN, ids=stable_id)
 def test_log_odds_and_starts_are_finite_whatever_the_counts(loss, pos_weight):
     for positive, negative in COUNTS:
         loss = clone(loss).setup([positive, negative], [negative, positive])
@@ -425,7 +425,7 @@ def hinge(scores, targets):
         {"loss": "asymmetric", "loss_params": {"gamma_positive": 0}},
         {"loss": AsymmetricLoss(gamma_negative=0), "pos_weight": 3.0},
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_without_an_inverse_scores_are_calibrated_with_one_warning(problem, params):
     X, Y = problem
@@ -524,7 +524,7 @@ LOG = INVERTIBLE["log"][0]
         ("binary_crossentropy", "log_loss"),
         ("focall", "Did you mean 'focal'"),
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_what_is_no_loss_is_refused_with_the_way_out(problem, loss, words):
     net = small(loss=loss)

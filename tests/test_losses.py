@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from nets import steady
+from nets import stable_id
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import clone
@@ -293,7 +293,7 @@ def test_a_graph_that_is_kept_can_be_differentiated_again(loss):
 @pytest.mark.parametrize(
     "loss",
     [AsymmetricLoss(), DistributionBalancedLoss(), FocalLoss([0.0, 1.0, 2.5])],
-    ids=steady,
+    ids=stable_id,
 )
 def test_a_compiled_loss_is_the_same_loss(loss):
     loss = prepared(loss)
@@ -353,7 +353,7 @@ def test_soft_targets_mix_the_two_terms(loss):
     torch.testing.assert_close(mixed, expected)
 
 
-@pytest.mark.parametrize("pos_weight", [1.0, 20.0, [0.5, 3.0, 99.0]], ids=steady)
+@pytest.mark.parametrize("pos_weight", [1.0, 20.0, [0.5, 3.0, 99.0]], ids=stable_id)
 @each(PointwiseLoss)
 def test_log_odds_are_finite_and_strictly_increasing(loss, pos_weight, device):
     loss = prepared(loss).to(device)  # with an inverse or without
@@ -415,7 +415,7 @@ def test_inverse_is_the_minimiser_of_the_expected_loss(loss, pos_weight, smoothi
     assert reached.sum() > 30
 
 
-@pytest.mark.parametrize("pos_weight", [1.0, 20.0, [0.5, 3.0, 99.0]], ids=steady)
+@pytest.mark.parametrize("pos_weight", [1.0, 20.0, [0.5, 3.0, 99.0]], ids=stable_id)
 @each(PointwiseLoss)
 def test_initial_scores_predict_the_prior(loss, pos_weight):
     loss = prepared(loss)
@@ -461,7 +461,7 @@ def test_softmax_values_and_gradients_of_large_scores_are_finite(loss, dtype, de
 
 
 @pytest.mark.parametrize(
-    "pos_weight", [[1.0] * 4, [2.04, 0.93, 0.57, 1.49]], ids=steady
+    "pos_weight", [[1.0] * 4, [2.04, 0.93, 0.57, 1.49]], ids=stable_id
 )
 @each(SoftmaxLoss)
 def test_softmax_inverse_is_the_minimiser_of_the_expected_loss(loss, pos_weight):
@@ -516,7 +516,7 @@ def test_softmax_log_probabilities_are_finite_for_large_scores(loss):
     assert loss.log_probabilities(scores).isfinite().all()
 
 
-@pytest.mark.parametrize("pos_weight", [1.0, [2.04, 0.93, 0.57, 1.49]], ids=steady)
+@pytest.mark.parametrize("pos_weight", [1.0, [2.04, 0.93, 0.57, 1.49]], ids=stable_id)
 @each(SoftmaxLoss)
 def test_softmax_initial_scores_predict_the_prior(loss, pos_weight):
     if not loss.invertible:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
-from nets import steady
+from nets import stable_id
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
@@ -405,7 +405,7 @@ def _net(**options):
 
 
 @pytest.mark.parametrize(
-    "rule", [FBeta(beta=2), MicroFBeta(beta=2), MatchedPrevalence()], ids=steady
+    "rule", [FBeta(beta=2), MicroFBeta(beta=2), MatchedPrevalence()], ids=stable_id
 )
 def test_a_net_takes_cuts_from_its_held_out_rows(rule):
     X, Y = _rows(400)

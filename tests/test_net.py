@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from nets import steady
+from nets import stable_id
 from torch import nn
 
 from skimbalance._counts import SparseWeights
@@ -118,7 +118,7 @@ def weighted_mean(loss, labels, scores, cells):
     return (cells * value * (labels >= 0)).sum() / len(labels)
 
 
-@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss()], ids=steady)
+@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss()], ids=stable_id)
 @pytest.mark.parametrize("weight", ["none", "rows", "cells"])
 def test_pointwise_criterion_is_the_formula(loss, weight):
     scores = torch.as_tensor(RNG.normal(size=(37, 4))).requires_grad_()

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
-from nets import linear, small, small_problem, steady
+from nets import linear, small, small_problem, stable_id
 from torch import nn
 
 from skimbalance.exceptions import ModuleOutputWarning
@@ -117,7 +117,7 @@ class Small(nn.Module):
 @pytest.mark.parametrize(
     "last",
     [(), (nn.ReLU(),), (nn.Tanh(),), (nn.LogSoftmax(1),), (Small(),), (nn.Softplus(),)],
-    ids=steady,
+    ids=stable_id,
 )
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 def test_other_modules_are_not(last, scale):

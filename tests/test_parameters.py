@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from nets import linear, small, small_problem, steady
+from nets import linear, small, small_problem, stable_id
 from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback
 from torch import nn
@@ -390,7 +390,7 @@ def test_the_error_is_one_of_value_and_of_type_and_has_the_nearest_spelling(prob
         ({"callbacks": [Callback]}, {}),
         ({"callbacks": [("mine", Callback())]}, {}),
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_other_forms_of_a_value_give_the_same_net(problem, given, plain):
     X, Y = problem
@@ -424,7 +424,7 @@ def test_parameters_of_the_default_module_are_checked_in_the_net_too(problem):
 @pytest.mark.parametrize(
     "class_weight",
     [{0: -1.0}, {0: np.nan}, {0: 1.0, 5: 2.0}, {"0": 1.0}, {0: "a"}],
-    ids=steady,
+    ids=stable_id,
 )
 def test_entries_of_class_weight(problem, class_weight):
     y = np.arange(300) % 3

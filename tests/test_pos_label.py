@@ -348,15 +348,15 @@ def test_thresholds_are_drawn_on_the_scores_that_they_are_for(plt):
         LogisticRegression(), response_method="decision_function", pos_label="fraud"
     ).fit(X, y)
     shown = ThresholdCurveDisplay.from_estimator(model, X, y)
-    assert list(shown.cuts.values()) == list(model.thresholds_)
+    assert list(shown.label_thresholds.values()) == list(model.thresholds_)
     assert shown.thresholds[0] == pytest.approx(-model.decision_function(X).max())
     other = ThresholdCurveDisplay.from_estimator(model, X, y, pos_label="ok")
-    assert list(other.cuts.values()) != list(model.thresholds_)
+    assert list(other.label_thresholds.values()) != list(model.thresholds_)
     X, Y = _label_rows()
     frame = pd.DataFrame(Y, columns=["a", "b", "c"])
     marks = {"c": 0.3, "a": 0.1, "b": 0.2}
     shown = ThresholdCurveDisplay.from_predictions(frame, Y * 0.8, thresholds=marks)
-    assert shown.cuts == {"a": 0.1, "b": 0.2, "c": 0.3}
+    assert shown.label_thresholds == {"a": 0.1, "b": 0.2, "c": 0.3}
 
 
 # --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The public names, and what their docstrings owe the reader."""
+"""The public names, and the sections of their docstrings."""
 
 import importlib
 import inspect
@@ -9,43 +9,43 @@ import pytest
 import skimbalance
 from skimbalance.losses import LOSSES
 
-ROOMS = [f"skimbalance.{name}" for name in skimbalance.__all__]
+MODULES = [f"skimbalance.{name}" for name in skimbalance.__all__]
 
 
-def _public(room):
-    module = importlib.import_module(room)
+def _public(module_name):
+    module = importlib.import_module(module_name)
     return {name: getattr(module, name) for name in module.__all__}
 
 
 OBJECTS = sorted(
     {
-        (room, name)
-        for room in ROOMS
-        for name, thing in _public(room).items()
+        (module_name, name)
+        for module_name in MODULES
+        for name, thing in _public(module_name).items()
         if inspect.isclass(thing) or inspect.isfunction(thing)
     }
 )
-each_object = pytest.mark.parametrize(("room", "name"), OBJECTS, ids=str)
+each_object = pytest.mark.parametrize(("module_name", "name"), OBJECTS, ids=str)
 
 
 def _methods(cls):
-    """Public methods of a class that are written in this package."""
+    """Return the public methods of a class that are written in this package."""
     for name, member in inspect.getmembers(cls, inspect.isfunction):
         ours = (member.__module__ or "").startswith("skimbalance")
         if ours and not name.startswith("_"):
             yield name, member
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_all_lists_the_public_names_sorted(room):
-    module = importlib.import_module(room)
+@pytest.mark.parametrize("module_name", MODULES)
+def test_all_lists_the_public_names_sorted(module_name):
+    module = importlib.import_module(module_name)
     defined = {
         name
         for name, thing in vars(module).items()
         if not name.startswith("_")
         and not inspect.ismodule(thing)
         and getattr(thing, "__module__", "").startswith("skimbalance")
-        and f"{getattr(thing, '__module__', '')}.".startswith(f"{room}.")
+        and f"{getattr(thing, '__module__', '')}.".startswith(f"{module_name}.")
         and not isinstance(thing, dict | str | int | float)
     }
     assert list(module.__all__) == sorted(module.__all__)
@@ -57,7 +57,7 @@ def test_all_lists_the_public_names_sorted(room):
     assert module.__doc__
 
 
-def test_top_level_lists_the_rooms_sorted():
+def test_top_level_lists_the_modules_sorted():
     assert skimbalance.__all__ == sorted(skimbalance.__all__)
     for name in skimbalance.__all__:
         assert f"`{name}`" in skimbalance.__doc__
@@ -85,8 +85,8 @@ def _raises(function):
 
 
 @each_object
-def test_docstrings_tell_parameters_and_give_an_example(room, name):
-    thing = _public(room)[name]
+def test_docstrings_have_parameters_and_an_example(module_name, name):
+    thing = _public(module_name)[name]
     doc = inspect.getdoc(thing)
     assert doc
     if inspect.isclass(thing) and issubclass(thing, Warning):
@@ -95,11 +95,12 @@ def test_docstrings_tell_parameters_and_give_an_example(room, name):
     init = thing.__init__ if inspect.isclass(thing) else thing
     if "__init__" in vars(thing) or inspect.isfunction(thing):
         assert _parameters(init) <= _documented(doc)
+    assert _documented(doc) <= _parameters(init)
 
 
 @each_object
-def test_functions_and_methods_tell_what_they_take_return_and_raise(room, name):
-    thing = _public(room)[name]
+def test_functions_and_methods_document_parameters_and_errors(module_name, name):
+    thing = _public(module_name)[name]
     functions = [(name, thing)] if inspect.isfunction(thing) else _methods(thing)
     for label, function in functions:
         owner = thing if inspect.isclass(thing) else None
@@ -107,19 +108,19 @@ def test_functions_and_methods_tell_what_they_take_return_and_raise(room, name):
         assert doc, label
         assert _parameters(function) <= _documented(doc), label
         if _raises(function):
-            assert _section(doc, "Raises"), f"{label} raises, and does not say what"
+            assert _section(doc, "Raises"), f"{label} raises without a section Raises"
 
 
 @each_object
-def test_array_parameters_have_shapes(room, name):
-    doc = inspect.getdoc(_public(room)[name])
+def test_array_parameters_have_shapes(module_name, name):
+    doc = inspect.getdoc(_public(module_name)[name])
     for entry in re.findall(r"^\w[\w, ]* : (.*)$", _section(doc, "Parameters"), re.M):
         if "array-like" in entry or "ndarray" in entry:
             assert "shape" in entry or entry.rstrip().endswith("\\"), entry
 
 
 @pytest.mark.parametrize("loss", sorted(set(LOSSES.values()), key=lambda c: c.__name__))
-def test_every_loss_says_how_it_is_undone_and_when_to_use_it(loss):
+def test_every_loss_documents_its_inverse_and_its_use(loss):
     doc = inspect.getdoc(loss)
     assert "\nWhen to use it: " in doc
     assert "\nInverse: " in doc

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from nets import small, small_problem, steady
+from nets import small, small_problem, stable_id
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping, Freezer, Initializer, LRScheduler
 from torch import nn
@@ -158,7 +158,7 @@ def run(folder, **params):
         {"callbacks": [LRScheduler("StepLR", step_size=1)]},
         {"random_state": 7},
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_what_changes_the_weights_is_refused_by_name(tmp_path, change):
     run(tmp_path).fit(X, Y)
@@ -573,7 +573,7 @@ def test_an_interrupt_while_the_scores_are_calibrated(monkeypatch, step):
         {"n_members": 2},
         {"callbacks": [Callback()]},
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_a_later_chunk_refuses_what_it_cannot_change(change):
     (name,) = change

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from nets import steady
+from nets import stable_id
 from scipy.special import logit
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -193,7 +193,7 @@ def test_bad_rules_are_refused_before_training(make, threshold, error, message):
         ([0.1, 0.2, 0.3], {"beta": 2}, "such as threshold=FBeta(beta=2)"),
         (FBeta(), {"bta": 2}, "Invalid parameter 'bta'"),
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_parameters_belong_to_a_rule_object(make, threshold, params, message):
     nested = {f"threshold__{name}": value for name, value in params.items()}
@@ -237,7 +237,7 @@ def test_rules_that_need_other_data_are_refused():
         (TopK(), "top_k"),
         (Cardinality(), "cardinality"),
     ],
-    ids=steady,
+    ids=stable_id,
 )
 def test_an_object_is_what_its_name_stands_for(rule, name):
     X, Y = _rows()
@@ -379,7 +379,7 @@ def _best_sets(proba, beta):
         [1.0, 0.0, 0.0],
         [0.9, 0.9, 0.1, 1e-7],
     ],
-    ids=steady,
+    ids=stable_id,
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_plug_in_threshold_reaches_the_best_set_for_any_beta(beta, proba, dtype):

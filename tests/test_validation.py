@@ -1,4 +1,4 @@
-"""Label matrices and targets: every container means the same cells."""
+"""Label matrices and targets: every container means the same entries."""
 
 import datetime
 
@@ -26,13 +26,14 @@ from skimbalance._labels import (
 from skimbalance._validation import (
     align_weights,
     check_integer,
+    check_interval,
     check_per_label,
     check_same_length,
     check_weights,
     closest,
 )
 
-CELLS = arrays(
+ENTRIES = arrays(
     np.float64,
     array_shapes(min_dims=2, max_dims=2, max_side=6),
     elements=st.sampled_from([0.0, 1.0, np.nan]),
@@ -47,8 +48,8 @@ def codes_by_hand(Y):
     return np.where(np.isnan(Y), -1, Y).astype(np.int8)
 
 
-@given(CELLS)
-def test_every_container_means_the_same_cells(Y):
+@given(ENTRIES)
+def test_every_container_means_the_same_entries(Y):
     expected = codes_by_hand(Y)
     frame = pd.DataFrame(Y, columns=[f"l{k}" for k in range(Y.shape[1])])
     for container in (
@@ -70,9 +71,9 @@ def test_every_container_means_the_same_cells(Y):
         assert has_missing(labels) == np.isnan(Y).any()
 
 
-def test_sparse_zeros_and_repeated_cells_are_resolved_on_a_copy():
-    cells = np.array([1.0, 0.0, 0.5, 0.5])
-    Y = sp.coo_array((cells, ([0, 0, 1, 1], [0, 1, 1, 1])), shape=(2, 2)).tocsr()
+def test_sparse_zeros_and_repeated_entries_are_resolved_on_a_copy():
+    entries = np.array([1.0, 0.0, 0.5, 0.5])
+    Y = sp.coo_array((entries, ([0, 0, 1, 1], [0, 1, 1, 1])), shape=(2, 2)).tocsr()
     stored = Y.data.copy()
     labels = check_label_matrix(Y)
     np.testing.assert_array_equal(labels.toarray(), [[1, 0], [0, 1]])
@@ -80,8 +81,8 @@ def test_sparse_zeros_and_repeated_cells_are_resolved_on_a_copy():
     np.testing.assert_array_equal(Y.data, stored)
 
 
-@given(CELLS, st.data())
-def test_counts_leave_missing_cells_and_weightless_rows_out(Y, data):
+@given(ENTRIES, st.data())
+def test_counts_leave_missing_entries_and_weightless_rows_out(Y, data):
     weight = data.draw(arrays(np.float64, len(Y), elements=st.sampled_from([0, 1, 2])))
     repeated = np.repeat(Y, weight.astype(int), axis=0)
     expected = (repeated == 1).sum(axis=0), (repeated == 0).sum(axis=0)
@@ -357,20 +358,19 @@ def test_what_has_no_rows_is_named(y):
 # ------------------------------------------------------------------------------ weights
 
 
-@given(CELLS, st.data())
+@given(ENTRIES, st.data())
 def test_sparse_weights_are_their_dense_form(Y, data):
     values = st.sampled_from([0.0, 0.1, 1.0, 2.5])
     W = data.draw(arrays(np.float64, Y.shape, elements=values))
     assume(W.any())
     weight = check_weights(sp.csr_array(W - 1), *Y.shape)
     np.testing.assert_allclose(weight.toarray(), W)
-    np.testing.assert_allclose(weight.scaled(0.3).toarray(), 0.3 * W)
-    np.testing.assert_array_equal(weight.scaled(0.3).toarray() == 0, W == 0)
+    np.testing.assert_allclose((weight / 3.0).toarray(), W / 3.0)
+    np.testing.assert_array_equal((weight / 3.0).toarray() == 0, W == 0)
     np.testing.assert_array_equal(weight.zeros().toarray(), W == 0)
     assert weight.max() == pytest.approx(W.max())
     expected = (W * (Y == 1)).sum(axis=0), (W * (Y == 0)).sum(axis=0)
-    for w in (W, weight, weight.scaled(0.3)):
-        factor = 0.3 if w is not W and w is not weight else 1.0
+    for w, factor in ((W, 1.0), (weight, 1.0), (weight / 3.0, 1 / 3)):
         for labels in (check_label_matrix(Y), check_label_matrix(sp.csr_array(Y))):
             for found, wanted in zip(count_labels(labels, w), expected):
                 np.testing.assert_allclose(found, factor * wanted, atol=1e-12)
@@ -465,6 +465,37 @@ def test_a_number_or_one_for_each_label():
     ):
         with pytest.raises(ValueError, match=message):
             check_per_label("t", value, 2)
+    named = check_per_label("t", {"b": 1, "a": 2}, 2, names=["a", "b"])
+    np.testing.assert_array_equal(named, [2.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("closed", "interval"),
+    [
+        ("both", r"\[0, 1\]"),
+        ("left", r"\[0, 1\)"),
+        ("right", r"\(0, 1\]"),
+        ("neither", r"\(0, 1\)"),
+    ],
+)
+def test_numbers_of_an_interval(closed, interval):
+    limits = {"low": 0, "high": 1, "closed": closed}
+    np.testing.assert_array_equal(check_per_label("t", 0.5, 2, **limits), [0.5, 0.5])
+    for value, is_end in ((0, "left"), (1, "right"), (-1, ""), (np.inf, "")):
+        if is_end and closed in ("both", is_end):
+            check_per_label("t", value, 2, **limits)
+            check_interval("t", value, **limits)
+            continue
+        with pytest.raises(ValueError, match=f"t must be finite and in {interval}"):
+            check_per_label("t", [0.5, value], 2, **limits)
+        with pytest.raises(ValueError, match=f"must be a number in {interval}"):
+            check_interval("t", value, **limits)
+
+
+def test_a_repeated_name_of_a_weight_is_named():
+    weights = pd.Series([1, 2, 3], index=["a", "b", "b"])
+    with pytest.raises(ValueError, match="t has the name 'b' more than once"):
+        align_weights(weights, ["a", "b"], "t")
 
 
 @pytest.mark.parametrize(

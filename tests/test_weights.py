@@ -124,10 +124,10 @@ def test_labels_with_one_value_have_weight_one():
 @st.composite
 def label_matrices(draw):
     n, k = draw(st.integers(1, 12)), draw(st.integers(1, 5))
-    cells = st.lists(
+    entries = st.lists(
         st.sampled_from([0.0, 1.0, np.nan]), min_size=n * k, max_size=n * k
     )
-    return np.array(draw(cells)).reshape(n, k)
+    return np.array(draw(entries)).reshape(n, k)
 
 
 @given(label_matrices())
@@ -146,12 +146,12 @@ def test_weighted_counts_are_repeated_rows(Y, data):
     if len(repeated) == 0:
         return
     expected = compute_pos_weight(repeated)
-    cells = np.repeat(np.asarray(times)[:, None], Y.shape[1], axis=1)
-    for weight in (times, cells):
+    entries = np.repeat(np.asarray(times)[:, None], Y.shape[1], axis=1)
+    for weight in (times, entries):
         for y in (Y, sp.csr_array(Y)):
             found = compute_pos_weight(y, sample_weight=weight)
             np.testing.assert_allclose(found, expected)
-    excess = sp.csr_array(cells - 1.0)
+    excess = sp.csr_array(entries - 1.0)
     for y in (Y, sp.csr_array(Y)):
         np.testing.assert_allclose(
             compute_pos_weight(y, sample_weight=excess), expected
@@ -168,7 +168,7 @@ def test_binary_and_multiclass_targets():
     np.testing.assert_allclose(compute_pos_weight(y, "sqrt"), np.sqrt(balanced))
 
 
-def test_transformer_weighs_every_cell():
+def test_transformer_weighs_every_entry():
     Y = np.array([[1, 0], [0, np.nan], [1, 1], [0, 0]])
     transformer = PosWeightTransformer("balanced").fit(Y)
     np.testing.assert_allclose(transformer.pos_weight_, [1, 2])

@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: timing in turns, and writing a page."""
+"""Helpers of the benchmark scripts: timing in turns, and writing a page."""
 
 import importlib.util
 import os
@@ -45,7 +45,7 @@ def in_turns(functions, repeats=5):
 
 
 def peak_bytes():
-    """Return the most memory this process has held, not counting what it came from."""
+    """Return the peak memory of this process, without that of its parent."""
     status = Path("/proc/self/status")
     if status.exists():  # ru_maxrss would begin at that of the parent
         kilobytes = re.search(r"VmHWM:\s*(\d+)", status.read_text()).group(1)
@@ -61,7 +61,7 @@ def table(header, rows):
 
 
 def machine():
-    """Say where the figures were measured."""
+    """Return a paragraph on the machine and the versions of a measurement."""
     return (
         f"Measured on {os.cpu_count()} cores ({platform.machine()}), "
         f"{torch.get_num_threads()} torch threads, Python {platform.python_version()}, "
@@ -72,7 +72,7 @@ def machine():
 
 
 def write(name, text):
-    """Write the page beside its script."""
+    """Write the page into the folder of its script."""
     script = Path(sys.argv[0]).name
     head = f"<!-- written by {script}; do not edit -->\n"
     (HERE / f"{name}.md").write_text(head + text.strip() + "\n")

@@ -1,4 +1,4 @@
-"""What the benchmark scripts on real data share: where the data lie, and a cache."""
+"""Helpers of the benchmark scripts on real data: reading them, and a cache."""
 
 import argparse
 import functools

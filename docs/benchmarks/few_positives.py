@@ -1,4 +1,4 @@
-"""Sums of probabilities of labels that have few positives to learn from.
+"""Sums of probabilities of labels with few training positives.
 
 On generated labels whose rates are known, in bands of the expected number of training
 positives; 20 seeds.
@@ -109,24 +109,24 @@ def main():
         f"""# Labels with few positives
 
 The sum of the probabilities over the true positives of {FRESH:,} fresh rows, for
-`ImbalancedMLPClassifier()` with its defaults but for what the first column says. The
-140 labels of `make_imbalanced_multilabel` have 1 to 100 positives among the training
-rows *in expectation*, by which the columns are told apart: labels that happened to draw
-few positives are not selected. A label that drew none counts with the constant
-probability that it gets. Pooled over {len(SEEDS)} seeds, with the standard deviation of
-one seed's ratio; the aim is 0.7 to 1.4 in each column.
+`ImbalancedMLPClassifier()` with its defaults except for the first column. The 140
+labels of `make_imbalanced_multilabel` have 1 to 100 positives among the training rows
+*in expectation*, which defines the columns: labels are not selected by the number that
+was drawn. A label without a positive counts with the constant probability that it gets.
+Pooled over {len(SEEDS)} seeds, with the standard deviation of one seed's ratio; the aim
+is 0.7 to 1.4 in each column.
 
 {bands_table()}
 
-`"exact"` leaves the calibration out: the rarer the label, the further its
-probabilities fall short. Of a rare label the positives are few, and each probability is
-uncertain; how many there are is known, and that is what the intercept of each label is
-matched to.
+`"exact"` omits the calibration: the rarer the label, the more its probabilities are too
+small. The positives of a rare label are few and its probabilities are uncertain, but
+the number of positives is known, and the intercept of each label is matched to it.
 
 ## One rare label alone
 
 A binary target of 2,000 rows, and of the expected number of positives in the first
-line. {len(SEEDS)} seeds; the number of positives that a seed draws varies by its root.
+line. {len(SEEDS)} seeds; the number of positives of a seed has a standard deviation of
+its square root.
 
 {one_label_table()}
 

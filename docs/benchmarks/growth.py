@@ -20,7 +20,7 @@ FEWEST = ROWS[0], LABELS[0]
 
 
 def problem(n_rows, n_labels):
-    """Draw inputs and labels; what they say does not matter here."""
+    """Draw inputs and labels that are independent of each other."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_rows, N_FEATURES)).astype(np.float32)
     indices = rng.integers(0, n_labels, n_rows * CARDINALITY).astype(np.int32)
@@ -82,7 +82,7 @@ def plot(by_rows, by_labels):
 
 
 def straightness(sizes, values):
-    """Return the share of the variance that a straight line explains."""
+    """Return the fraction of the variance that a straight line explains."""
     return np.corrcoef(sizes, values)[0, 1] ** 2
 
 
@@ -110,14 +110,14 @@ def main():
 
 `fit` of a net with {HIDDEN[0]} hidden units on {N_FEATURES} inputs, CSR labels with
 {CARDINALITY} positives a row, batches of {BATCH}. Each size runs in a process of its
-own. Time is the processor's, `fit` with its checks over the number of epochs, since the
-machine has other work to do; memory is what `fit` and its data take beyond the
-libraries themselves.
+own. Time is processor time of `fit`, checks included, over the number of epochs: the
+machine had other load. Memory is what `fit` and its data take beyond the libraries
+themselves.
 
 ![Time and memory over rows and labels](growth.png)
 
-Straight lines explain these shares of the variance (time and memory over rows, time and
-memory over labels): {shown}.
+Straight lines explain these fractions of the variance (time and memory over rows, time
+and memory over labels): {shown}.
 
 {table(["rows", *header], lines(ROWS, by_rows))}
 

@@ -1,4 +1,4 @@
-"""How long several nets take in one program, against one net and one after another."""
+"""The time of several nets trained together, against one net and one by one."""
 
 from _page import in_turns, machine, table, write
 
@@ -36,7 +36,7 @@ def main():
     header = ["members", "s/epoch", "times one net", "gain over one by one"]
     write(
         "members",
-        f"""# Many nets in one program
+        f"""# Many nets trained together
 
 `n_members=K` stacks the weights of K nets, so that each layer is one batched matrix
 product. 20,000 rows of 100 features, one hidden layer of 100 units, 14 labels, batches

@@ -45,9 +45,9 @@ COLUMNS = (
     "macro AP",
     "micro AP",
     "log-loss",
-    "probability ratio",
-    "decided at 0.5",
-    "decided at the rate",
+    "expected / observed",
+    "predicted / observed at 0.5",
+    "at matched prevalence",
     "s/epoch",
 )
 
@@ -117,7 +117,7 @@ def read_array(path):
 
 
 def log_loss(Y, proba):
-    """Return the mean log-loss of a cell."""
+    """Return the mean log-loss of an entry."""
     total = 0.0
     for start in range(0, len(proba), 1000):
         rows = slice(start, start + 1000)
@@ -128,11 +128,11 @@ def log_loss(Y, proba):
 
 
 def judge(folder, proba, valid_proba):
-    """Return the figures of a line; the cuts at the rate come from validation rows."""
+    """Return the figures of a line; validation rows set the matched thresholds."""
     Y = read(folder, "test")[1]
     rates = np.asarray(read(folder, "train")[1].mean(axis=0)).ravel()
     columns = zip(valid_proba.T, rates, strict=True)
-    cuts = np.array([np.quantile(column, 1 - rate) for column, rate in columns])
+    matched = np.array([np.quantile(column, 1 - rate) for column, rate in columns])
     score = multilabel_average_precision_score
     values = (
         score(Y, proba),
@@ -140,7 +140,7 @@ def judge(folder, proba, valid_proba):
         log_loss(Y, proba),
         expected_observed_ratio(Y, proba),
         predicted_observed_ratio(Y, proba > 0.5),
-        predicted_observed_ratio(Y, proba > cuts),
+        predicted_observed_ratio(Y, proba > matched),
     )
     return dict(zip(COLUMNS, map(float, values), strict=False))
 
@@ -153,7 +153,7 @@ def array_bytes(array):
 
 
 def needed_bytes(X, Y):
-    """Return X, Y, the parameters with optimiser state, and a batch's activations."""
+    """Return X, Y, the parameters with optimizer state, and a batch's activations."""
     module = MLP(X.shape[1], Y.shape[1], HIDDEN)
     parameters = sum(p.numel() for p in module.parameters())
     # Scores, targets, value and gradient of the loss, and the gradient of the scores.
@@ -165,7 +165,7 @@ def needed_bytes(X, Y):
 
 
 def run_oracle(folder):
-    """Judge the true posterior; without rows to cut on, it cuts on its own."""
+    """Judge the true posterior, whose thresholds come from the test rows."""
     posterior = np.load(folder / "posterior.npy")
     return {"oracle": judge(folder, posterior, posterior)}
 
@@ -195,7 +195,7 @@ def run_memory(folder):
 
 
 def run_ours(folder, method, epochs):
-    """Fit the estimator; return one line, or two where weights are undone."""
+    """Fit the estimator; return one line, or two where weights are corrected."""
     X, Y = read(folder, "train")
     X_val, Y_val = read(folder, "valid")
     net = estimator(method, epochs).fit(X, Y, X_val=X_val, y_val=Y_val)
@@ -210,7 +210,7 @@ def run_ours(folder, method, epochs):
 
 
 def raw_proba(net, X):
-    """Return the sigmoid of the raw scores: undo what the estimator undoes."""
+    """Return the sigmoid of the raw scores: take back calibration and weights."""
     scores, fitted = net.decision_function(X), net.calibrator_
     scores -= np.asarray(fitted.intercept_, dtype=scores.dtype)
     scores /= np.asarray(fitted.slope_, dtype=scores.dtype)
@@ -328,7 +328,7 @@ def arguments():
     parser.add_argument("--rows", type=int, default=80_000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument(
-        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "seed"
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "skimbalance-seed"
     )
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -358,25 +358,26 @@ def main():
         "seed_problem",
         f"""# The seed problem
 
-{given.rows:,} rows of 512 inputs, 7,900 labels of which 130 are on, base rates from
-0.3 % to 4.8 %, drawn with a known posterior; 16,000 rows are held out for the table and
-2,000 for choosing the epoch and the cuts. Everybody trains the same multilayer
-perceptron ({" and ".join(map(str, HIDDEN))} hidden units, dropout {DROPOUT}) with fused
-AdamW on batches of {BATCH}, for {given.epochs} epochs, and keeps the epoch that is best
-on the validation rows: the plain loop by macro average precision, ours by what they
-watch by themselves, which is that score, or, where the validation rows have fewer than
-three positives of most labels as in the second table, the log-loss of probabilities.
-The plain loop is `BCEWithLogitsLoss(pos_weight=neg / pos)` at three learning rates;
-ours keep the default, 1e-3. A step of the score of a focal or an asymmetric loss is a
-larger step of the log-odds, so these are shown at a smaller rate, too. "Decided at the
-rate" cuts each label where as many validation rows lie above as the base rate says.
-Methods run one after another, so seconds an epoch depend on what else the machine does;
-[throughput](throughput.md) compares in turns. No loss here
-[samples random negatives](loss_cost.md#random-negatives).
+{given.rows:,} rows of 512 inputs, 7,900 labels of which 130 are positive, base rates
+from 0.3 % to 4.8 %, drawn with a known posterior; 16,000 rows are held out for the
+table and 2,000 for choosing the epoch and the thresholds. All methods train the same
+multilayer perceptron ({" and ".join(map(str, HIDDEN))} hidden units, dropout {DROPOUT})
+with fused AdamW on batches of {BATCH}, for {given.epochs} epochs, and keeps the epoch
+that is best on the validation rows: the plain loop by macro average precision, ours by
+the default criterion, which is that score, or, where the validation rows have fewer
+than three positives of most labels as in the second table, the log-loss of
+probabilities. The plain loop is `BCEWithLogitsLoss(pos_weight=neg / pos)` at three
+learning rates; ours keep the default, 1e-3. A step of the score of a focal or an
+asymmetric loss is a larger step of the log-odds, so these are shown at a smaller rate,
+too. *At matched prevalence* is predicted over observed positives with the threshold of
+each label that as many validation rows exceed as its base rate requires. Methods run
+one after another, so seconds per epoch depend on the other load of the machine;
+[throughput](throughput.md) compares in turns. No loss here [samples random
+negatives](loss_cost.md#random-negatives).
 
 Peak memory is that of `fit` with 1,000 rows held out, beyond what the libraries take by
 themselves, over the sum of the training inputs, their CSR labels, the parameters with
-gradient and optimiser state, and the activations of a batch.
+gradient and optimizer state, and the activations of a batch.
 
 {chr(10).join(sections)}
 

@@ -10,7 +10,7 @@ N_ROWS, N_LABELS, BATCH, EPOCHS = 2560, 100, 256, 1
 
 
 def problem(n_features, n_stored):
-    """Draw rows with a fixed number of stored values and labels that read them."""
+    """Draw rows with a fixed number of stored values and labels."""
     rng = np.random.default_rng(0)
     indices = rng.integers(0, n_features, (N_ROWS, n_stored)).ravel()
     indptr = np.arange(0, len(indices) + 1, n_stored)
@@ -58,17 +58,17 @@ def main():
 
 `fit` for {EPOCHS} epoch of {N_ROWS:,} CSR rows, {N_LABELS} labels, batches of {BATCH},
 hidden layers of 512 and 256. Both sides read the same CSR matrix with the same fused
-AdamW; one hands the batches to a `SparseLinear`, the other makes each batch dense.
+AdamW; one passes the batches to a `SparseLinear`, the other makes each batch dense.
 
 {table(header, rows)}
 
-The gradient of the first weight is dense on both sides: a sparse one would need another
-optimiser, whose moments stand still for the columns a batch does not touch, and so
-another result. What is left at 47,000 features is the optimiser's pass over all
-weights.
+The gradient of the first weight is dense on both sides: a sparse gradient would need
+another optimizer, which does not update the moments of columns without stored values in
+a batch, and would give another result. The remaining time at 47,000 features is that of
+the optimizer, which updates all weights.
 
 The estimator chooses the sparse path where at most 4 % of the values are stored; above,
-the dense product is quicker.
+the dense product is faster.
 
 {machine()}
 """,

@@ -31,7 +31,7 @@ CACHE = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 
 
 def plain_loop(X, Y, batch_size, hidden, epochs=EPOCHS):
-    """Train as a tutorial does: no validation, no reading of the loss."""
+    """Train as tutorials do: no validation, no reading of the loss."""
     X, Y = torch.from_numpy(X), torch.from_numpy(Y).float()
     module = MLP(X.shape[1], Y.shape[1], hidden)
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, fused=True)
@@ -92,7 +92,7 @@ def sklearn_mlp(X, Y, batch_size, hidden, epochs=EPOCHS):
 
 
 def problem(n_labels, n_rows=None):
-    """Draw inputs and as many labels, two a row; what they say does not matter."""
+    """Draw inputs, and labels with two positives a row that do not depend on them."""
     rng, n_rows = np.random.default_rng(0), n_rows or SIZES[n_labels]
     X = rng.normal(size=(n_rows, 100)).astype(np.float32)
     Y = (rng.random((n_rows, n_labels)) < 2 / n_labels).astype(np.int8)
@@ -202,22 +202,23 @@ def main():
 no validation, no `.item()`): 100 features, 20,000 rows (2,048 at 7,900 labels), the
 same module, fused AdamW, batch size and {EPOCHS} epochs in single precision. `fit`
 includes its checks, the label counts and the history. Milliseconds are those of `fit`;
-the ratio is to the loop.
+the ratio is `fit` over the loop.
 
 {first}
 
-With 14 labels and one hidden layer of 100 a step is little more than torch's calls.
-`fit` has one more of the optimizer, which decays the weights and not the output bias.
+With 14 labels and one hidden layer of 100, the time of a step is mostly the overhead of
+torch's calls. `fit` has one more group of parameters: its optimizer decays the weights
+and not the output bias.
 
 Against other libraries at equal epochs, one hidden layer of 100, batches of 128.
-Milliseconds are theirs; `fit` is so many times faster.
+Milliseconds are those of the other library; *times* is how many times faster `fit` is.
 
 {second}
 
 ## Products on AMD processors
 
-The matrix products of torch come from MKL, which does not use all that some AMD
-processors have. `torch.set_float32_matmul_precision("medium")` sends them to oneDNN. On
+The matrix products of torch come from MKL, which does not use all instructions of some
+AMD processors. `torch.set_float32_matmul_precision("medium")` sends them to oneDNN. On
 this machine that makes `fit` {with_onednn()} times faster ({" and ".join(by_threads)},
 1,000 labels, hidden layers of 512 and 256, batches of 256), with the same losses to
 seven digits. Where a processor multiplies bfloat16 faster, oneDNN rounds to that.

@@ -1,14 +1,24 @@
-"""Scores of label matrices: rare, sparse and missing labels are read as they are.
+"""Metrics of label matrices: rare, sparse and missing labels are read as they are.
 
-Two ratios compare sums with the number of true positives: `expected_observed_ratio`
-the sum of the probabilities, `predicted_observed_ratio` the number of predicted
-positives. The first one measures calibration, the second one thresholds.
+Two ratios have the number of true positives below: `expected_observed_ratio` the sum of
+the probabilities above, `predicted_observed_ratio` the number of predicted positives.
+The first one measures calibration, the second one thresholds.
 
-A label for which a score is not defined, such as one without positives, is left out of
+A label for which a metric is not defined, such as one without positives, is left out of
 the mean with one warning that counts such labels (``undefined="skip"``).
 """
 
 from skimbalance.exceptions import UndefinedLabelWarning
+from skimbalance.metrics._per_label import (
+    calibration_error,
+    expected_observed_ratio,
+    multilabel_average_precision_score,
+    multilabel_brier_score_loss,
+    multilabel_fbeta_score,
+    multilabel_log_loss,
+    multilabel_roc_auc_score,
+    predicted_observed_ratio,
+)
 from skimbalance.metrics._ranking import (
     coverage_error,
     label_propensity,
@@ -18,20 +28,8 @@ from skimbalance.metrics._ranking import (
     propensity_scored_precision_at_k,
     recall_at_k,
 )
-from skimbalance.metrics._ratios import (
-    expected_observed_ratio,
-    predicted_observed_ratio,
-)
 from skimbalance.metrics._reports import label_frequency_report, label_report
 from skimbalance.metrics._scorers import get_scorer, get_scorer_names
-from skimbalance.metrics._scores import (
-    calibration_error,
-    multilabel_average_precision_score,
-    multilabel_brier_score_loss,
-    multilabel_fbeta_score,
-    multilabel_log_loss,
-    multilabel_roc_auc_score,
-)
 from skimbalance.metrics._splits import (
     empty_label_fold_count,
     example_distribution_distance,

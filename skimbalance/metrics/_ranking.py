@@ -20,16 +20,18 @@ from skimbalance._validation import (
     check_weights,
     n_samples_of,
 )
-from skimbalance.metrics._averages import (
+from skimbalance.metrics._per_label import (
+    average_precision,
     averaged,
     check_two_dimensions,
     check_undefined,
     mean_of,
-    settled,
+    resolve_undefined,
 )
-from skimbalance.metrics._scores import average_precision
 
-_BLOCK_CELLS = 2**22
+# Entries ranked at a time: the float64 copies of a block take about 100 MB.
+_RANKED_ENTRIES = 2**22
+_NO_TRUE_LABEL = "no true label"
 
 
 def _check_rows(y_true, y_score, k, sample_weight):
@@ -45,17 +47,22 @@ def _check_rows(y_true, y_score, k, sample_weight):
 def _blocks(labels, scores):
     """Yield relevance, scores and number of labels of a few rows at a time."""
     n_rows, n_labels = labels.shape
-    step = max(1, _BLOCK_CELLS // n_labels)
+    step = max(1, _RANKED_ENTRIES // n_labels)
     for start in range(0, n_rows, step):
         rows = labels[start : start + step]
         rows = rows.toarray() if sp.issparse(rows) else rows
         ranked = scores[start : start + step].astype(np.float64)
+        # Below every score, a missing label takes a place that nothing counts.
         ranked[rows < 0] = -np.inf
         yield rows == 1, ranked, (rows >= 0).sum(axis=1)
 
 
 def _gain_of_top(gain, scores, k):
-    """Return the gain of the k best scores of each row, ties sharing their places."""
+    """Return the gain of the k best scores of each row, ties sharing their places.
+
+    A partition and no `argpartition`: where scores tie at place k, the sum is the mean
+    over all orders of the tied labels, whichever of them the partition puts first.
+    """
     last = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
     above, tied = scores > last, scores == last
     places = k - above.sum(axis=1)
@@ -63,16 +70,18 @@ def _gain_of_top(gain, scores, k):
     return (gain * above).sum(axis=1) + places * shared
 
 
-def _over_rows(values, weight, undefined, what, lacking):
+def _mean_over_rows(values, weight, undefined, what, lacking):
+    """Return the mean of the values of the rows, which come block by block."""
     check_undefined(undefined)
-    values, kept = settled(
-        np.concatenate(values), undefined, f"{what} is undefined", "rows", lacking
-    )
-    return mean_of(values, weight, kept, undefined)
+    what, values = f"{what} is undefined", np.concatenate(values)
+    values = resolve_undefined(values, undefined, what, "rows", lacking)
+    return mean_of(values, weight, undefined)
 
 
-def precision_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
-    """Compute the share of true labels among the k best scored ones of a row.
+def precision_at_k(
+    y_true, y_score, k, *, undefined="skip", sample_weight=None
+) -> float:
+    """Compute the fraction of true labels among the k best scored ones of a row.
 
     Parameters
     ----------
@@ -84,7 +93,7 @@ def precision_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
         At most the number of labels. A row with fewer observed labels counts these.
     undefined : {"skip", "nan", 0.0}, default="skip"
         What a row without observed labels counts as: left out with one
-        `UndefinedLabelWarning` that says how many, NaN, or 0.
+        `UndefinedLabelWarning` that counts them, NaN, or 0.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -111,11 +120,13 @@ def precision_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
         ratio(_gain_of_top(relevant, ranked, k), np.minimum(n_observed, k))
         for relevant, ranked, n_observed in _blocks(labels, scores)
     ]
-    return _over_rows(values, weight, undefined, "Precision at k", "no observed label")
+    return _mean_over_rows(
+        values, weight, undefined, "Precision at k", "no observed label"
+    )
 
 
-def recall_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
-    """Compute the share of the true labels of a row that are among its k best scored.
+def recall_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None) -> float:
+    """Compute the fraction of the true labels of a row among its k best scored.
 
     Parameters
     ----------
@@ -127,7 +138,7 @@ def recall_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
         At most the number of labels.
     undefined : {"skip", "nan", 0.0}, default="skip"
         What a row without true labels counts as: left out with one
-        `UndefinedLabelWarning` that says how many, NaN, or 0.
+        `UndefinedLabelWarning` that counts them, NaN, or 0.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -154,11 +165,15 @@ def recall_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
         ratio(_gain_of_top(relevant, ranked, k), relevant.sum(axis=1))
         for relevant, ranked, _ in _blocks(labels, scores)
     ]
-    return _over_rows(values, weight, undefined, "Recall at k", "no true label")
+    return _mean_over_rows(values, weight, undefined, "Recall at k", _NO_TRUE_LABEL)
 
 
 def _shared_discounts(ranked, discounts):
-    """Return the discount of each place, averaged over the places of equal scores."""
+    """Return the discount of each place, averaged over the places of equal scores.
+
+    Each place finds the first and the last place of its score by running extremes along
+    the sorted rows; the sum of discounts between the two comes from their cumsum.
+    """
     n_rows, n_places = ranked.shape
     places = np.arange(n_places)
     new = np.ones((n_rows, n_places), dtype=bool)
@@ -171,7 +186,7 @@ def _shared_discounts(ranked, discounts):
     return (summed[end] - summed[first]) / (end - first)
 
 
-def ndcg_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
+def ndcg_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None) -> float:
     """Compute the normalized discounted cumulative gain of the k best scored labels.
 
     Parameters
@@ -184,7 +199,7 @@ def ndcg_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
         At most the number of labels.
     undefined : {"skip", "nan", 0.0}, default="skip"
         What a row without true labels counts as: left out with one
-        `UndefinedLabelWarning` that says how many, NaN, or 0 as in scikit-learn.
+        `UndefinedLabelWarning` that counts them, NaN, or 0 as in scikit-learn.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -225,11 +240,11 @@ def ndcg_at_k(y_true, y_score, k, *, undefined="skip", sample_weight=None):
         shared = _shared_discounts(np.take_along_axis(ranked, order, axis=1), discounts)
         gain = (shared * np.take_along_axis(relevant, order, axis=1)).sum(axis=1)
         values.append(ratio(gain, ideal[relevant.sum(axis=1)]))
-    return _over_rows(values, weight, undefined, "nDCG at k", "no true label")
+    return _mean_over_rows(values, weight, undefined, "nDCG at k", _NO_TRUE_LABEL)
 
 
-def label_propensity(y_train, *, a=0.55, b=1.5):
-    """Compute how likely a true label is to be recorded, from its frequency.
+def label_propensity(y_train, *, a=0.55, b=1.5) -> np.ndarray:
+    """Compute the probability that a true label is recorded, from its frequency.
 
     Parameters
     ----------
@@ -268,11 +283,13 @@ def label_propensity(y_train, *, a=0.55, b=1.5):
 
 
 def _propensity(labels, a=0.55, b=1.5):
+    # One row has log(1) - 1 < 0, which would make a propensity above 1.
     scale = max(np.log(labels.shape[0]) - 1, 0) * (b + 1) ** a
     return 1 / (1 + scale * (count_labels(labels)[0] + b) ** -a)
 
 
 def _check_propensity(propensity, labels):
+    """Return the propensity of each label, by default from the labels themselves."""
     if propensity is None:
         return _propensity(labels)
     propensity = check_per_label("propensity", propensity, labels.shape[1])
@@ -283,8 +300,8 @@ def _check_propensity(propensity, labels):
 
 def propensity_scored_precision_at_k(
     y_true, y_score, k, *, propensity=None, sample_weight=None
-):
-    """Compute the precision at k in which a rare label counts for more.
+) -> float:
+    """Compute the precision at k with rare labels weighted up.
 
     Each true label counts ``1 / propensity``; the sum is divided by the largest that
     any ranking reaches, as the papers report it.
@@ -330,27 +347,32 @@ def propensity_scored_precision_at_k(
     0.625
     """
     labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
-    worth = 1 / _check_propensity(propensity, labels)
+    label_gain = 1 / _check_propensity(propensity, labels)
     reached, best = [], []
     for relevant, ranked, _ in _blocks(labels, scores):
-        gain = relevant * worth
+        gain = relevant * label_gain
         reached.append(_gain_of_top(gain, ranked, k))
         best.append(-np.partition(-gain, k - 1, axis=1)[:, :k].sum(axis=1))
     weight = np.ones(len(scores)) if weight is None else weight
-    most = weight @ np.concatenate(best)
-    return float(weight @ np.concatenate(reached) / most) if most > 0 else np.nan
+    return float(ratio(weight @ np.concatenate(reached), weight @ np.concatenate(best)))
+
+
+def _averaged_rows(score, labels, scores, weight, undefined, what):
+    """Return the mean over the rows of a score of one row."""
+    options = {"undefined": undefined, "what": what, "lacking": _NO_TRUE_LABEL}
+    return float(averaged(score, labels, scores, weight, average="samples", **options))
 
 
 def _depth(target, score, weight):
-    """Return how many labels it takes to cover the true ones of a row."""
+    """Return the number of labels down to the last true one of a row."""
     if not target.any():
         return np.nan
     reached = score >= score[target].min()
     return np.count_nonzero(reached) if weight is None else weight @ reached
 
 
-def coverage_error(y_true, y_score, *, undefined="skip", sample_weight=None):
-    """Compute how far down the ranking of a row its last true label is.
+def coverage_error(y_true, y_score, *, undefined="skip", sample_weight=None) -> float:
+    """Compute the mean depth in the ranking that covers the true labels of a row.
 
     Parameters
     ----------
@@ -360,7 +382,7 @@ def coverage_error(y_true, y_score, *, undefined="skip", sample_weight=None):
         Probabilities or any scores that rank the labels of a row; finite.
     undefined : {"skip", "nan", 0.0}, default="skip"
         What a row without true labels counts as: left out with one
-        `UndefinedLabelWarning` that says how many, NaN, or 0 as in scikit-learn.
+        `UndefinedLabelWarning` that counts them, NaN, or 0 as in scikit-learn.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -385,21 +407,14 @@ def coverage_error(y_true, y_score, *, undefined="skip", sample_weight=None):
     2.5
     """
     labels, scores, weight, _ = _check_rows(y_true, y_score, 1, sample_weight)
-    return averaged(
-        _depth,
-        labels,
-        scores,
-        weight,
-        average="samples",
-        undefined=undefined,
-        what="The coverage error",
-        lacking="no true label",
+    return _averaged_rows(
+        _depth, labels, scores, weight, undefined, "The coverage error"
     )
 
 
 def label_ranking_average_precision_score(
     y_true, y_score, *, undefined="skip", sample_weight=None
-):
+) -> float:
     """Compute the mean average precision of the ranking of the labels of a row.
 
     Equal to `multilabel_average_precision_score` with ``average="samples"``.
@@ -412,7 +427,7 @@ def label_ranking_average_precision_score(
         Probabilities or any scores that rank the labels of a row; finite.
     undefined : {"skip", "nan", 0.0}, default="skip"
         What a row without true labels counts as: left out with one
-        `UndefinedLabelWarning` that says how many, NaN, or 0.
+        `UndefinedLabelWarning` that counts them, NaN, or 0.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -438,11 +453,7 @@ def label_ranking_average_precision_score(
     >>> round(label_ranking_average_precision_score(Y, scores), 3)
     0.417
     """
-    return averaged(
-        average_precision,
-        *_check_rows(y_true, y_score, 1, sample_weight)[:3],
-        average="samples",
-        undefined=undefined,
-        what="Average precision",
-        lacking="no true label",
+    labels, scores, weight, _ = _check_rows(y_true, y_score, 1, sample_weight)
+    return _averaged_rows(
+        average_precision, labels, scores, weight, undefined, "Average precision"
     )

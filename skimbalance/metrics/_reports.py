@@ -16,35 +16,43 @@ from skimbalance._validation import (
     check_per_label,
     column_names,
 )
-from skimbalance.metrics._averages import averaged
-from skimbalance.metrics._ratios import said_of_labels
-from skimbalance.metrics._scores import average_precision, f_beta, roc_auc
+from skimbalance.metrics._per_label import (
+    average_precision,
+    counts_at,
+    each_label,
+    f_beta,
+    mean_of,
+    observed_sum,
+    roc_auc,
+)
 
 
-def _each(score, labels, scores, weight):
-    """Return the score of each label, NaN where it is undefined."""
-    return averaged(
-        score,
-        labels,
-        scores,
-        weight,
-        average=None,
-        undefined="nan",
-        what="",
-        lacking="",
-    )
+def check_label_names(label_names, y, n_labels):
+    """Return a name for each label, by default a column of `y`, or None."""
+    names = column_names(y) if label_names is None else label_names
+    if names is not None and len(names) != n_labels:
+        raise ValueError(f"label_names has {len(names)} names for {n_labels} labels.")
+    return names
 
 
-def _promised(labels, scores, weight):
+def _n_expected(labels, scores, weight):
     """Return the sum of the probabilities of each label, NaN for other scores."""
     if scores.min() < 0 or scores.max() > 1:
         return np.full(labels.shape[1], np.nan)
-    return said_of_labels(labels, scores, weight)
+    return each_label(observed_sum, labels, scores, weight)
 
 
-def _defined_mean(values):
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else np.nan
+def _n_training_positives(y_train, y_true, labels):
+    """Return the unweighted positives of the labels, of `y_true` without `y_train`."""
+    if y_train is None:
+        return count_labels(labels)[0]
+    y_train = align_columns(y_train, column_names(y_true), "y_train")
+    n_positive, _ = count_labels(check_label_matrix(y_train, "y_train"))
+    if len(n_positive) != labels.shape[1]:
+        raise ValueError(
+            f"y_train has {len(n_positive)} labels, but y_true has {labels.shape[1]}."
+        )
+    return n_positive
 
 
 def _summary(group, means, sums, n_positive):
@@ -54,7 +62,7 @@ def _summary(group, means, sums, n_positive):
         "n_positive": float(n_positive[group].sum()),
         "n_undefined": int(np.isnan(means["average_precision"][group]).sum()),
     }
-    line |= {name: _defined_mean(values[group]) for name, values in means.items()}
+    line |= {name: mean_of(values[group]) for name, values in means.items()}
     for name, values in sums.items():
         line[name] = float(ratio(values[group].sum(), n_positive[group].sum()))
     return line
@@ -68,12 +76,12 @@ def label_frequency_report(
     threshold=0.5,
     bounds=(20, 100),
     sample_weight=None,
-):
+) -> dict[str, dict]:
     """Compute scores over the frequent, the medium and the rare labels.
 
     A mean over all labels hides where a model fails. The groups are those of
-    long-tailed learning: the head has more than 100 training positives, the tail fewer
-    than 20.
+    long-tailed learning [1]_: the head has more than 100 training positives, the tail
+    fewer than 20.
 
     Parameters
     ----------
@@ -84,12 +92,12 @@ def label_frequency_report(
     y_train : {array-like, sparse matrix} of shape (n_train, n_labels), default=None
         The training labels, whose positives make the groups. None takes `y_true`.
     threshold : float or array-like of shape (n_labels,), default=0.5
-        The cuts behind F1 and decision ratio.
+        The thresholds behind F1 and the predicted-observed ratio.
     bounds : tuple of two int, default=(20, 100)
         The tail has fewer positives than the first, the head more than the second.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
             default=None
-        Weights of the rows or cells.
+        Weights of the rows or entries.
 
     Returns
     -------
@@ -129,60 +137,51 @@ def label_frequency_report(
     low, high = bounds
     if not 0 <= low <= high:
         raise ValueError(f"bounds={bounds!r} must be two numbers, the smaller first.")
-    frequency, _ = count_labels(labels)
-    if y_train is not None:
-        y_train = align_columns(y_train, column_names(y_true), "y_train")
-        frequency, _ = count_labels(check_label_matrix(y_train, "y_train"))
-        if len(frequency) != labels.shape[1]:
-            raise ValueError(
-                f"y_train has {len(frequency)} labels, but y_true has "
-                f"{labels.shape[1]}."
-            )
-    decided = scores > check_per_label("threshold", threshold, labels.shape[1])
+    frequency = _n_training_positives(y_train, y_true, labels)
+    predicted = scores > check_per_label("threshold", threshold, labels.shape[1])
     n_positive, _ = count_labels(labels, weight)
     means = {
-        "average_precision": _each(average_precision, labels, scores, weight),
-        "roc_auc": _each(roc_auc, labels, scores, weight),
-        "f1": _each(f_beta(1), labels, decided, weight),
+        "average_precision": each_label(average_precision, labels, scores, weight),
+        "roc_auc": each_label(roc_auc, labels, scores, weight),
+        "f1": each_label(f_beta, labels, predicted, weight),
     }
+    # The three means are over the same labels: those with an observed positive.
     means["f1"][np.isnan(means["average_precision"])] = np.nan
     sums = {
-        "expected_observed_ratio": _promised(labels, scores, weight),
-        "predicted_observed_ratio": said_of_labels(labels, decided, weight),
+        "expected_observed_ratio": _n_expected(labels, scores, weight),
+        "predicted_observed_ratio": each_label(observed_sum, labels, predicted, weight),
     }
     tail, head = frequency < low, frequency > high
-    groups = {
-        "head": head,
-        "medium": ~head & ~tail,
-        "tail": tail,
-        "all": frequency >= 0,
-    }
+    whole = np.ones(len(frequency), dtype=bool)
+    groups = {"head": head, "medium": ~head & ~tail, "tail": tail, "all": whole}
     return {
         name: _summary(group, means, sums, n_positive) for name, group in groups.items()
     }
 
 
 def _resampled_precision(target, score, n_bootstraps, rng):
-    """Return the average precision of resampled cells of one label.
+    """Return the average precision of resampled entries of one label.
 
-    Only how many cells fall between two positives matters, so these counts are drawn
-    instead of the cells.
+    Only how many entries fall between two positives matters, so these counts are drawn
+    instead of the entries.
     """
-    levels, hits, decided = tally(target, score)
-    positive = hits - np.append(hits[1:], 0)
-    negative = decided - np.append(decided[1:], 0) - positive
-    cells = np.concatenate([positive, negative, [len(score) - decided[0]]])
-    drawn = rng.multinomial(len(score), cells / len(score), size=n_bootstraps)
+    levels, hits, predicted = tally(target, score)
+    positive = counts_at(hits)
+    negative = counts_at(predicted) - positive
+    counts = np.concatenate([positive, negative, [len(score) - predicted[0]]])
+    drawn = rng.multinomial(len(score), counts / len(score), size=n_bootstraps)
     positive, negative, _ = np.split(drawn, [len(levels), 2 * len(levels)], axis=1)
     hits = positive[:, ::-1].cumsum(axis=1)[:, ::-1]
-    decided = hits + negative[:, ::-1].cumsum(axis=1)[:, ::-1]
-    precision = hits / np.maximum(decided, 1)
-    drawn_positive = hits[:, 0] > 0
+    predicted = hits + negative[:, ::-1].cumsum(axis=1)[:, ::-1]
+    # Where nothing is predicted nothing is hit, and the term is 0.
+    precision = hits / np.maximum(predicted, 1)
+    has_positive = hits[:, 0] > 0
     sums = (positive * precision).sum(axis=1)
-    return sums[drawn_positive] / hits[drawn_positive, 0]
+    return sums[has_positive] / hits[has_positive, 0]
 
 
 def _interval(target, score, n_bootstraps, confidence_level, rng):
+    """Return the bootstrap quantiles of the average precision of one label."""
     if not target.any():
         return np.nan, np.nan
     values = _resampled_precision(target, score, n_bootstraps, rng)
@@ -201,8 +200,8 @@ def label_report(
     n_bootstraps=200,
     confidence_level=0.95,
     random_state=None,
-):
-    """Tell of each label its positives, its average precision, its ratios, its cut.
+) -> dict[str, np.ndarray]:
+    """Compute positives, average precision and ratios of each label.
 
     Parameters
     ----------
@@ -211,7 +210,7 @@ def label_report(
     y_score : array-like of shape (n_samples, n_labels)
         Probabilities, or any scores that rank; finite.
     threshold : float or array-like of shape (n_labels,), default=0.5
-        The cuts behind the decision ratio.
+        The thresholds behind the predicted-observed ratio.
     label_names : array-like of str, shape (n_labels,), default=None
         None takes the columns of a data frame, or numbers.
     n_bootstraps : int, default=200
@@ -257,16 +256,9 @@ def label_report(
     """
     n_bootstraps = check_integer("n_bootstraps", n_bootstraps, 1)
     check_interval("confidence_level", confidence_level, 0, 1, closed="neither")
-    if label_names is None:
-        label_names = column_names(y_true)
     labels, scores, _ = check_scored_labels(y_true, y_score)
     n_labels = labels.shape[1]
-    if label_names is None:
-        label_names = np.arange(n_labels)
-    if len(label_names) != n_labels:
-        raise ValueError(
-            f"label_names has {len(label_names)} names for {n_labels} labels."
-        )
+    names = check_label_names(label_names, y_true, n_labels)
     rng = check_random_state(random_state)
     intervals = np.array(
         [
@@ -274,17 +266,17 @@ def label_report(
             for target, score, _ in iter_columns(labels, scores)
         ]
     )
-    cuts = check_per_label("threshold", threshold, n_labels)
+    thresholds = check_per_label("threshold", threshold, n_labels)
     n_positive, n_negative = count_labels(labels)
-    decided = said_of_labels(labels, scores > cuts, None)
+    n_predicted = each_label(observed_sum, labels, scores > thresholds)
     return {
-        "label": np.asarray(label_names),
+        "label": np.arange(n_labels) if names is None else np.asarray(names),
         "n_observed": n_positive + n_negative,
         "n_positive": n_positive,
-        "average_precision": _each(average_precision, labels, scores, None),
+        "average_precision": each_label(average_precision, labels, scores),
         "average_precision_low": intervals[:, 0],
         "average_precision_high": intervals[:, 1],
-        "expected_observed_ratio": ratio(_promised(labels, scores, None), n_positive),
-        "predicted_observed_ratio": ratio(decided, n_positive),
-        "threshold": cuts,
+        "expected_observed_ratio": ratio(_n_expected(labels, scores, None), n_positive),
+        "predicted_observed_ratio": ratio(n_predicted, n_positive),
+        "threshold": thresholds,
     }

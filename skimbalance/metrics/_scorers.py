@@ -13,62 +13,71 @@ from skimbalance._validation import (
     check_choice,
     closest,
 )
-from skimbalance.metrics import _ranking, _scores
+from skimbalance.metrics import _per_label, _ranking
 
+# What a metric reads: scores that rank, probabilities, or predicted labels.
 _RANKED, _PROBABLE, _PREDICTED = (DECISION, PROBA), (PROBA,), "predict"
+# The k of the scorers that are listed by name, those of extreme classification papers.
 _DEPTHS = (1, 3, 5)
 
 
-class LabelScorer(Scorer):
-    """A scorer that reads the answer of any multilabel or binary classifier.
+def read_labels(estimator, y, pos_label=None):
+    """Return labels of 0 and 1, and how `label_scores` reads a classifier of them.
 
-    scikit-learn's own takes the labels of two columns for two classes, fails where a
-    fold has a label of one value only, and cannot read classes that are strings.
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted.
+    y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+        Two classes, of which the positive one becomes 1, or a label matrix, whose
+        columns are put into the order of the estimator.
+    pos_label : object, default=None
+        None is the last of two classes.
     """
-
-    def _score(self, method_caller, estimator, X, y_true, **kwargs):  # noqa: ARG002
-        options = {**self._kwargs, **kwargs}
-        pos_label = options.pop("pos_label", None)
-        if sp.issparse(y_true) or np.ndim(y_true) == 2:
-            y_true, answer = self._of_labels(estimator, X, y_true, pos_label)
-        else:
-            y_true, answer = self._of_classes(estimator, X, y_true, pos_label)
-        return self._sign * self._score_func(y_true, answer, **options)
-
-    def _of_labels(self, estimator, X, y, pos_label):
-        """Return a label matrix, and the answer of the estimator for it."""
+    if sp.issparse(y) or np.ndim(y) == 2:
         if pos_label is not None:
             raise ValueError(
                 f"pos_label={pos_label!r} goes with a y of two classes, but y is a "
                 "label matrix."
             )
         y = align_columns(y, getattr(estimator, "label_names_", None), "y")
-        if self._response_method == "predict":
-            return y, estimator.predict(X)
-        method = find_response(estimator, self._response_method)
-        return y, label_scores(estimator, X, method, np.shape(y)[1])
+        return y, {"n_labels": np.shape(y)[1]}
+    y = np.asarray(y)
+    # A fold may lack a class that the estimator knows, and the reverse.
+    classes = np.union1d(getattr(estimator, "classes_", y), y)
+    if len(classes) > 2:
+        raise ValueError(
+            f"y has {len(classes)} classes, but only two classes or a label matrix can "
+            "be scored or drawn. Pass one class against the others, as y == class."
+        )
+    positive = positive_of(classes, pos_label)
+    return (y == positive).astype(int), {"positive": positive}
 
-    def _of_classes(self, estimator, X, y, pos_label):
-        """Return a binary target as 0 and 1, and the answer for its positive class."""
-        y = np.asarray(y)
-        classes = np.unique(y)
-        if hasattr(estimator, "classes_"):
-            classes = np.union1d(estimator.classes_, classes)
-        if len(classes) > 2:
-            raise ValueError(
-                "This scorer reads a label matrix or two classes, but there are "
-                f"{len(classes)} classes."
-            )
-        positive = positive_of(classes, pos_label)
+
+class LabelScorer(Scorer):
+    """Score the responses of any multilabel or binary classifier.
+
+    scikit-learn's own scorer reads a matrix of two labels as two classes, fails where
+    a fold has a label of one value only, and cannot read classes that are strings.
+    """
+
+    def _score(self, method_caller, estimator, X, y_true, **kwargs):  # noqa: ARG002
+        options = {**self._kwargs, **kwargs}
+        # For the reading of the target alone; the metrics see 0 and 1.
+        labels, read_as = read_labels(estimator, y_true, options.pop("pos_label", None))
         if self._response_method == "predict":
-            answer = (estimator.predict(X) == positive).astype(int)
+            response = estimator.predict(X)
+            if "positive" in read_as:
+                response = (response == read_as["positive"]).astype(int)
         else:
             method = find_response(estimator, self._response_method)
-            answer = label_scores(estimator, X, method, positive=positive).ravel()
-        return (y == positive).astype(int), answer
+            response = label_scores(estimator, X, method, **read_as)
+            response = response if "n_labels" in read_as else response.ravel()
+        return self._sign * self._score_func(labels, response, **options)
 
 
 def _over_averages(name, score, response, sign=1):
+    """Return an entry of the registry for each average of a metric."""
     prefix = "" if sign > 0 else "neg_"
     return {
         f"{prefix}{average}_{name}": (score, sign, response, {"average": average})
@@ -77,18 +86,22 @@ def _over_averages(name, score, response, sign=1):
 
 
 def _over_depths(name, score):
+    """Return an entry of the registry for each listed k of a metric."""
     return {f"{name}_{k}": (score, 1, _RANKED, {"k": k}) for k in _DEPTHS}
 
 
+# The registry: metric, sign, responses, and the options that the name stands for.
 _SCORERS = {
     **_over_averages(
-        "average_precision", _scores.multilabel_average_precision_score, _RANKED
+        "average_precision", _per_label.multilabel_average_precision_score, _RANKED
     ),
-    **_over_averages("roc_auc", _scores.multilabel_roc_auc_score, _RANKED),
-    **_over_averages("f1", _scores.multilabel_fbeta_score, _PREDICTED),
-    **_over_averages("log_loss", _scores.multilabel_log_loss, _PROBABLE, -1),
-    **_over_averages("brier_score", _scores.multilabel_brier_score_loss, _PROBABLE, -1),
-    **_over_averages("calibration_error", _scores.calibration_error, _PROBABLE, -1),
+    **_over_averages("roc_auc", _per_label.multilabel_roc_auc_score, _RANKED),
+    **_over_averages("f1", _per_label.multilabel_fbeta_score, _PREDICTED),
+    **_over_averages("log_loss", _per_label.multilabel_log_loss, _PROBABLE, -1),
+    **_over_averages(
+        "brier_score", _per_label.multilabel_brier_score_loss, _PROBABLE, -1
+    ),
+    **_over_averages("calibration_error", _per_label.calibration_error, _PROBABLE, -1),
     **_over_depths("precision_at", _ranking.precision_at_k),
     **_over_depths("recall_at", _ranking.recall_at_k),
     **_over_depths("ndcg_at", _ranking.ndcg_at_k),
@@ -116,6 +129,7 @@ def _find(name):
 
 
 def _check_options(name, score, options):
+    """Raise a ValueError unless the metric has each option."""
     known = inspect.signature(score).parameters
     for key in options.keys() - {"pos_label"}:
         if key not in known:
@@ -124,7 +138,7 @@ def _check_options(name, score, options):
             )
 
 
-def get_scorer_names():
+def get_scorer_names() -> list[str]:
     """Return the names that `get_scorer` knows.
 
     Returns
@@ -141,11 +155,11 @@ def get_scorer_names():
     return sorted(_SCORERS)
 
 
-def get_scorer(name, **options):
+def get_scorer(name: str, **options) -> LabelScorer:
     """Return a scorer by name, for `cross_val_score`, `GridSearchCV`, early stopping.
 
     Unlike scikit-learn's, these scorers take sparse and missing labels where the tool
-    passes them on, and classifiers that answer with a list of arrays.
+    passes them on, and classifiers whose `predict_proba` is a list of arrays.
 
     Parameters
     ----------

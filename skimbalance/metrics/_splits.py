@@ -1,4 +1,4 @@
-"""How evenly splits spread labels, pairs of labels and rows over their test parts."""
+"""Measures of stratification: labels, label pairs and rows in the test parts."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,7 +8,7 @@ from skimbalance._labels import check_label_matrix
 
 
 def _test_parts(splits, n_samples=None):
-    """Return the test rows of splits, after a look at what they are."""
+    """Return the test rows of splits, checked to be row indices."""
     splits = list(splits)
     if not splits:
         raise ValueError("splits is empty: at least one pair (train, test) is needed.")
@@ -21,26 +21,26 @@ def _test_parts(splits, n_samples=None):
     if any(test.dtype == bool for test in tests):
         raise ValueError("splits must hold row indices, not masks: use np.flatnonzero.")
     tests = [test.astype(np.intp) for test in tests]
-    if (
-        n_samples is not None
-        and max(test.max(initial=-1) for test in tests) >= n_samples
-    ):
+    last = max(test.max(initial=-1) for test in tests)
+    if n_samples is not None and last >= n_samples:
         raise ValueError(f"splits has row indices of more than the {n_samples} rows.")
     return tests
 
 
 def _positive_and_missing(y):
+    """Return the indicators of the positive and of the missing entries."""
     labels = check_label_matrix(y)
     if sp.issparse(labels):
         both = entries_with(labels, 1), entries_with(labels, MISSING)
     else:
         both = sp.csr_array(labels == 1), sp.csr_array(labels == MISSING)
-    return [cells.astype(np.int32) for cells in both]
+    # Products of int8 indicators overflow from 128 shared rows on.
+    return [entries.astype(np.int32) for entries in both]
 
 
-def _label_counts(positive, absent):
-    """Return the positives and the observed cells of each label."""
-    return positive.sum(axis=0), positive.shape[0] - absent.sum(axis=0)
+def _label_counts(positive, missing):
+    """Return the positives and the observed entries of each label."""
+    return positive.sum(axis=0), positive.shape[0] - missing.sum(axis=0)
 
 
 def _odds(positive, observed):
@@ -52,19 +52,20 @@ def _odds(positive, observed):
 def _mean_distance(whole, tests):
     """Return the mean distance of the odds in the test parts from those of all rows."""
     positive, observed = whole
-    mixed = (positive > 0) & (positive < observed)
-    if not mixed.any():
+    varies = (positive > 0) & (positive < observed)
+    if not varies.any():
         return 0.0
-    odds = _odds(positive[mixed], observed[mixed])
-    apart = [np.abs(_odds(n[mixed], of[mixed]) - odds).mean() for n, of in tests]
-    return float(np.mean(apart))
+    odds = _odds(positive[varies], observed[varies])
+    return float(
+        np.mean([np.abs(_odds(n[varies], of[varies]) - odds).mean() for n, of in tests])
+    )
 
 
-def label_distribution_distance(y, splits):
-    """Measure how far the shares of the labels differ between the test parts.
+def label_distribution_distance(y, splits) -> float:
+    """Compute how far the frequencies of the labels differ between the test parts.
 
-    Of each label and test part the distance between the odds of the label, positives
-    over negatives, there and in all rows; and the mean over labels and parts [1]_.
+    The distance of a label in a test part is that between its odds, positives over
+    negatives, there and in all rows; the result is the mean over labels and parts [1]_.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def label_distribution_distance(y, splits):
     Returns
     -------
     distance : float
-        0 if all shares are the same, which whole numbers seldom allow; infinite if a
+        0 if all odds are the same, which whole numbers seldom allow; infinite if a
         label that has negatives has none in a test part. Labels without positives or
         without negatives are left out.
 
@@ -97,30 +98,32 @@ def label_distribution_distance(y, splits):
     >>> label_distribution_distance(Y, [([0, 2], [1, 3]), ([1, 3], [0, 2])])
     0.0
     """
-    positive, absent = _positive_and_missing(y)
+    positive, missing = _positive_and_missing(y)
     tests = _test_parts(splits, positive.shape[0])
     return _mean_distance(
-        _label_counts(positive, absent),
-        [_label_counts(positive[test], absent[test]) for test in tests],
+        _label_counts(positive, missing),
+        [_label_counts(positive[test], missing[test]) for test in tests],
     )
 
 
-def _pair_counts(positive, absent, pairs):
+def _pair_counts(positive, missing, pairs):
     """Return the rows with both labels of pairs, and those where both are observed."""
     first, second = pairs
-    n_absent = absent.sum(axis=0)
-    observed = positive.shape[0] - n_absent[first] - n_absent[second]
-    return _shared(positive, pairs), observed + _shared(absent, pairs)
+    n_missing = missing.sum(axis=0)
+    # Rows in which both are missing were subtracted twice.
+    observed = positive.shape[0] - n_missing[first] - n_missing[second]
+    return _count_both(positive, pairs), observed + _count_both(missing, pairs)
 
 
-def _shared(cells, pairs):
-    if len(pairs[0]) == 0:  # which scipy answers with a matrix
+def _count_both(entries, pairs):
+    """Return the number of rows that store both labels of each pair."""
+    if len(pairs[0]) == 0:  # scipy indexes with no pairs as with none at all
         return np.zeros(0)
-    return np.asarray((cells.T @ cells).tocsr()[pairs]).ravel()
+    return np.asarray((entries.T @ entries).tocsr()[pairs]).ravel()
 
 
-def label_pair_distribution_distance(y, splits):
-    """Measure how far the shares of pairs of labels differ between the test parts.
+def label_pair_distribution_distance(y, splits) -> float:
+    """Compute how far the frequencies of label pairs differ between the test parts.
 
     As `label_distribution_distance`, but of all pairs of labels that some row has [1]_.
 
@@ -134,7 +137,7 @@ def label_pair_distribution_distance(y, splits):
     Returns
     -------
     distance : float
-        0 if all shares are the same, or no row has two labels.
+        0 if all odds are the same, or no row has two labels.
 
     Raises
     ------
@@ -153,17 +156,17 @@ def label_pair_distribution_distance(y, splits):
     >>> label_pair_distribution_distance(Y, [([0, 2], [1, 3]), ([1, 3], [0, 2])])
     0.0
     """
-    positive, absent = _positive_and_missing(y)
+    positive, missing = _positive_and_missing(y)
     tests = _test_parts(splits, positive.shape[0])
     pairs = sp.triu(positive.T @ positive, 1).nonzero()
     return _mean_distance(
-        _pair_counts(positive, absent, pairs),
-        [_pair_counts(positive[test], absent[test], pairs) for test in tests],
+        _pair_counts(positive, missing, pairs),
+        [_pair_counts(positive[test], missing[test], pairs) for test in tests],
     )
 
 
-def example_distribution_distance(splits):
-    """Measure how far the sizes of the test parts differ.
+def example_distribution_distance(splits) -> float:
+    """Compute how far the sizes of the test parts differ.
 
     The mean distance of a test part's number of rows from their mean [1]_.
 
@@ -197,7 +200,7 @@ def example_distribution_distance(splits):
     return float(np.abs(np.array(sizes) - np.mean(sizes)).mean())
 
 
-def empty_label_fold_count(y, splits):
+def empty_label_fold_count(y, splits) -> int:
     """Count the pairs of a label and a test part without a positive of it.
 
     Parameters

@@ -308,12 +308,10 @@ def _read_weights(n_samples, target, sample_weight):
     )
     if weight is None:
         return None
-    if isinstance(weight, SparseWeights):
-        if sp.issparse(target.values):
-            return weight.scaled(1 / weight.max())
+    if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
         weight = weight.toarray()
-    if weight.ndim == 2 and (weight == weight[:, :1]).all():
-        weight = weight[:, 0]
+    if isinstance(weight, np.ndarray) and weight.ndim == 2:
+        weight = weight[:, 0] if (weight == weight[:, :1]).all() else weight
     return weight / weight.max()
 
 
@@ -361,7 +359,7 @@ def _normalized(weight, mean, index):
     if weight is None:
         return None
     if isinstance(weight, SparseWeights):
-        weight = weight.scaled(1 / mean)
+        weight = weight / mean
         stored = weight.stored()
         return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
     weight /= mean

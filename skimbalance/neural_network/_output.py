@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.optimize import minimize
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import clone
 
@@ -21,12 +20,12 @@ from skimbalance._labels import (
     MULTILABEL,
     has_missing,
 )
+from skimbalance._log_odds import smoothed_prevalence
 from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,
     TemperatureCalibrator,
-    _ClassPrevalenceMixin,
-    _known_rate,
+    _ShrunkClassCalibrator,
 )
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
@@ -236,7 +235,7 @@ class _Output:
         proba = self.probabilities(self.calibrator.transform(scores))
         scored = np.broadcast_to(weight.sum(axis=0), (self.n_outputs,))
         mean = (weight * proba).sum(axis=0) / np.where(scored > 0, scored, 1.0)
-        target = matched_prevalence(mean, _known_rate(*counts), scored, doubt)
+        target = matched_prevalence(mean, smoothed_prevalence(*counts), scored, doubt)
         self._match(scores, target, weight)
 
 
@@ -344,7 +343,7 @@ class LabelOutput(_Output):
         weight = self._population_weight(values, weight, counts)
         proba = expit(self.calibrator.transform(scores))
         scored = weight.sum()
-        wanted = weight.sum(axis=0) @ _known_rate(*counts)
+        wanted = weight.sum(axis=0) @ smoothed_prevalence(*counts)
         target = matched_prevalence(
             *np.array([[(weight * proba).sum()], [wanted]]) / scored, scored, doubt=1.0
         )
@@ -463,7 +462,7 @@ class ClassOutput(_Output):
 
     def _fit_calibrator(self, scores, values, weight):
         calibrator = (
-            TemperatureCalibrator() if self.invertible else ShrunkClassCalibrator()
+            TemperatureCalibrator() if self.invertible else _ShrunkClassCalibrator()
         )
         return calibrator.fit(scores, values, weight)
 
@@ -649,7 +648,7 @@ def matched_prevalence(mean, rate, scored, doubt):
     mean : ndarray of shape (n_outputs,)
         Mean probability over the rows that were scored.
     rate : ndarray of shape (n_outputs,)
-        From `_known_rate`.
+        From `smoothed_prevalence`.
     scored : ndarray of shape (n_outputs,)
         The weight of the scored rows.
     doubt : float
@@ -660,39 +659,3 @@ def matched_prevalence(mean, rate, scored, doubt):
     ratio = np.ones(len(mean))
     np.divide(rate * scored + doubt, mean * scored + doubt, out=ratio, where=scored > 0)
     return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
-
-
-class ShrunkClassCalibrator(_ClassPrevalenceMixin):
-    """One temperature for all classes and an intercept for each, drawn to none.
-
-    Attributes
-    ----------
-    slope_ : float
-        The inverse temperature, positive.
-    intercept_ : ndarray of shape (n_classes,)
-        Added to the log-probabilities after it.
-    """
-
-    def fit(self, log_proba, y, sample_weight=None):
-        """Learn from held-out rows; `y` are indices of classes."""
-        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        rows, total = np.arange(len(y)), weight.sum()
-        seen = np.bincount(y, weights=weight, minlength=log_proba.shape[1])
-
-        def risk(theta):
-            scaled = np.exp(theta[0]) * log_proba
-            log_p = log_softmax(scaled + theta[1:], axis=1)
-            p = np.exp(log_p)
-            rise = weight @ ((p * scaled).sum(axis=1) - scaled[rows, y])
-            gradient = theta + np.append(rise, weight @ p - seen)
-            value = 0.5 * theta @ theta - weight @ log_p[rows, y]
-            return value / total, gradient / total
-
-        start = np.zeros(log_proba.shape[1] + 1)
-        theta = minimize(risk, start, jac=True, method="BFGS").x
-        self.slope_, self.intercept_ = float(np.exp(theta[0])), theta[1:]
-        return self
-
-    def transform(self, log_proba):
-        """Return calibrated log-probabilities."""
-        return log_softmax(self.slope_ * log_proba + self.intercept_, axis=1)

@@ -542,7 +542,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         if len(fitted) > 1:
             raise ValueError("When cv has several folds, refit cannot be False.")
         self.estimator_ = fitted[0]
-        self._keep(target, fitted[0])
+        self._set_target(target, fitted[0])
         return rows, scores
 
     def predict(self, X):

@@ -16,7 +16,7 @@ from skimbalance._base import warn_undefined
 from skimbalance._columns import all_entries, confusion, iter_columns, tally, total
 from skimbalance._counts import count_labels
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
-from skimbalance._sigmoid import fit_sigmoid
+from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
     Scorer,
     align_columns,
@@ -296,15 +296,6 @@ class Link:
         return np.clip(expit(score) if self.of_odds else score, self.low, self.high)
 
 
-def _range(scores, of_odds):
-    """Return the bounds of the scores; 0 and 1 count as half of the next ones."""
-    if not of_odds:
-        return scores.min(), scores.max()
-    low = scores.min(initial=1.0, where=scores > 0) / 2
-    high = 1 - (1 - scores.max(initial=0.0, where=scores < 1)) / 2
-    return min(low, 0.5), max(high, 0.5)
-
-
 def fit_link(labels, scores, weight=None):
     """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
     step = -(-scores.size // _MOST_CELLS)
@@ -312,11 +303,11 @@ def fit_link(labels, scores, weight=None):
         weight = weight[::step]
     target, score, weight = all_entries(labels[::step], scores[::step], weight)
     of_odds = are_probabilities(scores)
-    low, high = map(float, _range(score, of_odds))
-    score = np.clip(score, low, high).astype(np.float64)
-    weight = np.ones(len(score)) if weight is None else weight
-    slope, intercept = fit_sigmoid(logit(score) if of_odds else score, target, weight)
-    return Link(slope, intercept, low, high, of_odds)
+    low, high = finite_range(score) if of_odds else (score.min(), score.max())
+    # In float32 the bound nearest to 1 would round to 1, whose log-odds are infinite.
+    score = np.clip(score.astype(np.float64), low, high)
+    slope, intercept = fit_sigmoid(target, logit(score) if of_odds else score, weight)
+    return Link(slope, intercept, float(low), float(high), of_odds)
 
 
 def _indifference(metric, hits, predicted, n_positive, mass):

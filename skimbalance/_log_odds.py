@@ -1,0 +1,215 @@
+"""Fits of log-odds: slopes, intercepts, prevalences, and finite log-odds of scores.
+
+The calibrators and the links of the thresholds share them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax, logit
+
+from skimbalance._counts import SparseWeights
+
+# Positives and negatives that are added to the counts of an output.
+_ADDED = 0.25
+# Newton's steps end after four or five; bisection alone would need sixty.
+_NEWTON_STEPS = 100
+# On the log-odds of the mean, near the rounding of their sum.
+_MEAN_TOLERANCE = 1e-12
+
+
+def finite_range(proba):
+    """Return the bounds to clip probabilities to, so that their log-odds are finite.
+
+    0 counts as half of the least probability above it, and 1 alike.
+    """
+    low = float(proba.min(initial=1.0, where=proba > 0)) / 2
+    high = 1 - (1 - float(proba.max(initial=0.0, where=proba < 1))) / 2
+    return min(low, 0.5), max(high, 0.5)
+
+
+@dataclass(frozen=True)
+class FiniteLogOdds:
+    """Turn the scores of a classifier into log-odds, finite ones.
+
+    Scores that are no probabilities count as log-odds.
+
+    Parameters
+    ----------
+    low, high : float
+        The bounds that scores are clipped to, from `finite_range`.
+    of_proba : bool
+        Whether the scores are probabilities.
+    """
+
+    low: float
+    high: float
+    of_proba: bool
+
+    @classmethod
+    def of_range(cls, scores, of_proba):
+        """Return the map for scores in the range of those given."""
+        bounds = finite_range(scores) if of_proba else (-np.inf, np.inf)
+        return cls(*bounds, of_proba)
+
+    def __call__(self, scores):
+        """Return the log-odds."""
+        scores = scores.astype(np.float64, copy=False)
+        return logit(np.clip(scores, self.low, self.high)) if self.of_proba else scores
+
+
+def smoothed_prevalence(positive, negative):
+    """Return the prevalence of counted outputs, a little shrunk to one half.
+
+    A quarter of a positive and of a negative is added, but no more than a quarter of
+    what there is. Less would leave nothing to fresh rows where a net fits its only
+    positive exactly; more would make the sum over labels of a few positives too large.
+
+    Parameters
+    ----------
+    positive, negative : ndarray of shape (n_outputs,)
+        Weighted counts.
+    """
+    added = _ADDED * np.minimum(1, [positive, negative])
+    observed = positive + negative + added.sum(axis=0)
+    prevalence = np.full(len(positive), 0.5)
+    return np.divide(positive + added[0], observed, out=prevalence, where=observed > 0)
+
+
+def fit_slopes(
+    target,
+    features,
+    weight,
+    centre,
+    strength: float | np.ndarray = 1.0,
+    *,
+    intercept=True,
+):
+    """Return the logarithms of the slopes, and the intercept, of least log-loss.
+
+    Parameters
+    ----------
+    target : ndarray of bool, shape (n_entries,)
+    features : ndarray of float64, shape (n_features, n_entries)
+        Each with a positive slope, so that the sum rises with the log-odds.
+    weight : ndarray of float64, shape (n_entries,), or None
+    centre : ndarray of float64, shape (n_features + 1,)
+        Mode of the Gaussian prior, and where the search starts.
+    strength : float or ndarray of shape (n_features + 1,), default=1.0
+        Precision of the prior, in entries.
+    intercept : bool, default=True
+        False leaves the last entry at 0.
+
+    Returns
+    -------
+    theta : ndarray of float64, shape (n_features + 1,)
+    """
+    weight = np.ones(len(target)) if weight is None else weight
+    # The risk grows with the rarer class. Divided by its number, the gradient is of the
+    # order of 1, as the tolerance of BFGS takes it to be.
+    n_positive = weight @ target
+    total = max(min(n_positive, weight.sum() - n_positive), 1.0)
+
+    def risk(theta):
+        slopes = np.exp(theta[:-1])
+        scores = slopes @ features + theta[-1]
+        step = theta - centre
+        value = weight @ (np.logaddexp(0, scores) - target * scores)
+        error = weight * (expit(scores) - target)
+        gradient = np.append(slopes * (features @ error), error.sum())
+        gradient = (gradient + strength * step) / total
+        gradient[-1] *= intercept
+        return (value + 0.5 * (strength * step) @ step) / total, gradient
+
+    return minimize(risk, centre, jac=True, method="BFGS").x
+
+
+def fit_sigmoid(target, log_odds, weight=None):
+    """Return the one slope and the intercept, drawn towards the identity."""
+    theta = fit_slopes(target, log_odds[None], weight, np.zeros(2))
+    return float(np.exp(theta[0])), float(theta[1])
+
+
+def match_means(log_odds, target, weight=None):
+    """Return what to add to each column so that its mean probability is the target.
+
+    Newton's method on the log-odds of the mean, kept between bounds on the root.
+    `scipy.optimize.elementwise.find_root` takes 11 evaluations of all rows where this
+    takes 4: 2.6 times its time on 20,000 x 100 log-odds, 13 times on one column.
+
+    Parameters
+    ----------
+    log_odds : ndarray of float64, shape (n_rows, n_columns)
+    target : ndarray of float64, shape (n_columns,)
+        Between 0 and 1.
+    weight : ndarray of float64 or None, shape (n_rows, 1) or (n_rows, n_columns)
+        With a positive sum in each column.
+
+    Returns
+    -------
+    shift : ndarray of float64, shape (n_columns,)
+    """
+    fraction = _fractions(weight, len(log_odds))
+    log_odds_of_target = logit(target)
+    # A mean lies between the extremes, so the shift lies between these two.
+    low = log_odds_of_target - log_odds.max(axis=0)
+    high = log_odds_of_target - log_odds.min(axis=0)
+    shift = np.clip(0.0, low, high)
+    for _ in range(_NEWTON_STEPS):
+        p = expit(log_odds + shift)
+        mean = (fraction * p).sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            gap = logit(mean) - log_odds_of_target
+            slope = (fraction * p * (1 - p)).sum(axis=0) / (mean * (1 - mean))
+            newton = shift - gap / slope
+        if (np.abs(gap) < _MEAN_TOLERANCE).all():
+            break
+        low, high = np.where(gap < 0, shift, low), np.where(gap > 0, shift, high)
+        # Far from the root the mean is flat, and a step of Newton leaves the bounds.
+        inside = (newton >= low) & (newton <= high)
+        shift = np.where(inside, newton, (low + high) / 2)
+    return shift
+
+
+def match_class_means(log_proba, target, weight=None):
+    """Return what to add to each class so that its mean probability is the target.
+
+    Parameters
+    ----------
+    log_proba : ndarray of float64, shape (n_rows, n_classes)
+    target : ndarray of float64, shape (n_classes,)
+        Positive, with a sum of 1.
+    weight : ndarray of float64 or None, shape (n_rows, 1)
+
+    Returns
+    -------
+    shift : ndarray of float64, shape (n_classes,)
+    """
+    fraction = _fractions(weight, len(log_proba))[:, 0]
+    # In these units the curvature is about the same along each class.
+    unit = 1 / np.sqrt(target)
+
+    def risk(theta):
+        shift = unit * theta
+        log_p = log_softmax(log_proba + shift, axis=1)
+        # The log of the normaliser is the same in each column.
+        normaliser = (log_proba + shift - log_p)[:, 0]
+        gradient = fraction @ np.exp(log_p) - target
+        return fraction @ normaliser - target @ shift, unit * gradient
+
+    start = np.zeros(len(target))
+    return unit * minimize(risk, start, jac=True, method="BFGS", tol=1e-9).x
+
+
+def as_columns(weight):
+    """Return weights as a dense matrix of one column, or of one for each label."""
+    if weight is None or isinstance(weight, SparseWeights):
+        return None if weight is None else weight.toarray()
+    return weight.reshape(len(weight), -1)
+
+
+def _fractions(weight, n_rows):
+    """Return weights of sum 1 in each column."""
+    weight = np.ones((n_rows, 1)) if weight is None else weight
+    return weight / weight.sum(axis=0)
