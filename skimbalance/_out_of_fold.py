@@ -122,7 +122,8 @@ def fit_scorer(estimator, task, params):
 
 def _fit_rows(estimator, task, rows, params):
     """Return the scorer of an estimator that is fitted on some rows, or on all."""
-    X, y, model = task.X, task.y, estimator
+    X, y = task.X, task.y
+    model: Any = estimator
     if rows is not None:
         X, y = take_rows(X, rows), take_rows(y, rows)
         params = take_params(task.X, params, rows)
@@ -132,8 +133,9 @@ def _fit_rows(estimator, task, rows, params):
             model, params = DummyClassifier(strategy="prior"), {}
     fitted = model.fit(X, y, **params)
     method = find_response(fitted, (PROBA, DECISION))
-    has_trees = hasattr(fitted, "estimators_samples_")
-    n_votes = len(fitted.estimators_) if has_trees else task.mass
+    n_votes = task.mass
+    if hasattr(fitted, "estimators_samples_"):
+        n_votes = len(fitted.estimators_)
     if task.uses_own and getattr(fitted, _OWN_SCORES, None) is not None:
         n_votes = np.inf  # its own scores are not smoothed either
     return Scorer(fitted, method, task, n_votes)

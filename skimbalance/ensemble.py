@@ -7,7 +7,7 @@ them, and an estimator that has such scores after its own fit is not fitted agai
 
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -444,7 +444,7 @@ class MultilabelStackingClassifier(
     # ----------------------------------------------------------------------
     # Fitting
 
-    def fit(self, X, y, sample_weight=None, *, groups=None, **params):
+    def fit(self, X, y, sample_weight=None, *, groups=None, **params) -> Self:
         """Fit the estimators, their weights, the calibration and the thresholds.
 
         Parameters
@@ -599,7 +599,7 @@ class MultilabelStackingClassifier(
         fitted = dict(zip(names, self.estimators_, strict=True))
         self.named_estimators_ = Bunch(**fitted)
         first = self.estimators_[0]
-        self._keep(target, first[0] if isinstance(first, list) else first)
+        self._set_target(target, first[0] if isinstance(first, list) else first)
         return scores, splits
 
     def _task(self, estimator, X, y, target, weight, splits, groups):
@@ -749,7 +749,7 @@ class MultilabelStackingClassifier(
         proba[:, self._varies] = expit(scores)
         return proba
 
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> np.ndarray:
         """Return calibrated probabilities.
 
         Parameters
@@ -771,7 +771,7 @@ class MultilabelStackingClassifier(
         columns = [1 - proba, proba]
         return np.hstack(columns[::-1] if self._target.is_flipped else columns)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X) -> np.ndarray:
         """Return the logarithms of the calibrated probabilities.
 
         Parameters
@@ -788,7 +788,7 @@ class MultilabelStackingClassifier(
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def predict(self, X):
+    def predict(self, X) -> Any:
         """Predict by the thresholds, or the most probable of many classes.
 
         Parameters

@@ -425,7 +425,7 @@ def test_scikit_learn_checks_of_a_net_and_trees():
 
 
 def test_the_default_pair():
-    X, Y = rows(250)
+    X, Y = rows(110, 2)
     model = MultilabelStackingClassifier(random_state=0)
     again = clone(model).fit(X, Y).predict_proba(X)
     np.testing.assert_array_equal(model.fit(X, Y).predict_proba(X), again)
