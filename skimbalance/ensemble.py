@@ -71,10 +71,13 @@ __all__ = ["MultilabelStackingClassifier"]
 # Entries that a weight of an estimator is fitted on: their number is small, and with
 # 1 % positives this has 5,000 of them.
 _MOST_ENTRIES = 2**19
-# Candidates for the fraction of the way from the fitted to the equal weights.
+# Candidates for the fraction of the way from the fitted to the equal weights. The loss
+# is convex along it and flat near its minimum, so that few are enough.
 _SHRINKAGES = np.linspace(0, 1, 5)
-# Positives that the expected number of a label weighs as much as, in the correction of
-# its intercept. A rare label's positives are too few to move it far.
+# Positives that the expected number of a label weighs as much as in the correction of
+# its intercept, because a rare label has too few to move it far. Measured for the mean
+# of five nets: the mean |log ratio| of expected and observed positives is .14 for labels
+# of 5 to 9 positives with it, and .32 with one slope and intercept for all labels.
 _EXPECTED_STRENGTH = 3.0
 
 
@@ -158,6 +161,8 @@ class _Entries:
             moved = theta - centre
             return (value + moved @ moved / 2) / unit, (gradient + moved) / unit
 
+        # An estimator that is worse than chance on these rows gets 0, not a negative
+        # weight, which would read the noise of a few of them.
         bounds = [(0, None)] * n_weights + [(None, None)] * self.n_intercepts
         # Near machine precision, so that equal data in another order agree.
         options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 500}
@@ -183,7 +188,7 @@ def _choose_shrinkage(entries):
     for part in np.unique(entries.part):
         others, held_out = entries.part != part, entries.part == part
         if not others.any():
-            return 1.0
+            return 1.0  # nothing to compare weights on
         fitted, equal = entries.where(others).fit_both()
         judged = entries.where(held_out)
         losses += [
@@ -271,11 +276,11 @@ class MultilabelStackingClassifier(
     """Combine different classifiers by weights on their log-odds, and calibrate.
 
     Each estimator is fitted on all rows. Its weight is learnt from scores of rows that
-    did not train what scored them: those that it has after its own fit, out-of-fold for
-    the nets here and out-of-bag for a forest with ``oob_score=True``, else those of
-    clones fitted in folds. The weights are common to all labels, so the rarest label
-    needs no positives of its own, and are drawn towards equal weights by a fraction
-    that is chosen on held-out folds.
+    did not train what scored them: those that it has after its own fit, in
+    ``out_of_fold_log_odds_`` or out of bag in a forest with ``oob_score=True``, else
+    those of clones fitted in folds. The weights are common to all labels, so the rarest
+    label needs no positives of its own, and are drawn towards equal weights by a
+    fraction that is chosen on held-out folds.
 
     Parameters
     ----------
@@ -554,6 +559,7 @@ class MultilabelStackingClassifier(
         if groups is not None:
             params["groups"] = groups
         if groups is not None and (cv is None or isinstance(cv, Integral)):
+            # Fewer groups than folds would be an error of the splitter.
             n_splits = min(5 if cv is None else int(cv), len(np.unique(groups)))
             one_label = n_dimensions(y) == 1
             make = StratifiedGroupKFold if one_label else MultilabelStratifiedGroupKFold
@@ -573,6 +579,7 @@ class MultilabelStackingClassifier(
             self._mass = positive + negative
             self._varies = (positive > 0) & (negative > 0)
         self._prior = ratio(positive, self._mass, undefined=0.5)
+        # As the nets predict a label of one value.
         self._constant = (positive + 0.5) / (self._mass + 1)
 
     def _fit_estimators(self, named, X, y, target, weight, groups, routed):
@@ -580,7 +587,7 @@ class MultilabelStackingClassifier(
         self._scorers = []
         if not self._varies.any():
             self.estimators_, self.named_estimators_ = [], Bunch()
-            self.n_features_in_ = np.shape(X)[1]
+            self.n_features_in_ = np.shape(X)[1]  # which no estimator could tell
             return [], []
         splits = self._make_splits(X, y, target, groups, routed)
         tasks = [
@@ -626,6 +633,8 @@ class MultilabelStackingClassifier(
             y = _some_columns(y, columns, len(self._varies))
             return fit_scorer, replace(task, y=y, n_labels=len(columns))
         labels = _dense(target.values)[:, columns]
+        # scikit-learn's classifiers of a label matrix need all labels of a row, with
+        # one weight.
         if has_missing(labels) or (weight is not None and weight.ndim == 2):
             per_entry = None
             if weight is not None and weight.ndim == 2:
@@ -677,6 +686,7 @@ class MultilabelStackingClassifier(
         part = np.full(len(observed), -1)
         for number, (_, test) in enumerate(splits):
             part[test] = number
+        # Every so many rows, for weights and slope only; intercepts read all of them.
         step = -(-features[0].size // _MOST_ENTRIES)
         chosen = observed[::step]
         parts = np.broadcast_to(_as_column(part, observed), observed.shape)
@@ -687,6 +697,7 @@ class MultilabelStackingClassifier(
             parts[::step][chosen],
         )
         self._set_weights(entries)
+        # Rows without a score count for nothing, but NaN times 0 would be NaN.
         combined = np.tensordot(self.weights_, np.nan_to_num(features), 1)
         if target.kind == MULTICLASS:
             self._calibrate_classes(
@@ -829,6 +840,7 @@ class MultilabelStackingClassifier(
         )
 
     def __sklearn_tags__(self):
+        # LabelMetaClassifier reads those of one `estimator`.
         tags = super(LabelMetaClassifier, self).__sklearn_tags__()
         inner = [get_tags(estimator) for _, estimator in self._named()]
         tags.input_tags.sparse = all(each.input_tags.sparse for each in inner)
