@@ -206,6 +206,12 @@ def count_labels(
     return positive, negative
 
 
+def have_both_values(labels: Any, weight: Any = None) -> np.ndarray:
+    """Return which labels have a positive and a negative among their entries."""
+    positive, negative = count_labels(labels, weight)
+    return (positive > 0) & (negative > 0)
+
+
 def without_weightless(labels: Any, weight: Any) -> Any:
     """Return a label matrix in which the entries of weight 0 are missing."""
     if weight is None:

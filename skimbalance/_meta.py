@@ -28,7 +28,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import label_scores, warn_undefined
-from skimbalance._counts import count_labels
+from skimbalance._counts import have_both_values
 from skimbalance._labels import (
     BINARY,
     MULTICLASS,
@@ -148,19 +148,13 @@ def _scored_fold(estimator, X, y, train, test, method, read_as, params):
     return fitted, label_scores(fitted, take_rows(X, test), method, **read_as)
 
 
-def _of_one_value(labels):
-    """Return which labels have no positive or no negative."""
-    positive, negative = count_labels(labels)
-    return (positive == 0) | (negative == 0)
-
-
 def _warn_lacking(labels, splits):
     """Warn once of the labels that have one value in the training rows of a fold."""
     lacking = np.zeros(labels.shape[1], dtype=bool)
     for train, _ in splits:
-        lacking |= _of_one_value(labels[train])
+        lacking |= ~have_both_values(labels[train])
     # The caller warns of labels that lack a value among all rows.
-    lacking &= ~_of_one_value(labels)
+    lacking &= have_both_values(labels)
     if lacking.any():
         warn_undefined(
             f"{lacking.sum()} of {len(lacking)} labels have one value only in the "
@@ -169,7 +163,52 @@ def _warn_lacking(labels, splits):
         )
 
 
-class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class LabelScoreMixin(ClassifierMixin):
+    """Score label matrices that scikit-learn's accuracy cannot read.
+
+    It raises an error for a missing label, and for the columns of a frame in another
+    order it counts the wrong ones.
+    """
+
+    _target: Target
+    predict: Any
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy; for a label matrix the subset accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Targets; the columns of a frame are aligned by their names, and any
+            prediction of a missing label is correct.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Fraction of the rows whose labels are all predicted correctly.
+
+        Raises
+        ------
+        ValueError
+            If the inputs are not of the fitted shape.
+        """
+        check_is_fitted(self)
+        if self._target.kind != MULTILABEL:
+            return super().score(X, y, sample_weight)
+        labels, predicted = (
+            matrix.toarray() if sp.issparse(matrix) else matrix
+            for matrix in (encode_like(y, self._target), self.predict(X))
+        )
+        correct = ((labels == predicted) | (labels < 0)).all(axis=1)
+        weight = check_weights(sample_weight, len(correct))
+        return float(np.average(correct, weights=weight))
+
+
+class LabelMetaClassifier(LabelScoreMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of the classifiers that wrap one classifier of labels.
 
     A subclass has the parameters `estimator`, `pos_label` and, but for one, `cv` and
@@ -326,34 +365,6 @@ class LabelMetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self._target.sparse_type is None:
             return predicted
         return self._target.sparse_type(sp.csr_array(predicted))
-
-    def score(self, X, y, sample_weight=None):
-        """Return the accuracy; of a label matrix the subset accuracy.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Targets; the columns of a frame are aligned by their names, and any
-            prediction of a missing label is correct.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        score : float
-            Fraction of the rows whose labels are all predicted correctly.
-        """
-        check_is_fitted(self)
-        if self._target.kind != MULTILABEL:
-            return super().score(X, y, sample_weight)
-        labels, predicted = encode_like(y, self._target), self.predict(X)
-        labels = labels.toarray() if sp.issparse(labels) else labels
-        predicted = predicted.toarray() if sp.issparse(predicted) else predicted
-        correct = ((labels == predicted) | (labels < 0)).all(axis=1)
-        weight = check_weights(sample_weight, len(correct))
-        return float(np.average(correct, weights=weight))
 
     # ----------------------------------------------------------------------
     # scikit-learn

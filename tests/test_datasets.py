@@ -1,4 +1,4 @@
-"""Generators: what they promise, measured."""
+"""The generators have the properties that their docstrings state."""
 
 import numpy as np
 import pytest
@@ -26,8 +26,8 @@ def test_labels_are_drawn_from_the_posterior():
     )
     np.testing.assert_allclose(posterior.mean(axis=0), Y.mean(axis=0), rtol=0.05)
     for low, high in ((0.0, 0.1), (0.3, 0.4), (0.7, 0.8)):
-        cells = (posterior >= low) & (posterior < high)
-        assert Y[cells].mean() == pytest.approx(posterior[cells].mean(), abs=0.02)
+        entries = (posterior >= low) & (posterior < high)
+        assert Y[entries].mean() == pytest.approx(posterior[entries].mean(), abs=0.02)
     log_odds = np.log(posterior / (1 - posterior))
     np.testing.assert_allclose(log_odds.std(axis=0), 3.0, rtol=0.15)
 

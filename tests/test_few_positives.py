@@ -12,7 +12,7 @@ from skimbalance.neural_network._output import matched_prevalence
 
 
 def held_out_by(n, Y, **fit_params):
-    """Return whether each row is held out, told by the inputs that a scorer sees."""
+    """Return whether each row is held out, from the inputs that a scorer receives."""
     seen = []
 
     def scorer(estimator, X, y):

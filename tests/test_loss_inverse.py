@@ -115,7 +115,12 @@ def assert_finite_and_increasing(loss, pos_weight, n_labels=1):
     log_odds = loss.log_odds(table, pos_weight)
     assert log_odds.isfinite().all()
     assert (log_odds.diff(dim=0) > 0).all()
-    assert loss.initial_scores([0.03] * n_labels, pos_weight).isfinite().all()
+    start = loss.link(pos_weight).initial_scores([0.03] * n_labels)
+    assert start.isfinite().all()
+
+
+def has_inverse(loss):
+    return loss.link().problem is None
 
 
 either = pytest.mark.parametrize("make", [Terms, as_function])
@@ -125,9 +130,9 @@ either = pytest.mark.parametrize("make", [Terms, as_function])
 def test_scores_beyond_all_probabilities_are_no_outliers(name):
     terms, _ = INVERTIBLE[name]
     loss = Terms(*terms).setup([50], [950])
-    low, high = loss.initial_scores([0.5 / 1001]).item(), loss.initial_scores([0.9995])
+    low, high = loss.link().initial_scores([0.5 / 1001, 0.9995])
     steps = torch.tensor([[0.0], [1.0], [5.0]], dtype=torch.float64)
-    for ends in (low - 0.01 - steps, high.item() + 0.01 + steps):
+    for ends in (low - 0.01 - steps, high + 0.01 + steps):
         # No steeper than the log loss, whose scores are log-odds.
         assert (loss.log_odds(ends).diff(dim=0).abs() <= steps.diff(dim=0) + 1e-9).all()
 
@@ -149,11 +154,11 @@ def test_a_loss_of_bounded_scores_keeps_the_order_of_the_rows():
 def test_an_increasing_map_is_an_inverse(name, make):
     terms, expected = INVERTIBLE[name]
     loss = make(*terms).setup([50], [950])
-    assert loss.invertible
+    assert has_inverse(loss)
     etas = np.array([0.001, 0.05, 0.3, 0.8, 0.99])
     grid = np.linspace(-14, 14, 2001)
     for eta in etas:
-        score = loss.initial_scores([eta]).item()
+        score = loss.link().initial_scores([eta]).item()
         found = expected(score)
         assert found == pytest.approx(logit(eta), abs=1e-6)
         # It is where the expected loss is least.
@@ -173,7 +178,7 @@ def test_a_map_that_does_not_increase_is_found_out(name, counts, make):
     for pos_weight in (1.0, 1e-4, 1e6):
         link = loss.link(pos_weight)
         if pos_weight == 1.0:
-            assert not loss.invertible
+            assert not has_inverse(loss)
             assert link.problem
         assert_finite_and_increasing(loss, pos_weight)
 
@@ -232,7 +237,7 @@ def test_probabilities_without_a_score_of_their_own(loss, pos_weight, least, mos
 class Flagged(Terms):
     """Claims of a user that are not true."""
 
-    invertible = True
+    always_calibrated = False
 
 
 def test_claims_are_not_believed():
@@ -253,9 +258,9 @@ class RightForm(Terms):
 
 def test_a_closed_form_is_compared_with_the_terms(problem):
     terms = cross_entropy_of(0.5)
-    assert RightForm(*terms).setup([30], [70]).invertible
+    assert has_inverse(RightForm(*terms).setup([30], [70]))
     wrong = WrongForm(*terms).setup([30], [70])
-    assert not wrong.invertible
+    assert not has_inverse(wrong)
     # The derivatives of the terms are believed.
     assert wrong.log_odds([[2.0]]).item() == pytest.approx(1.0, abs=1e-9)
     with pytest.raises(ValueError, match="contradicts"):
@@ -289,7 +294,7 @@ def test_a_subclass_leaves_formulas_of_its_base_behind():
         loss.log_odds(scores), plain.log_odds(scores) - np.log(2), rtol=0, atol=1e-9
     )
     hinged = Hinged().setup([50], [950])
-    assert not hinged.invertible
+    assert not has_inverse(hinged)
     expected = relu(1 + scores).sum()
     torch.testing.assert_close(hinged.weighted_sum(scores, targets.bool()), expected)
 
@@ -359,13 +364,14 @@ def upside_down(scores, targets):
 def test_softmax_losses_are_checked(function, expected):
     counts = np.array([600.0, 300.0, 100.0])
     loss = SoftmaxTerms(function).setup(counts, 1000 - counts)
-    assert loss.invertible == expected
+    assert has_inverse(loss) == expected
     scores = torch.randn(50, 3, dtype=torch.float64) * 3
     for pos_weight in (1.0, [1.0, 5.0, 100.0]):
         log_p = loss.log_probabilities(scores, pos_weight)
         assert log_p.isfinite().all()
         torch.testing.assert_close(log_p.exp().sum(1), torch.ones(50).double())
-        assert loss.initial_scores(counts / 1000, pos_weight).isfinite().all()
+        start = loss.link(pos_weight).initial_scores(counts / 1000)
+        assert start.isfinite().all()
     if not expected:
         torch.testing.assert_close(log_p, scores.log_softmax(dim=1))
 
@@ -384,9 +390,9 @@ class ScaledSoftmax(SoftmaxLogLoss):
 
 def test_a_closed_form_posterior_is_compared_with_the_loss():
     counts = np.array([600.0, 300.0, 100.0])
-    assert not WrongPosterior().setup(counts, 1000 - counts).invertible
+    assert not has_inverse(WrongPosterior().setup(counts, 1000 - counts))
     loss = ScaledSoftmax().setup(counts, 1000 - counts)
-    assert loss.invertible
+    assert has_inverse(loss)
     scores = torch.tensor([[0.5, 0.0, -1.0]], dtype=torch.float64)
     expected = (2 * scores).log_softmax(1)
     torch.testing.assert_close(loss.log_probabilities(scores), expected)
@@ -615,7 +621,7 @@ def test_value_and_derivative_are_all_that_a_loss_has_to_say():
     total = loss.weighted_sum(scores, torch.tensor([[1], [0]]))
     assert total.item() == pytest.approx(np.exp(1.0) + np.exp(0.3))
     torch.testing.assert_close(loss.log_odds(scores), 2 * scores.detach())
-    assert loss.invertible
+    assert has_inverse(loss)
     with pytest.raises(NotImplementedError, match=r"must define positive\(scores\)"):
         PointwiseLoss().positive(scores)
 
@@ -626,7 +632,7 @@ def test_a_loss_that_weighs_entries_by_others_has_no_inverse():
             factor = 1 + targets.sum(dim=1, keepdim=True).to(scores.dtype)
             return factor if weight is None else factor * weight
 
-    assert not Weighing().setup([50], [950]).invertible
+    assert not has_inverse(Weighing().setup([50], [950]))
 
 
 @pytest.mark.parametrize("correct", [True, "exact"])

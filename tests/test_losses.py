@@ -35,7 +35,7 @@ from skimbalance.losses import (
     SoftTargetLoss,
     TwoWayLoss,
 )
-from skimbalance.losses._smoothing import (
+from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
@@ -422,7 +422,7 @@ def test_initial_scores_predict_the_prior(loss, pos_weight):
     if loss.link(pos_weight).problem:
         pytest.skip("no inverse")
     prior = (N_POSITIVE + 0.5) / 1001
-    scores = loss.initial_scores(prior, pos_weight)
+    scores = loss.link(pos_weight).initial_scores(prior)
     found = expit(loss.log_odds(scores.reshape(1, -1), pos_weight).numpy()[0])
     np.testing.assert_allclose(found, prior, rtol=1e-9)
 
@@ -465,7 +465,7 @@ def test_softmax_values_and_gradients_of_large_scores_are_finite(loss, dtype, de
 )
 @each(SoftmaxLoss)
 def test_softmax_inverse_is_the_minimiser_of_the_expected_loss(loss, pos_weight):
-    if not loss.invertible or isinstance(loss, SquaredSoftmaxLogLoss):
+    if loss.always_calibrated or isinstance(loss, SquaredSoftmaxLogLoss):
         pytest.skip("no inverse, or no float64")
     loss = class_loss(loss)
     rng = np.random.default_rng(0)
@@ -485,14 +485,14 @@ def test_softmax_inverse_is_the_minimiser_of_the_expected_loss(loss, pos_weight)
         np.testing.assert_allclose(found, eta, atol=2e-6)
         # At the minimiser the weighted gradients cancel: the identity behind the map.
         scores = torch.tensor(best.x).reshape(1, -1)
-        slopes = torch.stack([loss._slopes(scores, k)[0] for k in range(4)])
+        slopes = torch.stack([loss._gradients(scores, k)[0] for k in range(4)])
         balance = (found * torch.tensor(pos_weight, dtype=torch.float64)) @ slopes
         assert balance.abs().max() < 1e-10
 
 
 @each(SoftmaxLoss)
 def test_softmax_closed_form_equals_the_null_vector(loss):
-    if not loss.invertible or isinstance(loss, SquaredSoftmaxLogLoss):
+    if loss.always_calibrated or isinstance(loss, SquaredSoftmaxLogLoss):
         pytest.skip("no inverse, or no float64")
     loss = class_loss(loss)
     torch.manual_seed(3)
@@ -507,7 +507,7 @@ def test_softmax_closed_form_equals_the_null_vector(loss):
 
 @each(SoftmaxLoss)
 def test_softmax_log_probabilities_are_finite_for_large_scores(loss):
-    if not loss.invertible:
+    if loss.always_calibrated:
         pytest.skip("no inverse")
     if isinstance(loss, SquaredSoftmaxLogLoss):
         pytest.skip("a user's loss is solved by linear algebra, in the bulk only")
@@ -519,11 +519,11 @@ def test_softmax_log_probabilities_are_finite_for_large_scores(loss):
 @pytest.mark.parametrize("pos_weight", [1.0, [2.04, 0.93, 0.57, 1.49]], ids=stable_id)
 @each(SoftmaxLoss)
 def test_softmax_initial_scores_predict_the_prior(loss, pos_weight):
-    if not loss.invertible:
+    if loss.always_calibrated:
         pytest.skip("no inverse")
     loss = class_loss(loss)
     prior = np.array([198, 436, 710, 272]) / 1616
-    scores = loss.initial_scores(prior, pos_weight)
+    scores = loss.link(pos_weight).initial_scores(prior)
     found = loss.log_probabilities(scores.reshape(1, -1), pos_weight).exp()[0]
     tolerance = 1e-5 if isinstance(loss, SquaredSoftmaxLogLoss) else 1e-9
     np.testing.assert_allclose(found, prior, rtol=tolerance)
@@ -685,12 +685,12 @@ def test_what_is_wrapped_must_be_of_the_right_kind():
 
 
 def test_a_function_that_does_not_increase_is_not_invertible():
-    assert FunctionLoss(squared_log_loss).invertible
+    assert FunctionLoss(squared_log_loss).link().problem is None
     # The absolute error has the same slope everywhere.
-    assert not FunctionLoss(lambda z, y: (z.sigmoid() - y).abs()).invertible
+    assert FunctionLoss(lambda z, y: (z.sigmoid() - y).abs()).link().problem
     # A slope of the negative term that falls again.
     bent = FunctionLoss(lambda z, y: torch.where(y > 0.5, -z, torch.atan(z)))
-    assert not bent.invertible
+    assert bent.link().problem
 
 
 def test_unfinished_subclasses_say_what_is_missing():

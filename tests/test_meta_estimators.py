@@ -77,8 +77,8 @@ def _rows(n=200, seed=0):
     return X, Y
 
 
-# What scikit-learn expects of FixedThresholdClassifier: the first only for cuts that
-# were searched.
+# What scikit-learn expects of FixedThresholdClassifier: the first only for thresholds
+# that were searched.
 SEARCHED = {"check_classifiers_train"}
 
 
@@ -184,13 +184,13 @@ def test_folds_in_parallel_are_the_same(wrap):
 
 
 @each_wrapper
-def test_cuts_and_maps_never_see_rows_that_trained(wrap):
+def test_thresholds_and_maps_never_see_rows_that_trained(wrap):
     """A model that remembers its rows would look perfect on them."""
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(300, 4)), (rng.random((300, 2)) < 0.2).astype(int)
     model = wrap(KNeighborsClassifier(1)).fit(X, Y)
     if hasattr(model, "thresholds_"):
-        # Noise: out of fold the best cut decides everything, or nearly.
+        # Noise: out of fold the best threshold predicts nearly every label.
         assert (model.predict(rng.normal(size=(300, 4))).mean(axis=0) > 0.15).all()
     else:
         proba = model.predict_proba(rng.normal(size=(300, 4)))
@@ -198,7 +198,7 @@ def test_cuts_and_maps_never_see_rows_that_trained(wrap):
         assert np.ptp(proba) < 0.4
 
 
-def test_tuned_cuts_by_hand():
+def test_tuned_thresholds_by_hand():
     X, Y = _rows()
     inner = OneVsRestClassifier(LogisticRegression())
     folds = MultilabelStratifiedKFold(5)
@@ -221,23 +221,23 @@ def test_rules_by_hand():
     inner = OneVsRestClassifier(LogisticRegression())
     proba = inner.fit(X, Y).predict_proba(X)
 
-    def decided(threshold, **options):
+    def predicted(threshold, **options):
         model = MultilabelFixedThresholdClassifier(
             inner, threshold=threshold, **options
         )
         return model.fit(X, Y).predict(X)
 
-    np.testing.assert_array_equal(decided(0.3), proba > 0.3)
-    cuts = [0.2, 0.3, 0.4]
-    np.testing.assert_array_equal(decided(cuts), proba > np.array(cuts))
-    np.testing.assert_array_equal(decided("accuracy"), proba > 0.5)
-    np.testing.assert_array_equal(decided("prior"), proba > Y.mean(axis=0))
-    found = decided(Cost(cost_fp=1, cost_fn=[1, 3, 9]))
+    np.testing.assert_array_equal(predicted(0.3), proba > 0.3)
+    thresholds = [0.2, 0.3, 0.4]
+    np.testing.assert_array_equal(predicted(thresholds), proba > np.array(thresholds))
+    np.testing.assert_array_equal(predicted("accuracy"), proba > 0.5)
+    np.testing.assert_array_equal(predicted("prior"), proba > Y.mean(axis=0))
+    found = predicted(Cost(cost_fp=1, cost_fn=[1, 3, 9]))
     np.testing.assert_array_equal(found, proba > [0.5, 0.25, 0.1])
-    assert (decided(TopK(k=2)).sum(axis=1) == 2).all()
+    assert (predicted(TopK(k=2)).sum(axis=1) == 2).all()
     expected = np.rint(proba.sum(axis=1))
-    np.testing.assert_array_equal(decided("cardinality").sum(axis=1), expected)
-    assert decided("matched_prevalence").sum() == pytest.approx(Y.sum(), rel=0.15)
+    np.testing.assert_array_equal(predicted("cardinality").sum(axis=1), expected)
+    assert predicted("matched_prevalence").sum() == pytest.approx(Y.sum(), rel=0.15)
 
 
 def test_micro_rule_and_guard():
@@ -280,8 +280,8 @@ def test_prefit_reads_the_rows_it_is_given():
     assert tuned.estimator_ is fitted
     np.testing.assert_allclose(tuned.thresholds_, tune_thresholds(Y[200:], held))
     rule = MultilabelFixedThresholdClassifier(fitted, threshold="f_beta", cv="prefit")
-    cuts = rule.fit(X[200:], Y[200:]).thresholds_
-    np.testing.assert_allclose(cuts, plug_in_threshold(held))
+    thresholds = rule.fit(X[200:], Y[200:]).thresholds_
+    np.testing.assert_allclose(thresholds, plug_in_threshold(held))
     frozen = MultilabelTunedThresholdClassifierCV(FrozenEstimator(fitted))
     np.testing.assert_allclose(
         frozen.fit(X[200:], Y[200:]).thresholds_, tuned.thresholds_
@@ -330,8 +330,8 @@ def test_one_label_agrees_with_scikit_learn():
     y = Y[:, 1]
     theirs = TunedThresholdClassifierCV(LogisticRegression(), scoring="f1")
     ours = MultilabelTunedThresholdClassifierCV(LogisticRegression())
-    cuts = theirs.fit(X, y).best_threshold_, ours.fit(X, y).thresholds_[0]
-    assert cuts[0] == pytest.approx(cuts[1], abs=0.1)
+    thresholds = theirs.fit(X, y).best_threshold_, ours.fit(X, y).thresholds_[0]
+    assert thresholds[0] == pytest.approx(thresholds[1], abs=0.1)
     scores = [f1_score(y, m.predict(X)) for m in (theirs, ours)]
     assert scores[0] == pytest.approx(scores[1], abs=0.03)
 
@@ -359,7 +359,7 @@ def test_expected_cost_by_hand():
 
 
 @each_wrapper
-def test_weights_reach_the_classifier_and_the_cuts(wrap):
+def test_weights_reach_the_classifier_and_the_thresholds(wrap):
     X, Y = _rows()
     weight = np.where(X[:, 0] > 0, 5.0, 1.0)
     forest = RandomForestClassifier(15, min_samples_leaf=5, random_state=0)
@@ -370,12 +370,12 @@ def test_weights_reach_the_classifier_and_the_cuts(wrap):
     with pytest.raises(ValueError, match="takes no sample_weight"):
         wrap(OneVsRestClassifier(LogisticRegression())).fit(X, Y, sample_weight=weight)
     fitted = forest.fit(X[:100], Y[:100])
-    cuts = [
+    models = [
         wrap(fitted, cv="prefit").fit(X[100:], Y[100:], sample_weight=w)
         for w in (None, weight[100:])
     ]
-    if hasattr(cuts[0], "thresholds_"):
-        assert not np.allclose(cuts[0].thresholds_, cuts[1].thresholds_)
+    if hasattr(models[0], "thresholds_"):
+        assert not np.allclose(models[0].thresholds_, models[1].thresholds_)
 
 
 @each_wrapper
@@ -407,7 +407,7 @@ def _net(**options):
 @pytest.mark.parametrize(
     "rule", [FBeta(beta=2), MicroFBeta(beta=2), MatchedPrevalence()], ids=stable_id
 )
-def test_a_net_takes_cuts_from_its_held_out_rows(rule):
+def test_a_net_takes_thresholds_from_its_held_out_rows(rule):
     X, Y = _rows(400)
     X_val, Y_val = _rows(300, seed=1)
     net = _net(threshold=rule)
@@ -441,14 +441,14 @@ def test_a_net_takes_rules_that_need_no_rows():
         net.set_params(threshold="f_beta").predict(X)
 
 
-def test_a_net_decides_constant_labels_by_their_constant():
+def test_a_net_predicts_constant_labels_by_their_constant():
     X, Y = _rows(400)
     Y[:, 0], Y[:, 1] = 0, 1
     for rule in ("f_beta", "micro_f_beta", "matched_prevalence", "prior"):
         with pytest.warns(UserWarning, match="one value"):
-            decided = _net(threshold=rule).fit(X, Y).predict(X)
-        assert not decided[:, 0].any()
-        assert decided[:, 1].all()
+            predicted = _net(threshold=rule).fit(X, Y).predict(X)
+        assert not predicted[:, 0].any()
+        assert predicted[:, 1].all()
 
 
 def test_a_net_refuses_rules_it_cannot_follow():
@@ -469,7 +469,7 @@ def test_a_net_refuses_rules_it_cannot_follow():
 # What cannot be
 
 
-def test_a_label_of_one_value_is_decided_by_its_constant():
+def test_a_label_of_one_value_is_predicted_by_its_constant():
     X, Y = _rows()
     Y = np.column_stack([Y, np.zeros(len(Y), int), np.ones(len(Y), int)])
     forest = RandomForestClassifier(10, random_state=0)
@@ -484,7 +484,7 @@ def test_a_label_of_one_value_is_decided_by_its_constant():
 
 
 @each_wrapper
-def test_a_label_of_one_value_in_a_fold_is_told_once(wrap):
+def test_a_label_of_one_value_in_a_fold_is_warned_of_once(wrap):
     X, Y = _rows()
     Y[:, 2] = 0
     Y[7, 2] = 1

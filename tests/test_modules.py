@@ -27,24 +27,24 @@ def test_no_hidden_layer_is_a_linear_model():
     torch.testing.assert_close(net(x), x @ net.output.weight.T + net.output.bias)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_dropout_leaves_out_a_share_and_keeps_the_mean(share, dtype):
-    layer = MLP(3, 2, (4,), dropout=share).hidden[2]
+def test_dropout_drops_a_fraction_and_keeps_the_mean(fraction, dtype):
+    layer = MLP(3, 2, (4,), dropout=fraction).hidden[2]
     x = torch.ones(1001, 333, dtype=dtype, requires_grad=True)
     torch.manual_seed(0)
     y = layer(x)
     kept = y > 0
-    assert kept.double().mean().item() == pytest.approx(1 - share, abs=3e-3)
-    # Neither rows nor columns nor neighbours share what becomes of them.
+    assert kept.double().mean().item() == pytest.approx(1 - fraction, abs=3e-3)
+    # Entries of one row, of one column and neighbours are dropped independently.
     for dim in (0, 1):
         spread = kept.double().mean(dim=dim).std().item()
-        expected = (share * (1 - share) / kept.shape[dim]) ** 0.5
+        expected = (fraction * (1 - fraction) / kept.shape[dim]) ** 0.5
         assert spread == pytest.approx(expected, rel=0.2)
     both = (kept[:, 1:] & kept[:, :-1]).double().mean().item()
-    assert both == pytest.approx((1 - share) ** 2, abs=3e-3)
+    assert both == pytest.approx((1 - fraction) ** 2, abs=3e-3)
     assert y.dtype == dtype
-    expected = torch.full_like(y[kept], 1 / (1 - share))
+    expected = torch.full_like(y[kept], 1 / (1 - fraction))
     torch.testing.assert_close(
         y[kept], expected, rtol=1e-4 + torch.finfo(dtype).eps, atol=0
     )

@@ -96,15 +96,15 @@ def ending(*layers):
 @pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("target", ["binary", "multilabel", "multiclass"])
 @pytest.mark.parametrize("kind", ["sigmoid", "softmax"])
-def test_a_module_that_ends_in_probabilities_is_told(kind, target, n_members):
+def test_a_module_that_ends_in_probabilities_warns(kind, target, n_members):
     y = {"binary": Y[:, 0], "multilabel": Y, "multiclass": Y.argmax(axis=1)}[target]
     module = ending(nn.Sigmoid() if kind == "sigmoid" else nn.Softmax(dim=1))
     with pytest.warns(
         ModuleOutputWarning, match=f"{kind}.*raw scores .logits"
     ) as caught:
         net(module, n_members=n_members).fit(X, y)
-    told = [w for w in caught if w.category is ModuleOutputWarning]
-    assert [w.filename for w in told] == [__file__]
+    warned = [w for w in caught if w.category is ModuleOutputWarning]
+    assert [w.filename for w in warned] == [__file__]
 
 
 class Small(nn.Module):
@@ -141,7 +141,7 @@ class Gives(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         (lambda s: (s, s), "returns a tuple"),
         (lambda s: [s], "returns a list"),
@@ -158,9 +158,11 @@ class Gives(nn.Module):
     ],
 )
 @pytest.mark.parametrize("n_members", [1, 2])
-def test_what_a_module_gives_is_checked_before_training(change, told, n_members):
+def test_what_a_module_gives_is_checked_before_training(change, message, n_members):
     fitted = net(Gives, module_params={"change": change}, n_members=n_members)
-    with pytest.raises((ValueError, TypeError), match=f"(?s)module.*{told}|{told}"):
+    with pytest.raises(
+        (ValueError, TypeError), match=f"(?s)module.*{message}|{message}"
+    ):
         fitted.fit(X, Y)
     assert not hasattr(fitted, "net_")
 
@@ -194,17 +196,17 @@ def test_a_module_that_cannot_be_built_is_named(module):
 
 
 class Unlinked(nn.Module):
-    """Cuts the gradient off, before a last bias or behind it."""
+    """A layer whose output is computed by a function that breaks its gradient."""
 
-    def __init__(self, n_features, n_outputs, cut):
+    def __init__(self, n_features, n_outputs, output):
         super().__init__()
-        self.layer, self.cut = nn.Linear(n_features, n_outputs), cut
+        self.layer, self.output = nn.Linear(n_features, n_outputs), output
 
     def forward(self, x):
-        return self.cut(self.layer, x)
+        return self.output(self.layer, x)
 
 
-CUTS = [
+DETACHED = [
     lambda layer, x: layer(x).detach(),
     lambda layer, x: 2 * layer(x).detach(),
     lambda layer, x: torch.from_numpy(layer(x).detach().numpy()),
@@ -212,23 +214,23 @@ CUTS = [
 ]
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_a_module_without_a_gradient_is_named(cut):
-    fitted = net(Unlinked, module_params={"cut": cut})
+@pytest.mark.parametrize("output", DETACHED)
+def test_a_module_without_a_gradient_is_named(output):
+    fitted = net(Unlinked, module_params={"output": output})
     with pytest.raises(ValueError, match="module gives scores that do not depend on"):
         fitted.fit(X, Y)
     assert not hasattr(fitted, "net_")
 
 
-def test_a_module_that_writes_over_what_the_gradient_needs_is_named():
-    def cut(layer, x):
+def test_a_module_that_overwrites_inputs_of_the_gradient_is_named():
+    def output(layer, x):
         scores = layer(x)
         x.zero_()
         return scores
 
     data = X.copy()
     with pytest.raises(ValueError, match=r"module gives scores .* no gradient of"):
-        net(Unlinked, module_params={"cut": cut}).fit(data, Y)
+        net(Unlinked, module_params={"output": output}).fit(data, Y)
     np.testing.assert_array_equal(data, X)
 
 

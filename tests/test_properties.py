@@ -1,6 +1,6 @@
-"""What weights mean, for any data: a scale says nothing, 0 is absent, 2 is twice.
+"""Weights for any data: a scale has no effect, 0 is absent, 2 is a repeated row.
 
-20 examples of each in the quick tier, 200 in the slow one; see tests/conftest.py.
+Each property has 20 examples, and 200 with the slow tests; see tests/conftest.py.
 """
 
 import numpy as np
@@ -336,7 +336,7 @@ def of_score(score, *args, **options):
     return value
 
 
-def of_decisions(score, **options):
+def of_predictions(score, **options):
     def value(case, y, P, weight):
         return score(y, (P > 0.5).astype(int), sample_weight=weight, **options)
 
@@ -353,13 +353,13 @@ BY_ENTRY = {
         ("log-loss", of_score, multilabel_log_loss),
         ("brier", of_score, multilabel_brier_score_loss),
         ("calibration error", of_score, calibration_error),
-        ("f-beta", of_decisions, multilabel_fbeta_score),
+        ("f-beta", of_predictions, multilabel_fbeta_score),
     )
 }
 BY_ENTRY |= {
     "uniform calibration error": of_score(calibration_error, strategy="uniform"),
     "probability ratio": of_score(expected_observed_ratio),
-    "decision ratio": of_decisions(predicted_observed_ratio),
+    "predicted / observed": of_predictions(predicted_observed_ratio),
     "pooled calibrator": of_label_calibrator(PooledCalibrator),
     "label calibrator": of_label_calibrator(LabelCalibrator),
     "isotonic calibrator": of_label_calibrator(lambda: LabelCalibrator("isotonic")),
@@ -381,7 +381,7 @@ each_by_entry = pytest.mark.parametrize("name", list(BY_ENTRY))
 CALLS = {**BY_ENTRY, **BY_ROW}
 
 
-# Mean scores of rows often tie at several thresholds, which rounding then tells apart.
+# Mean scores of rows often tie at several thresholds, which rounding then separates.
 @pytest.mark.parametrize("name", [name for name in CALLS if name != ROW_SEARCH])
 @properties
 @given(case=cases)

@@ -25,6 +25,7 @@ from skimbalance.exceptions import (
     PositiveClassWarning,
     UndefinedLabelWarning,
 )
+from skimbalance.metrics import label_report
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import (
     Cardinality,
@@ -38,6 +39,7 @@ from skimbalance.thresholds import (
     Uncorrected,
     expected_f_beta,
     plug_in_threshold,
+    tune_thresholds,
 )
 from skimbalance.thresholds import _rules as rules_module
 from skimbalance.thresholds._rules import (
@@ -284,6 +286,65 @@ def test_thresholds_and_costs_are_aligned_by_the_names_of_the_labels():
 
 
 # --------------------------------------------------------------------------
+# Arrays
+
+
+@pytest.mark.parametrize("name", [n for n in RULES if n != "uncorrected"])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_every_rule_works_on_arrays_as_in_a_wrapper(name, by_name):
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    proba = inner.predict_proba(X)
+    threshold = name if by_name else RULES[name]()
+    wrapper = _wrapped(threshold, cv="prefit").set_params(estimator=inner).fit(X, Y)
+    if isinstance(RULES[name](), RowRule):
+        with pytest.raises(ValueError, match="has no thresholds"):
+            tune_thresholds(Y, proba, threshold=threshold)
+        return
+    found = tune_thresholds(Y, proba, threshold=threshold)
+    np.testing.assert_array_equal(found, wrapper.thresholds_)
+    # The reports of the metrics take what a rule returns.
+    report = label_report(Y, proba, threshold=found, n_bootstraps=1)
+    expected = wrapper.predict(X).sum(axis=0) / Y.sum(axis=0)
+    np.testing.assert_allclose(report["predicted_observed_ratio"], expected)
+
+
+def test_a_rule_on_arrays_reads_names_weights_and_missing_labels():
+    X, Y = _rows()
+    P = 1 / (1 + np.exp(-X[:, :3]))
+    weight = np.linspace(0, 2, len(Y))
+    frame = pd.DataFrame(Y, columns=["a", "b", "c"])
+    costs = Cost(cost_fn={"c": 9, "a": 1, "b": 3})
+    found = tune_thresholds(frame, P, threshold=costs)
+    np.testing.assert_allclose(found, [1 / 2, 1 / 4, 1 / 10])
+    prior = tune_thresholds(Y, P, threshold="prior", sample_weight=weight)
+    np.testing.assert_allclose(prior, np.average(Y, axis=0, weights=weight))
+    holes = np.where(np.arange(len(Y))[:, None] < [0, 50, 100], np.nan, Y)
+    prior = tune_thresholds(sp.csr_array(holes), P, threshold=Prior())
+    np.testing.assert_allclose(prior, np.nanmean(holes, axis=0))
+    one = tune_thresholds(Y[:, 0], P[:, 0], threshold=FBeta(beta=2))
+    np.testing.assert_array_equal(one, plug_in_threshold(P[:, 0], beta=2))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "scale", "error", "message"),
+    [
+        ("uncorrected", 1, ValueError, "raw scores"),
+        ("f1", 1, ValueError, "Did you mean 'f_beta'"),
+        (FBeta, 1, TypeError, r"FBeta\(\)"),
+        (FBeta(beta=-1), 1, ValueError, "beta"),
+        (FBeta(), 2, ValueError, "y_score must hold probabilities"),
+    ],
+    ids=stable_id,
+)
+def test_bad_rules_on_arrays(threshold, scale, error, message):
+    X, Y = _rows()
+    P = scale / (1 + np.exp(-X[:, :3]))
+    with pytest.raises(error, match=message):
+        tune_thresholds(Y, P, threshold=threshold)
+
+
+# --------------------------------------------------------------------------
 # Held-out labels of one value
 
 
@@ -418,7 +479,7 @@ def test_f_beta_rule_reaches_the_best_f2_of_calibrated_rows():
 
 
 @pytest.mark.parametrize("rule", ["f_beta", "micro_f_beta", "matched_prevalence"])
-def test_a_rule_that_learns_from_constant_scores_says_so(rule):
+def test_a_rule_that_learns_from_constant_scores_warns(rule):
     X, Y = _rows()
     constant = DummyClassifier(strategy="prior")
     model = MultilabelFixedThresholdClassifier(constant, threshold=rule)

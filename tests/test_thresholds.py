@@ -1,4 +1,4 @@
-"""Cuts against all cuts tried, rules against formulas, constraints against coins."""
+"""Thresholds against all thresholds tried, rules against formulas."""
 
 import numpy as np
 import pytest
@@ -22,9 +22,9 @@ from skimbalance.thresholds import (
     plug_in_threshold,
     tune_thresholds,
 )
+from skimbalance.thresholds._metrics import METRICS
 from skimbalance.thresholds._rules import learn_thresholds
 from skimbalance.thresholds._search import (
-    METRICS,
     Link,
     check_search,
     fit_link,
@@ -55,33 +55,33 @@ def _label(rng):
 
 
 def _best_by_brute_force(y, score, metric):
-    cuts = [-1.0, *np.unique(score)]
-    return max(metric(y, (score > cut).astype(int)) for cut in cuts)
+    thresholds = [-1.0, *np.unique(score)]
+    return max(metric(y, (score > threshold).astype(int)) for threshold in thresholds)
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes")
-def test_exact_search_equals_all_cuts_on_500_small_cases():
+def test_exact_search_equals_all_thresholds_on_500_small_cases():
     rng = np.random.default_rng(0)
     for case in range(500):
         y, score = _label(rng)
         for name in ["f1", sorted(METRICS)[case % len(METRICS)]]:
-            cut = tune_thresholds(y, score, scoring=name, shrinkage=0)[0]
+            threshold = tune_thresholds(y, score, scoring=name, shrinkage=0)[0]
             metric = SCIKIT_LEARN[name]
-            found = metric(y, (score > cut).astype(int))
+            found = metric(y, (score > threshold).astype(int))
             best = _best_by_brute_force(y, score, metric)
             assert found == pytest.approx(best, abs=1e-12), (name, y, score)
 
 
-def test_no_score_lies_on_a_cut():
-    """The cut is halfway between two scores: `>` and `>=` decide the same."""
+def test_no_score_lies_on_a_threshold():
+    """The threshold is halfway between two scores: `>` and `>=` predict the same."""
     rng = np.random.default_rng(1)
     for _ in range(100):
         y, score = _label(rng)
-        cut = tune_thresholds(y, score, shrinkage=0)[0]
-        assert not (score == cut).any()
-        lower, upper = score[score < cut], score[score > cut]
+        threshold = tune_thresholds(y, score, shrinkage=0)[0]
+        assert not (score == threshold).any()
+        lower, upper = score[score < threshold], score[score > threshold]
         if len(lower):
-            assert cut == pytest.approx((lower.max() + upper.min()) / 2)
+            assert threshold == pytest.approx((lower.max() + upper.min()) / 2)
 
 
 @settings(max_examples=60, deadline=None)
@@ -96,10 +96,10 @@ def test_weights_are_repeated_rows(seed):
         repeated = tune_thresholds(
             np.repeat(y, times), np.repeat(score, times), shrinkage=shrinkage
         )
-        # The cut is halfway down to the next score, which may have no weight.
-        decided = [(score > cut) * (times > 0) for cut in (weighted, repeated)]
+        # The threshold is halfway down to the next score, which may have no weight.
+        predicted = [(score > t) * (times > 0) for t in (weighted, repeated)]
         if shrinkage == 0:
-            np.testing.assert_array_equal(*decided)
+            np.testing.assert_array_equal(*predicted)
 
 
 def _many(rng, n=200, k=4):
@@ -118,11 +118,11 @@ def test_missing_and_sparse_labels():
     ]
     for y in (holes, sp.csr_array(holes)):
         np.testing.assert_allclose(tune_thresholds(y, P, shrinkage=0), each)
-    cells = np.where(missing, 0.0, 1.0)
+    entries = np.where(missing, 0.0, 1.0)
     for average in ("macro", "micro"):
         by_hole = tune_thresholds(holes, P, average=average)
-        by_weight = tune_thresholds(Y, P, average=average, sample_weight=cells)
-        hit = [(cut < P) & ~missing for cut in (by_hole, by_weight)]
+        by_weight = tune_thresholds(Y, P, average=average, sample_weight=entries)
+        hit = [(threshold < P) & ~missing for threshold in (by_hole, by_weight)]
         assert (hit[0] != hit[1]).mean() < 0.01
     samples = tune_thresholds(holes, P, average="samples")
     assert samples.shape == (4,)
@@ -135,15 +135,15 @@ def test_shrinkage_is_the_formula():
     plain = tune_thresholds(Y, P, shrinkage=1e12)
     n_positive = Y.sum(axis=0)
     for k in (5, 20):
-        share = k / (k + n_positive)
+        fraction = k / (k + n_positive)
         np.testing.assert_allclose(
             tune_thresholds(Y, P, shrinkage=k),
-            (1 - share) * tuned + share * plain,
+            (1 - fraction) * tuned + fraction * plain,
             rtol=1e-6,
         )
 
 
-def test_plain_cuts_are_plug_in_cuts_of_pooled_probabilities():
+def test_plain_thresholds_are_plug_in_thresholds_of_pooled_probabilities():
     rng = np.random.default_rng(0)
     Y, P = _many(rng, n=2000)
     link = fit_link(Y.astype(np.int8), P)
@@ -165,17 +165,16 @@ def test_plug_in_iteration_ends_at_the_best_of_all_sets(proba, beta):
     if proba.max() < 1e-6:
         return
     name = {0.5: "f0.5", 1: "f1", 2: "f2"}[beta]
-    cut = metric_plug_in(METRICS[name], proba)
-    reached = expected_f_beta(proba, min(cut, 1.0), beta=beta)
+    threshold = metric_plug_in(METRICS[name], proba)
+    reached = expected_f_beta(proba, min(threshold, 1.0), beta=beta)
     ranked = np.sort(proba)[::-1]
     best = max(
         (1 + beta**2) * ranked[:k].sum() / (k + beta**2 * proba.sum())
         for k in range(1, len(proba) + 1)
     )
-    # A probability on the cut is worth nothing either way.
-    assert (
-        reached == pytest.approx(best, rel=1e-5) or (np.abs(proba - cut) < 1e-6).any()
-    )
+    # A probability on the threshold changes nothing either way.
+    is_on_threshold = (np.abs(proba - threshold) < 1e-6).any()
+    assert reached == pytest.approx(best, rel=1e-5) or is_on_threshold
     assert plug_in_threshold(proba, beta)[0] * (1 + beta**2) == pytest.approx(best)
 
 
@@ -195,7 +194,7 @@ def test_expected_f_beta_by_hand_and_by_drawn_labels():
 
 
 def test_any_scores_are_linked_to_probabilities():
-    """Decision scores and probabilities of one model lead to the same decisions."""
+    """Decision scores and probabilities of one model lead to the same predictions."""
     rng = np.random.default_rng(0)
     Y, P = _many(rng, n=3000)
     scores = 3 * np.log(P / (1 - P)) + 1
@@ -211,9 +210,9 @@ def test_any_scores_are_linked_to_probabilities():
 def test_certain_probabilities_stay_finite():
     Y = np.array([0, 0, 1, 1, 0, 1])
     P = np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
-    cut = tune_thresholds(Y, P)
-    assert np.isfinite(cut).all()
-    assert 0 < cut[0] < 1
+    threshold = tune_thresholds(Y, P)
+    assert np.isfinite(threshold).all()
+    assert 0 < threshold[0] < 1
 
 
 # --------------------------------------------------------------------------
@@ -226,15 +225,15 @@ def _found(Y, S, scoring="f1", average="macro", shrinkage=0, weight=None):
     return search(metric, np.asarray(Y, np.int8), [S], weight, **options)
 
 
-def _best_of_all_cut_vectors(Y, S, score):
-    """Try every vector of cuts of two labels."""
+def _best_of_all_vectors(Y, S, score):
+    """Try every vector of thresholds of two labels."""
     columns = [[-1.0, *np.unique(column)] for column in S.T]
     return max(score(Y, np.array([a, b]) < S) for a in columns[0] for b in columns[1])
 
 
 @pytest.mark.parametrize("average", ["micro", "samples"])
 @pytest.mark.filterwarnings("ignore::skimbalance._base.UndefinedLabelWarning")
-def test_ascent_is_close_to_all_vectors_of_cuts(average):
+def test_ascent_is_close_to_all_vectors_of_thresholds(average):
     rng = np.random.default_rng(0)
     short = []
     for _ in range(60):
@@ -249,14 +248,14 @@ def test_ascent_is_close_to_all_vectors_of_cuts(average):
         found = _found(Y, S, average=average)
         reached = score(Y, found.thresholds < S)
         assert found.scores == pytest.approx(reached, abs=1e-12)
-        short.append(_best_of_all_cut_vectors(Y, S, score) - reached)
+        short.append(_best_of_all_vectors(Y, S, score) - reached)
     assert min(short) > -1e-12
     assert np.mean(np.array(short) > 1e-9) < 0.2
     assert np.mean(short) < 0.01
 
 
 @pytest.mark.parametrize("average", ["micro", "samples"])
-def test_ascent_beats_the_common_cut(average, load):
+def test_ascent_beats_the_common_threshold(average, load):
     data = load("yeast")
     train, test = data["train_idx"], data["test_idx"]
     Y = data["Y"].toarray()
@@ -268,8 +267,8 @@ def test_ascent_beats_the_common_cut(average, load):
     S = np.column_stack(columns)
     found = _found(Y[test], S, average=average)
     common = max(
-        reference.f1_score(Y[test], cut < S, average=average, zero_division=0.0)
-        for cut in np.linspace(0.05, 0.6, 12)
+        reference.f1_score(Y[test], threshold < S, average=average, zero_division=0.0)
+        for threshold in np.linspace(0.05, 0.6, 12)
     )
     assert found.scores > common
     weighed = tune_thresholds(
@@ -291,44 +290,44 @@ def test_callables_get_one_label_at_a_time_or_whole_matrices():
         shapes.append(y_true.shape)
         return reference.f1_score(y_true, y_pred, average="micro")
 
-    cuts = tune_thresholds(Y, S, scoring=metric, average="micro", shrinkage=0)
+    thresholds = tune_thresholds(Y, S, scoring=metric, average="micro", shrinkage=0)
     assert set(shapes) == {Y.shape}
     assert len(shapes) <= 103
-    assert np.ptp(cuts) == 0
+    assert np.ptp(thresholds) == 0
     loss = make_scorer(reference.hamming_loss, greater_is_better=False)
     by_loss = tune_thresholds(Y, S, scoring=loss, average="micro")
-    right = [((cut < S) == Y).mean() for cut in (by_loss, 0.1, 0.9)]
+    right = [((threshold < S) == Y).mean() for threshold in (by_loss, 0.1, 0.9)]
     assert right[0] >= max(right)
 
 
 @pytest.mark.parametrize("average", ["micro", "samples"])
-def test_a_named_scorer_tunes_one_common_cut(average):
+def test_a_named_scorer_tunes_one_common_threshold(average):
     Y, S = _many(np.random.default_rng(0))
-    cuts = tune_thresholds(Y, S, scoring=f"f1_{average}", average=average)
-    assert np.ptp(cuts) == 0
+    thresholds = tune_thresholds(Y, S, scoring=f"f1_{average}", average=average)
+    assert np.ptp(thresholds) == 0
 
 
 # --------------------------------------------------------------------------
 # Constraints
 
 
-def test_constrained_cut_is_the_best_of_those_that_show_the_recall():
+def test_constrained_threshold_is_the_best_of_those_that_show_the_recall():
     rng = np.random.default_rng(0)
     for _ in range(20):
         y = np.repeat([1, 0], [40, 160])
         score = np.round(rng.normal(size=200) + 1.5 * y, 1)
-        cut = tune_thresholds(y, score, constraint=("recall", 0.8))[0]
+        threshold = tune_thresholds(y, score, constraint=("recall", 0.8))[0]
         best = -1.0
         for level in np.unique(score):
-            decided = score >= level
-            hits = decided[y == 1].sum()
+            predicted = score >= level
+            hits = predicted[y == 1].sum()
             # Shown at 90 %: at a recall of 0.8, so many hits have at most 10 %.
             if binom.sf(hits - 1, 40, 0.8) <= 0.1:
-                best = max(best, hits / decided.sum())
-        assert y[score > cut].mean() == pytest.approx(best)
+                best = max(best, hits / predicted.sum())
+        assert y[score > threshold].mean() == pytest.approx(best)
 
 
-def test_recall_holds_on_new_rows_as_often_as_promised():
+def test_recall_holds_on_new_rows_as_often_as_the_confidence():
     rng = np.random.default_rng(0)
     held = []
     for _ in range(300):
@@ -336,8 +335,8 @@ def test_recall_holds_on_new_rows_as_often_as_promised():
         negative = rng.normal(0, 1, 1000)
         y = np.repeat([1, 0], [100, 1000])
         score = np.concatenate([positive, negative])
-        cut = tune_thresholds(y, score, constraint=("recall", 0.8))[0]
-        recall = (rng.normal(1.5, 1, 20000) > cut).mean()
+        threshold = tune_thresholds(y, score, constraint=("recall", 0.8))[0]
+        recall = (rng.normal(1.5, 1, 20000) > threshold).mean()
         held.append(recall >= 0.8)
     assert np.mean(held) > 0.85
 
@@ -346,22 +345,22 @@ def test_precision_constraint():
     rng = np.random.default_rng(0)
     y = np.repeat([1, 0], [300, 3000])
     score = np.concatenate([rng.normal(2.5, 1, 300), rng.normal(0, 1, 3000)])
-    cut = tune_thresholds(y, score, constraint=("precision", 0.8))[0]
-    decided = score > cut
-    assert binom.sf(y[decided].sum() - 1, decided.sum(), 0.8) <= 0.1
+    threshold = tune_thresholds(y, score, constraint=("precision", 0.8))[0]
+    predicted = score > threshold
+    assert binom.sf(y[predicted].sum() - 1, predicted.sum(), 0.8) <= 0.1
     looser = tune_thresholds(y, score, constraint=("precision", 0.5))[0]
-    assert looser < cut
+    assert looser < threshold
 
 
-def test_a_constraint_beyond_the_data_says_what_it_needs():
+def test_a_constraint_beyond_the_data_warns_of_what_it_needs():
     y = np.repeat([1, 0], [5, 50])
     score = np.linspace(1, 0, 55)
     with pytest.warns(UndefinedLabelWarning, match="at least 22 positives") as caught:
-        cut = tune_thresholds(y, score, constraint=("recall", 0.9))[0]
+        threshold = tune_thresholds(y, score, constraint=("recall", 0.9))[0]
     assert len(caught) == 1
     # 5 of 5 found: the best bound there is, 0.1 ** (1 / 5).
     assert "0.63" in str(caught[0].message)
-    np.testing.assert_array_equal(score > cut, y == 1)
+    np.testing.assert_array_equal(score > threshold, y == 1)
     many = np.repeat([1, 0], [22, 50])
     tune_thresholds(many, np.linspace(1, 0, 72), constraint=("recall", 0.9))
 
@@ -370,20 +369,20 @@ def test_a_constraint_beyond_the_data_says_what_it_needs():
 # Rules
 
 
-def test_rate_decides_as_many_as_there_are():
+def test_matched_prevalence_predicts_as_many_as_there_are():
     rng = np.random.default_rng(0)
     Y, P = _many(rng)
     labels = Y.astype(np.int8)
-    cuts = learn_thresholds(MatchedPrevalence(), labels, P)
-    np.testing.assert_array_equal((cuts < P).sum(axis=0), Y.sum(axis=0))
+    thresholds = learn_thresholds(MatchedPrevalence(), labels, P)
+    np.testing.assert_array_equal((thresholds < P).sum(axis=0), Y.sum(axis=0))
     tied = np.array([[0.5], [0.5], [0.5], [0.1]])
-    cut = learn_thresholds(
+    threshold = learn_thresholds(
         MatchedPrevalence(), np.array([[1], [1], [0], [0]], np.int8), tied
     )
-    assert (tied > cut).sum() == 3
+    assert (tied > threshold).sum() == 3
 
 
-def test_guard_spares_a_label_that_would_be_decided_everywhere():
+def test_guard_spares_a_label_that_would_be_predicted_everywhere():
     rng = np.random.default_rng(0)
     P = np.column_stack([np.full(100, 0.2), rng.random(100)])
     Y = (np.arange(100)[:, None] < [20, 50]).astype(np.int8)
@@ -396,11 +395,11 @@ def test_guard_spares_a_label_that_would_be_decided_everywhere():
     assert plain[1] == guarded[1]
 
 
-def test_micro_rule_is_one_plug_in_cut_of_all_cells():
+def test_micro_rule_is_one_plug_in_threshold_of_all_entries():
     P = np.random.default_rng(0).random((50, 3)) ** 3
     Y = (P > 0.5).astype(np.int8)
-    cuts = learn_thresholds(MicroFBeta(beta=2), Y, P)
-    np.testing.assert_allclose(cuts, plug_in_threshold(P, 2, "micro"))
+    thresholds = learn_thresholds(MicroFBeta(beta=2), Y, P)
+    np.testing.assert_allclose(thresholds, plug_in_threshold(P, 2, "micro"))
     missing = Y.copy()
     missing[:, 0] = -1
     with pytest.warns(UndefinedLabelWarning, match="1 of 3 labels"):
@@ -418,14 +417,14 @@ def test_row_rules():
     )
 
 
-def test_labels_of_one_value_are_cut_where_probabilities_always_are():
+def test_labels_of_one_value_are_thresholded_at_one_half():
     Y = np.array([[0, 1, 1], [0, 1, 0], [0, 1, 1]])
     P = np.array([[0.1, 0.9, 0.7], [0.2, 0.8, 0.6], [0.3, 0.9, 0.65]])
     for average in ("macro", "micro", "samples"):
         with pytest.warns(UndefinedLabelWarning, match="2 of 3 labels") as caught:
-            cuts = tune_thresholds(Y, P, average=average)
+            thresholds = tune_thresholds(Y, P, average=average)
         assert len(caught) == 1
-        np.testing.assert_array_equal(cuts[:2], 0.5)
+        np.testing.assert_array_equal(thresholds[:2], 0.5)
         with pytest.warns(UndefinedLabelWarning):
             np.testing.assert_array_equal(
                 tune_thresholds(Y, 10 * P - 5, average=average)[:2], 0

@@ -7,6 +7,7 @@ data sets are read by the script
 left out where there is none.
 """
 
+import copy
 import importlib.util
 import json
 import os
@@ -52,7 +53,7 @@ REAL_SETS = (
     "delicious",
 )
 WEIGHTS = ((None, 0.0), ("sqrt", 0.0), ("balanced", 0.0), (None, 0.05))
-READINGS = ("raw", "undone", "calibrated")
+READINGS = ("raw", "corrected", "calibrated")
 COLUMNS = ("loss", "`pos_weight`", "smoothing", *READINGS, "average precision")
 KNOWN = {
     "hidden_layer_sizes": (64,),
@@ -79,30 +80,34 @@ def cases(kind):
         if k == kind and name != "soft_target"  # by default the same as log loss
     }
     for name, loss in sorted(losses.values(), key=lambda pair: pair[0]):
-        if loss.invertible:
+        if not loss.always_calibrated:
             yield from ((name, *weight) for weight in WEIGHTS)
     for name, loss in sorted(losses.values(), key=lambda pair: pair[0]):
-        if not loss.invertible:
+        if loss.always_calibrated:
             yield name, None, 0.0
 
 
 def readings(model, X):
-    """Return probabilities read from the scores in three ways."""
-    output, answers = model._output, {"calibrated": model.predict_proba(X)}
-    calibrator, correct = output.calibrator, output.correct
-    output.calibrator, output.invertible = None, True
-    answers["undone"] = model.predict_proba(X)
-    output.correct = False
-    answers["raw"] = model.predict_proba(X)
-    output.calibrator, output.correct = calibrator, correct
-    return answers
+    """Return probabilities read from the raw scores in three ways."""
+
+    def read(**changes):
+        output = copy.copy(model._output)
+        vars(output).update(changes)
+        return model._filled(X, output.class_probabilities)
+
+    return {
+        "raw": read(calibrator=None, correct=False),
+        "corrected": read(calibrator=None),
+        "calibrated": model.predict_proba(X),
+    }
 
 
-def log_loss(eta, proba, seen=1.0):
-    """Mean over the cells, the expected one where eta is a posterior."""
+def log_loss(eta, proba, observed=1.0):
+    """Return the mean over the entries, the expected one where eta is a posterior."""
     proba = np.clip(proba.astype(float), 1e-9, 1 - 1e-9)
-    cells = -(eta * np.log(proba) + (1 - eta) * np.log1p(-proba))
-    return float((cells * seen).sum() / np.broadcast_to(seen, cells.shape).sum())
+    losses = -(eta * np.log(proba) + (1 - eta) * np.log1p(-proba))
+    weight = np.broadcast_to(observed, losses.shape)
+    return float((losses * weight).sum() / weight.sum())
 
 
 def class_log_loss(y, proba, classes):
@@ -163,13 +168,13 @@ def real_problem(load, name, seed):
     X, X_test, Y, Y_test = multilabel_train_test_split(
         data["X"], Y, stratify=Y, test_size=0.3, random_state=seed
     )
-    seen = ~np.isnan(Y_test.astype(float))
-    truth = np.where(seen, Y_test, 0)
+    observed = ~np.isnan(Y_test.astype(float))
+    truth = np.where(observed, Y_test, 0)
     return (
         X,
         Y,
         X_test,
-        lambda p, _: log_loss(truth, p, seen),
+        lambda p, _: log_loss(truth, p, observed),
         lambda p: multilabel_average_precision_score(Y_test, p),
     )
 
@@ -281,13 +286,13 @@ def main():
     cache = Cache(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir())
     known, load = known_table(cache), real_loader()
     parts = [
-        f"""# Honesty of every loss
+        f"""# Calibration of every loss
 
 Log-loss on held-out rows as a ratio to that of the plain log-loss net (of the same
-seed): 1 is as good, 2 twice as bad. *raw* reads the scores as log-odds, *undone* takes
-loss, `pos_weight` and smoothing out by the exact inverse (for a loss without one: by
-that of its terms, or not at all), *calibrated* is what `predict_proba` gives: undone,
-then corrected on the held-out part. The last column is the gain in macro average
+seed): 1 is as good, 2 twice as bad. *raw* reads the scores as log-odds; *corrected*
+inverts loss, `pos_weight` and smoothing exactly (for a loss without an inverse: by that
+of its terms, or not at all); *calibrated* is what `predict_proba` returns: corrected,
+then calibrated on the held-out part. The last column is the gain in macro average
 precision over the plain net, in points.
 
 ## A known posterior

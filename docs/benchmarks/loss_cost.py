@@ -58,7 +58,7 @@ def our_step(loss, scores, labels, pos_weight, compiled):
 
 
 def plain_step(loss, scores, labels, _, compiled):
-    """Return the same for a loss on its own: a mean of what it gives for each cell."""
+    """Return the same for a loss on its own: a mean of what it gives for each entry."""
     evaluate = torch.compile(loss) if compiled else loss
     targets = labels.float()
 
@@ -83,7 +83,7 @@ def peak_memory(step):
 
 
 def is_measured(loss):
-    """Sampling losses compute all cells and then choose; they are another trade."""
+    """Return whether a loss computes the entries that it uses: mining computes all."""
     return issubclass(loss, PointwiseLoss) and "Mining" not in loss.__name__
 
 
@@ -120,7 +120,7 @@ def sampling_table():
         for rate in (0.05, 0.2):
             full, sampled = in_turns(output_steps(positives, rate), repeats=11)
             rows.append([positives, rate, f"**{sampled / full:.2f}**"])
-    return table(["positives a row", "share of negatives", "time"], rows)
+    return table(["positives a row", "fraction of negatives", "time"], rows)
 
 
 def time_table(losses, drawn):
@@ -141,14 +141,14 @@ def time_table(losses, drawn):
 
 def memory_table(losses, drawn):
     """Measure the peak memory of every loss; return a table, and that of torch's."""
-    cells = ROWS * LABELS * 4
+    batch_bytes = ROWS * LABELS * 4
     lines = []
     for name, loss in losses.items():
         steps = [make(loss, *drawn, False) for make in (our_step, plain_step)]
-        peaks = [f"{peak_memory(step) / cells:.2f}" for step in steps]
+        peaks = [f"{peak_memory(step) / batch_bytes:.2f}" for step in steps]
         lines.append([f"`{name}`", *peaks])
     header = ["loss", "batch loss", "`loss(scores, targets)`"]
-    return table(header, lines), peak_memory(torch_step(*drawn)) / cells
+    return table(header, lines), peak_memory(torch_step(*drawn)) / batch_bytes
 
 
 def main():
@@ -179,8 +179,8 @@ Forward and backward on a batch of {ROWS} rows and {LABELS:,} labels (float32, C
 positives a row), over the time of eager
 `torch.nn.functional.binary_cross_entropy_with_logits(..., pos_weight=w)` in the same
 run. *Batch loss* is what the estimators call: labels as stored, with a `pos_weight`,
-reduced. `loss(scores, targets)` takes targets as floats, gives the loss of each cell,
-and a mean follows; what can be soft needs both terms of a cell in compiled code.
+reduced. `loss(scores, targets)` takes targets as floats, gives the loss of each
+entry, and a mean follows; soft targets need both terms of an entry in compiled code.
 
 {(chr(10) * 2).join(times)}
 
@@ -189,7 +189,7 @@ Peak memory beyond scores and labels, in sizes of the batch; torch's own takes
 
 {memory}
 
-The gradient is computed beside the value, block by block of rows in the CPU's cache;
+The gradient is computed with the value, block by block of rows in the CPU's cache;
 the term of a positive label is evaluated at the positives only. Label smoothing, with
 which no target is 0, needs both terms everywhere, and twice the time.
 

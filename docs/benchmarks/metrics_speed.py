@@ -28,13 +28,13 @@ def problem(n_labels, *, sparse=False):
 
 
 def loop(Y, scores):
-    """Find the cut of best F1 of each label as scikit-learn's users do."""
-    cuts = np.empty(Y.shape[1])
+    """Find the threshold of best F1 of each label as scikit-learn's users do."""
+    best = np.empty(Y.shape[1])
     for k in range(Y.shape[1]):
         precision, recall, thresholds = precision_recall_curve(Y[:, k], scores[:, k])
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-        cuts[k] = thresholds[f1[:-1].argmax()]
-    return cuts
+        best[k] = thresholds[f1[:-1].argmax()]
+    return best
 
 
 def memory():

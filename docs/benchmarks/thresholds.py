@@ -1,4 +1,4 @@
-"""Macro-F1 of four ways to cut, on real data, for three kinds of classifiers."""
+"""Macro-F1 of four kinds of thresholds on real data, for three kinds of classifiers."""
 
 import warnings
 
@@ -34,11 +34,11 @@ MODELS = {
 
 
 def probabilities(model, X):
-    """Return one probability a label, whatever form the answer has."""
-    answer = model.predict_proba(X)
-    if not isinstance(answer, list):
-        return answer
-    columns = zip(answer, model.classes_, strict=True)
+    """Return one probability a label, whatever form the output has."""
+    output = model.predict_proba(X)
+    if not isinstance(output, list):
+        return output
+    columns = zip(output, model.classes_, strict=True)
     return np.column_stack([p[:, known == 1].sum(axis=1) for p, known in columns])
 
 
@@ -62,7 +62,7 @@ def predictions(data, name, seed):
 
 
 def measured(data, found):  # noqa: ARG001
-    """Return the macro-F1 of the test rows under each rule, and the decision ratio."""
+    """Return the macro-F1 of the test rows under each rule, and E/O of predictions."""
     Y, out = found["Y"], found["oof"]
     constant = Y.min(axis=0) == Y.max(axis=0)
     rules = [
@@ -73,14 +73,14 @@ def measured(data, found):  # noqa: ARG001
     ]
     seen = found["T"].any(axis=0)
     truth, proba = found["T"][:, seen], found["test"][:, seen]
-    decisions = [proba > cuts[seen] for cuts in rules]
-    decisions.append(np.ones_like(truth))
-    scores = [100 * multilabel_fbeta_score(truth, decided) for decided in decisions]
+    predictions = [proba > thresholds[seen] for thresholds in rules]
+    predictions.append(np.ones_like(truth))
+    scores = [100 * multilabel_fbeta_score(truth, each) for each in predictions]
     return [*scores, predicted_observed_ratio(found["T"], found["test"] > rules[3])]
 
 
-def page(rows, cells, n_seeds):
-    means = np.array(cells)
+def page(rows, means, n_seeds):
+    means = np.array(means)
     gaps = means[:, :4].max(axis=1) - means[:, 3]
     header = [
         "set",
@@ -90,7 +90,7 @@ def page(rows, cells, n_seeds):
         "tuned",
         "tuned, shrunk",
         "all positive",
-        "decision ratio",
+        "predicted/observed",
         "gap",
     ]
     overall = means.mean(axis=0)
@@ -101,27 +101,27 @@ def page(rows, cells, n_seeds):
 Macro-F1 (per cent) on the published test parts, over labels with a test positive. Three
 classifiers: `net` is `ImbalancedMLPClassifier((128,), max_epochs=30)`, `lr` is
 `OneVsRestClassifier(LogisticRegression(max_iter=300))`, `rf` is
-`RandomForestClassifier(50)`, a small forest to keep the run short. All cuts come from
-out-of-fold probabilities of the training part (5 folds, another split and another seed
-of the estimator each time) and are then applied to the test rows. Each
-cell is the mean over {n_seeds} seeds.
+`RandomForestClassifier(50)`, a small forest to keep the run short. All thresholds come
+from out-of-fold probabilities of the training part (5 folds, another split and another
+seed of the estimator each time) and are then applied to the test rows. Each
+entry is the mean over {n_seeds} seeds.
 
 - *at 0.5*: what `predict` does without thresholds.
 - *plug-in*: `threshold="f_beta"` of `MultilabelFixedThresholdClassifier`.
 - *tuned*: `MultilabelTunedThresholdClassifierCV` with `shrinkage=0`.
 - *tuned, shrunk*: the same with its default.
-- *all positive*: every label of every row. Macro-F1 rewards deciding rare labels
-  freely; the *decision ratio* of the shrunk cuts (decided over true positives) says
-  what it costs.
-- *gap*: how far the shrunk cuts are from the best of the four, chosen after the fact.
+- *all positive*: every label of every row. Macro-F1 rewards predicting rare labels
+  freely; the *predicted/observed* ratio of the shrunk thresholds (predicted over true
+  positives) shows its cost.
+- *gap*: how far the shrunk thresholds are from the best of the four, chosen afterwards.
 
-Mean gap **{gaps.mean():.2f}**, largest **{gaps.max():.2f}**; the shrunk cuts are
-**{(means[:, 3] - means[:, 0]).mean():.1f}** points above the cut at 0.5 on average, and
-**{(means[:, 3] - means[:, 4]).mean():.1f}** above all-positive.
+Mean gap **{gaps.mean():.2f}**, largest **{gaps.max():.2f}**; the shrunk thresholds are
+**{(means[:, 3] - means[:, 0]).mean():.1f}** points above the threshold at 0.5
+on average, and **{(means[:, 3] - means[:, 4]).mean():.1f}** above all-positive.
 
-The cuts read no test row. The library's one constant here, how near 0 and 1 the
-probabilities may come on the way to the plug-in cut, was chosen among four with these
-sets in view, so the gap is a little flattering.
+The thresholds read no test row. The library's one constant here, how near 0 and 1 the
+probabilities may come on the way to the plug-in threshold, was chosen among four with
+these sets in view, so the gap is slightly optimistic.
 
 {table(header, rows)}
 """
@@ -131,15 +131,15 @@ def main():
     """Measure every set, model and seed and write the page."""
     warnings.simplefilter("ignore")
     options = arguments()
-    rows, cells = [], []
+    rows, means = [], []
     for name, model, mean in over_seeds(
         options, "thresholds", SETS, MODELS, predictions, measured
     ):
-        cells.append(mean)
+        means.append(mean)
         shown = [f"{value:.1f}" for value in mean[:5]]
         gap = mean[:4].max() - mean[3]
         rows.append([name, model, *shown, f"{mean[5]:.2f}", f"{gap:.2f}"])
-    write("thresholds", page(rows, cells, options.seeds))
+    write("thresholds", page(rows, means, options.seeds))
 
 
 if __name__ == "__main__":

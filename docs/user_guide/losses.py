@@ -23,8 +23,8 @@ def paragraph(doc, title):
 
 def formula(doc):
     """Return the summary, with the next paragraph where it holds no formula."""
-    summary, told = doc.split("\n\n")[:2]
-    return summary if "``" in summary else f"{summary} {told}"
+    summary, details = doc.split("\n\n")[:2]
+    return summary if "``" in summary else f"{summary} {details}"
 
 
 def plain(text):
@@ -62,9 +62,9 @@ def table(kind):
 PAGE = """<!-- written by losses.py; do not edit -->
 # Which loss?
 
-Plain log loss, first. A loss decides what the net attends to; what its scores mean is
-taken care of: every loss below gives honest probabilities, by its inverse or by a
-calibration on held-out rows. So a loss is one more entry of a search:
+Plain log loss, first. A loss determines what the net attends to, not what its
+probabilities mean: every loss below gives calibrated probabilities, by its inverse or
+by a calibration on held-out rows. So a loss is one more parameter of a search:
 
 ```python
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -101,18 +101,18 @@ What the inverse is worth, in log-loss, and what each loss does to the ranking:
 `pos_weight="effective_number"` goes with every loss above that is a sum over labels.
 
 **Logit adjustment for labels** would add `log(pi / (1 - pi))` to each score. A net has
-that bias anyway, so it trains nothing new and ranks alike; what it decides is the
-decision at the prior. With honest probabilities that is a threshold: label k where its
-probability exceeds its own base rate.
+that bias anyway, so it trains nothing new and ranks alike; what it changes is the
+threshold, to the prior. With calibrated probabilities that is a rule: label k is
+predicted where its probability exceeds its own base rate.
 
 ```python
 net = ImbalancedMLPClassifier(max_epochs=5).fit(X, Y)
 at_the_prior = net.set_params(threshold=net.prior_).predict(X)
 ```
 
-**A cost of each wrong decision** is no loss either. Train log loss and decide for the
+**A cost of each wrong prediction** is no loss either. Train log loss and predict the
 class of least expected cost; `SoftTargetLoss` is for labels that are confused when they
-are written down.
+are recorded.
 
 **Hard negatives** are in the table, but on none of the sets we measured do they rank
 better than plain log loss by more than the spread between sets: with a bias that starts
@@ -154,10 +154,10 @@ The frequencies themselves, 0.12, 0.27, 0.44, 0.17, are upside down: they weigh 
 largest class, which has the most say already. Torch's `CrossEntropyLoss(weight=w)`
 divides each batch by the weights that it happens to hold; here the divisor is fixed.
 
-As `pos_weight` these weights shape the training and are undone: the probabilities are
-those of the 1,616 rows. As `class_weight` they say that the classes *are* equally
-frequent where the net will be used, and nothing is undone. `compute_class_weight` gives
-the dict, normalised to sum 1 or to the number of classes if asked:
+As `pos_weight` these weights shape the training and are corrected: the probabilities
+are those of the 1,616 rows. As `class_weight` they mean that the classes *are* equally
+frequent where the net will be used, and nothing is corrected. `compute_class_weight`
+returns the dict, normalised to sum 1 or to the number of classes if asked:
 
 ```pycon
 >>> from skimbalance.weights import compute_class_weight
@@ -188,13 +188,14 @@ gradient, and an entry moves its own output alone. A class derived from `Pointwi
 ## Which losses have an inverse
 
 The inverse comes from the derivatives of the loss, or from a closed form that is
-compared with them. No loss is believed to have one: each is checked, built in or your
-own, with its parameters, the label counts and `pos_weight`. The map from scores to
-log-odds must increase, and each probability from `0.5 / (n + 1)` to `1 - 0.5 / (n + 1)`
-must have a score of its own, n being the number of rows. Squared and generalized
-cross-entropies have an inverse, a squared hinge as well; a hinge, the absolute error
-and the Hill loss have none, and an asymmetric loss has none with `gamma_positive=0` and
-a margin (it stops at 0.9637) or with `gamma_negative=0` and a margin (it jumps).
+compared with them. Each loss is checked, built in or your own, with its parameters, the
+label counts and `pos_weight`; `loss.link(pos_weight).problem` is the result. The map
+from scores to log-odds must increase, and each probability from `0.5 / (n + 1)` to `1 -
+0.5 / (n + 1)` must have a score of its own, n being the number of rows. Squared and
+generalized cross-entropies have an inverse, a squared hinge as well; a hinge, the
+absolute error and the Hill loss have none, and an asymmetric loss has none with
+`gamma_positive=0` and a margin (it stops at 0.9637) or with `gamma_negative=0` and a
+margin (it jumps).
 
 What fails is calibrated on held-out rows, with one `CalibrationWarning` that gives the
 reason; `correct_probabilities="exact"` is then refused, and so is a fit that holds no
@@ -207,8 +208,8 @@ calibrated on the held-out rows: a slope and an intercept for each label, drawn 
 those of all labels where it has few positives (`LabelCalibrator`); LDAM by a
 temperature and an intercept for each class. If nothing was held out (up to 200 rows,
 `early_stopping=False`, `partial_fit`), `predict_proba` and `decision_function` of the
-built-in ones are not there, the error says why, and `predict` thresholds the raw scores
-at 0.
+built-in ones do not exist, the error gives the reason, and `predict` has its threshold
+at a raw score of 0.
 
 ## Where copied code differs
 

@@ -9,12 +9,12 @@ Each module of losses lists what is public in its `__all__` and what has a name 
 registry; nothing is listed here.
 """
 
-from skimbalance.losses import _pointwise, _set, _softmax, _wrappers
+from skimbalance.losses import _labelset, _pointwise, _softmax, _wrappers
 from skimbalance.losses._base import PointwiseLoss, SetLoss, SoftmaxLoss
+from skimbalance.losses._labelset import *  # noqa: F403
+from skimbalance.losses._labelset import LABEL_SET_LOSSES
 from skimbalance.losses._pointwise import *  # noqa: F403
 from skimbalance.losses._pointwise import POINTWISE_LOSSES
-from skimbalance.losses._set import *  # noqa: F403
-from skimbalance.losses._set import SET_LOSSES
 from skimbalance.losses._softmax import *  # noqa: F403
 from skimbalance.losses._softmax import SOFTMAX_LOSSES
 from skimbalance.losses._wrappers import *  # noqa: F403
@@ -22,14 +22,14 @@ from skimbalance.losses._wrappers import SELECTION_LOSSES
 
 __all__ = ["LOSSES", "PointwiseLoss", "SetLoss", "SoftmaxLoss"]
 __all__ += _pointwise.__all__
-__all__ += _set.__all__
+__all__ += _labelset.__all__
 __all__ += _softmax.__all__
 __all__ += _wrappers.__all__
 __all__.sort()
 
 LOSSES = {
     (name, kind): loss
-    for family in (POINTWISE_LOSSES, SELECTION_LOSSES, SET_LOSSES, SOFTMAX_LOSSES)
+    for family in (POINTWISE_LOSSES, SELECTION_LOSSES, LABEL_SET_LOSSES, SOFTMAX_LOSSES)
     for name, loss in family.items()
     for kind in loss.target_types
 }

@@ -1,7 +1,7 @@
-"""The contract of a loss, and what every loss gets for free.
+"""The base classes of losses: what a loss defines, and what it inherits.
 
-Training may distort scores as it likes, because the distortion can be undone: the score
-``z`` that minimises the expected loss of one label satisfies
+Training may distort the scores, because the distortion can be inverted: the score ``z``
+that minimises the expected loss of one label satisfies
 ``eta * l_pos'(z) + (1 - eta) * l_neg'(z) = 0``, hence
 
     eta = P(y = 1 | x) = l_neg'(z) / (l_neg'(z) - l_pos'(z)).
@@ -13,44 +13,45 @@ the left null vector of the matrix ``d l_y / d z_k``.
 Weights and reduction stay outside: a loss maps scores and targets to unreduced values.
 """
 
+import functools
+from numbers import Real
+from typing import ClassVar
+
 import torch
 from sklearn.base import BaseEstimator
 
-from skimbalance._labels import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
-)
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
+from skimbalance._validation import Number, check_parameters
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
     CONTRADICTS,
     DECLARED,
-    WEIGHED,
+    NO_MAP,
+    WEIGHTED,
     IdentityLink,
+    SoftmaxLink,
     contradicts,
     derivative,
     find_link,
-    log_slope_ratio,
-)
-from skimbalance.losses._softmax_inverse import (
-    NO_MAP,
-    SoftmaxLink,
     find_softmax_link,
     left_null_vector,
+    log_slope_ratio,
 )
 
-# What names the float32 copy of a buffer, which a step would else have to convert.
-_SINGLE = "single"
-# The least eta that is told from zero before `setup` has counted the rows.
+# The least eta that is distinguished from 0 before `setup` has counted the rows: that
+# of a million rows, 0.5 / (n + 1).
 _UNSEEN_FLOOR = 5e-7
-# The same where there are no rows to count.
+# The same where there are hardly any rows to count.
 _LARGEST_FLOOR = 0.25
-_SIGNED_AND_ITS_TERM = "signed_value_and_grad", "positive_value_and_grad"
 _TINY = torch.finfo(torch.float64).tiny
+# Entries of `_parameter_constraints`; infinity is no number.
+AT_LEAST_0 = (Number(Real, 0, None, closed="left"),)
+ABOVE_0 = (Number(Real, 0, None, closed="neither"),)
+ABOVE_MINUS_1 = (Number(Real, -1, None, closed="neither"),)
 
 
 def at_least_float32(scores):
-    """Compute in float32 what comes in half precision; leave the rest alone."""
+    """Return half precision as float32, since 1 - sigmoid(8) is 0 in bfloat16."""
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
@@ -62,34 +63,40 @@ class Loss(BaseEstimator, torch.nn.Module):
     """Base of all losses: a torch module that scikit-learn can clone.
 
     Constructor parameters are stored under their own names, unchanged. What a loss
-    learns from the label counts goes into buffers with a trailing underscore, in
-    `setup`, which estimators call on a clone. Think twice before adding here.
+    learns from the label counts it registers as buffers in `setup`, which estimators
+    call on a clone, and reads by `state`.
+
+    Attributes
+    ----------
+    target_types : tuple of str
+        The kinds of target that the loss takes.
+    depends_on_batch : bool
+        Whether the loss of a row depends on the other rows of its batch.
+    always_calibrated : bool
+        Whether scores are calibrated on held-out rows without the check in `link`, and
+        without its warning.
     """
 
     target_types = ()
-    needs_counts = False  # whether it cannot be used before `setup`
-    depends_on_batch = (
-        False  # whether the loss of a row depends on the others of its batch
-    )
+    depends_on_batch = False
+    always_calibrated = False
+    # As in scikit-learn; the names and values that `check_params` compares.
+    _parameter_constraints: ClassVar[dict] = {}
+    n_positive_: torch.Tensor
+    n_negative_: torch.Tensor
 
     def __init__(self):
         super().__init__()
 
-    def check_params(self):
-        """Check the constructor parameters; by default there is nothing to check.
+    @property
+    def needs_counts(self):
+        """Whether the loss learns from the label counts: it defines `setup`."""
+        return type(self).setup is not Loss.setup
 
-        `setup` calls it, and the estimators before that.
+    def check_params(self, n_outputs):  # noqa: ARG002
+        """Check the constructor parameters, by `_parameter_constraints`.
 
-        Raises
-        ------
-        ValueError, TypeError
-            If a parameter makes no sense.
-        """
-
-    def check_outputs(self, n_outputs):
-        """Check that the loss goes with so many outputs; by default it does.
-
-        `setup` calls it, and the estimators before that.
+        `setup` calls it, and the estimators before any work.
 
         Parameters
         ----------
@@ -98,9 +105,10 @@ class Loss(BaseEstimator, torch.nn.Module):
 
         Raises
         ------
-        ValueError
-            If it does not.
+        ValueError, TypeError
+            If a parameter makes no sense, or not for so many outputs.
         """
+        check_parameters(self)
 
     def setup(self, n_positive, n_negative):
         """Learn what the loss needs from the label counts.
@@ -116,18 +124,18 @@ class Loss(BaseEstimator, torch.nn.Module):
         self : Loss
             The same object, with its buffers set.
         """
-        self.check_params()
-        self.check_outputs(len(n_positive))
-        self.set_state("n_positive_", n_positive)
-        self.set_state("n_negative_", n_negative)
+        self.check_params(len(n_positive))
+        self.register_buffer("n_positive_", _float64(n_positive).detach().clone())
+        self.register_buffer("n_negative_", _float64(n_negative).detach().clone())
         return self
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         """Return the map from raw scores to log-odds, or log-probabilities.
 
-        It is checked here, with the parameters of the loss, what `setup` learnt and
-        the weight: its `problem` says why the scores stand for no probabilities and
-        have to be calibrated on held-out rows, and is None where they do not.
+        It is checked here, with the parameters of the loss, the label counts of `setup`
+        and the weight. Its `problem` is None, or the reason why the scores stand for no
+        probabilities and have to be calibrated on held-out rows. Its `initial_scores`
+        are those at which the loss predicts given base rates.
 
         Parameters
         ----------
@@ -153,60 +161,6 @@ class Loss(BaseEstimator, torch.nn.Module):
             "SetLoss."
         )
 
-    def initial_scores(self, prior, pos_weight=1.0):
-        """Return the scores at which the loss predicts the base rates.
-
-        Parameters
-        ----------
-        prior : array-like of shape (n_outputs,)
-            Base rates, strictly between 0 and 1.
-        pos_weight : float or array-like of shape (n_outputs,), default=1.0
-            The weight of the positives, or by true class, in training.
-
-        Returns
-        -------
-        Tensor of float64, shape (n_outputs,)
-            The inverse of `link` at the prior; zeros where there is none.
-        """
-        prior = torch.atleast_1d(_float64(prior))
-        return self.link(pos_weight, prior.device, len(prior)).initial_scores(prior)
-
-    @property
-    def invertible(self):
-        """Whether raw scores stand for probabilities, by the check in `link`.
-
-        A class that sets ``invertible = False`` is calibrated whatever the check says;
-        one that sets it True is checked all the same. Without `setup` a loss that
-        needs the label counts is taken to be invertible.
-        """
-        if self.needs_counts and "n_positive_" not in self._buffers:
-            return True
-        return self.link().problem is None
-
-    def _is_declared(self):
-        """Whether the class says itself that it has no inverse."""
-        declared = type(self).invertible
-        if declared is Loss.invertible or declared is SoftmaxLoss.invertible:
-            return False
-        return not self.invertible
-
-    def set_state(self, name, values):
-        """Register a float64 buffer learnt in `setup`, with a float32 copy.
-
-        Parameters
-        ----------
-        name : str
-            With a trailing underscore.
-        values : array-like
-            What to store.
-        """
-        values = _float64(values).detach()
-        for buffer, copy in ((name, values.clone()), (name + _SINGLE, values.float())):
-            if buffer in self._buffers:
-                self._buffers[buffer] = copy
-            else:
-                self.register_buffer(buffer, copy)
-
     def state(self, name, like):
         """Return a buffer learnt in `setup`, in the dtype and on the device of `like`.
 
@@ -227,38 +181,39 @@ class Loss(BaseEstimator, torch.nn.Module):
         RuntimeError
             If `setup` has not been called.
         """
-        if name not in self._buffers:
+        buffer = self._buffers.get(name)
+        if buffer is None:
             raise RuntimeError(
                 f"{type(self).__name__} learns from the label counts: call "
                 "setup(n_positive, n_negative) before using it."
             )
-        if like.dtype == torch.float32:
-            name += _SINGLE
-        return self._buffers[name].to(device=like.device, dtype=like.dtype)
+        return buffer.to(like)
 
     def _floor(self):
-        """The least eta that the counted rows can tell from zero."""
+        """Return the least eta that the counted rows can tell from zero."""
         if "n_positive_" not in self._buffers:
             return _float64([_UNSEEN_FLOOR])
-        floor = 0.5 / (self.n_positive_ + self.n_negative_ + 1).double()
-        return floor.clamp(max=_LARGEST_FLOOR)
+        n_rows = self.n_positive_ + self.n_negative_
+        return (0.5 / (n_rows + 1)).double().clamp(max=_LARGEST_FLOOR)
 
 
-def _depth(loss, method):
-    """Return how far up in the bases of a loss a method is defined."""
-    classes = type(loss).__mro__
-    return next(i for i, cls in enumerate(classes) if method in vars(cls))
+def _depth(cls, name):
+    """Return how far up in the bases of a class an attribute is defined."""
+    return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))
 
 
-def _follows(loss, base, name, *others):
-    """Whether a class below `base` defines a method where it defines others, or lower.
+def _derive_again(cls, base, name, sources):
+    """Restore the default of a method where a subclass overrides what it restates.
 
-    A subclass that overrides a term of a built-in loss leaves behind the formulas that
-    were derived from that term: they are not used.
+    Without this, a subclass of a built-in loss that overrides a term would keep the
+    formulas that were derived from the term it replaces.
     """
-    defined = _depth(loss, name)
-    is_own = type(loss).__mro__[defined] is not base
-    return is_own and all(defined <= _depth(loss, other) for other in others)
+    if any(_depth(cls, source) < _depth(cls, name) for source in sources):
+        setattr(cls, name, vars(base)[name])
+
+
+_TERMS = "positive", "negative"
+_FUSED_TERMS = "positive_value_and_grad", "negative_value_and_grad"
 
 
 class PointwiseLoss(Loss):
@@ -269,16 +224,16 @@ class PointwiseLoss(Loss):
     ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite.
 
     Instead of the two terms it may write `positive_value_and_grad` and
-    `negative_value_and_grad`, which give the derivative along: such a loss is evaluated
-    in one pass over the batch where autograd needs many, and its inverse is exact in
-    the tails. The built-in losses do so. `unweighted_log_odds` may give the map from
-    scores to log-odds in a closed form; it is compared with the derivatives.
-    `entry_weight` is for losses that weigh an entry by what surrounds it.
+    `negative_value_and_grad`, which return the derivative as well: such a loss is
+    evaluated in one pass over the batch where autograd needs many, and its inverse is
+    exact in the tails. The built-in losses do so. `unweighted_log_odds` may give the
+    map from scores to log-odds in a closed form; it is compared with the derivatives.
+    `entry_weight` is for losses that weight an entry by other entries.
 
-    Whether scores stand for probabilities is checked (`link`) and never taken on trust:
-    each probability that the counted rows can tell apart must belong to one score. A
-    loss that fails is calibrated on held-out rows instead, with a warning; a class that
-    sets ``invertible = False`` is calibrated without one.
+    Whether scores stand for probabilities is checked in `link`: each probability that
+    the counted rows can tell apart must belong to one score. A loss that fails is
+    calibrated on held-out rows instead, with a warning; a class that sets
+    ``always_calibrated = True`` is calibrated without one.
 
     See Also
     --------
@@ -303,6 +258,24 @@ class PointwiseLoss(Loss):
     """
 
     target_types = (BINARY, MULTILABEL)
+    # Whether both terms come with a derivative that belongs to them.
+    _has_derivatives = False
+    # The methods that `_signed_value_and_grad` states again in another form.
+    _signed_sources = _FUSED_TERMS
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        pairs = tuple(zip(_TERMS, _FUSED_TERMS, strict=True))
+        for term, fused in pairs:
+            _derive_again(cls, PointwiseLoss, term, (fused,))
+        signed = "_signed_value_and_grad"
+        _derive_again(cls, PointwiseLoss, signed, cls._signed_sources)
+        _derive_again(cls, PointwiseLoss, "unweighted_log_odds", _TERMS + _FUSED_TERMS)
+        cls._has_derivatives = all(
+            getattr(cls, fused) is not getattr(PointwiseLoss, fused)
+            and _depth(cls, fused) <= _depth(cls, term)
+            for term, fused in pairs
+        )
 
     def positive(self, scores):
         """Return the loss of each score where the label is 1.
@@ -394,22 +367,11 @@ class PointwiseLoss(Loss):
             f"{type(self).__name__} must define negative(scores)."
         )
 
-    def signed_value_and_grad(self, scores, targets):
-        """Return the loss of each entry and its derivative, without autograd.
+    def _signed_value_and_grad(self, scores, targets):
+        """Return the loss of each entry and its derivative, for targets of bool.
 
-        By default both terms are computed everywhere, and chosen from.
-
-        Parameters
-        ----------
-        scores : Tensor of shape (n_samples, n_labels)
-            Raw scores, at least float32.
-        targets : Tensor of bool, shape (n_samples, n_labels)
-            Which labels are positive.
-
-        Returns
-        -------
-        value, slope : Tensor of shape (n_samples, n_labels)
-            New tensors.
+        By default both terms are computed everywhere, and one is chosen. A loss whose
+        terms are one function of the signed score halves that work.
         """
         terms = (
             self.positive_value_and_grad(scores),
@@ -421,8 +383,9 @@ class PointwiseLoss(Loss):
         """Return the weight of each entry, where it depends on other entries.
 
         Optional; by default `weight` as it is. Such a factor belongs to the loss, but
-        no inverse label by label undoes it. Where it depends on other rows the class
-        says ``depends_on_batch = True``; else it may be asked for some rows at a time.
+        no map of single scores inverts it. Where it depends on other rows, set
+        ``depends_on_batch = True``; otherwise it may be called with some rows at a
+        time.
 
         Parameters
         ----------
@@ -467,12 +430,8 @@ class PointwiseLoss(Loss):
 
     @property
     def _is_fused(self):
-        signed = type(self).signed_value_and_grad is PointwiseLoss.signed_value_and_grad
-        return (
-            _follows(self, PointwiseLoss, "positive_value_and_grad", "positive")
-            and _follows(self, PointwiseLoss, "negative_value_and_grad", "negative")
-            and (signed or _follows(self, PointwiseLoss, *_SIGNED_AND_ITS_TERM))
-        )
+        """Whether the loss is evaluated in one pass, without autograd."""
+        return self._has_derivatives
 
     def forward(self, scores, targets):
         """Return the unreduced loss.
@@ -522,12 +481,13 @@ class PointwiseLoss(Loss):
         """
         scores = at_least_float32(scores)
         if not targets.is_floating_point():
-            positive = None  # compilers take no tensor twice
+            positive = None  # `targets` serves; compilers accept no tensor twice
         else:
             positive = targets > 0.5 if positive is None else positive
             targets = targets.to(scores.dtype)
         if pos_weight is not None:
             pos_weight = pos_weight.to(scores.dtype)
+        # Otherwise `WeightedSum` asks for the weights block by block.
         if self.depends_on_batch or not self._is_fused:
             entries = targets if positive is None else positive
             weight = self.entry_weight(scores.detach(), entries, weight)
@@ -554,47 +514,44 @@ class PointwiseLoss(Loss):
         Tensor of float64, shape (n_samples, n_labels)
             Finite and strictly increasing for scores up to 1e4. Where the map is flat
             (asymmetric loss below its margin) it goes on linearly from the point at
-            which eta falls to ``0.5 / (n + 1)``, n being the number of rows seen in
-            `setup`, so that no ranks are tied. Where it does not increase, the scores
-            as they are.
+            which eta falls to ``0.5 / (n + 1)``, n being the number of rows that
+            `setup` counted, so that no ranks are tied. Where it does not increase, the
+            scores as they are.
         """
         scores = _float64(scores)
         return self.link(pos_weight, scores.device)(scores)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
+        # The weight multiplies the positive gradient, hence the odds that scores stand
+        # for: the map is shifted by its log, and so is what is of interest of it.
         shift = _float64(pos_weight).to(device).log()
         floor = torch.logit(self._floor().to(device))
         low, high = torch.broadcast_tensors(floor + shift, shift - floor)
         n_columns = self._check_terms(n_outputs or low.shape[-1], device)
-        if n_columns == 1:
+        if n_columns == 1:  # one map serves the extremes of all labels
             low, high = low.amin(0, keepdim=True), high.amax(0, keepdim=True)
-        function, general = self._own_log_odds(), self._general_log_odds
-        problem = DECLARED if self._is_declared() else None
-        if (
-            problem is None
-            and type(self).entry_weight is not PointwiseLoss.entry_weight
-        ):
-            problem = WEIGHED
-        if function != general and contradicts(function, general, low, high, n_columns):
+        function = self.unweighted_log_odds
+        general = functools.partial(PointwiseLoss.unweighted_log_odds, self)
+        problem = self._stated_problem()
+        is_closed = type(self).unweighted_log_odds != PointwiseLoss.unweighted_log_odds
+        if is_closed and contradicts(function, general, low, high, n_columns):
             function, problem = general, CONTRADICTS
         link = find_link(function, low, high, shift, n_columns)
         link.problem = problem or link.problem
         link.is_proper = link.is_proper and link.problem is None
         return link
 
-    def _own_log_odds(self):
-        """Return the closed form, unless a subclass overrides what it derives from."""
-        if _follows(self, PointwiseLoss, "unweighted_log_odds", "positive", "negative"):
-            return self.unweighted_log_odds
-        return self._general_log_odds
-
-    def _general_log_odds(self, scores):
-        return PointwiseLoss.unweighted_log_odds(self, scores)
+    def _stated_problem(self):
+        """Return why there is no inverse where the class shows it, or None."""
+        if self.always_calibrated:
+            return DECLARED
+        weighs = type(self).entry_weight is not PointwiseLoss.entry_weight
+        return WEIGHTED if weighs else None
 
     def _check_terms(self, n_labels, device):
-        """Raise unless both terms give a number for each score; return the columns.
+        """Return the number of columns of which the terms differ: 1, or all labels.
 
-        One column where the terms are the same for all labels.
+        Raise unless both terms give a finite number for each score.
         """
         scores = torch.tensor([[-1.0], [0.5]], dtype=torch.float64, device=device)
         n_columns = 1
@@ -628,10 +585,13 @@ def _check_values(values, expected, name, unit):
 
 
 def _ignores_columns(term, scores, wide):
-    """Whether one column of scores gives what each of several gives."""
+    """Return whether one column of scores gives what each of several gives.
+
+    If so the map is checked for one label instead of all.
+    """
     try:
         narrow = term(scores)
-    except (RuntimeError, IndexError, ValueError):  # holds something for each label
+    except (RuntimeError, IndexError, ValueError):  # a parameter has a value a label
         return False
     return narrow.shape == (2, 1) and bool((narrow == wide).all())
 
@@ -661,6 +621,10 @@ class SoftmaxLoss(Loss):
     """
 
     target_types = (MULTICLASS,)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        _derive_again(cls, SoftmaxLoss, "closed_form_log_posterior", ("forward",))
 
     def forward(self, scores, targets):
         """Return the loss of each row.
@@ -701,16 +665,16 @@ class SoftmaxLoss(Loss):
         Tensor of float64, shape (n_samples, n_classes)
             Need not be normalised.
         """
-        posterior = left_null_vector(self._slope_matrices(scores))
+        posterior = left_null_vector(self._gradient_matrices(scores))
         return posterior.clamp(min=_TINY).log()
 
-    def _slope_matrices(self, scores):
+    def _gradient_matrices(self, scores):
         """Return the matrices ``d l_y / d z_k``, one a sample."""
         return torch.stack(
-            [self._slopes(scores, k) for k in range(scores.shape[1])], dim=1
+            [self._gradients(scores, k) for k in range(scores.shape[1])], dim=1
         )
 
-    def _slopes(self, scores, true_class):
+    def _gradients(self, scores, true_class):
         """Return ``d l_y / d z`` for y the given class, one row a sample."""
         targets = torch.full((len(scores),), true_class, device=scores.device)
         with torch.enable_grad():
@@ -719,37 +683,33 @@ class SoftmaxLoss(Loss):
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         shift = _float64(pos_weight).to(device).log()
+        prior = self._prior(n_outputs, device)
+        self._check_forward(len(prior), device)
+        function = self.closed_form_log_posterior
+        general = SoftmaxLoss.closed_form_log_posterior
+        is_closed = type(self).closed_form_log_posterior is not general
+        if self.always_calibrated:
+            problem = DECLARED if is_closed else NO_MAP
+            return SoftmaxLink(function, shift, problem, is_proper=False)
+        gradients = self._gradient_matrices
+        return find_softmax_link(function, gradients, prior, shift, is_closed=is_closed)
+
+    def _prior(self, n_classes, device):
+        """Return the base rates that `setup` counted; equal ones before."""
         if "n_positive_" in self._buffers:
-            prior = self.n_positive_.to(device).clamp(min=0.5)
+            # Half a row at least: a class without rows has a base rate, too.
+            counts = self.n_positive_.to(device).clamp(min=0.5)
         else:
-            prior = torch.ones(n_outputs, dtype=torch.float64, device=device)
+            counts = torch.ones(n_classes, dtype=torch.float64, device=device)
+        return counts / counts.sum()
+
+    def _check_forward(self, n_classes, device):
+        """Raise unless `forward` returns a number for each row."""
         scores = torch.tensor([[-1.0], [0.5]], dtype=torch.float64, device=device)
-        scores = scores.repeat(1, len(prior)).requires_grad_()
-        classes = torch.tensor([0, len(prior) - 1], device=device)
+        scores = scores.repeat(1, n_classes).requires_grad_()
+        classes = torch.tensor([0, n_classes - 1], device=device)
         name = f"{type(self).__name__}.forward"
         _check_values(self(scores, classes), (2,), name, "row")
-        function = self.closed_form_log_posterior
-        is_closed = _follows(self, SoftmaxLoss, function.__name__, "forward")
-        if not is_closed:
-            function = self._general_log_posterior
-        if self._is_declared():
-            problem = DECLARED if is_closed else NO_MAP
-            return SoftmaxLink(function, shift, problem, False)
-        slopes, prior = self._slope_matrices, prior / prior.sum()
-        return find_softmax_link(function, slopes, prior, shift, is_closed=is_closed)
-
-    @property
-    def invertible(self):
-        """Whether raw scores stand for probabilities, by the check in `link`.
-
-        A class that sets ``invertible = False`` is calibrated whatever the check says;
-        one that sets it True is checked all the same. Without `setup` a loss is taken
-        to be invertible.
-        """
-        return "n_positive_" not in self._buffers or self.link().problem is None
-
-    def _general_log_posterior(self, scores):
-        return SoftmaxLoss.closed_form_log_posterior(self, scores)
 
     def log_probabilities(self, scores, pos_weight=1.0):
         """Return the log of ``P(y = k | x)`` that trained scores stand for.
@@ -775,8 +735,9 @@ class SetLoss(Loss):
 
     They have no inverse label by label and no `pos_weight`; their probabilities come
     from a calibration on held-out rows. Row weights multiply the value of the row. A
-    loss whose value depends on other rows sets ``depends_on_batch = True`` and finds
-    them in the entry weights instead; the mean of its values is the loss of the batch.
+    loss whose value depends on other rows sets ``depends_on_batch = True`` and gets the
+    row weights in the entry weights instead; the mean of its values is the loss of the
+    batch.
 
     See Also
     --------
@@ -795,7 +756,7 @@ class SetLoss(Loss):
     """
 
     target_types = (MULTILABEL,)
-    invertible = False
+    always_calibrated = True
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):  # noqa: ARG002
         if n_outputs is not None:
@@ -830,20 +791,3 @@ class SetLoss(Loss):
         raise NotImplementedError(
             f"{type(self).__name__} must define forward(scores, targets, entry_weight)."
         )
-
-    def log_odds(self, scores, pos_weight=1.0):  # noqa: ARG002
-        """Return the scores as they are, which a calibration starts from.
-
-        Parameters
-        ----------
-        scores : Tensor or array-like of shape (n_samples, n_labels)
-            Raw scores.
-        pos_weight : float or array-like, default=1.0
-            Not used.
-
-        Returns
-        -------
-        Tensor of float64, shape (n_samples, n_labels)
-            The scores.
-        """
-        return _float64(scores)

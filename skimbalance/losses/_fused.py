@@ -1,6 +1,6 @@
-"""Value and slope of a pointwise loss in one pass, where a class gives both.
+"""Value and gradient of a pointwise loss in one pass, where a class gives both.
 
-On the CPU the batch is worked on in blocks of rows whose tensors stay in the cache, and
+On the CPU the batch is evaluated in blocks of rows whose tensors stay in the cache, and
 positives, few as a rule, are looked up once, so that the loss of a negative is all that
 is computed everywhere. Compilers and other devices get the batch in one piece.
 """
@@ -9,26 +9,32 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-# Entries of a block for each of up to two threads; a few such tensors fit the cache.
+# Entries of a block for each of up to two threads: 1 MiB of float32, so that the few
+# tensors of a block fit a cache of level 2 or 3.
 _BLOCK_ENTRIES = 2**18
-# Share of entries up to which it pays to look them up one by one.
+# Fraction of entries up to which it pays to look them up one by one.
 _FEW = 0.1
 
 
-class Unreduced(torch.autograd.Function):
-    """The loss of each entry, its gradient computed beside it."""
+class _Fused(torch.autograd.Function):
+    """Base: the first argument is no tensor, the second the scores."""
+
+    @staticmethod
+    @once_differentiable  # untyped in torch: hence the mark for pyright
+    def backward(ctx, grad_output):  # pyright: ignore[reportIncompatibleMethodOverride]
+        others = [None] * (len(ctx.needs_input_grad) - 2)
+        return None, _scaled_gradient(ctx, grad_output), *others
+
+
+class Unreduced(_Fused):
+    """The loss of each entry."""
 
     @staticmethod
     def forward(ctx, loss, scores, targets):
-        return _keep(ctx, _unreduced, loss, scores, targets)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_output):
-        return None, _spend(ctx, grad_output), None
+        return _keep_gradient(ctx, _unreduced, loss, scores, targets)
 
 
-class Term(torch.autograd.Function):
+class Term(_Fused):
     """One term of a loss, by the method that gives its value and derivative."""
 
     @staticmethod
@@ -37,31 +43,22 @@ class Term(torch.autograd.Function):
         ctx.save_for_backward(gradient)
         return value
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_output):
-        (gradient,) = ctx.saved_tensors
-        return None, gradient * grad_output
 
-
-class WeightedSum(torch.autograd.Function):
-    """``sum(weight * loss)``, its gradient computed beside it."""
+class WeightedSum(_Fused):
+    """``sum(weight * loss)`` over the entries."""
 
     @staticmethod
     def forward(ctx, loss, scores, targets, weight, pos_weight, positive):
         given = scores, targets, weight, pos_weight, positive
-        return _keep(ctx, _weighted_sum, loss, *given)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_output):
-        return None, _spend(ctx, grad_output), None, None, None, None
+        return _keep_gradient(ctx, _weighted_sum, loss, *given)
 
 
-def _keep(ctx, evaluate, loss, scores, *others):
-    """Return the value for a function that returns value and gradient; keep the rest.
+def _keep_gradient(ctx, evaluate, loss, scores, *others):
+    """Return the value for a function that returns value and gradient; keep the latter.
 
-    On the CPU the gradient is kept such that its memory can be given away.
+    On the CPU the gradient is kept on the context, not among the saved tensors, which
+    nothing may write to: the backward pass scales it in place. The inputs are saved as
+    well, for a graph that is differentiated twice.
     """
     scores = scores.contiguous()
     value, gradient = evaluate(loss, scores, *others)
@@ -73,10 +70,10 @@ def _keep(ctx, evaluate, loss, scores, *others):
     return value
 
 
-def _spend(ctx, grad_output):
+def _scaled_gradient(ctx, grad_output):
     """Return the gradient times that of the value, in its own memory where possible.
 
-    A second backward pass has to compute it anew.
+    A second backward pass has to compute it again.
     """
     if not hasattr(ctx, "evaluate"):
         (gradient,) = ctx.saved_tensors
@@ -103,31 +100,33 @@ def _weighted_sum(loss, scores, targets, weight, pos_weight, positive):
     gradient, total = torch.empty_like(scores), scores.new_zeros(())
     evaluate = _evaluator(loss, scores, targets, pos_weight)
 
-    def summed(rows):
+    def block_sum(rows):
+        # A function of its own, so that its tensors are freed before the next block.
         terms, entries = evaluate(rows), None if weight is None else weight[rows]
         if not loss.depends_on_batch:
             entries = loss.entry_weight(scores[rows], positive[rows], entries)
-        value, gradient[rows] = _weighed(terms, entries)
+        value, gradient[rows] = _multiplied(terms, entries)
         return value.sum()
 
     for rows in _blocks(scores, n_kept=1):
-        total += summed(rows)
+        total += block_sum(rows)
     return total, gradient
 
 
 def _in_one_piece(scores):
+    """Return whether the batch is best left whole: for a compiler or a GPU."""
     return torch.compiler.is_compiling() or scores.device.type != "cpu"
 
 
 def _evaluator(loss, scores, targets, pos_weight=None):
-    """Return a function of rows that gives the value and the slope of their entries."""
-    found = None
+    """Return a function of rows that gives the value and gradient of their entries."""
+    positives = None
     if not _in_one_piece(scores):
-        found = _looked_up(loss, scores, targets, pos_weight)
-    if found is None:
+        positives = _look_up(loss, scores, targets, pos_weight)
+    if positives is None:
         return lambda rows: _mixed(loss, scores[rows], targets[rows], pos_weight)
-    return lambda rows: _with_found(
-        loss.negative_value_and_grad(scores[rows]), rows, found
+    return lambda rows: _with_positives(
+        loss.negative_value_and_grad(scores[rows]), rows, positives
     )
 
 
@@ -146,14 +145,14 @@ def _blocks(scores, n_kept):
 
 
 def _mixed(loss, scores, targets, pos_weight):
-    """Return value and slope of all entries; a soft target mixes the two terms."""
+    """Return value and gradient of all entries; a soft target mixes the two terms."""
     if targets.is_floating_point():
         return _mixture(loss, targets, pos_weight, scores)
     positive = _as_mask(targets, scores.dtype)
-    terms = loss.signed_value_and_grad(scores, positive)
+    terms = loss._signed_value_and_grad(scores, positive)
     if pos_weight is None:
         return terms
-    return _weighed(terms, torch.where(positive, pos_weight, 1.0))
+    return _multiplied(terms, torch.where(positive, pos_weight, 1.0))
 
 
 def _as_mask(targets, dtype):
@@ -163,8 +162,8 @@ def _as_mask(targets, dtype):
     return targets.to(torch.bool)
 
 
-def _looked_up(loss, scores, targets, pos_weight):
-    """Return where targets are not 0, by flat index, with value and slope; or None.
+def _look_up(loss, scores, targets, pos_weight):
+    """Return where targets are not 0, by flat index, with value and gradient; or None.
 
     All at once: small steps between the blocks would let the other threads fall asleep.
     """
@@ -179,20 +178,20 @@ def _looked_up(loss, scores, targets, pos_weight):
     if targets.is_floating_point():
         terms = _mixture(loss, targets.reshape(-1)[entries], weight, *found)
     else:
-        terms = _weighed(loss.positive_value_and_grad(*found), weight)
+        terms = _multiplied(loss.positive_value_and_grad(*found), weight)
     return index, entries, terms
 
 
-def _mixture(loss, share, weight, scores, *labels):
-    """Return value and slope where so much of each entry is positive."""
-    low = _weighed(loss.negative_value_and_grad(scores, *labels), 1 - share)
-    high = _weighed(loss.positive_value_and_grad(scores, *labels), weight)
-    return [a.addcmul_(b, share) for a, b in zip(low, high, strict=True)]
+def _mixture(loss, fraction, weight, scores, *labels):
+    """Return value and gradient where a fraction of each entry is positive."""
+    low = _multiplied(loss.negative_value_and_grad(scores, *labels), 1 - fraction)
+    high = _multiplied(loss.positive_value_and_grad(scores, *labels), weight)
+    return [a.addcmul_(b, fraction) for a, b in zip(low, high, strict=True)]
 
 
-def _with_found(terms, rows, found):
-    """Put what was looked up into the value and the slope of some rows."""
-    index, entries, looked_up = found
+def _with_positives(terms, rows, positives):
+    """Write what was looked up into the value and the gradient of some rows."""
+    index, entries, looked_up = positives
     width = terms[0][:1].numel()
     part = slice(*np.searchsorted(index, (rows.start * width, rows.stop * width)))
     place = entries[part] - rows.start * width
@@ -201,5 +200,6 @@ def _with_found(terms, rows, found):
     return terms
 
 
-def _weighed(terms, weight):
+def _multiplied(terms, weight):
+    """Return value and gradient times a weight, in their own memory."""
     return terms if weight is None else [term.mul_(weight) for term in terms]

@@ -3,31 +3,47 @@
 Derivatives of a loss give a map from scores to log-odds, but not always a usable one.
 It has an inverse where every probability that the counted rows can tell from 0 and 1
 belongs to one score. This is checked on the map itself, with the parameters of the
-loss, its label counts and its `pos_weight`; nothing is taken on trust. Where the map
-passes, or at least increases, it is continued so that scores up to 1e4 have finite,
-strictly increasing log-odds; else the raw scores stay as they are.
+loss, its label counts and its `pos_weight`. Where the map passes, or at least
+increases, it is continued so that scores up to 1e4 have finite, strictly increasing
+log-odds; otherwise the raw scores stay as they are.
+
+For a softmax loss the scores that minimise the expected loss satisfy ``eta G(z) = 0``
+for the matrix ``G[y, k] = d l_y / d z_k``, so the posterior is its left null vector.
+That it exists, is positive, and that every posterior belongs to scores of its own is
+checked on some posteriors.
+
+The last part is the inverse of label smoothing. A target y becomes ``(1 - e) y + e
+pi``, so the net learns ``t = (1 - e) eta + e pi`` and ``eta = (t - e pi) / (1 - e)``.
+Smoothing towards 1/2 would raise a label of 1 % to 3 % at e = 0.05; towards its own
+base rate it leaves the mean unchanged. A net may give a t that no eta in (0, 1) stands
+for: from the least eta that the counted rows can tell from zero, the map continues
+parallel to the identity on the log-odds.
 """
 
+import numpy as np
 import torch
+from scipy.optimize.elementwise import find_root
 
 SCORE_LIMIT = 1e4
 _SEARCH_LIMIT = 20.0  # 1 - sigmoid(20) still has half of its digits
 _SEARCH_STEP = 0.125
-# Farther scores are of interest only where nearer ones miss some probabilities.
+# Scores beyond this limit are of interest only where nearer ones miss probabilities.
 _NEAR_LIMIT = 12.0
 # No training brings a score beyond this, so what lies there is not reached.
 _REACHED_LIMIT = 100.0
-# Scores that a float32 net tells apart, and the log-odds that may lie between them.
+# Two scores this close are one to a float32 net; the log-odds may rise this much
+# between them before the map counts as a jump.
 _RESOLUTION = 1e-6
 _LARGEST_JUMP = 0.5
+# Probabilities, evenly spaced in log-odds, that the search for jumps follows.
 _N_TARGETS = 24
 _LEAST_SLOPE = 1e-3
 # Beyond the ends of a map scores only rank: a steeper line would turn each of them
 # into certainty, and leave calibrators nothing but outliers.
 _LARGEST_SLOPE = 1.0
-_LEAST_RISE = 1e-9  # rounding of a flat map is less
-_DIFFERENCE = 1e-4
-_BLOCK_ENTRIES = 2**20
+_LEAST_RISE = 1e-9  # the rounding error of a flat map is smaller
+_DIFFERENCE = 1e-4  # of a central difference: about the cube root of float64's epsilon
+_TABLE_ENTRIES = 2**20  # evaluated at a time: 8 MiB of float64
 # Where derivatives by autograd are exact enough to judge a closed form by.
 _COMPARED_LIMIT = 8.0
 _COMPARED_ERROR = 1e-2
@@ -37,7 +53,15 @@ _MISSES = "has no score for some of the probabilities that the data can tell apa
 _JUMPS = "has one best score for many probabilities, since its slope jumps"
 CONTRADICTS = "has a closed form that contradicts the derivatives of its own terms"
 DECLARED = "is declared to have no inverse"
-WEIGHED = "weighs an entry by other entries, which no map of its score undoes"
+WEIGHTED = "weights an entry by other entries, which no map of its score inverts"
+
+# Relative error up to which a posterior balances the gradients of a softmax loss.
+_TOLERANCE = 1e-3
+_N_TESTED = 3  # classes that a tested posterior lies near
+_TEST_STEPS = 500
+_SCALE_OF_TESTED_SCORES = 2.0
+NO_MAP = "has no map from scores to probabilities of the classes"
+_MISSES_CLASSES = "has no scores for some probabilities of the classes"
 
 
 def derivative(values, scores):
@@ -58,24 +82,41 @@ def log_slope_ratio(rising, falling):
     return up - down
 
 
-def narrow(holds, inside, outside, steps=60):
-    """Close in on the border of `holds` from both sides; return the inner end."""
-    for _ in range(steps):
-        middle = (inside + outside) / 2
-        hit = holds(middle)
-        inside = torch.where(hit, middle, inside)
-        outside = torch.where(hit, outside, middle)
-    return inside
+def as_vector(values):
+    """Return numbers as a tensor of float64 with one axis."""
+    return torch.atleast_1d(torch.as_tensor(values, dtype=torch.float64))
 
 
-def solve_increasing(function, target):
-    """Solve ``function(z) == target`` for z within the limit of scores."""
-    low = torch.full_like(target, -SCORE_LIMIT)
-    return narrow(lambda z: function(z) <= target, low, -low, steps=100)
+def _find_root(function, low, high):
+    """Return where a function turns from negative to positive, by entry.
+
+    `function` maps a table of scores to one of values, and may differ by column. Of the
+    three tables returned, the first and the last lie left and right of the change by
+    the resolution of float64. Where the sign is the same everywhere, all three are the
+    end that is nearest to the other sign.
+    """
+    table = low.clone()
+
+    def values_at(scores, index):
+        # find_root passes the entries that are not solved yet as one array; a map that
+        # differs by column needs whole rows.
+        table.view(-1)[torch.as_tensor(index)] = torch.as_tensor(scores).to(table)
+        return function(table).reshape(-1).cpu().numpy()[index]
+
+    ends = [end.reshape(-1).cpu().numpy() for end in (low, high)]
+    found = find_root(values_at, ends, args=(np.arange(low.numel()),))
+    nearest = np.where(found.f_bracket[0] > 0, *ends)
+    left, right = found.bracket
+    return [
+        torch.as_tensor(np.where(found.success, scores, nearest)).to(low).view_as(low)
+        for scores in (left, found.x, right)
+    ]
 
 
 class IdentityLink:
     """The link of a loss without an inverse: scores stay what they are."""
+
+    problem: str | None
 
     def __init__(self, problem=DECLARED):
         self.problem, self.is_proper = problem, False
@@ -85,7 +126,7 @@ class IdentityLink:
 
     def initial_scores(self, prior):
         """Return zeros: without an inverse no start is better than another."""
-        return torch.zeros_like(prior)
+        return torch.zeros_like(as_vector(prior))
 
 
 class LogOddsLink:
@@ -106,12 +147,13 @@ class LogOddsLink:
     """
 
     def __init__(self, function, shift, ends, problem, is_proper):
-        self.function, self.shift, self.problem = function, shift, problem
-        self.is_proper, self.ends = is_proper, ends
+        self.function, self.shift, self.ends = function, shift, ends
+        self.problem, self.is_proper = problem, is_proper
         self._values, slopes = _value_and_slope(function, ends)
         self._slopes = slopes.clamp(_LEAST_SLOPE, _LARGEST_SLOPE)
 
     def __call__(self, scores):
+        """Return log-odds of float64: the map between its ends, and lines beyond."""
         scores = torch.as_tensor(scores, dtype=torch.float64)
         if self.is_proper:
             return scores - self.shift
@@ -122,8 +164,22 @@ class LogOddsLink:
         return torch.where(scores == inner, self.function(inner), outer) - self.shift
 
     def initial_scores(self, prior):
-        """Return the scores that stand for the base rates, by bisection."""
-        return solve_increasing(self, torch.logit(prior))
+        """Return the scores that stand for the base rates.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_columns,)
+            Base rates, strictly between 0 and 1.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_columns,)
+        """
+        target = torch.logit(as_vector(prior))
+        if self.is_proper:
+            return target + self.shift
+        limit = torch.full_like(target, SCORE_LIMIT)
+        return _find_root(lambda scores: self(scores) - target, -limit, limit)[1]
 
 
 def find_link(function, low, high, shift, n_columns):
@@ -157,24 +213,25 @@ def find_link(function, low, high, shift, n_columns):
 
 
 def contradicts(closed, general, low, high, n_columns):
-    """Tell whether a closed form differs from the map that derivatives give."""
+    """Return whether a closed form differs from the map that derivatives give."""
     grid = _grid(n_columns, low.device)
     grid = grid[grid[:, 0].abs() <= _COMPARED_LIMIT]
-    ours, theirs = _by_block(general, grid), _by_block(closed, grid)
-    judged = ours.isfinite() & (ours > low) & (ours < high)
-    error = (ours - theirs).abs() > _COMPARED_ERROR * (1 + ours.abs())
-    return bool((judged & (error | theirs.isnan())).any())
+    derived, stated = _by_block(general, grid), _by_block(closed, grid)
+    compared = derived.isfinite() & (derived > low) & (derived < high)
+    differs = (derived - stated).abs() > _COMPARED_ERROR * (1 + derived.abs())
+    return bool((compared & (differs | stated.isnan())).any())
 
 
 def _grid(n_columns, device):
+    """Return the scores at which a map is checked, the same in each column."""
     steps = int(2 * _SEARCH_LIMIT / _SEARCH_STEP) + 1
     grid = torch.linspace(-_SEARCH_LIMIT, _SEARCH_LIMIT, steps, dtype=torch.float64)
     return grid.to(device).reshape(-1, 1).expand(-1, n_columns)
 
 
 def _by_block(function, table):
-    """Evaluate a function of a table on some rows at a time, to spare memory."""
-    size = max(1, _BLOCK_ENTRIES // table.shape[1])
+    """Evaluate a function of a table on some rows at a time, to save memory."""
+    size = max(1, _TABLE_ENTRIES // table.shape[1])
     return torch.cat([function(rows.contiguous()) for rows in table.split(size)])
 
 
@@ -187,7 +244,7 @@ def _value_and_slope(function, scores):
 
 
 class _Table:
-    """The values of a map on a grid of scores, and what they tell about it."""
+    """The values of a map on a grid of scores, and what follows from them."""
 
     def __init__(self, function, low, high, n_columns):
         self.function, self.low, self.high = function, low, high
@@ -250,11 +307,14 @@ class _Table:
         return _JUMPS if self._jumps() else None
 
     def is_identity(self):
-        """Tell whether scores are log-odds as they are."""
+        """Return whether scores are log-odds as they are."""
         return bool((self.raw - self.grid).abs().nan_to_num(1.0).max() < 1e-6)
 
     def _reaches(self):
-        """Tell by column whether each value of interest is taken, as the ends go on."""
+        """Return by column whether each value of interest is taken.
+
+        The map continues beyond the grid with its slope at the ends.
+        """
         further = (_REACHED_LIMIT - _SEARCH_LIMIT) / _SEARCH_STEP
         steps = self.raw.diff(dim=0).nan_to_num(0.0, posinf=0.0, neginf=0.0)
         steps = torch.where(steps < _LEAST_SLOPE * _SEARCH_STEP, 0.0, steps)
@@ -263,45 +323,268 @@ class _Table:
         return reaches_low & reaches_high
 
     def _jumps(self):
-        """Tell whether scores that a net cannot tell apart stand for unlike odds."""
-        if (self.values.diff(dim=0) <= _LARGEST_JUMP).all():
-            return False
-        fraction = torch.linspace(0, 1, _N_TARGETS + 2).to(self.grid)[1:-1, None]
-        below, above = self._locate(torch.lerp(self.low, self.high, fraction))
-        first, last = (self._clamped(z, self.function(z)) for z in (below, above))
-        return bool((last - first > _LARGEST_JUMP).any())
+        """Return whether scores that a net cannot tell apart have unlike log-odds.
 
-    def _locate(self, targets):
-        """Return scores, as close as float32 tells apart, between which targets lie."""
-        targets = targets.expand(-1, self.grid.shape[1])
-        index = torch.searchsorted(
-            self.values.T.contiguous(), targets.T.contiguous(), right=True
-        ).T.clamp(1, len(self.grid) - 1)
-        below, above = self.grid[:, 0][index - 1], self.grid[:, 0][index]
-        while (above - below).max() > _RESOLUTION:
-            middle = (below + above) / 2
-            hit = self._clamped(middle, self.function(middle)) <= targets
-            below, above = (
-                torch.where(hit, middle, below),
-                torch.where(hit, above, middle),
+        Some probabilities are followed: intervals that hold one and rise too much are
+        halved until they rise less, or are as narrow as float32 resolves.
+        """
+        below, above = self.grid[:-1], self.grid[1:]
+        first, last = self.values[:-1], self.values[1:]
+        while self._rises_too_much(first, last).any():
+            if (above - below).max() <= _RESOLUTION:
+                return True
+            # Columns share a table: a row is kept for the sake of any of them.
+            rows = self._rises_too_much(first, last).any(dim=1)
+            below, above, first, last = (
+                part[rows] for part in (below, above, first, last)
             )
-        return below, above
+            middle = (below + above) / 2
+            value = self._clamped(middle, self.function(middle))
+            below, above = torch.cat([below, middle]), torch.cat([middle, above])
+            first, last = torch.cat([first, value]), torch.cat([value, last])
+        return False
+
+    def _rises_too_much(self, first, last):
+        """Return which intervals hold a followed log-odds and rise too much."""
+        step = (self.high - self.low) / (_N_TARGETS + 1)
+        places = (
+            ((values - self.low) / step).ceil().clamp(1, _N_TARGETS + 1)
+            for values in (first, last)
+        )
+        return (last - first > _LARGEST_JUMP) & torch.lt(*places)
 
     def _is_usable(self, scores, least_slope=_LEAST_SLOPE):
-        """Tell where the map is finite, to be trusted and not flat."""
+        """Return where the map is finite, to be trusted and not flat."""
         values, slope = _value_and_slope(self.function, scores)
         slope = slope.nan_to_num(0.0, posinf=0.0, neginf=0.0)
         return values.isfinite() & (values >= self.trusted) & (slope >= least_slope)
+
+    def _centre(self, least_slope):
+        """Return usable scores in the middle of what is of interest, or None.
+
+        Where the map jumps over the middle it may be usable on one side of it only.
+        """
+        target = (self.low + self.high) / 2
+        index = (self.values <= target).sum(dim=0).clamp(1, len(self.grid) - 1)
+        ends = self.grid[:, 0][index - 1], self.grid[:, 0][index]
+        below, _, above = _find_root(
+            lambda z: self._clamped(z, self.function(z)) - target,
+            *(end.unsqueeze(0) for end in ends),
+        )
+        centre = torch.where(self._is_usable(below, least_slope), below, above)
+        return centre if self._is_usable(centre, least_slope).all() else None
 
     def usable_ends(self, least_slope):
         """Return the scores, by column, between which the map is used, or None.
 
         It must be so steep at least in the middle of what is of interest.
         """
-        below, above = self._locate(((self.low + self.high) / 2).reshape(1, -1))
-        centre = torch.where(self._is_usable(below, least_slope), below, above)
-        if not self._is_usable(centre, least_slope).all():
+        centre = self._centre(least_slope)
+        if centre is None:
             return None
-        outer = torch.full_like(centre, _SEARCH_LIMIT)
-        outer = torch.cat([-outer, outer])
-        return narrow(self._is_usable, centre.expand_as(outer), outer)
+        limit = torch.full_like(centre, _SEARCH_LIMIT)
+        # Negative where the map is usable above the centre and unusable below it.
+        below, above = torch.ones_like(centre), -torch.ones_like(centre)
+        inside = torch.cat([below, above])
+        left, _, right = _find_root(
+            lambda z: torch.where(self._is_usable(z), inside, -inside),
+            torch.cat([-limit, centre]),
+            torch.cat([centre, limit]),
+        )
+        return torch.stack([right[0], left[1]])
+
+
+# ------------------------------------------------------------------ softmax losses
+
+
+class SoftmaxLink:
+    """A checked map from scores to log-probabilities; the softmax where it failed.
+
+    Parameters
+    ----------
+    function : callable
+        From scores of shape (n, n_classes) to log-probabilities up to a constant.
+    shift : Tensor of float64, shape () or (n_classes,)
+        What is subtracted: the log of the weights by true class.
+    problem : str or None
+        Why the map is no inverse; None where it is one.
+    is_proper : bool
+        Whether scores are log-probabilities as they are.
+    """
+
+    def __init__(self, function, shift, problem, is_proper):
+        self.function, self.shift, self.problem = function, shift, problem
+        self.is_proper = is_proper
+
+    def __call__(self, scores):
+        scores = torch.as_tensor(scores, dtype=torch.float64)
+        if self.problem not in (None, DECLARED):
+            return scores.log_softmax(dim=1)
+        return (self.function(scores) - self.shift).log_softmax(dim=1)
+
+    def initial_scores(self, prior):
+        """Return the scores of mean 0 that stand for the base rates.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_classes,)
+            Base rates, strictly between 0 and 1.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_classes,)
+        """
+        scores = _solve_fixed_point(self, as_vector(prior).log().reshape(1, -1))[0]
+        return scores - scores.mean()
+
+
+def find_softmax_link(function, gradients, prior, shift, *, is_closed):
+    """Check a map from scores to log-posteriors against the gradients of the loss.
+
+    Parameters
+    ----------
+    function : callable
+        From scores of shape (n, n_classes) to log-posteriors up to a constant.
+    gradients : callable
+        From such scores to the matrices G, of shape (n, n_classes, n_classes).
+    prior : Tensor of float64, shape (n_classes,)
+        The base rates.
+    shift : Tensor of float64, shape () or (n_classes,)
+        The log of the weights by true class.
+    is_closed : bool
+        Whether `function` is a closed form, and not derived from the gradients.
+
+    Returns
+    -------
+    SoftmaxLink
+        With a `problem` where the map is no inverse.
+    """
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(4, len(prior), generator=generator, dtype=torch.float64)
+    scores = _SCALE_OF_TESTED_SCORES * scores.to(prior.device)
+    error = (function(scores).log_softmax(1) - scores.log_softmax(1)).abs().max()
+    problem = _softmax_problem(function, gradients, prior, scores, is_closed)
+    return SoftmaxLink(function, shift, problem, bool(error < 1e-6))
+
+
+def _softmax_problem(function, gradients, prior, scores, is_closed):
+    """Return why the map is no inverse, or None."""
+    if not is_closed:
+        matrices = gradients(scores)
+        posterior = left_null_vector(matrices)
+        if not _balances(posterior, matrices) or not (posterior > 0).all():
+            return NO_MAP
+    targets = _tested_posteriors(prior)
+    found = _solve_fixed_point(
+        lambda z: function(z).log_softmax(1),
+        targets.log(),
+        steps=_TEST_STEPS,
+        tolerance=_TOLERANCE / 10,
+    )
+    reached = (function(found).log_softmax(1) - targets.log()).abs()
+    if not (reached < _TOLERANCE).all():
+        return _MISSES_CLASSES
+    if not _balances(targets, gradients(found)):
+        return CONTRADICTS if is_closed else NO_MAP
+    # A monotone map: the way between two scores is never against that of posteriors.
+    first, second = torch.triu_indices(len(targets), len(targets), 1)
+    along = (found[first] - found[second]) * (targets[first] - targets[second])
+    return None if (along.sum(dim=1) > -1e-12).all() else NO_MAP
+
+
+def _tested_posteriors(prior):
+    """Return some posteriors: the base rates, and some near one class."""
+    n_classes = len(prior)
+    even = torch.full_like(prior, 1 / n_classes)
+    corners = torch.eye(n_classes).to(prior)[:_N_TESTED]
+    mixed = 0.7 * corners + 0.15 * prior + 0.15 * even
+    return torch.cat([torch.stack([prior, (prior + 2 * even) / 3]), mixed])
+
+
+def _balances(posteriors, matrices):
+    """Return whether the expected gradients vanish, as they do at a minimum."""
+    expected = (posteriors.unsqueeze(1) @ matrices).abs().amax(dim=(1, 2))
+    size = (posteriors.unsqueeze(2) * matrices).abs().amax(dim=(1, 2))
+    return bool((expected <= _TOLERANCE * size).all() and (size > 0).all())
+
+
+def left_null_vector(matrices):
+    """Solve ``p G = 0`` with sum 1 for a stack of square matrices of rank K - 1."""
+    system = matrices.transpose(1, 2).clone()
+    system[:, -1] = 1.0
+    right = torch.zeros_like(system[:, :, 0])
+    right[:, -1] = 1.0
+    return torch.linalg.solve_ex(system, right).result
+
+
+def _solve_fixed_point(function, target, steps=1000, tolerance=1e-14):
+    """Solve ``function(z) == target`` row by row, for maps of bounded positive slope.
+
+    Steps go along the error; a row's are halved where it grows, else lengthened.
+    """
+    scores, rate = target.clone(), torch.ones_like(target[:, :1])
+    error = target - function(scores)
+    for _ in range(steps):
+        trial = scores + rate * error
+        trial_error = target - function(trial)
+        better = trial_error.norm(dim=1, keepdim=True) < error.norm(dim=1, keepdim=True)
+        scores = torch.where(better, trial, scores)
+        error = torch.where(better, trial_error, error)
+        rate = torch.where(better, 1.2 * rate, rate / 2)
+        if ((error.abs().amax(dim=1) < tolerance) | (rate[:, 0] < 1e-9)).all():
+            break
+    return scores
+
+
+# ----------------------------------------------------------------- label smoothing
+
+
+def unsmoothed_log_odds(log_odds, prior, amount, floor):
+    """Return the log-odds of eta for those of t: the inverse of label smoothing.
+
+    Parameters
+    ----------
+    log_odds : Tensor of float64, shape (n_samples, n_labels)
+        After the inverse of the loss.
+    prior, floor : Tensor of float64, shape (n_labels,)
+        The base rates, and the least eta that is told from zero.
+    amount : float
+        The fraction e of the base rate in the targets, in [0, 1).
+
+    Returns
+    -------
+    Tensor of float64, shape (n_samples, n_labels)
+        Finite and strictly increasing in the input.
+    """
+    low = torch.logit(torch.lerp(floor, prior, amount))
+    high = torch.logit(torch.lerp(1 - floor, prior, amount))
+    inner = log_odds.clamp(low, high)
+    # The log-odds of (t - e pi) : (1 - t - e (1 - pi)).
+    yes = (inner.sigmoid() - amount * prior).log()
+    no = (inner.neg().sigmoid() - amount * (1 - prior)).log()
+    return yes - no + (log_odds - inner)
+
+
+def unsmoothed_log_probabilities(log_p, prior, amount, floor):
+    """Return the log of the posterior of each class for the smoothed one.
+
+    Parameters
+    ----------
+    log_p : Tensor of float64, shape (n_samples, n_classes)
+        After the inverse of the loss.
+    prior : Tensor of float64, shape (n_classes,)
+        The base rates.
+    amount : float
+        The fraction of the base rates in the targets, in [0, 1).
+    floor : float
+        The least probability that is told from zero.
+
+    Returns
+    -------
+    Tensor of float64, shape (n_samples, n_classes)
+        Normalised.
+    """
+    low = ((1 - amount) * floor + amount * prior).log()
+    inner = torch.maximum(log_p, low)
+    eta = (inner.exp() - amount * prior) / (1 - amount)
+    return (eta.log() + (log_p - inner)).log_softmax(dim=1)

@@ -4,7 +4,9 @@ In the formulas z is the score, s its sigmoid, LS the log of the sigmoid; l+ and
 the loss of a positive and of a negative label.
 """
 
-import numpy as np
+from numbers import Real
+from typing import ClassVar
+
 import torch
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -12,12 +14,14 @@ from torch.nn.functional import (
     softplus,
 )
 
-from skimbalance._validation import (
-    check_interval,
-    check_per_label,
-    check_switch,
+from skimbalance._validation import Number, check_per_label, switch
+from skimbalance.losses._base import (
+    ABOVE_0,
+    ABOVE_MINUS_1,
+    AT_LEAST_0,
+    PointwiseLoss,
+    at_least_float32,
 )
-from skimbalance.losses._base import PointwiseLoss, at_least_float32
 
 __all__ = [
     "AsymmetricLoss",
@@ -28,14 +32,15 @@ __all__ = [
     "Poly1Loss",
 ]
 
-# Up to here the calls cost more than the passes over the batch: torch's own loss, with
-# fewer of them, is quicker. It makes more passes when there is a weight of positives.
+# Entries of a batch up to which calls cost more than passes over memory: torch's own
+# loss, with fewer calls, is faster. It makes more passes where there is a `pos_weight`.
 _SMALL_ENTRIES = 2**20
 _SMALL_WEIGHTED_ENTRIES = 2**16
 
 
-# Compiled code takes both from one exponential; uncompiled, one call each is quickest.
+# Compiled code takes both from one exponential; uncompiled, one call each is fastest.
 def _sigmoid(scores):
+    """Return the sigmoid, by the exponential that `_softplus` shares if compiled."""
     if not torch.compiler.is_compiling():
         return scores.sigmoid()
     e = scores.abs().neg().exp()
@@ -50,40 +55,37 @@ def _softplus(scores):
 
 
 def _power(base, log_base, exponent):
-    """Raise to a power: by products where that is exact, else in log form."""
+    """Return a power: by products for small integers, else in log form.
+
+    In log form a base that underflows to 0 keeps its power, and has no slope of NaN.
+    """
     if isinstance(exponent, (int, float)) and exponent in (1, 2, 3):
         return base**exponent
     return (exponent * log_base(base)).exp_()
 
 
-def _check_exponents(name, values):
-    try:
-        numbers = torch.as_tensor(values, dtype=torch.float64).reshape(-1).tolist()
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        numbers = [values]  # no numbers at all, as the check will say
-    for value in numbers:
-        check_interval(name, value, 0)
-
-
 def _as_exponent(value, like, labels=slice(None)):
-    """A number stays a number; one value for each label becomes a tensor."""
+    """Return a number as a float, and one value for each label as a tensor."""
     if not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
         return float(value)
     return torch.as_tensor(value, dtype=like.dtype, device=like.device)[labels]
 
 
 def _mirrored(value, slope):
-    """Turn the derivative by ``-z`` into the one by z."""
+    """Return the value, and the derivative by z instead of the one by ``-z``."""
     return value, slope.neg_()
 
 
 class _SymmetricLoss(PointwiseLoss):
     """Base of losses with ``l+(z) = l-(-z)``: a subclass writes the negative term."""
 
+    # That of the negatives is called, hence not stated again.
+    _signed_sources = ("positive_value_and_grad",)
+
     def positive_value_and_grad(self, scores, labels=slice(None)):
         return _mirrored(*self.negative_value_and_grad(-scores, labels))
 
-    def signed_value_and_grad(self, scores, targets):
+    def _signed_value_and_grad(self, scores, targets):
         sign = torch.where(targets, -1.0, 1.0).to(scores.dtype)
         value, slope = self.negative_value_and_grad(sign * scores)
         return value, sign * slope
@@ -167,17 +169,19 @@ class FocalLoss(_SymmetricLoss):
     tensor([0.1733, 1.6501])
     """
 
+    _parameter_constraints: ClassVar = {
+        "gamma": [*AT_LEAST_0, "array-like"],
+        "detach_modulator": switch(),
+    }
+
     def __init__(self, gamma=2.0, *, detach_modulator=False):
         super().__init__()
         self.gamma = gamma
         self.detach_modulator = detach_modulator
 
-    def check_params(self):
-        _check_exponents("gamma", self.gamma)
-        check_switch("detach_modulator", self.detach_modulator)
-
-    def check_outputs(self, n_outputs):
-        check_per_label("gamma", self.gamma, n_outputs)
+    def check_params(self, n_outputs):
+        super().check_params(n_outputs)
+        check_per_label("gamma", self.gamma, n_outputs, low=0)
 
     def negative_value_and_grad(self, scores, labels=slice(None)):
         gamma = _as_exponent(self.gamma, scores, labels)
@@ -226,12 +230,13 @@ class Poly1Loss(_SymmetricLoss):
     tensor([1.1931, 3.0077])
     """
 
+    _parameter_constraints: ClassVar = {
+        "epsilon": ABOVE_MINUS_1,
+    }
+
     def __init__(self, epsilon=1.0):
         super().__init__()
         self.epsilon = epsilon
-
-    def check_params(self):
-        check_interval("epsilon", self.epsilon, -1, closed="neither")
 
     def negative_value_and_grad(self, scores, labels=slice(None)):  # noqa: ARG002
         s, value = _sigmoid(scores), _softplus(scores)
@@ -278,17 +283,17 @@ class NegativeTolerantLoss(PointwiseLoss):
     tensor([[0.8146, 0.2947]])
     """
 
-    needs_counts = True
-    gamma = 0.0
+    gamma = 0.0  # not focal; the subclass has it as a parameter
+
+    _parameter_constraints: ClassVar = {
+        "kappa": AT_LEAST_0,
+        "negative_scale": ABOVE_0,
+    }
 
     def __init__(self, kappa=0.05, negative_scale=2.0):
         super().__init__()
         self.kappa = kappa
         self.negative_scale = negative_scale
-
-    def check_params(self):
-        check_interval("kappa", self.kappa, 0)
-        check_interval("negative_scale", self.negative_scale, 0, closed="neither")
 
     def setup(self, n_positive, n_negative):
         super().setup(n_positive, n_negative)
@@ -296,7 +301,7 @@ class NegativeTolerantLoss(PointwiseLoss):
         positive, negative = (
             counts.clamp(min=0.5) for counts in (self.n_positive_, self.n_negative_)
         )
-        self.set_state("shift_", self.kappa * (negative / positive).log())
+        self.register_buffer("shift_", self.kappa * (negative / positive).log())
         return self
 
     def positive_value_and_grad(self, scores, labels=slice(None)):
@@ -309,7 +314,7 @@ class NegativeTolerantLoss(PointwiseLoss):
         value, slope = _focal_value_and_grad(shifted, self.gamma, self.gamma)
         return value.div_(scale), slope
 
-    def signed_value_and_grad(self, scores, targets):
+    def _signed_value_and_grad(self, scores, targets):
         shifted = scores - self.state("shift_", scores)
         hit, scale = targets.to(scores.dtype), self.negative_scale
         value, slope = _focal_value_and_grad(
@@ -364,8 +369,17 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
             [1.1000, 1.0997]])
     """
 
-    invertible = False
+    always_calibrated = True
 
+    _parameter_constraints: ClassVar = {
+        **NegativeTolerantLoss._parameter_constraints,
+        "gamma": AT_LEAST_0,
+        "alpha": AT_LEAST_0,
+        "beta": [Number(Real, None, None, closed="neither")],
+        "mu": [Number(Real, None, None, closed="neither")],
+    }
+
+    # The values of the authors' configuration for COCO-MLT.
     def __init__(
         self,
         gamma=2.0,
@@ -382,24 +396,18 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
         self.beta = beta
         self.mu = mu
 
-    def check_params(self):
-        super().check_params()
-        check_interval("gamma", self.gamma, 0)
-        check_interval("alpha", self.alpha, 0)
-        check_interval("beta", self.beta, -np.inf)
-        check_interval("mu", self.mu, -np.inf)
-
     def setup(self, n_positive, n_negative):
         super().setup(n_positive, n_negative)
-        self.set_state("rarity_", 1 / self.n_positive_.clamp(min=0.5))
+        self.register_buffer("rarity_", 1 / self.n_positive_.clamp(min=0.5))
         return self
 
     def entry_weight(self, scores, targets, weight=None):
         rarity = self.state("rarity_", scores)
         of_row = (targets.to(rarity.dtype) * rarity).sum(dim=1, keepdim=True)
         scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
-        share = (scale * rarity).sub_(self.beta * self.mu)
-        factor = share.sigmoid_().add_(self.alpha)
+        # scale * rarity is beta * r
+        steepened = (scale * rarity).sub_(self.beta * self.mu)
+        factor = steepened.sigmoid_().add_(self.alpha)
         return factor if weight is None else factor.mul_(weight)
 
 
@@ -409,12 +417,13 @@ class AsymmetricLoss(PointwiseLoss):
     ``l+ = -(1 - s)^g+ LS(z)``, ``l- = -s_m^g- log(1 - s_m)`` with
     ``s_m = max(s - margin, 0)``. Negatives under the margin are ignored altogether.
 
-    Its raw scores are far too high: a true 0.01 reads 0.32.
+    Its raw scores are far too high: where the probability is 0.01, their sigmoid is
+    0.32.
 
     Inverse: the general formula, ``l-' / (l-' - l+')``; flat under the margin, where it
     goes on linearly. With ``gamma_positive=0`` and a margin of 0.05 no score stands for
     more than 0.9637, and with ``gamma_negative=0`` and a margin many probabilities have
-    their best score at the margin: such parameters are found out with the label counts
+    their best score at the margin: such parameters are detected with the label counts
     and `pos_weight`, and calibrated on held-out rows instead.
 
     When to use it: multilabel problems with many labels, judged by their ranking.
@@ -445,6 +454,14 @@ class AsymmetricLoss(PointwiseLoss):
     tensor([0.3466, 0.8464])
     """
 
+    _parameter_constraints: ClassVar = {
+        "gamma_positive": AT_LEAST_0,
+        "gamma_negative": AT_LEAST_0,
+        "margin": [Number(Real, 0, 1, closed="left")],
+        "detach_modulator": switch(),
+    }
+
+    # The defaults of the authors' code; the paper has gamma_positive=0.
     def __init__(
         self,
         gamma_positive=1.0,
@@ -458,12 +475,6 @@ class AsymmetricLoss(PointwiseLoss):
         self.gamma_negative = gamma_negative
         self.margin = margin
         self.detach_modulator = detach_modulator
-
-    def check_params(self):
-        check_interval("gamma_positive", self.gamma_positive, 0)
-        check_interval("gamma_negative", self.gamma_negative, 0)
-        check_interval("margin", self.margin, 0, 1, closed="left")
-        check_switch("detach_modulator", self.detach_modulator)
 
     def _attached(self, gamma):
         """Return the exponent where its factor has a gradient of its own, else 0."""
@@ -485,9 +496,12 @@ class AsymmetricLoss(PointwiseLoss):
         slope = (q + self.margin).reciprocal_().mul_(shifted)
         slope.sub_(gain, alpha=self._attached(gamma))
         slope.mul_(q.addcmul_(q, q, value=-1))
-        focus = _power(shifted, torch.log, gamma - 1) if gamma != 1 else 1.0
+        if gamma == 1:
+            focus = torch.ones_like(shifted)
+        else:
+            focus = _power(shifted, torch.log, gamma - 1)
         if gamma < 1:  # its derivative has no bound at the margin
-            focus = focus.masked_fill_(shifted == 0, 0.0)
+            focus.masked_fill_(shifted == 0, 0.0)
         return gain.mul_(shifted).mul_(focus).neg_(), slope.mul_(focus)
 
 

@@ -1,4 +1,4 @@
-"""From what a user passes as `loss` to a loss object, checked beforehand."""
+"""Turn what a user passes as `loss` into a loss object, and check it."""
 
 import inspect
 
@@ -17,7 +17,7 @@ from skimbalance.losses._base import Loss, PointwiseLoss, SetLoss, SoftmaxLoss
 from skimbalance.losses._inverse import CONTRADICTS, DECLARED
 from skimbalance.losses._wrappers import FunctionLoss
 
-# Other libraries' names of the log loss, in letters only.
+# Names of the log loss in Keras, LightGBM, scikit-learn and torch, in letters only.
 _LOG_LOSS_NAMES = ("bce", "ce", "crossentropy", "logistic", "logloss", "nll")
 # Torch's losses that take no raw scores, or no label matrix, and what they take.
 _UNFIT = {
@@ -64,6 +64,7 @@ def resolve_loss(loss, loss_params, kind):
 
 
 def _names_for(kind):
+    """Return a sentence that lists the names for a kind of target."""
     options = ", ".join(repr(name) for name, other in LOSSES if other == kind)
     return f"Use one of {options}."
 
@@ -88,6 +89,7 @@ def _loss_by_name(name, params, kind):
 
 
 def _means_log_loss(name):
+    """Return whether an unknown name is another library's name of the log loss."""
     letters = "".join(filter(str.isalpha, name.lower()))
     return letters in _LOG_LOSS_NAMES or any(
         part in letters for part in _LOG_LOSS_NAMES if len(part) > 2
@@ -100,24 +102,26 @@ def _check_function(function):
         _refuse_class(function)
     if not callable(function):
         raise TypeError(f"loss={function!r} must be {_WAY_OUT}.")
-    for unfit, taken in _UNFIT.items():
+    for unfit, expected in _UNFIT.items():
         if isinstance(function, unfit):
             raise ValueError(
-                f"loss={function!r} takes {taken}, but the net gives raw scores "
+                f"loss={function!r} takes {expected}, but the net gives raw scores "
                 "(logits) of labels, and functions are for labels only. Use "
                 "loss='log_loss', which is the cross-entropy of labels and of classes; "
                 "pos_weight, label_weight, class_weight and label_smoothing of the "
                 "estimator take the place of its parameters."
             )
-    if getattr(function, "reduction", "none") != "none":
+    reduction = getattr(function, "reduction", "none")
+    if reduction != "none":
         raise ValueError(
-            f"loss={function!r} has reduction={function.reduction!r}, but must give "
-            "one value for each entry, which the estimator weighs and averages. Use "
+            f"loss={function!r} has reduction={reduction!r}, but must give "
+            "one value for each entry, which the estimator weights and averages. Use "
             "reduction='none'."
         )
 
 
 def _refuse_class(given):
+    """Raise a TypeError that shows how to pass an object of a class instead."""
     name = given.__name__
     if issubclass(given, Loss):
         names = sorted({key for (key, _), loss in LOSSES.items() if loss is given})
@@ -133,9 +137,8 @@ def _refuse_class(given):
 
 
 def check_loss(loss, n_outputs, label_smoothing):
-    """Raise a ValueError unless the loss bears what the estimator does around it."""
-    loss.check_params()
-    loss.check_outputs(n_outputs)
+    """Raise a ValueError unless the loss fits the outputs and the label smoothing."""
+    loss.check_params(n_outputs)
     check_interval("label_smoothing", label_smoothing, 0, 1, closed="left")
     if label_smoothing and isinstance(loss, SetLoss):
         raise ValueError(
@@ -204,7 +207,7 @@ def _described(loss):
 
 
 def target_types_of(loss):
-    """Return the kinds of target that a loss takes; all where it cannot be told."""
+    """Return the kinds of target that a loss takes; all where that is unknown."""
     kinds = {kind for _, kind in LOSSES}
     if isinstance(loss, str):
         return {kind for name, kind in LOSSES if name == loss} or kinds

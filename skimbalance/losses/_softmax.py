@@ -3,12 +3,19 @@
 In the formulas z are the scores of a row, p their softmax and y the true class.
 """
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid, softplus
 
-from skimbalance._validation import check_interval
-from skimbalance.losses._base import SoftmaxLoss, at_least_float32
+from skimbalance.losses._base import (
+    ABOVE_0,
+    ABOVE_MINUS_1,
+    AT_LEAST_0,
+    SoftmaxLoss,
+    at_least_float32,
+)
 
 __all__ = [
     "LDAMLoss",
@@ -76,12 +83,13 @@ class SoftmaxFocalLoss(SoftmaxLoss):
     tensor([0.0457])
     """
 
+    _parameter_constraints: ClassVar = {
+        "gamma": AT_LEAST_0,
+    }
+
     def __init__(self, gamma=2.0):
         super().__init__()
         self.gamma = gamma
-
-    def check_params(self):
-        check_interval("gamma", self.gamma, 0)
 
     def forward(self, scores, targets):
         log_p, log_rest = _log_p_and_rest(at_least_float32(scores))
@@ -91,14 +99,19 @@ class SoftmaxFocalLoss(SoftmaxLoss):
 
     def closed_form_log_posterior(self, scores):
         log_p, log_rest = _log_p_and_rest(scores)
-        # -p log p / (1 - p) tends to 1 for p near 1.
+        # -p log p / (1 - p) tends to 1 for p near 1; exp of more than 709 is
+        # infinite.
         odds = (log_p - log_rest.clamp(min=-600)).exp()
         ratio = torch.where(log_rest < -600, 1.0, -log_p * odds)
         return log_p - self.gamma * log_rest - (self.gamma * ratio).log1p()
 
 
 def _lead(scores):
-    """Return the log-odds of each class against all others, ``(n, n_classes)``."""
+    """Return the log-odds of each class against all others, ``(n, n_classes)``.
+
+    ``log(1 - p)`` from p is 0 or -inf where p rounds to 1, as that of the top class
+    does: its log-odds come from the scores themselves.
+    """
     top = scores.argmax(dim=1, keepdim=True)
     others = scores.scatter(1, top, -torch.inf).logsumexp(dim=1, keepdim=True)
     log_p = scores.log_softmax(dim=1)
@@ -137,12 +150,13 @@ class SoftmaxPoly1Loss(SoftmaxLoss):
     tensor([0.7424])
     """
 
+    _parameter_constraints: ClassVar = {
+        "epsilon": ABOVE_MINUS_1,
+    }
+
     def __init__(self, epsilon=1.0):
         super().__init__()
         self.epsilon = epsilon
-
-    def check_params(self):
-        check_interval("epsilon", self.epsilon, -1, closed="neither")
 
     def forward(self, scores, targets):
         log_loss = _cross_entropy(at_least_float32(scores), targets)
@@ -157,19 +171,19 @@ class LogitAdjustedLoss(SoftmaxLoss):
     """Logit-adjusted loss [1]_, balanced softmax [2]_: log loss of ``z + tau log pi``.
 
     The net learns what the classes look like apart from how frequent they are: the
-    largest raw score is the decision for balanced accuracy. With the estimator's
-    ``threshold="uncorrected"`` the raw scores decide, with the default the posterior
+    largest raw score is the best class for balanced accuracy. With the estimator's
+    ``threshold="uncorrected"`` the raw scores predict, with the default the posterior
     does.
 
     Inverse: ``softmax(z + tau log pi)``.
 
-    When to use it: to train towards balanced accuracy. With honest probabilities of
-    plain log loss, dividing by the base rates decides likewise; see the user guide.
+    When to use it: to train towards balanced accuracy. With the probabilities of
+    plain log loss, dividing by the base rates predicts the same classes.
 
     Parameters
     ----------
     tau : float, default=1.0
-        How much of the base rates is taken out, at least 0; 0 is log loss, 1 the
+        How much of the base rates is removed, at least 0; 0 is log loss, 1 the
         balanced softmax.
 
     References
@@ -188,20 +202,19 @@ class LogitAdjustedLoss(SoftmaxLoss):
     tensor([0.1054, 2.3026])
     """
 
-    needs_counts = True
+    _parameter_constraints: ClassVar = {
+        "tau": AT_LEAST_0,
+    }
 
     def __init__(self, tau=1.0):
         super().__init__()
         self.tau = tau
 
-    def check_params(self):
-        check_interval("tau", self.tau, 0)
-
     def setup(self, n_positive, n_negative):
         super().setup(n_positive, n_negative)
         # Half a row at least: a class without rows has a base rate, too.
         counts = self.n_positive_.clamp(min=0.5)
-        self.set_state("offset_", self.tau * (counts / counts.sum()).log())
+        self.register_buffer("offset_", self.tau * (counts / counts.sum()).log())
         return self
 
     def _adjusted(self, scores):
@@ -248,22 +261,24 @@ class LDAMLoss(SoftmaxLoss):
     tensor([0.8259, 0.9741])
     """
 
-    invertible = False
-    needs_counts = True
+    always_calibrated = True
 
+    _parameter_constraints: ClassVar = {
+        "max_margin": AT_LEAST_0,
+        "scale": ABOVE_0,
+    }
+
+    # The margin and the scale of the authors' code.
     def __init__(self, max_margin=0.5, scale=30.0):
         super().__init__()
         self.max_margin = max_margin
         self.scale = scale
 
-    def check_params(self):
-        check_interval("max_margin", self.max_margin, 0)
-        check_interval("scale", self.scale, 0, closed="neither")
-
     def setup(self, n_positive, n_negative):
         super().setup(n_positive, n_negative)
+        # The exponent minimises the bound of the paper on the error of two classes.
         margin = self.n_positive_.clamp(min=0.5) ** -0.25
-        self.set_state("margin_", self.max_margin * margin / margin.max())
+        self.register_buffer("margin_", self.max_margin * margin / margin.max())
         return self
 
     def forward(self, scores, targets):
@@ -283,11 +298,11 @@ class SoftTargetLoss(SoftmaxLoss):
     they should look like each class, most of all like their own. These are similarities
     and no costs, which have zeros on the diagonal.
 
-    Inverse: proportional to ``W^-T p``; where the softmax lies
-    outside of what the rows can mix, the negative parts count as next to nothing.
+    Inverse: proportional to ``W^-T p``; where the softmax lies outside of what the rows
+    can mix, its negative parts are replaced by small positive ones.
 
     When to use it: labels known to be confused with known rates, or ordered classes.
-    For costs of wrong decisions train plain log loss and decide by expected cost.
+    For costs of wrong predictions train plain log loss and predict by expected cost.
 
     Parameters
     ----------
@@ -311,7 +326,7 @@ class SoftTargetLoss(SoftmaxLoss):
         super().__init__()
         self.target_matrix = target_matrix
 
-    def check_params(self):
+    def check_params(self, n_outputs):
         if self.target_matrix is None:
             return
         try:
@@ -336,15 +351,12 @@ class SoftTargetLoss(SoftmaxLoss):
             raise ValueError(
                 "target_matrix must be largest on its diagonal: row y is the target "
                 "distribution of class y, [0.9, 0.1, 0] for example, and no cost. For "
-                "costs of wrong decisions train loss='log_loss' and decide by "
+                "costs of wrong predictions train loss='log_loss' and predict by "
                 "skimbalance.thresholds.MinimumExpectedCostClassifier."
             )
-
-    def check_outputs(self, n_outputs):
-        if self.target_matrix is not None and len(self.target_matrix) != n_outputs:
+        if len(matrix) != n_outputs:
             raise ValueError(
-                f"target_matrix is for {len(self.target_matrix)} classes, but y has "
-                f"{n_outputs}."
+                f"target_matrix is for {len(matrix)} classes, but y has {n_outputs}."
             )
 
     def _matrix(self, scores):

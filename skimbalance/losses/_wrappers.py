@@ -1,14 +1,13 @@
 """Pointwise losses made of something else: a user's function, or another loss."""
 
+from numbers import Integral, Real
+from typing import ClassVar
+
 import numpy as np
 import torch
 
-from skimbalance._validation import (
-    check_choice,
-    check_integer,
-    check_interval,
-)
-from skimbalance.losses._base import PointwiseLoss, at_least_float32
+from skimbalance._validation import Number, StrOptions
+from skimbalance.losses._base import AT_LEAST_0, PointwiseLoss, at_least_float32
 from skimbalance.losses._pointwise import LogLoss
 
 __all__ = [
@@ -16,6 +15,7 @@ __all__ = [
     "HardNegativeMiningLoss",
 ]
 
+# Few rows suffice to see whether entries mix, and a check precedes each fit.
 _CHECK_ROWS = 4
 
 
@@ -49,15 +49,16 @@ class FunctionLoss(PointwiseLoss):
     tensor([[-1.,  2.]], dtype=torch.float64)
     """
 
+    _parameter_constraints: ClassVar = {
+        "function": [callable],
+    }
+
     def __init__(self, function):
         super().__init__()
         self.function = function
 
-    def check_params(self):
-        if not callable(self.function):
-            raise TypeError(f"function={self.function!r} must be callable.")
-
-    def check_outputs(self, n_outputs):
+    def check_params(self, n_outputs):
+        super().check_params(n_outputs)
         generator = torch.Generator().manual_seed(0)
         scores = torch.randn(_CHECK_ROWS, n_outputs, generator=generator)
         scores[0] = 20 * scores[0].sign()  # neither a probability nor a mild score
@@ -117,12 +118,14 @@ class FunctionLoss(PointwiseLoss):
 
 
 def _changed(entries):
+    """Return a copy with another value of the entry (1, 0)."""
     entries = entries.clone()
     entries[1, 0] = 1 - entries[1, 0]
     return entries
 
 
 def _described(value):
+    """Return what a function gave, for an error: a shape or a type."""
     shape = getattr(value, "shape", None)
     return f"a {type(value).__name__}" if shape is None else f"shape {tuple(shape)}"
 
@@ -131,7 +134,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
     """Online hard example mining [1]_: of the negatives of a batch, keep the hardest.
 
     All positives count, and for each of them the `ratio` hardest negatives, plus a
-    random share of the easy ones; all with weight 1, the others with 0.
+    random fraction of the easy ones; all with weight 1, the others with 0.
 
     Inverse: none, since which negatives count depends on the scores; calibrated on
     held-out rows.
@@ -146,7 +149,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
     ratio : float, default=3.0
         Hard negatives for each positive, at least 0.
     easy_rate : float, default=0.05
-        Share of the other negatives that is kept at random, in [0, 1].
+        Fraction of the other negatives that is kept at random, in [0, 1].
     min_negatives : int, default=10
         Hard negatives even where there is no positive, at least 0.
     per : {"label", "batch"}, default="label"
@@ -169,9 +172,18 @@ class HardNegativeMiningLoss(PointwiseLoss):
             [0.]])
     """
 
-    invertible = False
+    always_calibrated = True
     depends_on_batch = True
 
+    _parameter_constraints: ClassVar = {
+        "loss": [PointwiseLoss, None],
+        "ratio": AT_LEAST_0,
+        "easy_rate": [Number(Real, 0, 1, closed="both")],
+        "min_negatives": [Number(Integral, 0, None, closed="left")],
+        "per": [StrOptions({"label", "batch"})],
+    }
+
+    # Three negatives a positive is the ratio of SSD (Liu et al., ECCV 2016).
     def __init__(
         self, loss=None, ratio=3.0, easy_rate=0.05, min_negatives=10, per="label"
     ):
@@ -195,17 +207,9 @@ class HardNegativeMiningLoss(PointwiseLoss):
     def _is_fused(self):
         return self._mined._is_fused
 
-    def check_params(self):
-        if not isinstance(self._mined, PointwiseLoss):
-            raise TypeError(
-                f"loss={self.loss!r} must be an object of a class derived from "
-                "PointwiseLoss, or None."
-            )
-        check_interval("ratio", self.ratio, 0)
-        check_interval("easy_rate", self.easy_rate, 0, 1)
-        check_integer("min_negatives", self.min_negatives, 0)
-        check_choice("per", self.per, {"label", "batch"})
-        self._mined.check_params()
+    def check_params(self, n_outputs):
+        super().check_params(n_outputs)
+        self._mined.check_params(n_outputs)
 
     def setup(self, n_positive, n_negative):
         super().setup(n_positive, n_negative)
@@ -225,7 +229,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
         return self._mined.negative_value_and_grad(scores, labels)
 
     def unweighted_log_odds(self, scores):
-        return self._mined._own_log_odds()(scores)
+        return self._mined.unweighted_log_odds(scores)
 
     def entry_weight(self, scores, targets, weight=None):
         scores, targets = at_least_float32(scores), targets.bool()
@@ -238,6 +242,8 @@ class HardNegativeMiningLoss(PointwiseLoss):
         else:
             flat = self._hardest(hardness.reshape(-1, 1), targets.reshape(-1, 1))
             hard = flat.reshape(scores.shape)
+        # By default rand_like draws in the order of memory: a transposed batch would
+        # keep others.
         drawn = torch.rand_like(scores, memory_format=torch.contiguous_format)
         easy = drawn < self.easy_rate
         kept = (targets | (candidates & (hard | easy))).to(scores.dtype)
@@ -246,7 +252,8 @@ class HardNegativeMiningLoss(PointwiseLoss):
     def _hardest(self, hardness, targets):
         """Return which entries are among the hardest of their column."""
         n_kept = (self.ratio * targets.sum(dim=0)).ceil().long()
-        n_kept = n_kept.clamp(min=int(self.min_negatives), max=len(hardness))
+        n_kept = n_kept.clamp(min=self.min_negatives, max=len(hardness))
+        # By a sort of all: `topk` takes one k for all columns.
         place = (len(hardness) - n_kept).clamp(max=len(hardness) - 1)
         last = _sorted_columns(hardness).gather(0, place.unsqueeze(0))
         return (hardness >= last) & (n_kept > 0)

@@ -27,9 +27,9 @@ from skimbalance._labels import (
     check_target,
     encode_like,
 )
+from skimbalance._meta import LabelScoreMixin
 from skimbalance._validation import (
     check_same_length,
-    check_weights,
 )
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import (
@@ -142,8 +142,9 @@ def _after_training(step, way_out):
         )
 
 
+# Without ClassifierMixin its tags would come after those of BaseEstimator.
 class BaseImbalancedNet(
-    RuleParamsMixin, DictParamsMixin, ClassifierMixin, BaseEstimator
+    RuleParamsMixin, DictParamsMixin, LabelScoreMixin, ClassifierMixin, BaseEstimator
 ):
     """The estimator, but for the names of its parameters."""
 
@@ -779,38 +780,6 @@ class BaseImbalancedNet(
             "the loss has no inverse and no rows were held out to calibrate on. Fit "
             "with early_stopping=True, or set threshold='uncorrected'."
         )
-
-    def score(self, X, y, sample_weight=None):
-        """Return the fraction of rows that are predicted right in all their labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Targets; a missing label is right whatever is predicted.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        score : float
-            The accuracy; for a label matrix the subset accuracy.
-
-        Raises
-        ------
-        ValueError
-            If the inputs are not of the fitted shape.
-        """
-        if not self.__sklearn_is_fitted__() or self._target.kind != MULTILABEL:
-            return super().score(X, y, sample_weight)
-        labels, predicted = (
-            matrix.toarray() if sp.issparse(matrix) else matrix
-            for matrix in (self._encode_y(y), self.predict(X))
-        )
-        right = ((labels == predicted) | (labels < 0)).all(axis=1)
-        weight = check_weights(sample_weight, len(right))
-        return float(np.average(right, weights=weight))
 
     # ----------------------------------------------------------------------
     # scikit-learn

@@ -29,7 +29,7 @@ from skimbalance.calibration import (
 )
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
-from skimbalance.losses._smoothing import (
+from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )

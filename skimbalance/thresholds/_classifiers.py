@@ -1,12 +1,15 @@
 """Classifiers that predict by thresholds on the scores of another classifier."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DECISION, PROBA, find_response, warn_positive_class
-from skimbalance._counts import count_labels
+from skimbalance._counts import count_labels, have_both_values
 from skimbalance._labels import (
     BINARY,
     MULTILABEL,
@@ -17,17 +20,15 @@ from skimbalance._validation import (
     check_choice,
     check_probabilities,
 )
+from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
     RuleParamsMixin,
-    Uncorrected,
-    learn_thresholds,
     resolve_rule,
 )
 from skimbalance.thresholds._search import (
+    KnownLabels,
     check_labels,
     check_search,
-    find_pos_label,
-    has_both_values,
     search,
     warn_constant_scores,
 )
@@ -46,6 +47,8 @@ def _inner_has(method):
 
 class _ThresholdedClassifier(LabelMetaClassifier):
     """Base: pass the scores of the wrapped classifier on; only predictions differ."""
+
+    estimator_: Any
 
     def _scores(self, X, method):
         check_is_fitted(self)
@@ -84,6 +87,8 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         log_proba : ndarray of shape (n_samples, n_labels) or (n_samples, n_classes)
             Of each label, or of each class of a 1-D target.
         """
+        # A probability of 0 is minus infinity here, without a warning, as in
+        # scikit-learn.
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
@@ -103,6 +108,12 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         """
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
+
+
+def _known_of(parts, target, weight):
+    """Return labels and weights of held-out rows, in the order of their scores."""
+    rows = np.concatenate(parts)
+    return target.values[rows], None if weight is None else weight[rows]
 
 
 class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier):
@@ -242,29 +253,35 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
             If `estimator` is not a classifier.
         """
         X, y, target, weight = self._check_input(X, y, sample_weight)
-        rule = self._check_rule(target)
+        rule = resolve_rule(self.threshold)
+        names = target.output_names
+        rule.check(target.kind, target.n_outputs, names)
         find_response(self.estimator, (PROBA,))
         if rule.depends_on_pos_label:
             what = f"threshold={self.threshold!r}"
             counts = count_labels(target.values, weight)
             warn_positive_class(target, self.pos_label, what, counts)
         routed = self._route(sample_weight, params)
-        source = _OutOfFold(self, X, y, target, weight, routed)
+        held_out = partial(self._out_of_fold, X, y, target, weight, routed)
+        source = KnownLabels(target.values, weight, names, held_out)
+        # All that may fail comes first: an estimator that is fitted stays as it was.
         thresholds = rule.thresholds(source)
         self.estimator_ = self._fit_estimator(X, y, target, routed)
-        self.thresholds_, self._fitted_rule = thresholds, clone(rule)
+        # A copy, as `predict` must not change with a later `set_params`.
+        self.thresholds_ = thresholds
+        self._fitted_rule: Any = clone(rule)
         return self
 
-    def _check_rule(self, target):
-        rule = resolve_rule(self.threshold)
-        if isinstance(rule, Uncorrected):
-            raise ValueError(
-                f"threshold={self.threshold!r} thresholds the raw scores of a net of "
-                "skimbalance.neural_network, as its own parameter; a wrapper reads "
-                "probabilities."
-            )
-        rule.check(target.kind, target.n_outputs, target.output_names)
-        return rule
+    def _out_of_fold(self, X, y, target, weight, routed):
+        """Return labels, out-of-fold probabilities and weights of the same rows."""
+        parts, scores = self._held_out_scores(
+            X, y, target, PROBA, routed, self.random_state
+        )
+        name = type(self.estimator).__name__
+        proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
+        labels, weight = _known_of(parts, target, weight)
+        warn_constant_scores(scores, have_both_values(labels, weight))
+        return labels, proba, weight
 
     def predict(self, X):
         """Predict by the thresholds, or by the rule.
@@ -281,34 +298,6 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         """
         proba = self._scores(X, PROBA)
         return self._as_target(self._fitted_rule.predict(proba, self.thresholds_))
-
-
-class _OutOfFold:
-    """The `ThresholdSource` of a wrapper: base rates, and out-of-fold probabilities."""
-
-    def __init__(self, wrapper, X, y, target, weight, routed):
-        self.wrapper, self.X, self.y = wrapper, X, y
-        self.target, self.weight, self.routed = target, weight, routed
-        self.label_names = target.output_names
-
-    @property
-    def prior(self):
-        """The fraction of positives among the observed entries of each label."""
-        positive, negative = count_labels(self.target.values, self.weight)
-        return positive / np.maximum(positive + negative, np.finfo(float).tiny)
-
-    def learnt_thresholds(self, rule):
-        """Return the thresholds of a rule on out-of-fold probabilities."""
-        wrapper, target = self.wrapper, self.target
-        parts, scores = wrapper._held_out_scores(
-            self.X, self.y, target, PROBA, self.routed, wrapper.random_state
-        )
-        rows, name = np.concatenate(parts), type(wrapper.estimator).__name__
-        proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
-        weight = None if self.weight is None else self.weight[rows]
-        labels = target.values[rows]
-        warn_constant_scores(scores, has_both_values(labels, weight))
-        return learn_thresholds(rule, labels, proba, weight)
 
 
 class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
@@ -478,7 +467,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         X, y, target, weight = self._check_input(X, y, sample_weight)
         pos_label = self._known_pos_label()
         target = with_positive(target, pos_label)
-        options = {
+        options: dict[str, Any] = {
             "average": self.average,
             "shrinkage": self.shrinkage,
             "constraint": self.constraint,
@@ -494,12 +483,11 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
             warn_positive_class(target, pos_label, what, counts)
         method = self._find_response()
         self._check_refit()
+        # The checks end here; what follows fits classifiers.
         routed = self._route(sample_weight, params)
         parts, scores = self._tuning_scores(X, y, target, method, routed)
-        rows = np.concatenate(parts)
-        if weight is not None:
-            weight = weight[rows]
-        found = search(metric, target.values[rows], scores, weight, **options)
+        labels, weight = _known_of(parts, target, weight)
+        found = search(metric, labels, scores, weight, **options)
         if self.refit or self._is_prefit():
             self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._response_method = method
@@ -507,6 +495,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         if self.store_cv_results:
             self.cv_results_ = {
                 "thresholds": [curve.levels for curve in found.curves],
+                # The last value belongs to a threshold above all scores.
                 "scores": [curve.values[:-1] for curve in found.curves],
             }
         return self
@@ -514,10 +503,11 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
     def _known_pos_label(self):
         """Return the class that is positive to the wrapper, or to its scorer."""
         if self.constraint is not None:
-            return self.pos_label
+            return self.pos_label  # the constraint replaces the scorer
         return find_pos_label(self.scoring, self.pos_label)
 
     def _find_response(self):
+        """Return the method whose scores are thresholded."""
         methods = {
             "auto": (PROBA, DECISION),
             PROBA: (PROBA,),
@@ -539,6 +529,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         rows, scores, fitted = self._fit_folds(
             X, y, target, method, routed, self.random_state
         )
+        # Several classifiers: none of them is the one that predicts.
         if len(fitted) > 1:
             raise ValueError("When cv has several folds, refit cannot be False.")
         self.estimator_ = fitted[0]
@@ -627,7 +618,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
 
     _binary_or_multilabel_only = False
 
-    def __init__(self, estimator, cost_matrix=None, *, pos_label=None):
+    def __init__(self, estimator: Any, cost_matrix=None, *, pos_label=None):
         self.estimator = estimator
         self.cost_matrix = cost_matrix
         self.pos_label = pos_label
@@ -676,7 +667,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
         """Return the costs in the order of `classes_`."""
         classes = target.classes
         if self.cost_matrix is None:
-            return 1 - np.eye(len(classes))
+            return 1 - np.eye(len(classes))  # 0 for the true class, 1 for any other
         costs, is_named = _by_class_names(self.cost_matrix, classes)
         expected = (len(classes),) * 2
         if costs.shape != expected or not np.isfinite(costs).all():
@@ -684,6 +675,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
                 f"cost_matrix must hold finite numbers of shape {expected}, one row "
                 f"for each true class of {classes!r}; got shape {costs.shape}."
             )
+        # Without names the positive class stands last, which may be `classes_[0]`.
         is_flipped = target.kind == BINARY and target.is_flipped
         return costs[::-1, ::-1] if is_flipped and not is_named else costs
 
@@ -711,9 +703,10 @@ def _by_class_names(cost_matrix, classes):
     A frame with default names on both axes counts as an array.
     """
     axes = [getattr(cost_matrix, name, None) for name in ("index", "columns")]
-    if any(axis is None or callable(axis) for axis in axes):
+    # A list has a method `index`, which is no axis.
+    names = [list(axis) for axis in axes if axis is not None and not callable(axis)]
+    if len(names) < len(axes):
         return _as_numbers(cost_matrix), False
-    names = [list(axis) for axis in axes]
     known = classes.tolist()
     if all(axis == list(range(len(axis))) for axis in names) and names[0] != known:
         return _as_numbers(cost_matrix), False
@@ -728,6 +721,7 @@ def _by_class_names(cost_matrix, classes):
 
 
 def _as_numbers(cost_matrix):
+    """Return the costs as an array of float64."""
     try:
         return np.asarray(cost_matrix, dtype=np.float64)
     except (TypeError, ValueError) as error:

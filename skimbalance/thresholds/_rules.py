@@ -1,39 +1,47 @@
 """Threshold rules: objects that turn probabilities into predicted labels.
 
-A rule holds parameters and is never fitted in place. What it needs to know, it asks of
-a `ThresholdSource`: the fitted net or the classifier that wraps another one. A rule
-class derives from one of three abstract classes, each with one abstract method:
+A rule holds parameters and is never fitted in place. It asks a `ThresholdSource` for
+base rates and held-out thresholds: the fitted net, a classifier that wraps another one,
+or known labels. A rule class derives from one of three abstract classes, each with one
+abstract method:
 
 - `PlainRule`: the thresholds follow from costs or from base rates,
 - `HeldOutRule`: they are learnt from held-out rows,
 - `RowRule`: the labels of a row are compared, without thresholds.
 
 A class without that method cannot be instantiated, so no rule can act as another one.
+A new rule is one class in this file and one line in `RULES`.
 """
 
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
-from typing import Protocol
+from numbers import Real
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_entries, iter_columns, mass_at_least, total
-from skimbalance._counts import count_labels
-from skimbalance._labels import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
+from skimbalance._columns import (
+    all_entries,
+    iter_columns,
+    mass_at_least,
+    ratio,
+    total,
 )
+from skimbalance._counts import have_both_values
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
     align_weights,
     check_choice,
+    check_integer,
     check_interval,
+    check_per_label,
     check_probabilities,
     closest,
 )
 
+# The threshold of the greatest expected accuracy, and scikit-learn's default.
 _DEFAULT = 0.5
 
 
@@ -43,17 +51,20 @@ _DEFAULT = 0.5
 
 def check_beta(beta):
     """Raise a ValueError unless `beta` is at least 0; infinity is recall alone."""
+    # `check_interval` accepts finite numbers only.
     if not (isinstance(beta, Real) and beta == np.inf):
         check_interval("beta", beta, 0)
 
 
 def _by_average(proba, average):
-    """Return the columns, one for each threshold."""
+    """Return the probabilities as columns, one for each threshold."""
     check_choice("average", average, {"macro", "micro"})
     return proba if average == "macro" else proba.reshape(-1, 1)
 
 
-def plug_in_threshold(y_score, beta=1.0, average="macro"):
+def plug_in_threshold(
+    y_score: ArrayLike, beta: float = 1.0, average: str = "macro"
+) -> NDArray[np.float64]:
     """Compute the threshold of the greatest expected F-beta from probabilities alone.
 
     If the k most probable of n rows are predicted positive, the expected F-beta is
@@ -105,10 +116,21 @@ def plug_in_threshold(y_score, beta=1.0, average="macro"):
     return np.broadcast_to(best, proba.shape[1:]).copy()
 
 
-def precision_weight(beta):
+def _f_beta_of_sums(beta, hits, n_predicted, n_positive):
+    """Return F-beta from sums over rows, 0 where it is 0 / 0.
+
+    Numerator and denominator are divided by ``1 + beta^2``, so that both stay finite
+    for a beta of any size, infinity included.
+    """
+    weight = _precision_weight(beta)
+    return ratio(hits, weight * n_predicted + (1 - weight) * n_positive, undefined=0.0)
+
+
+def _precision_weight(beta):
     """Return ``1 / (1 + beta^2)``, which stays finite for a beta of any size."""
     if beta <= 1:
         return 1 / (1 + float(beta) ** 2)
+    # The square of a beta beyond 1e154 would overflow; that of its inverse does not.
     inverse_square = float(beta) ** -2
     return inverse_square / (1 + inverse_square)
 
@@ -130,25 +152,26 @@ def plug_in(proba, beta, weight=None):
     best : float
     """
     if weight is not None:
+        # A row of weight 0 must not be the most probable one.
         proba, weight = proba[weight > 0], weight[weight > 0]
     ranked = np.argsort(-proba)
-    mass = np.ones(len(proba)) if weight is None else weight[ranked]
-    hits = np.cumsum(mass * proba[ranked], dtype=np.float64)
-    of_precision = precision_weight(beta)
-    size = of_precision * np.cumsum(mass) + (1 - of_precision) * hits[-1]
-    reached = np.divide(hits, size, out=np.zeros(len(hits)), where=size > 0)
-    threshold, top = of_precision * reached.max(), proba[ranked[0]]
+    weights = np.ones(len(proba)) if weight is None else weight[ranked]
+    # 64-bit sums: in float32 the small probabilities of many rows would be lost.
+    hits = np.cumsum(weights * proba[ranked], dtype=np.float64)
+    best = _f_beta_of_sums(beta, hits, np.cumsum(weights), hits[-1]).max()
+    threshold, top = _precision_weight(beta) * best, proba[ranked[0]]
     # For beta near 0 the threshold is the largest probability itself, up to rounding.
     if 0 < top <= threshold:
         threshold = midpoint_below(proba, top, lowest=0.0)
-    return threshold, reached.max()
+    return threshold, best
 
 
 def midpoint_below(score, level, lowest=None):
     """Return a threshold that the scores from a level upwards exceed, and no other.
 
-    It lies halfway to the next lower score, so that rounding changes no prediction.
-    Below the least of the scores stands `lowest`, if there is such a bound.
+    It lies halfway to the next lower score, so that rounding, as from probabilities to
+    log-odds and back, changes no prediction. `lowest` takes the place of that score for
+    the least of them, if there is such a bound.
     """
     lower = score[score < level]
     level = np.float64(level)
@@ -159,7 +182,13 @@ def midpoint_below(score, level, lowest=None):
     return lowest + (level - np.float64(lowest)) / 2
 
 
-def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):
+def expected_f_beta(
+    y_score: ArrayLike,
+    threshold: ArrayLike = 0.5,
+    *,
+    beta: float = 1.0,
+    average: str | None = "macro",
+) -> float | NDArray[np.float64]:
     """Compute the expected F-beta of predictions from probabilities alone.
 
     The ratio of the expectations of numerator and denominator, which for more than a
@@ -210,10 +239,7 @@ def expected_f_beta(y_score, threshold=0.5, *, beta=1.0, average="macro"):
     )
     if average == "micro":
         sums = sums.sum(axis=1, keepdims=True)
-    hits, n_predicted, n_expected = sums
-    of_precision = precision_weight(beta)
-    size = of_precision * n_predicted + (1 - of_precision) * n_expected
-    score = np.divide(hits, size, out=np.zeros_like(size), where=size > 0)
+    score = _f_beta_of_sums(beta, *sums)
     return score if average is None else float(score.mean())
 
 
@@ -230,6 +256,8 @@ def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
         How the error messages call them.
     """
     values = align_weights(threshold, label_names, name)
+    # Not `check_per_label`: None and True would pass as numbers there, and here rules
+    # are the other choice that the error has to name.
     try:
         values = np.asarray(values)
     except ValueError:  # rows of several lengths
@@ -254,13 +282,18 @@ def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
 class ThresholdSource(Protocol):
     """What a rule may ask of the classifier that predicts by it."""
 
-    prior: np.ndarray
-    label_names: np.ndarray | None
+    @property
+    def prior(self) -> Any:
+        """The base rate of each label."""
 
-    def learnt_thresholds(self, rule):
+    @property
+    def label_names(self) -> Any:
+        """The names of the labels, or None."""
+
+    def learnt_thresholds(self, rule) -> Any:
         """Return the thresholds that a `HeldOutRule` learnt from held-out rows."""
 
-    def uncorrected_thresholds(self):
+    def uncorrected_thresholds(self) -> Any:
         """Return the probabilities that belong to a raw score of 0."""
 
 
@@ -277,9 +310,9 @@ class ThresholdRule(BaseEstimator, ABC):
         Whether another positive class leads to other predictions.
     """
 
-    target_types = (BINARY, MULTILABEL)
+    target_types: tuple[str, ...] = (BINARY, MULTILABEL)
     needs_held_out = False
-    depends_on_pos_label = True
+    depends_on_pos_label: Any = True
 
     def check(self, kind, n_labels, label_names=None):
         """Raise a ValueError unless the rule suits a target.
@@ -308,7 +341,7 @@ class ThresholdRule(BaseEstimator, ABC):
         """Raise a ValueError unless the parameters make sense."""
 
     @abstractmethod
-    def thresholds(self, source):
+    def thresholds(self, source: ThresholdSource) -> NDArray[np.float64] | None:
         """Return a threshold for each label, or None where rows are compared.
 
         Parameters
@@ -352,7 +385,7 @@ class HeldOutRule(ThresholdRule):
         return source.learnt_thresholds(self)
 
     @abstractmethod
-    def learn(self, labels, proba, weight):
+    def learn(self, labels, proba, weight) -> NDArray[np.float64]:
         """Return a threshold for each label.
 
         Parameters
@@ -379,7 +412,7 @@ class RowRule(ThresholdRule):
         return _most_probable(proba, self.n_predicted(proba))
 
     @abstractmethod
-    def n_predicted(self, proba):
+    def n_predicted(self, proba) -> Any:
         """Return how many labels of each row are predicted.
 
         Parameters
@@ -394,9 +427,10 @@ class RowRule(ThresholdRule):
 
 def _most_probable(proba, n_predicted):
     """Return which labels are among the most probable; of equal ones the first."""
+    # Only a stable sort keeps the order of labels of equal probability.
     order = np.argsort(-proba, axis=1, kind="stable")
-    places = np.arange(proba.shape[1])
-    chosen = places < np.broadcast_to(n_predicted, (len(proba),))[:, None]
+    ranks = np.arange(proba.shape[1])
+    chosen = ranks < np.broadcast_to(n_predicted, (len(proba),))[:, None]
     predicted = np.zeros(proba.shape, dtype=bool)
     np.put_along_axis(predicted, order, chosen, axis=1)
     return predicted
@@ -417,7 +451,7 @@ class Given(PlainRule):
 
     target_types = (BINARY, MULTICLASS, MULTILABEL)
 
-    def __init__(self, value=_DEFAULT):
+    def __init__(self, value: Any = _DEFAULT):
         self.value = value
 
     @property
@@ -530,33 +564,19 @@ class Cost(PlainRule):
 
     def _costs(self, n_labels, label_names):
         """Return both costs of each label."""
-        costs = np.empty((2, n_labels))
-        for row, name in zip(costs, ("cost_fp", "cost_fn"), strict=True):
-            cost = align_weights(getattr(self, name), label_names, name)
-            row[:] = _check_cost(name, cost, n_labels)
-        if not costs.any(axis=0).all():
+        costs = []
+        for name in ("cost_fp", "cost_fn"):
+            given = align_weights(getattr(self, name), label_names, name)
+            costs.append(check_per_label(name, given, n_labels, what="cost"))
+            if (costs[-1] < 0).any():
+                raise ValueError(f"{name} must not be negative.")
+        if not np.any(costs, axis=0).all():
             raise ValueError("cost_fp and cost_fn must not both be 0.")
         return costs
 
     def thresholds(self, source):
         cost_fp, cost_fn = self._costs(len(source.prior), source.label_names)
         return cost_fp / (cost_fp + cost_fn)
-
-
-def _check_cost(name, cost, n_labels):
-    try:
-        cost = np.asarray(cost, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name}={cost!r} must be a number or ({n_labels},) numbers."
-        ) from error
-    if cost.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"{name} has shape {cost.shape}, expected a number or ({n_labels},)."
-        )
-    if not (np.isfinite(cost) & (cost >= 0)).all():
-        raise ValueError(f"{name} must be finite and not negative.")
-    return cost
 
 
 class Uncorrected(PlainRule):
@@ -638,17 +658,15 @@ class FBeta(HeldOutRule):
         return np.array([self._learn_label(*column) for column in columns])
 
     def _learn_label(self, target, proba, weight):
+        """Return the threshold of one label, by `MatchedPrevalence` where guarded."""
         threshold, best = plug_in(proba, self.beta, weight)
-        if self.guard:
-            n_positive = total(weight, target)
-            mass = len(proba) if weight is None else weight.sum()
-            of_precision = precision_weight(self.beta)
-            of_all = n_positive / (
-                of_precision * mass + (1 - of_precision) * n_positive
-            )
-            if best <= of_all or proba.min() > threshold:
-                return _matched_threshold(target, proba, weight)
-        return threshold
+        if not self.guard:
+            return threshold
+        n_positive = total(weight, target)
+        n_rows = len(proba) if weight is None else weight.sum()
+        of_all = _f_beta_of_sums(self.beta, n_positive, n_rows, n_positive)
+        is_useless = best <= of_all or proba.min() > threshold
+        return _matched_threshold(target, proba, weight) if is_useless else threshold
 
 
 class MicroFBeta(HeldOutRule):
@@ -719,11 +737,15 @@ class MatchedPrevalence(HeldOutRule):
 
 
 def _matched_threshold(target, score, weight):
-    """Return the threshold that as many scores exceed as there are positives."""
+    """Return the threshold that as many scores exceed as there are positives.
+
+    Equal scores lie on one side, so the nearest possible number is taken.
+    """
     wanted = total(weight, target)
     levels = np.unique(score)
-    surplus = np.append(mass_at_least(score, levels, weight), 0) - wanted
-    best = np.abs(surplus).argmin()
+    # The last entry is a threshold above all scores, where nothing is predicted.
+    excess = np.append(mass_at_least(score, levels, weight), 0) - wanted
+    best = np.abs(excess).argmin()
     if best == len(levels):
         return np.float64(levels[-1])
     return midpoint_below(score, levels[best], lowest=0.0)
@@ -745,8 +767,7 @@ def learn_thresholds(rule, labels, proba, weight=None):
     -------
     thresholds : ndarray of float64, shape (n_labels,)
     """
-    positive, negative = count_labels(labels, weight)
-    known = (positive > 0) & (negative > 0)
+    known = have_both_values(labels, weight)
     thresholds = np.full(len(known), _DEFAULT)
     if not known.all():
         warn_undefined(
@@ -789,15 +810,10 @@ class TopK(RowRule):
         self.k = k
 
     def _check_params(self, n_labels, label_names):  # noqa: ARG002
-        whole = isinstance(self.k, Integral) and not isinstance(self.k, bool)
-        if not whole or not 1 <= self.k <= n_labels:
-            raise ValueError(
-                f"k={self.k} must be an integer from 1 to the number of labels, "
-                f"{n_labels}."
-            )
+        check_integer("k", self.k, 1, n_labels, "the number of labels, ")
 
     def n_predicted(self, proba):  # noqa: ARG002
-        return self.k
+        return int(self.k)
 
 
 class Cardinality(RowRule):
@@ -828,7 +844,7 @@ class Cardinality(RowRule):
 # --------------------------------------------------------------------------
 # Names
 
-RULES = {
+RULES: dict[str, type[ThresholdRule]] = {
     "accuracy": Accuracy,
     "cardinality": Cardinality,
     "cost": Cost,
@@ -864,18 +880,19 @@ _SYNONYMS = {
 
 
 def _check_name(name):
+    """Raise a ValueError with the nearest name unless there is a rule of this name."""
     if name in RULES:
         return
     plain = name.lower().replace("-", "_").replace(" ", "_")
     known = _SYNONYMS.get(plain)
-    hint = f" Did you mean {known!r}?" if known in RULES else closest(plain, RULES)
+    hint = f" Did you mean {known!r}?" if known else closest(plain, RULES)
     raise ValueError(
         f"threshold={name!r} is not known.{hint} Use a number, an array, a rule object "
         f"of skimbalance.thresholds, or one of {', '.join(map(repr, sorted(RULES)))}."
     )
 
 
-def resolve_rule(threshold):
+def resolve_rule(threshold: Any) -> ThresholdRule:
     """Return the rule object that a `threshold` parameter stands for.
 
     Parameters
@@ -894,12 +911,14 @@ def resolve_rule(threshold):
     return threshold if isinstance(threshold, ThresholdRule) else Given(threshold)
 
 
-class RuleParamsMixin:
+class RuleParamsMixin(BaseEstimator):
     """Explain that ``threshold__beta`` needs a rule object, for a class with a rule.
 
     Without it `set_params` fails on the name of a rule with ``'str' object has no
     attribute 'set_params'``, after it has set some of the other parameters.
     """
+
+    threshold: Any
 
     def set_params(self, **params):
         """Set the parameters.
@@ -954,9 +973,10 @@ def _check_has_params(threshold, params):
     )
 
 
-def is_same_rule(first, second):
+def is_same_rule(first: ThresholdRule, second: ThresholdRule) -> bool:
     """Whether two rules have one class and the same parameters."""
     if type(first) is not type(second):
         return False
+    # Parameters may be arrays, which have no single truth value.
     ours, theirs = first.get_params(), second.get_params()
     return all(np.array_equal(ours[name], theirs[name]) for name in ours)

@@ -1,266 +1,54 @@
 """Search for the thresholds that are best on known labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from inspect import Parameter, signature
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, expit, logit
-from sklearn.metrics import get_scorer as sklearn_scorer
-from sklearn.metrics import make_scorer
 
-from skimbalance import metrics
 from skimbalance._base import warn_undefined
-from skimbalance._columns import all_entries, confusion, iter_columns, tally, total
-from skimbalance._counts import count_labels
+from skimbalance._columns import (
+    all_entries,
+    confusion,
+    iter_columns,
+    ratio,
+    tally,
+    total,
+)
+from skimbalance._counts import count_labels, have_both_values
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
 from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
-    Scorer,
     align_columns,
     check_choice,
     check_interval,
-    closest,
+    check_probabilities,
     column_names,
 )
-from skimbalance.metrics._scorers import LabelScorer
-from skimbalance.thresholds._rules import midpoint_below
+from skimbalance.thresholds._metrics import METRICS, Metric, find_metric
+from skimbalance.thresholds._rules import (
+    learn_thresholds,
+    midpoint_below,
+    resolve_rule,
+)
 
+# Thresholds that are tried where each costs a call of the metric.
 _GRID = 100
+# Most passes over the labels. The ascent ends by itself long before, as a rule.
 _SWEEPS = 20
+# A smaller gain is rounding, and following it could go on for ever.
+_LEAST_GAIN = 1e-12
+# Confidence of the bound behind a constraint; `tune_thresholds` documents it.
 _CONFIDENCE = 0.9
 # Scores that differ by rounding only, relative to the largest one, are constant.
 _CONSTANT = 1e-12
-_MOST_CELLS = 2**18
+# Entries that the shared sigmoid is fitted on: for two parameters they are plenty.
+_MOST_ENTRIES = 2**18
+# Part of a row by which counts are moved to compare the gain of one more prediction.
 _STEP = 1e-3
-
-
-# --------------------------------------------------------------------------
-# Metrics
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric of confusion counts, or else of true and predicted labels.
-
-    Attributes
-    ----------
-    of_counts : callable or None
-        ``metric(tp, fp, fn, tn)``.
-    of_labels : callable or None
-        ``metric(y_true, y_pred, sample_weight=...)`` of labels of 0 and 1.
-    depends_on_pos_label : bool
-        Whether its value depends on which class is the positive one.
-    """
-
-    of_counts: Callable | None = None
-    of_labels: Callable | None = None
-    depends_on_pos_label: bool = True
-
-
-# --------------------------------------------------------------------------
-# Metrics of confusion counts
-
-
-def _over(numerator, denominator):
-    """Divide, 0 by 0 being 0 as in scikit-learn."""
-    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
-    out = np.zeros(shape)
-    return np.divide(
-        numerator, denominator, out=out, where=np.not_equal(denominator, 0)
-    )
-
-
-def _f_beta(beta):
-    def metric(tp, fp, fn, tn):  # noqa: ARG001
-        hits = (1 + beta**2) * tp
-        return _over(hits, hits + beta**2 * fn + fp)
-
-    return metric
-
-
-def _jaccard(tp, fp, fn, tn):  # noqa: ARG001
-    return _over(tp, tp + fp + fn)
-
-
-def _accuracy(tp, fp, fn, tn):
-    return _over(tp + tn, tp + fp + fn + tn)
-
-
-def _balanced_accuracy(tp, fp, fn, tn):
-    return (_over(tp, tp + fn) + _over(tn, tn + fp)) / 2
-
-
-def _geometric_mean(tp, fp, fn, tn):
-    return np.sqrt(np.maximum(_over(tp, tp + fn) * _over(tn, tn + fp), 0))
-
-
-def _matthews(tp, fp, fn, tn):
-    marginals = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    return _over(tp * tn - fp * fn, np.sqrt(np.maximum(marginals, 0)))
-
-
-METRICS = {
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
-    "f0.5": _f_beta(0.5),
-    "f1": _f_beta(1),
-    "f2": _f_beta(2),
-    "geometric_mean": _geometric_mean,
-    "jaccard": _jaccard,
-    "matthews_corrcoef": _matthews,
-}
-_SYMMETRIC = (
-    "accuracy",
-    "balanced_accuracy",
-    "geometric_mean",
-    "matthews_corrcoef",
-)
-
-
-# --------------------------------------------------------------------------
-# Metrics of labels
-
-
-def _parameters(function):
-    """Return the parameters of a function by name; none where it does not tell."""
-    try:
-        return signature(function).parameters
-    except ValueError:
-        return {}
-
-
-def _check_takes_weights(function, scoring):
-    parameters = _parameters(function)
-    takes_any = any(p.kind == Parameter.VAR_KEYWORD for p in parameters.values())
-    if parameters and not takes_any and "sample_weight" not in parameters:
-        raise ValueError(
-            f"scoring={scoring!r} takes no sample_weight: fit without weights, or use "
-            f"one of {sorted(METRICS)}."
-        )
-
-
-def _of_scorer(scorer, scoring, target):
-    """Return the metric behind a scorer, unless it does not read predictions.
-
-    A scorer of scikit-learn gets the classes of a binary target as they were passed.
-    """
-    if scorer._response_method != "predict":
-        raise ValueError(
-            f"scoring={scoring!r} does not depend on the threshold: there is nothing "
-            f"to tune. Use one of {sorted(METRICS)}."
-        )
-    function, options = scorer._score_func, dict(scorer._kwargs)
-    takes = _parameters(function)
-    is_averaged = options.get("average", "binary") != "binary"
-    depends_on_pos_label = "pos_label" in takes and not is_averaged
-    if "zero_division" in takes:
-        options.setdefault("zero_division", 0.0)  # its default is 0, with a warning
-    if isinstance(scorer, LabelScorer):
-        options.pop("pos_label", None)
-        decode, depends_on_pos_label = np.asarray, True
-    elif target is not None and target.kind == BINARY:
-        last = len(target.classes) - 1
-        pair = target.classes[[last - target.positive, target.positive]]
-        if depends_on_pos_label:
-            options["pos_label"] = pair[1]
-
-        def decode(labels):
-            return pair[np.ravel(labels)]
-    else:
-        decode = np.asarray
-
-    def metric(y_true, y_pred, **weights):
-        values = decode(y_true), decode(y_pred)
-        return scorer._sign * function(*values, **options, **weights)
-
-    return Metric(of_labels=metric, depends_on_pos_label=depends_on_pos_label)
-
-
-def _scorer_by_name(scoring):
-    if scoring in metrics.get_scorer_names():
-        return metrics.get_scorer(scoring)
-    try:
-        return sklearn_scorer(scoring)
-    except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"scoring={scoring!r} is not known.{closest(scoring, METRICS)} Use one "
-            f"of {sorted(METRICS)}, the name of a scorer, or a callable "
-            "metric(y_true, y_pred)."
-        ) from error
-
-
-def find_metric(scoring, target=None, *, is_weighted=False):
-    """Return the metric that `scoring` stands for.
-
-    Parameters
-    ----------
-    scoring : str or callable
-    target : Target or None
-        None where the labels are 0 and 1.
-    is_weighted : bool
-        Whether the metric has to take `sample_weight`.
-    """
-    if isinstance(scoring, str) and scoring in METRICS:
-        return Metric(METRICS[scoring], depends_on_pos_label=scoring not in _SYMMETRIC)
-    scorer = _scorer_by_name(scoring) if isinstance(scoring, str) else scoring
-    if not callable(scorer):
-        raise ValueError(
-            f"scoring={scoring!r} must be one of {sorted(METRICS)}, the name of a "
-            "scorer, or a callable metric(y_true, y_pred)."
-        )
-    is_scorer = isinstance(scorer, Scorer)
-    if is_weighted:
-        _check_takes_weights(scorer._score_func if is_scorer else scorer, scoring)
-    if not is_scorer and _own_pos_label(scorer) is None:
-        return Metric(None, scorer, "pos_label" in _parameters(scorer))
-    if not is_scorer:  # it names a class, so it has to get the classes
-        scorer = make_scorer(scorer)
-    _check_pos_label(scorer, target)
-    return _of_scorer(scorer, scoring, target)
-
-
-# --------------------------------------------------------------------------
-# The positive class of a scorer
-
-
-def _own_pos_label(scoring):
-    """Return the `pos_label` that was given to a scorer, or by `partial`, or None."""
-    if isinstance(scoring, Scorer):
-        own = scoring._kwargs.get("pos_label")
-        return _own_pos_label(scoring._score_func) if own is None else own
-    return scoring.keywords.get("pos_label") if isinstance(scoring, partial) else None
-
-
-def _check_pos_label(scorer, target):
-    """Raise a ValueError unless the `pos_label` of a scorer suits a label matrix."""
-    own = _own_pos_label(scorer)
-    if target is not None and target.kind == MULTILABEL and own not in (None, 0, 1):
-        raise ValueError(
-            f"The scorer has pos_label={own!r}, but y is a label matrix, whose labels "
-            "are 0 and 1."
-        )
-
-
-def find_pos_label(scoring, pos_label):
-    """Return the positive class that a classifier and its scorer agree on, or None.
-
-    Raises
-    ------
-    ValueError
-        If both name one, and not the same.
-    """
-    own = _own_pos_label(scoring)
-    if own is None or pos_label is None:
-        return pos_label if own is None else own
-    if own != pos_label:
-        raise ValueError(
-            f"pos_label={pos_label!r}, but the scorer has pos_label={own!r}: give one "
-            "of them, or the same."
-        )
-    return pos_label
 
 
 # --------------------------------------------------------------------------
@@ -278,9 +66,9 @@ class Link:
 
     slope: float
     intercept: float
-    low: float
+    low: float  # `low` and `high` bound the scores that it was fitted on
     high: float
-    of_odds: bool
+    of_odds: bool  # of the log-odds of scores that are probabilities
 
     def probability(self, scores):
         """Return the probabilities of the scores."""
@@ -291,6 +79,7 @@ class Link:
 
     def score(self, probability):
         """Return the score of a probability, within the range of the known ones."""
+        # The logarithm of 0 is minus infinity here, which is clipped.
         with np.errstate(divide="ignore"):
             score = (logit(probability) - self.intercept) / self.slope
         return np.clip(expit(score) if self.of_odds else score, self.low, self.high)
@@ -298,7 +87,7 @@ class Link:
 
 def fit_link(labels, scores, weight=None):
     """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
-    step = -(-scores.size // _MOST_CELLS)
+    step = -(-scores.size // _MOST_ENTRIES)  # rounded up
     if weight is not None:
         weight = weight[::step]
     target, score, weight = all_entries(labels[::step], scores[::step], weight)
@@ -310,11 +99,15 @@ def fit_link(labels, scores, weight=None):
     return Link(slope, intercept, float(low), float(high), of_odds)
 
 
-def _indifference(metric, hits, predicted, n_positive, mass):
-    """Return the probability at which one more predicted row changes nothing."""
-    tp = hits + _STEP * np.array([0, 1, 0])
-    fp = predicted - hits + _STEP * np.array([0, 0, 1])
-    now, right, wrong = metric(tp, fp, n_positive - tp, mass - n_positive - fp)
+def _indifference(metric, expected_tp, predicted, n_positive, n_rows):
+    """Return the probability at which one more predicted row changes nothing.
+
+    It is the ratio of the metric's slopes in false and in true positives, taken as
+    differences, so that a metric needs no derivatives.
+    """
+    tp = expected_tp + _STEP * np.array([0, 1, 0])
+    fp = predicted - expected_tp + _STEP * np.array([0, 0, 1])
+    now, right, wrong = metric(tp, fp, n_positive - tp, n_rows - n_positive - fp)
     return (now - wrong) / (right - wrong) if right > wrong else np.inf
 
 
@@ -335,30 +128,30 @@ def metric_plug_in(metric, proba, weight=None, start=0.0):
     start : float
         The first threshold; nearer to the best it saves rounds.
     """
-    gain = proba if weight is None else weight * proba
-    n_positive = gain.sum(dtype=np.float64)
-    mass = len(proba) if weight is None else weight.sum()
-    first = proba > start
-    hits, predicted = _sums(gain, weight, first)
+    weighted = proba if weight is None else weight * proba
+    n_positive = weighted.sum(dtype=np.float64)
+    n_rows = len(proba) if weight is None else weight.sum()
+    counts = _expected_counts(weighted, weight, proba > start)
     threshold = -1.0
     while True:
-        higher = _indifference(metric, hits, predicted, n_positive, mass)
-        if not higher > threshold * (1 + 1e-7):
+        higher = _indifference(metric, *counts, n_positive, n_rows)
+        if not higher > threshold * (1 + 1e-7):  # nor if it is not a number
             return max(threshold, 0.0)
         if higher >= proba.max(initial=0.0):
             return min(higher, 1.0)
         threshold = higher
+        # Thresholds only increase, so rows below one are never looked at again.
         kept = proba > threshold
-        proba, gain = proba[kept], gain[kept]
+        proba, weighted = proba[kept], weighted[kept]
         weight = None if weight is None else weight[kept]
-        hits, predicted = _sums(gain, weight)
+        counts = _expected_counts(weighted, weight)
 
 
-def _sums(gain, weight, chosen=slice(None)):
-    """Return the expected positives among chosen rows, and their mass."""
-    gain = gain[chosen]
-    predicted = len(gain) if weight is None else weight[chosen].sum()
-    return gain.sum(dtype=np.float64), predicted
+def _expected_counts(weighted, weight, chosen: Any = slice(None)):
+    """Return the expected true positives among chosen rows, and their weight."""
+    weighted = weighted[chosen]
+    predicted = len(weighted) if weight is None else weight[chosen].sum()
+    return weighted.sum(dtype=np.float64), predicted
 
 
 # --------------------------------------------------------------------------
@@ -380,13 +173,17 @@ class Curve:
         return midpoint_below(score, self.levels[best])
 
 
-def _counts_of(hits, predicted, target, weight):
-    """Return confusion counts; in the last ones nothing is predicted."""
-    tp, predicted = np.append(hits, 0), np.append(predicted, 0)
+def _counts_by_level(target, score, weight):
+    """Return the levels of one label and the confusion counts at each.
+
+    One more entry stands for a threshold above all scores: nothing is predicted.
+    """
+    levels, tp, predicted = tally(target, score, weight)
+    tp, predicted = np.append(tp, 0), np.append(predicted, 0)
     n_positive = total(weight, target)
-    mass = len(target) if weight is None else weight.sum()
+    n_rows = len(target) if weight is None else weight.sum()
     fp = predicted - tp
-    return tp, fp, n_positive - tp, mass - n_positive - fp
+    return levels, (tp, fp, n_positive - tp, n_rows - n_positive - fp)
 
 
 def _exact_curve(metric, target, score, weight):
@@ -395,26 +192,41 @@ def _exact_curve(metric, target, score, weight):
     Fewer false positives at equal true ones are never worse, so that the best threshold
     lies just below a positive, or above all scores.
     """
-    levels, hits, predicted = tally(target, score, weight)
-    return Curve(levels, metric(*_counts_of(hits, predicted, target, weight)))
+    levels, counts = _counts_by_level(target, score, weight)
+    return Curve(levels, metric(*counts))
 
 
 def _some_levels(target, score):
+    """Return at most `_GRID` scores of positives, evenly spaced by rank."""
     levels = np.unique(score[target])
     spread = np.linspace(0, len(levels) - 1, _GRID).round().astype(int)
     return levels[np.unique(spread)]
 
 
-def _grid_curve(metric, target, score, weight):
-    """Evaluate a metric of true and predicted labels at a hundred thresholds."""
+def _grid_curve(value_at, target, score):
+    """Evaluate a metric at a hundred thresholds; `value_at` gets a level."""
     levels = _some_levels(target, score)
-    options = {} if weight is None else {"sample_weight": weight}
-    y = target.astype(int)
-    values = [
-        metric(y, (score >= level).astype(int), **options)
-        for level in [*levels, np.inf]
-    ]
+    values = [value_at(level) for level in [*levels, np.inf]]
     return Curve(levels, np.array(values, dtype=np.float64))
+
+
+def _label_curve(metric, target, score, weight):
+    """Evaluate a metric along the thresholds of one label."""
+    if metric.of_counts:
+        return _exact_curve(metric.of_counts, target, score, weight)
+
+    def value_at(level):
+        return _value(metric, target, score >= level, weight)
+
+    return _grid_curve(value_at, target, score)
+
+
+def _value(metric, target, predicted, weight):
+    """Return the metric of the predictions of one label."""
+    if metric.of_counts:
+        return float(metric.of_counts(*confusion(target, predicted, weight)))
+    options = {} if weight is None else {"sample_weight": weight}
+    return float(metric.of_labels(target.astype(int), predicted.astype(int), **options))
 
 
 # --------------------------------------------------------------------------
@@ -427,57 +239,41 @@ class Search:
 
     thresholds: np.ndarray
     scores: np.ndarray | float
-    curves: list
-
-
-def has_both_values(labels, weight):
-    """Return which labels have a positive and a negative."""
-    positive, negative = count_labels(labels, weight)
-    return (positive > 0) & (negative > 0)
+    curves: list[Curve]
 
 
 def _shrunk(tuned, plain, n_positive, shrinkage):
+    """Move a tuned threshold towards a plain one, the more the fewer positives."""
     fraction = shrinkage / (shrinkage + n_positive) if shrinkage else 0.0
     return (1 - fraction) * tuned + fraction * plain
 
 
 def _search_macro(metric, labels, scores, weight, *, shrinkage, default):
     """Tune each label by itself; shrink towards its plug-in threshold."""
-    of_counts, of_labels = metric.of_counts, metric.of_labels
     link = fit_link(labels, scores, weight) if shrinkage else None
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     thresholds, reached = np.full(len(known), default), np.zeros(len(known))
-    curves = []
+    curves = [Curve(np.empty(0), np.empty(0))] * len(known)
     for k, (target, score, w) in enumerate(iter_columns(labels, scores, weight)):
         if known[k]:
-            curve = (
-                _exact_curve(of_counts, target, score, w)
-                if of_counts
-                else _grid_curve(of_labels, target, score, w)
-            )
-            thresholds[k] = curve.best_threshold(score)
-            curves.append(curve)
-            if shrinkage:
-                expected = metric_plug_in(
-                    of_counts or METRICS["f1"],
-                    link.probability(score),
-                    w,
-                    float(link.probability(thresholds[k])),
-                )
-                plain, n_positive = link.score(expected), total(w, target)
-                thresholds[k] = _shrunk(thresholds[k], plain, n_positive, shrinkage)
-        else:
-            curves.append(Curve(np.empty(0), np.empty(0)))
+            curves[k] = _label_curve(metric, target, score, w)
+            thresholds[k] = curves[k].best_threshold(score)
+        if known[k] and link is not None:
+            plain = _plain_threshold(metric, link, score, w, thresholds[k])
+            n_positive = total(w, target)
+            thresholds[k] = _shrunk(thresholds[k], plain, n_positive, shrinkage)
         reached[k] = _value(metric, target, score > thresholds[k], w)
     return Search(thresholds, reached, curves)
 
 
-def _value(metric, target, predicted, weight):
-    """Return the metric of the predictions of one label."""
-    if metric.of_counts:
-        return float(metric.of_counts(*confusion(target, predicted, weight)))
-    options = {} if weight is None else {"sample_weight": weight}
-    return float(metric.of_labels(target.astype(int), predicted.astype(int), **options))
+def _plain_threshold(metric, link, score, weight, tuned):
+    """Return the plug-in threshold of one label on its scores.
+
+    For a metric without counts it is that of F1, which suits rare labels.
+    """
+    of_counts = metric.of_counts or METRICS["f1"]
+    start = float(link.probability(tuned))
+    return link.score(metric_plug_in(of_counts, link.probability(score), weight, start))
 
 
 def _common_threshold(metric, labels, scores, weight):
@@ -490,19 +286,19 @@ def _common_threshold(metric, labels, scores, weight):
 def _search_micro(metric, labels, scores, weight, *, shrinkage, default):
     """Tune one label after the other on the counts of all labels."""
     common, curve = _common_threshold(metric, labels, scores, weight)
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     thresholds = np.where(known, common, default)
     candidates, counts = [], []
     for k, (target, score, w) in enumerate(iter_columns(labels, scores, weight)):
         counts.append(confusion(target, score > thresholds[k], w))
-        levels, hits, predicted = tally(target, score, w) if known[k] else (None,) * 3
-        own = _counts_of(hits, predicted, target, w) if known[k] else None
-        candidates.append((levels, own))
-    chosen, counts = _ascend(metric, candidates, np.array(counts, dtype=np.float64))
+        own = _counts_by_level(target, score, w) if known[k] else (None, None)
+        candidates.append(own)
+    chosen = _ascend(metric, candidates, np.array(counts, dtype=np.float64))
     n_positive, _ = count_labels(labels, weight)
+    # A second walk over the columns: keeping all scores in order would double them.
     for k, (_, score, _) in enumerate(iter_columns(labels, scores, weight)):
-        levels = candidates[k][0]
         if chosen[k] is not None:
+            levels = candidates[k][0]
             above = chosen[k] == len(levels)
             own = score.max() if above else midpoint_below(score, levels[chosen[k]])
             thresholds[k] = _shrunk(own, common, n_positive[k], shrinkage)
@@ -512,8 +308,23 @@ def _search_micro(metric, labels, scores, weight, *, shrinkage, default):
 
 
 def _ascend(metric, candidates, counts):
-    """Improve the pooled metric label by label until a sweep changes nothing."""
-    chosen, pooled = [None] * len(candidates), counts.sum(axis=0)
+    """Improve the pooled metric label by label until a sweep changes nothing.
+
+    Parameters
+    ----------
+    metric : callable
+    candidates : list of pairs
+        Levels and confusion counts of each label, or twice None.
+    counts : ndarray of float64, shape (n_labels, 4)
+        Confusion counts of each label to start from; changed in place.
+
+    Returns
+    -------
+    chosen : list of int or None
+        The place of the best level of each label, None where it stays as it was.
+    """
+    chosen: list[int | None] = [None] * len(candidates)
+    pooled = counts.sum(axis=0)
     for _ in range(_SWEEPS):
         before = metric(*pooled)
         for k, (_, own) in enumerate(candidates):
@@ -522,12 +333,12 @@ def _ascend(metric, candidates, counts):
             rest = pooled - counts[k]
             values = metric(*(r + o for r, o in zip(rest, own, strict=True)))
             best = int(values.argmax())
-            if values[best] > metric(*pooled) + 1e-12:
+            if values[best] > metric(*pooled) + _LEAST_GAIN:
                 chosen[k], counts[k] = best, [o[best] for o in own]
                 pooled = rest + counts[k]
-        if metric(*pooled) <= before + 1e-12:
+        if metric(*pooled) <= before + _LEAST_GAIN:
             break
-    return chosen, counts
+    return chosen
 
 
 def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
@@ -535,7 +346,7 @@ def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
     labels = labels.toarray() if sp.issparse(labels) else labels
     rows = np.ones(len(labels)) if weight is None else weight
     common, curve = _common_threshold_of_rows(metric, labels, scores, rows)
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     thresholds = np.where(known, common, default)
     counts = _row_counts(labels, scores > thresholds)
     n_positive, _ = count_labels(labels, weight)
@@ -544,7 +355,7 @@ def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
         for k in np.flatnonzero(known):
             column = labels[:, k], scores[:, k], rows
             _improve_label(metric, *column, counts, thresholds, k)
-        if rows @ metric(*counts) <= before + 1e-12 * rows.sum():
+        if rows @ metric(*counts) <= before + _LEAST_GAIN * rows.sum():
             break
     for k in np.flatnonzero(known):
         thresholds[k] = _shrunk(thresholds[k], common, n_positive[k], shrinkage)
@@ -567,51 +378,54 @@ def _row_counts(labels, predicted):
 
 
 def _common_threshold_of_rows(metric, labels, scores, rows):
+    """Return the threshold for all labels that is best for the mean over rows."""
     target, score, _ = all_entries(labels, scores)
-    levels = _some_levels(target, score)
-    values = [
-        rows @ metric(*_row_counts(labels, scores >= level))
-        for level in [*levels, np.inf]
-    ]
-    curve = Curve(levels, np.array(values) / rows.sum())
+
+    def value_at(level):
+        return rows @ metric(*_row_counts(labels, scores >= level)) / rows.sum()
+
+    curve = _grid_curve(value_at, target, score)
     return curve.best_threshold(score), curve
 
 
-def _cells(column, predicted):
+def _column_counts(column, predicted):
     """Return the confusion counts that one label adds to each row."""
     return _row_counts(column[:, None], predicted[:, None])
 
 
 def _improve_label(metric, column, score, rows, counts, thresholds, k):
-    """Give one label its best threshold while the others stay; update in place."""
-    rest = counts - _cells(column, score > thresholds[k])
+    """Give one label its best threshold while the others stay; update in place.
+
+    The metric of a row depends on whether this label is predicted in it, so what a
+    threshold gains is the sum over the rows above it.
+    """
+    rest = counts - _column_counts(column, score > thresholds[k])
     everywhere = np.ones(len(column), dtype=bool)
-    off = metric(*(rest + _cells(column, ~everywhere)))
-    gain = rows * (metric(*(rest + _cells(column, everywhere))) - off)
+    off = metric(*(rest + _column_counts(column, ~everywhere)))
+    gain = rows * (metric(*(rest + _column_counts(column, everywhere))) - off)
     levels, place = np.unique(score, return_inverse=True)
     gains = np.bincount(place, gain, len(levels))[::-1].cumsum()[::-1]
     best = gains.argmax()
     now = gain @ (score > thresholds[k])
-    if max(gains[best], 0.0) <= now + 1e-12:
+    if max(gains[best], 0.0) <= now + _LEAST_GAIN:
         return
     none = gains[best] <= 0
     thresholds[k] = levels[-1] if none else midpoint_below(score, levels[best])
-    counts[:] = rest + _cells(column, score > thresholds[k])
+    counts[:] = rest + _column_counts(column, score > thresholds[k])
 
 
 def _search_common(of_labels, labels, scores, weight, *, default):
     """Find one threshold for all labels by a metric of whole label matrices."""
     labels = labels.toarray() if sp.issparse(labels) else labels
     target, score, _ = all_entries(labels, scores)
-    levels = _some_levels(target, score)
     options = {} if weight is None else {"sample_weight": weight}
-    values = [
-        of_labels(labels, (scores >= level).astype(int), **options)
-        for level in [*levels, np.inf]
-    ]
-    curve = Curve(levels, np.array(values, dtype=np.float64))
+
+    def value_at(level):
+        return of_labels(labels, (scores >= level).astype(int), **options)
+
+    curve = _grid_curve(value_at, target, score)
     best = curve.best_threshold(score)
-    thresholds = np.where(has_both_values(labels, None), best, default)
+    thresholds = np.where(have_both_values(labels), best, default)
     reached = of_labels(labels, (scores > thresholds).astype(int), **options)
     return Search(thresholds, float(reached), [curve])
 
@@ -621,10 +435,12 @@ def _search_common(of_labels, labels, scores, weight, *, default):
 
 
 def _lower_bound(hits, size):
-    """Return the lower bound of a fraction, at 90 % confidence (Clopper-Pearson)."""
-    return np.where(
-        hits > 0, betaincinv(np.maximum(hits, 1), size - hits + 1, 1 - _CONFIDENCE), 0.0
-    )
+    """Return the lower bound of a fraction, at 90 % confidence (Clopper-Pearson).
+
+    `scipy.stats.binomtest` gives the same for one fraction at a time.
+    """
+    bound = betaincinv(np.maximum(hits, 1), size - hits + 1, 1 - _CONFIDENCE)
+    return np.where(hits > 0, bound, 0.0)
 
 
 def _constrained_threshold(what, least, target, score):
@@ -634,22 +450,23 @@ def _constrained_threshold(what, least, target, score):
     -------
     threshold : float
     bound : float
-        What is shown of the constrained fraction.
+        Lower bound of the constrained fraction.
     reached : float
         The other one of precision and recall.
     """
-    levels, hits, predicted = tally(target, score)
+    levels, tp, predicted = tally(target, score)
     n_positive = np.count_nonzero(target)
-    bound = _lower_bound(hits, n_positive if what == "recall" else predicted)
-    other = hits / (predicted if what == "recall" else n_positive)
+    bound = _lower_bound(tp, n_positive if what == "recall" else predicted)
+    other = tp / (predicted if what == "recall" else n_positive)
     met = bound >= least
     best = np.where(met, other, -1.0).argmax() if met.any() else bound.argmax()
     return midpoint_below(score, levels[best]), bound[best], other[best]
 
 
 def _search_constrained(constraint, labels, scores, default):
+    """Find the thresholds under a constraint; warn of labels that cannot meet it."""
     what, least = constraint
-    known = has_both_values(labels, None)
+    known = have_both_values(labels)
     thresholds, reached = np.full(len(known), default), np.zeros(len(known))
     bounds = np.full(len(known), np.inf)
     for k, (target, score, _) in enumerate(iter_columns(labels, scores)):
@@ -659,6 +476,7 @@ def _search_constrained(constraint, labels, scores, default):
             )
     short = bounds < least
     if short.any():
+        # All of n are right with a bound of (1 - confidence) ** (1 / n).
         needed = int(np.ceil(np.log(1 - _CONFIDENCE) / np.log(least)))
         of = "positives" if what == "recall" else "predicted rows, all of them right,"
         warn_undefined(
@@ -671,12 +489,68 @@ def _search_constrained(constraint, labels, scores, default):
 
 
 # --------------------------------------------------------------------------
+# Thresholds of a rule
+
+
+class KnownLabels:
+    """The `ThresholdSource` of labels that are known.
+
+    Parameters
+    ----------
+    labels : ndarray or sparse array of int8, shape (n_samples, n_labels)
+    weight : ndarray, SparseWeights or None
+    label_names : ndarray of str or None
+    held_out : callable
+        Returns labels, probabilities and weights of held-out rows. Called by the rules
+        that learn from them alone: it may have to fit a classifier in each fold.
+    """
+
+    def __init__(self, labels, weight, label_names, held_out):
+        self.labels, self.weight, self.label_names = labels, weight, label_names
+        self.held_out = held_out
+
+    @property
+    def prior(self):
+        """The fraction of positives among the observed entries of each label."""
+        positive, negative = count_labels(self.labels, self.weight)
+        return ratio(positive, positive + negative, undefined=0.0)
+
+    def learnt_thresholds(self, rule):
+        """Return the thresholds that a rule learns from the held-out rows."""
+        return learn_thresholds(rule, *self.held_out())
+
+    def uncorrected_thresholds(self):
+        """Raise a ValueError, as there are probabilities only."""
+        raise ValueError(
+            "threshold='uncorrected' thresholds the raw scores of a net of "
+            "skimbalance.neural_network, as its own parameter; here there are "
+            "probabilities only."
+        )
+
+
+def _rule_thresholds(threshold, labels, y_score, weight, label_names):
+    """Return the thresholds of a rule on held-out probabilities."""
+    rule, n_labels = resolve_rule(threshold), labels.shape[1]
+    rule.check(BINARY if n_labels == 1 else MULTILABEL, n_labels, label_names)
+    proba = check_probabilities(y_score, "y_score")
+    held_out = labels, proba, weight
+    source = KnownLabels(labels, weight, label_names, lambda: held_out)
+    found = rule.thresholds(source)
+    if found is None:
+        raise ValueError(
+            f"threshold={threshold!r} compares the labels of a row and has no "
+            "thresholds: use it in MultilabelFixedThresholdClassifier."
+        )
+    return found
+
+
+# --------------------------------------------------------------------------
 # The public function
 
 
 def check_search(
     scoring, average, shrinkage, constraint, target=None, *, is_weighted=False
-):
+) -> Metric:
     """Check the options of a search before any work; return its metric.
 
     Parameters
@@ -732,7 +606,7 @@ def check_labels(metric, average, labels, weight):
         )
 
 
-def search(metric, labels, parts, weight, *, average, shrinkage, constraint):
+def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> Search:
     """Find the thresholds of all labels.
 
     Labels of one value are thresholded where probabilities are 0.5, or scores 0.
@@ -756,7 +630,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint):
     """
     scores = np.concatenate(parts)
     default = 0.5 if are_probabilities(scores) else 0.0
-    known = has_both_values(labels, weight)
+    known = have_both_values(labels, weight)
     if not known.all():
         warn_undefined(
             f"{(~known).sum()} of {len(known)} labels have one value only: they are "
@@ -803,15 +677,16 @@ def _check_depends(metric, found):
 
 
 def tune_thresholds(
-    y_true,
-    y_score,
+    y_true: ArrayLike,
+    y_score: ArrayLike,
     *,
-    scoring="f1",
-    average="macro",
-    shrinkage=20.0,
-    constraint=None,
-    sample_weight=None,
-):
+    scoring: str | Callable = "f1",
+    average: str = "macro",
+    shrinkage: float = 20.0,
+    constraint: Sequence | None = None,
+    threshold: Any = None,
+    sample_weight: ArrayLike | None = None,
+) -> NDArray[np.float64]:
     """Find the threshold of each label that is best on held-out rows.
 
     For a metric of the confusion counts of a label all thresholds are compared, by one
@@ -845,6 +720,10 @@ def tune_thresholds(
         recall is at least 0.9 by a lower binomial bound of 90 %; ``("precision", 0.9)``
         likewise. It replaces `scoring`, and nothing is shrunk. Where a label has too
         few rows to show it, the threshold of the best bound is taken, with one warning.
+    threshold : str or rule object, default=None
+        A rule such as ``FBeta(beta=2)``, which replaces `scoring` and the search:
+        return the thresholds that it has on these rows, whose scores must be
+        probabilities. `average`, `shrinkage` and `constraint` play no part.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
             default=None
         Weights of the rows or entries.
@@ -892,6 +771,8 @@ def tune_thresholds(
     y_score = align_columns(y_score, names, "y_score")
     sample_weight = align_columns(sample_weight, names, "sample_weight")
     labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
+    if threshold is not None:
+        return _rule_thresholds(threshold, labels, scores, weight, names)
     check_labels(metric, average, labels, weight)
     options = {"average": average, "shrinkage": shrinkage, "constraint": constraint}
     return search(metric, labels, [scores], weight, **options).thresholds

@@ -4,17 +4,22 @@ In the formulas z is the score and s its sigmoid; P are the positive entries and
 negative ones. None has an inverse label by label.
 """
 
+from typing import ClassVar
+
 import torch
 from torch.nn.functional import softplus
 
-from skimbalance._validation import check_interval
-from skimbalance.losses._base import SetLoss, at_least_float32
+from skimbalance.losses._base import ABOVE_0, SetLoss, at_least_float32
 
 __all__ = [
     "SoftF1Loss",
     "TwoWayLoss",
     "ZLPRLoss",
 ]
+
+
+# Keeps 0/0 out of the means over nothing; the least float32 divides by it, still.
+_TINY = 1e-12
 
 
 class ZLPRLoss(SetLoss):
@@ -50,7 +55,8 @@ class ZLPRLoss(SetLoss):
 
 
 def _log_sum(scores, weight, dim):
-    """``log(1 + sum w e^z)``."""
+    """Return ``log(1 + sum w e^z)``."""
+    # The log of a weight of 0 is -inf, which logsumexp leaves out with its gradient.
     terms = scores + weight.to(scores.dtype).log()
     return torch.cat([torch.zeros_like(terms[:, :1]), terms], dim).logsumexp(dim)
 
@@ -64,8 +70,8 @@ class SoftF1Loss(SetLoss):
     Inverse: none, the optimum of a label is a step at half of its best F1 score [1]_;
     calibrated on held-out rows.
 
-    When to use it: as a comparison. Log loss with a threshold for F1 (the plug-in cut)
-    decides as well, and keeps its probabilities; where batches hold few positives of a
+    When to use it: as a comparison. Log loss with the plug-in threshold for F1 has as
+    good an F1 score, and keeps its probabilities; where batches hold few positives of a
     label, the soft F1 score of the batch says little about that of the data.
 
     References
@@ -89,7 +95,8 @@ class SoftF1Loss(SetLoss):
         hit = (entry_weight * s * targets).sum(dim=0)
         both = (entry_weight * (s + targets)).sum(dim=0)
         present = (entry_weight * targets).sum(dim=0) > 0
-        missed = torch.where(present, 1 - 2 * hit / both.clamp(min=1e-12), 0.0)
+        # The unused branch of `where` has a gradient, too: no 0/0 in it.
+        missed = torch.where(present, 1 - 2 * hit / both.clamp(min=_TINY), 0.0)
         return (missed.sum() / present.sum().clamp(min=1)).expand(len(scores))
 
 
@@ -129,27 +136,29 @@ class TwoWayLoss(SetLoss):
 
     depends_on_batch = True
 
+    _parameter_constraints: ClassVar = {
+        "positive_temperature": ABOVE_0,
+        "negative_temperature": ABOVE_0,
+    }
+
+    # The paper's temperatures.
     def __init__(self, positive_temperature=4.0, negative_temperature=1.0):
         super().__init__()
         self.positive_temperature = positive_temperature
         self.negative_temperature = negative_temperature
 
-    def check_params(self):
-        for name in ("positive_temperature", "negative_temperature"):
-            check_interval(name, getattr(self, name), 0, closed="neither")
-
     def forward(self, scores, targets, entry_weight):
         scores = at_least_float32(scores)
-        seen = (entry_weight > 0).to(scores.dtype)
-        row_weight = entry_weight.sum(dim=1) / seen.sum(dim=1).clamp(min=1)
+        observed = (entry_weight > 0).to(scores.dtype)
+        row_weight = entry_weight.sum(dim=1) / observed.sum(dim=1).clamp(min=1)
         by_label, ranked = self._margins(
-            scores, targets, seen * row_weight.unsqueeze(1), dim=0
+            scores, targets, observed * row_weight.unsqueeze(1), dim=0
         )
         labels = torch.where(ranked, by_label, 0.0).sum() / ranked.sum().clamp(min=1)
-        by_row, ranked = self._margins(scores, targets, seen, dim=1)
+        by_row, ranked = self._margins(scores, targets, observed, dim=1)
         row_weight = torch.where(ranked, row_weight, 0.0)
         rows = torch.where(ranked, by_row, 0.0) * row_weight
-        return rows / row_weight.mean().clamp(min=1e-12) + labels
+        return rows / row_weight.mean().clamp(min=_TINY) + labels
 
     def _margins(self, scores, targets, weight, dim):
         """Return the loss of each slice, and which slices have both values."""
@@ -160,12 +169,15 @@ class TwoWayLoss(SetLoss):
 
 
 def _soft_maximum(scores, weight, temperature, dim):
-    """``T log sum w e^(z / T)``; a slice without any weight is weighted evenly."""
+    """Return ``T log sum w e^(z / T)``; a slice without any weight counts evenly.
+
+    Its value is not used, but logsumexp of -inf alone would have a gradient of NaN.
+    """
     weight = torch.where((weight > 0).any(dim, keepdim=True), weight, 1.0)
     return temperature * (scores / temperature + weight.log()).logsumexp(dim)
 
 
-SET_LOSSES = {
+LABEL_SET_LOSSES = {
     "soft_f1": SoftF1Loss,
     "two_way": TwoWayLoss,
     "zlpr": ZLPRLoss,
