@@ -76,8 +76,8 @@ _MOST_ENTRIES = 2**19
 _SHRINKAGES = np.linspace(0, 1, 5)
 # Positives that the expected number of a label weighs as much as in the correction of
 # its intercept, because a rare label has too few to move it far. Measured for the mean
-# of five nets: the mean |log ratio| of expected and observed positives is .14 for labels
-# of 5 to 9 positives with it, and .32 with one slope and intercept for all labels.
+# of five nets on labels of 5 to 9 positives: the mean |log ratio| of expected and
+# observed positives is .14 with it, and .32 with one intercept for all labels.
 _EXPECTED_STRENGTH = 3.0
 
 
