@@ -10,7 +10,6 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 from sklearn import get_config
@@ -59,12 +58,8 @@ from skimbalance.neural_network import (
     ImbalancedMLPClassifier,
     ImbalancedNetClassifier,
 )
-from skimbalance.thresholds._rules import (
-    RuleParamsMixin,
-    Uncorrected,
-    learn_thresholds,
-    resolve_rule,
-)
+from skimbalance.thresholds._rules import RuleParamsMixin, Uncorrected, resolve_rule
+from skimbalance.thresholds._search import KnownLabels
 
 __all__ = ["MultilabelStackingClassifier"]
 
@@ -212,27 +207,6 @@ def _prevalence_of_counts(positive, expected, mass):
 
 # --------------------------------------------------------------------------
 # The classifier
-
-
-class _ThresholdSource:
-    """What a threshold rule may ask: base rates, and out-of-fold probabilities."""
-
-    def __init__(self, target, weight, proba, is_scored):
-        self.label_names = target.output_names
-        labels = target.values
-        self.labels = labels.toarray() if sp.issparse(labels) else labels
-        self.weight, self.proba, self.is_scored = weight, proba, is_scored
-
-    @property
-    def prior(self):
-        """The fraction of positives among the observed entries of each label."""
-        positive, negative = count_labels(self.labels, self.weight)
-        return ratio(positive, positive + negative, undefined=0.0)
-
-    def learnt_thresholds(self, rule):
-        """Return the thresholds of a rule on out-of-fold probabilities."""
-        labels = np.where(self.is_scored, self.labels, MISSING)
-        return learn_thresholds(rule, labels, self.proba, self.weight)
 
 
 class _NamedEstimators(Composition):
@@ -498,19 +472,20 @@ class MultilabelStackingClassifier(
         self._set_counts(target, weight)
         fitted = self._fit_estimators(named, X, y, target, weight, groups, routed)
         is_scored, log_odds = self._fit_weights(*fitted, target, weight)
-        self._rule = clone(rule)
-        self.thresholds_ = None
+        self._rule, self.thresholds_ = clone(rule), None
         if target.kind != MULTICLASS:
             source = self._threshold_source(target, weight, is_scored, log_odds)
             self.thresholds_ = rule.thresholds(source)
         return self
 
     def _threshold_source(self, target, weight, is_scored, log_odds):
-        """Return what a rule may ask; labels of one value have no scores."""
-        proba = np.tile(self._constant, (n_samples_of(target.values), 1))
-        known = np.zeros(proba.shape, dtype=bool)
+        """Return what a rule may ask: base rates, and out-of-fold probabilities."""
+        labels = _dense(target.values)
+        proba = np.tile(self._constant, (len(labels), 1))
+        known = np.zeros(labels.shape, dtype=bool)
         proba[:, self._varies], known[:, self._varies] = expit(log_odds), is_scored
-        return _ThresholdSource(target, weight, proba, known)
+        held_out = np.where(known, labels, MISSING), proba, weight
+        return KnownLabels(labels, weight, target.output_names, lambda: held_out)
 
     def _check_rule(self, target, weight):
         """Return the threshold rule of the parameter, which must suit the target."""

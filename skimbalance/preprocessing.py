@@ -41,8 +41,8 @@ _SORTED_ENTRIES = 2**24
 # larger number is a candidate where time allows.
 _MOST_ENCODED = 128
 # Bins of a column, and the smooth clip beside them: chosen by 3-fold cross-validation
-# inside the training parts of 10 sets of 6 to 103 columns, at most 1,500 rows, one seed,
-# with one hidden layer of 256 units. Mean macro AP / log-loss skill: standardised
+# inside the training parts of 10 sets of 6 to 103 columns, up to 1,500 rows, one seed,
+# one hidden layer of 256 units. Mean macro AP / log-loss skill: standardised
 # .501 / .224, smooth clip .519 / .241, 8 bins .543 / .284, 8 bins beside standardised
 # .544 / .300, 8 bins beside smooth clip .550 / .302, 16 bins beside standardised
 # .544 / .268, 16 bins beside smooth clip .542 / .250.
