@@ -14,8 +14,8 @@ The modules:
 `displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
-`preprocessing`      the input stage of the default net
-`exceptions`         warnings, all below one class
+`preprocessing`      the scaling of the inputs of the default net
+`exceptions`         warnings, all derived from one class
 ===================  ==========================================================
 
 Submodules are imported on first use, so that ``import skimbalance`` imports no other

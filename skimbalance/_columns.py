@@ -46,7 +46,7 @@ def iter_columns(labels, scores, weight=None):
         targets = _transposed(labels, columns)
         observed = targets >= 0
         weights = _block_weights(weight, columns, len(targets))
-        complete = observed.all(axis=1)
+        complete: np.ndarray = np.all(observed, axis=1)
         block = zip(targets == 1, _transposed(scores, columns), weights, strict=True)
         for k, (target, score, w) in enumerate(block):
             if complete[k]:
@@ -56,7 +56,7 @@ def iter_columns(labels, scores, weight=None):
                 yield target[entries], score[entries], None if w is None else w[entries]
 
 
-def _transposed(matrix, columns):
+def _transposed(matrix, columns) -> np.ndarray:
     """Return some columns of any matrix as the rows of a dense one."""
     block = matrix[:, columns]
     if not isinstance(block, np.ndarray):
@@ -185,10 +185,10 @@ def ratio(numerator, denominator, undefined=np.nan):
     return out[()]
 
 
-def f_beta_of_counts(beta, tp, fp, fn):
-    """Return the F-beta score of counts, or arrays of them; NaN where all are 0."""
+def f_beta_of_counts(beta, tp, fp, fn, undefined=np.nan):
+    """Return the F-beta score of counts; `undefined` where all counts are 0."""
     relevant = (1 + beta**2) * tp + beta**2 * fn + fp
-    return ratio((1 + beta**2) * tp, relevant)
+    return ratio((1 + beta**2) * tp, relevant, undefined)
 
 
 def total(weight, entries):

@@ -152,6 +152,7 @@ def _describe_label_lists(name):
 def _without_nullable_dtype(y):
     """Return a pandas series of integers or bools without NA as an array of them."""
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    # check_array reads a nullable dtype as floats, which would change the classes.
     if isinstance(dtype, np.dtype) and dtype.kind in "biu" and not y.isna().any():
         return y.to_numpy(dtype=dtype)
     return y
@@ -222,13 +223,15 @@ def _not_classes(name, what):
 def _encode_entries(entries, y, name):
     """Return entries of `y`, all or the stored ones, as int8 with -1 for NaN."""
     if entries.dtype == bool:
-        return entries.view(np.int8)
+        return entries.view(np.int8)  # no copy
     if entries.dtype.kind not in "iuf":
         raise ValueError(_describe_strings(entries, name))
-    codes = (entries == 1).astype(np.int8)
-    bad = (codes == 0) & (entries != 0)
-    if not bad.any():
+    one = entries == 1
+    codes = one.view(np.int8)
+    # Two counts instead of two masks: as a rule all that is not 0 is 1.
+    if np.count_nonzero(one) == np.count_nonzero(entries):
         return codes
+    bad = ~one & (entries != 0)
     missing = np.isnan(entries)
     if (bad & ~missing).any():
         raise ValueError(_describe_bad_labels(y, name))
@@ -467,7 +470,7 @@ def _encode_target(y, name, pos_label):
         )
     names = column_names(y)
     y = read_target(y, name)
-    if sp.issparse(y):  # a data frame of sparse columns
+    if sp.issparse(y):  # check_array reads a data frame of sparse columns so
         return replace(check_target(y, name), label_names=names)
     if y.ndim == 2 and (y.shape[1] != 1 or _is_single_label_column(y)):
         labels = check_label_matrix(y, name)

@@ -9,7 +9,13 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, logit
 
-from skimbalance._counts import SparseWeights
+from skimbalance._columns import (
+    ratio,
+)
+from skimbalance._counts import (
+    SparseWeights,
+    weights_or_ones,
+)
 
 # Positives and negatives that are added to the counts of an output.
 _ADDED = 0.25
@@ -73,8 +79,7 @@ def smoothed_prevalence(positive, negative):
     """
     added = _ADDED * np.minimum(1, [positive, negative])
     observed = positive + negative + added.sum(axis=0)
-    prevalence = np.full(len(positive), 0.5)
-    return np.divide(positive + added[0], observed, out=prevalence, where=observed > 0)
+    return ratio(positive + added[0], observed, undefined=0.5)
 
 
 def fit_slopes(
@@ -105,7 +110,7 @@ def fit_slopes(
     -------
     theta : ndarray of float64, shape (n_features + 1,)
     """
-    weight = np.ones(len(target)) if weight is None else weight
+    weight = weights_or_ones(weight, len(target))
     # The risk grows with the rarer class. Divided by its number, the gradient is of the
     # order of 1, as the tolerance of BFGS takes it to be.
     n_positive = weight @ target
@@ -211,5 +216,5 @@ def as_columns(weight):
 
 def _fractions(weight, n_rows):
     """Return weights of sum 1 in each column."""
-    weight = np.ones((n_rows, 1)) if weight is None else weight
+    weight = weights_or_ones(weight, n_rows).reshape(n_rows, -1)
     return weight / weight.sum(axis=0)

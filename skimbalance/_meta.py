@@ -232,6 +232,7 @@ class LabelMetaClassifier(LabelScoreMixin, MetaEstimatorMixin, BaseEstimator):
         """Return indexable rows, the encoded target and its weights."""
         check_classifier(self.estimator)
         X, y = indexable(X, y)
+        # A classifier that is fitted already may know classes that `y` lacks.
         known = self._known_target(y)
         target = known or check_target(y, pos_label=self.pos_label)
         if self._binary_or_multilabel_only and target.kind == MULTICLASS:
@@ -307,6 +308,7 @@ class LabelMetaClassifier(LabelScoreMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _set_target(self, target, fitted):
         """Set the attributes that depend on the form of the target."""
+        # Without the labels of the training rows, which a pickle would carry along.
         self._target = replace(target, values=None)
         self.classes_ = target.classes
         self.pos_label_ = positive_class(target)

@@ -261,6 +261,7 @@ def check_per_label(
     low: float = -np.inf,
     high: float = np.inf,
     closed: str = "both",
+    hint: str = "",
 ) -> np.ndarray:
     """Return a number, or an array of one for each label, as a float array.
 
@@ -279,6 +280,8 @@ def check_per_label(
         The interval of the numbers.
     closed : {"both", "left", "right", "neither"}
         Which ends belong to the interval.
+    hint : str
+        What else the parameter may be, for the error.
 
     Returns
     -------
@@ -290,19 +293,30 @@ def check_per_label(
     ValueError
         If the shape is another, or a value is not a finite number in the interval.
     """
+    aligned = align_weights(value, names, name)
     try:
-        values = np.asarray(align_weights(value, names, name), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers: {error}.") from error
+        values = np.asarray(aligned)
+        # None alone would become NaN; in an array it is a missing number.
+        is_numeric = values.dtype.kind in "iuf" or (
+            values.dtype.kind == "O" and values.ndim > 0
+        )
+        values = values.astype(np.float64)
+    except (TypeError, ValueError):  # strings, or rows of several lengths
+        values, is_numeric = np.empty(0), False
+    if not is_numeric:
+        raise ValueError(
+            f"{name}={value!r} must be a number or an array of shape ({n_labels},) "
+            f"with one {what} for each label.{hint}"
+        )
     if values.shape not in ((), (n_labels,)):
         raise ValueError(
             f"{name} has shape {values.shape}, expected a number or ({n_labels},): one "
-            f"{what} for each label."
+            f"{what} for each label.{hint}"
         )
     if not (np.isfinite(values) & _within(values, low, high, closed)).all():
         is_bounded = (low, high) != (-np.inf, np.inf)
-        where = f" and in {_format_interval(low, high, closed)}" if is_bounded else ""
-        raise ValueError(f"{name} must be finite{where}, got {value!r}.")
+        where = f"lie in {_format_interval(low, high, closed)}" if is_bounded else ""
+        raise ValueError(f"{name} must {where or 'be finite'}, got {value!r}.")
     return np.broadcast_to(values, (n_labels,)).copy()
 
 

@@ -22,7 +22,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DECISION, PROBA, find_response
 from skimbalance._columns import all_entries, iter_columns, total
-from skimbalance._counts import count_labels
+from skimbalance._counts import (
+    count_labels,
+    take_weights,
+    weights_or_ones,
+)
 from skimbalance._labels import BINARY, check_label_matrix, with_missing
 from skimbalance._log_odds import (
     FiniteLogOdds,
@@ -37,6 +41,7 @@ from skimbalance._meta import LabelMetaClassifier
 from skimbalance._validation import (
     check_choice,
     check_interval,
+    check_per_label,
     check_probabilities,
     check_weights,
     column_names,
@@ -52,7 +57,7 @@ __all__ = [
     "prior_shift",
 ]
 
-# A million entries tell a slope and an intercept to about 0.001; more cost time only.
+# Entries that fit the common map: it has two or three parameters for all labels.
 _POOLED_ENTRIES = 2**20
 # Bound of the log-odds of isotonic steps, whose ends are at 0 and 1: below the rounding
 # of a probability in double precision.
@@ -366,7 +371,7 @@ class LabelCalibrator(BaseCalibrator):
     def _fit_pooled(self, labels, log_odds, weight):
         """Return the parameters of the common map, from a part of very many rows."""
         step = -(-log_odds.size // _POOLED_ENTRIES)
-        weight = None if weight is None else weight[::step]
+        weight = take_weights(weight, slice(None, None, step))
         target, score, weight = all_entries(labels[::step], log_odds[::step], weight)
         to_features, intercept = _MAPS[self.method]
         features = to_features(score)
@@ -375,7 +380,8 @@ class LabelCalibrator(BaseCalibrator):
 
     def _fit_label(self, target, score, weight):
         """Return the parameters of the map of one label, drawn to the common ones."""
-        strength = np.full(len(self.pooled_), max(self.shrinkage, _LEAST_SHRINKAGE))
+        least = max(float(self.shrinkage), _LEAST_SHRINKAGE)
+        strength = np.full(len(self.pooled_), least)
         strength[-1] *= _INTERCEPT_FRACTION
         to_features, intercept = _MAPS[self.method]
         return fit_slopes(
@@ -452,6 +458,8 @@ def _resolve_calibrator(calibrator, name="method") -> Any:
 class _ClassCalibrator(BaseEstimator, ABC):
     """Base: a slope on the log-probabilities, and an intercept for each class."""
 
+    matches_prevalence = True
+
     @abstractmethod
     def _learn(self, log_proba, y, weight) -> tuple[float, Any]:
         """Return the slope and the intercept."""
@@ -483,7 +491,7 @@ class _ClassCalibrator(BaseEstimator, ABC):
         if y.shape != (n_rows,):
             raise ValueError(f"y has shape {y.shape}, expected {(n_rows,)}.")
         weight = check_weights(sample_weight, n_rows)
-        weight = np.ones(n_rows) if weight is None else weight
+        weight = weights_or_ones(weight, n_rows)
         self.slope_, self.intercept_ = self._learn(log_proba, y, weight)
         return self
 
@@ -754,7 +762,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         self._response_method = method
         self._log_odds = FiniteLogOdds.of_range(scores, method == PROBA)
         log_odds, labels = self._log_odds(scores), target.values[rows]
-        weight = None if weight is None else weight[rows]
+        weight = take_weights(weight, rows)
         self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
         if self.calibrator_.matches_prevalence:
             self._match_prevalence(log_odds, labels, weight)
@@ -862,16 +870,11 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
 
 def _check_prior(name, prior, n_columns, *, exclusive):
     """Return base rates as an array of one for each column, within (0, 1)."""
-    prior = np.asarray(prior, dtype=np.float64)
-    if prior.shape not in ((), (n_columns,)):
-        raise ValueError(
-            f"{name} has shape {prior.shape}, expected a number or ({n_columns},)."
-        )
-    if not ((prior > 0) & (prior < 1)).all():
-        raise ValueError(f"{name} must lie in (0, 1).")
+    open_interval = {"low": 0, "high": 1, "closed": "neither"}
+    prior = check_per_label(name, prior, n_columns, "base rate", **open_interval)
     if exclusive and not np.isclose(prior.sum(), 1):
         raise ValueError(f"{name} must sum to 1: the classes exclude each other.")
-    return np.broadcast_to(prior, (n_columns,))
+    return prior
 
 
 def _shift(proba, prior, new_prior, exclusive):

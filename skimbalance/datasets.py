@@ -1,8 +1,10 @@
 """Generators of imbalanced multilabel problems.
 
-`make_imbalanced_multilabel` knows its posterior, so that honesty can be measured;
-`make_overlaid_digits` has real pixels, so that something is worth learning.
+`make_imbalanced_multilabel` has a known posterior, so that calibration can be measured;
+`make_overlaid_digits` has the pixels of scanned digits, so that features are learnt.
 """
+
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,8 +19,13 @@ __all__ = [
     "make_overlaid_digits",
 ]
 
-_CHUNK_CELLS = 2**22
+# Entries whose log-odds are computed at once: 32 MiB of doubles.
+_CHUNK_ENTRIES = 2**22
+# Rows drawn to find the intercepts. The standard error of a base rate is at most
+# 0.5 / sqrt(16384) = 0.004, and less for a rarer label.
 _PILOT_ROWS = 16_384
+# Base rates from here on need intercepts that leave few labels uncertain.
+_MAX_RATE = 0.95
 
 
 def _long_tail(n_labels, total, ratio):
@@ -29,6 +36,8 @@ def _long_tail(n_labels, total, ratio):
 
 def _intercepts(signal, rates):
     """Solve ``mean(sigmoid(signal + b)) == rate`` for each label, by bisection."""
+    # A signal of standard deviation 4 moves the intercept by less than 40, and 60 steps
+    # shrink an interval of 80 to the rounding of doubles.
     low, high = logit(rates) - 40, logit(rates) + 40
     for _ in range(60):
         middle = (low + high) / 2
@@ -38,18 +47,18 @@ def _intercepts(signal, rates):
 
 
 def make_imbalanced_multilabel(
-    n_samples=1000,
-    n_features=20,
-    n_labels=10,
+    n_samples: int = 1000,
+    n_features: int = 20,
+    n_labels: int = 10,
     *,
-    cardinality=1.0,
-    imbalance_ratio=20.0,
-    signal=2.0,
-    n_factors=8,
-    sparse=False,
-    return_posterior=False,
-    random_state=None,
-):
+    cardinality: float = 1.0,
+    imbalance_ratio: float = 20.0,
+    signal: float = 2.0,
+    n_factors: int = 8,
+    sparse: bool = False,
+    return_posterior: bool = False,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[Any, ...]:
     """Draw a learnable multilabel problem whose posterior is known.
 
     Inputs are standard normal. Each label's log-odds are a linear function of a few
@@ -71,11 +80,11 @@ def make_imbalanced_multilabel(
     signal : float, default=2.0
         Standard deviation of the log-odds over the rows: 0 is noise, 4 nearly certain.
     n_factors : int, default=8
-        Number of factors that the labels share.
+        Number of factors that the labels depend on.
     sparse : bool, default=False
         Return the labels as a CSR array.
     return_posterior : bool, default=False
-        Return ``P(y = 1 | x)`` of every cell, too.
+        Return ``P(y = 1 | x)`` of every entry as well.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same draw again.
 
@@ -112,13 +121,13 @@ def make_imbalanced_multilabel(
     check_interval("signal", signal, 0)
     check_interval("cardinality", cardinality, 0, n_labels, closed="neither")
     rates = _long_tail(n_labels, cardinality, imbalance_ratio)
-    if rates[0] >= 0.95:
+    if rates[0] >= _MAX_RATE:
         raise ValueError(
             f"cardinality={cardinality} and imbalance_ratio={imbalance_ratio} give the "
             f"most frequent of {n_labels} labels a base rate of {rates[0]:.2f}. Lower "
             "one of them."
         )
-    rng = check_random_state(random_state)
+    rng: Any = check_random_state(random_state)
     X = rng.normal(size=(n_samples, n_features)).astype(np.float32)
     mixing = rng.normal(size=(n_features, n_factors)) / np.sqrt(n_features)
     loading = rng.normal(size=(n_factors, n_labels))
@@ -147,11 +156,17 @@ def make_imbalanced_multilabel(
 
 
 def _chunks(length, width):
-    step = max(1, _CHUNK_CELLS // width)
+    """Return slices of rows of `width` entries that bound the memory of a chunk."""
+    step = max(1, _CHUNK_ENTRIES // width)
     return [slice(start, start + step) for start in range(0, length, step)]
 
 
-def make_overlaid_digits(n_samples=2000, *, imbalance_ratio=20.0, random_state=None):
+def make_overlaid_digits(
+    n_samples: int = 2000,
+    *,
+    imbalance_ratio: float = 20.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw images of two to four handwritten digits that overlap.
 
     The digits are scikit-learn's bundled 8 x 8 scans, placed at random and added up.
@@ -182,8 +197,8 @@ def make_overlaid_digits(n_samples=2000, *, imbalance_ratio=20.0, random_state=N
 
     Notes
     -----
-    Images share scans, as photographs share objects: a random split of the images
-    measures new arrangements, not new handwriting.
+    Several images contain the same scan: a random split of the images measures new
+    arrangements, not new handwriting.
 
     Examples
     --------
@@ -195,7 +210,7 @@ def make_overlaid_digits(n_samples=2000, *, imbalance_ratio=20.0, random_state=N
     check_interval("n_samples", n_samples, 1)
     check_interval("imbalance_ratio", imbalance_ratio, 1)
     rng = check_random_state(random_state)
-    digits = load_digits()
+    digits: Any = load_digits()
     scans = [digits.images[digits.target == k] / 16 for k in range(10)]
     rates = rng.permutation(_long_tail(10, 1.0, imbalance_ratio))
     X = np.zeros((n_samples, 16, 16), dtype=np.float32)

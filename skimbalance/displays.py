@@ -1,4 +1,4 @@
-"""Pictures of scores, probabilities, thresholds and training.
+"""Displays of scores, probabilities, thresholds and training.
 
 The displays follow scikit-learn's pattern: `from_estimator` or `from_predictions`
 computes the data and draws, `plot` draws again. Up to ten labels have a line each;
@@ -19,13 +19,16 @@ from skimbalance._base import (
     warn_undefined,
 )
 from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
-from skimbalance._counts import count_labels
+from skimbalance._counts import (
+    count_labels,
+    take_weights,
+)
 from skimbalance._labels import check_scored_labels, check_target, positive_of
 from skimbalance._validation import (
     align_columns,
-    align_weights,
     check_choice,
     check_interval,
+    check_per_label,
     column_names,
 )
 from skimbalance.metrics._per_label import (
@@ -600,7 +603,7 @@ class MultilabelCalibrationDisplay(_Display):
 def _thinned(labels, scores, weight):
     """Return every so many rows: ten bins need no more than millions of entries."""
     step = -(-scores.size // _BINNED_ENTRIES)
-    return labels[::step], scores[::step], None if weight is None else weight[::step]
+    return labels[::step], scores[::step], take_weights(weight, slice(None, None, step))
 
 
 def _means_of_labels(labels, proba, weight):
@@ -616,9 +619,7 @@ def _means_of_labels(labels, proba, weight):
 def _rates_at(thresholds, target, score, weight):
     """Return precision, recall and F1 at each of some thresholds."""
     positive = score[target]
-    hits = mass_at_least(
-        positive, thresholds, None if weight is None else weight[target]
-    )
+    hits = mass_at_least(positive, thresholds, take_weights(weight, target))
     predicted = mass_at_least(score, thresholds, weight)
     n_positive = len(positive) if weight is None else weight[target].sum()
     f1 = 2 * hits / (predicted + n_positive)
@@ -794,7 +795,9 @@ class ThresholdCurveDisplay(_CurveDisplay):
         precision, recall, f1 = np.array(rates).transpose(1, 0, 2)
         marks = grid[f1.argmax(axis=1)]
         if thresholds is not None:
-            marks = _as_marks(thresholds, names)[known]
+            marks = check_per_label("thresholds", thresholds, len(names), names=names)[
+                known
+            ]
         mean, low, high = _mean_and_band(f1)
         display = cls(
             thresholds=grid,
@@ -821,16 +824,6 @@ class ThresholdCurveDisplay(_CurveDisplay):
         if own is not None and own != read_as.get("positive"):
             return methods, {}
         return methods, {"thresholds": getattr(estimator, "thresholds_", None)}
-
-
-def _as_marks(thresholds, names):
-    """Return the thresholds to mark, one for each label."""
-    marks = np.asarray(align_weights(thresholds, names, "thresholds"), dtype=float)
-    if marks.shape not in ((), (len(names),)):
-        raise ValueError(
-            f"thresholds has shape {marks.shape}, expected a number or ({len(names)},)."
-        )
-    return np.broadcast_to(marks, len(names))
 
 
 def _threshold_grid(scores):

@@ -1,4 +1,4 @@
-"""Warnings of the library, all below one class that a filter can name."""
+"""Warnings of the library, all derived from one class that a filter can name."""
 
 __all__ = [
     "CalibrationWarning",

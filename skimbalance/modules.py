@@ -1,5 +1,7 @@
 """The torch modules that the estimators use by default."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn.functional import embedding_bag, linear
@@ -25,7 +27,7 @@ ACTIVATIONS = {
 
 
 class SparseRows:
-    """A batch of sparse rows, as a module with ``accepts_sparse = True`` gets it.
+    """A batch of sparse rows, the input of a module with ``accepts_sparse = True``.
 
     The three arrays of a CSR matrix, as `torch.nn.functional.embedding_bag` takes them.
 
@@ -55,19 +57,25 @@ class SparseRows:
             [0., 3., 0.]])
     """
 
-    def __init__(self, indices, offsets, values, n_features):
+    def __init__(
+        self,
+        indices: torch.Tensor,
+        offsets: torch.Tensor,
+        values: torch.Tensor,
+        n_features: int,
+    ) -> None:
         self.indices, self.offsets, self.values = indices, offsets, values
         self.n_features = n_features
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.offsets)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Number of rows and of columns."""
         return len(self), self.n_features
 
-    def matmul(self, matrix):
+    def matmul(self, matrix: torch.Tensor) -> torch.Tensor:
         """Return the product with a dense matrix.
 
         Takes time proportional to the stored values, and so does its gradient.
@@ -75,7 +83,7 @@ class SparseRows:
         Parameters
         ----------
         matrix : Tensor of shape (n_features, n_columns)
-            Quickest when its rows are contiguous.
+            Fastest if its rows are contiguous.
 
         Returns
         -------
@@ -95,7 +103,7 @@ class SparseLinear(nn.Module):
     """`torch.nn.Linear` that also takes `SparseRows`.
 
     The first layer of a module for sparse inputs. Its weight has a row for each input
-    column, so that a stored value touches one contiguous piece of it.
+    column, so that a stored value reads one contiguous part of it.
 
     Parameters
     ----------
@@ -109,15 +117,15 @@ class SparseLinear(nn.Module):
     Attributes
     ----------
     weight : Parameter of shape (in_features, out_features)
-        The transpose of that of `torch.nn.Linear`, and initialised alike.
+        The transpose of that of `torch.nn.Linear`, with the same initialisation.
     bias : Parameter of shape (out_features,) or None
-        What is added.
+        Added to the product.
 
     Notes
     -----
     A module of your own trains on CSR inputs without a dense copy of any batch if this
-    is its first layer and its class says ``accepts_sparse = True``. The estimator hands
-    over `SparseRows` where that is quicker, and dense tensors elsewhere.
+    is its first layer and its class has ``accepts_sparse = True``. The estimator passes
+    `SparseRows` where that is faster, and dense tensors elsewhere.
 
     Examples
     --------
@@ -127,13 +135,13 @@ class SparseLinear(nn.Module):
     torch.Size([2, 3])
     """
 
-    def __init__(self, in_features, out_features, bias=True):
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         plain = nn.Linear(in_features, out_features, bias)
         self.weight = nn.Parameter(plain.weight.detach().t().contiguous())
         self.bias = plain.bias
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor | SparseRows) -> torch.Tensor:
         """Return ``x W + b``.
 
         Parameters
@@ -151,29 +159,33 @@ class SparseLinear(nn.Module):
         product = x.matmul(self.weight)
         return product if self.bias is None else product + self.bias
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         n_inputs, n_outputs = self.weight.shape
         return f"{n_inputs}, {n_outputs}, bias={self.bias is not None}"
 
 
 class _Dropout(nn.Dropout):
-    """Dropout that draws 16 bits for each cell: on a CPU torch takes ten times as long.
+    """Dropout that draws 16 bits for each entry on a CPU.
 
-    So the share that is left out is rounded to a 65,536th.
+    torch draws each entry on its own there, which takes ten times as long. The rate is
+    rounded to a 65,536th. Compiled code and other devices use torch's dropout.
     """
 
-    def forward(self, x):
-        elsewhere = x.device.type != "cpu" or torch.compiler.is_compiling()
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
+        elsewhere = input.device.type != "cpu" or torch.compiler.is_compiling()
         if elsewhere or not self.training:
-            return super().forward(x)
-        return x * _kept(x, 1 - self.p)
+            return super().forward(input)
+        return input * _dropout_factor(input, 1 - self.p)
 
 
-def _kept(x, share):
-    """Return 1 / share where a cell is kept and 0 where not."""
-    n_kept = max(round(2**16 * share), 1)
+def _dropout_factor(x, keep_rate):
+    """Return ``1 / keep_rate`` for an entry that is kept and 0 for one that is not."""
+    n_kept = max(round(2**16 * keep_rate), 1)
+    # One draw of 64 bits gives four entries.
     drawn = torch.randint(-(2**63), 2**63 - 1, (-(-x.numel() // 4),))
     numbers = drawn.view(torch.int16)[: x.numel()].to(torch.float32)
+    # The lowest n_kept of the integers from -2**15 on are kept: their difference to the
+    # bound is at least 1.
     kept = torch.rsub(numbers, n_kept - 2**15).clamp(0, 1)
     return kept.to(x.dtype).mul_(2**16 / n_kept).view(x.shape)
 
@@ -192,9 +204,9 @@ class MLP(nn.Module):
     activation : {"relu", "gelu", "silu", "tanh"}, default="relu"
         Between the layers.
     dropout : float, default=0.0
-        Share of the hidden units left out in training, in [0, 1).
+        Fraction of the hidden units set to 0 in training, in [0, 1).
     sparse_input : bool, default=False
-        Make the first layer a `SparseLinear`, so that `SparseRows` are read, too.
+        Make the first layer a `SparseLinear`, so that it reads `SparseRows` as well.
 
     Raises
     ------
@@ -211,18 +223,19 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        n_features,
-        n_outputs,
-        hidden_layer_sizes=(512, 256),
-        activation="relu",
-        dropout=0.0,
-        sparse_input=False,
-    ):
+        n_features: int,
+        n_outputs: int,
+        hidden_layer_sizes: int | Sequence[int] = (512, 256),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        sparse_input: bool = False,
+    ) -> None:
         super().__init__()
         check_choice("activation", activation, ACTIVATIONS)
         check_interval("dropout", dropout, 0, 1, closed="left")
         self.accepts_sparse = sparse_input
-        layers, width = [], n_features
+        layers: list[nn.Module] = []
+        width = n_features
         layer = SparseLinear if sparse_input else nn.Linear
         for size in check_layer_sizes(hidden_layer_sizes):
             layers += [layer(width, size), ACTIVATIONS[activation]()]
@@ -233,7 +246,7 @@ class MLP(nn.Module):
         self.output = layer(width, n_outputs)
         nn.init.zeros_(self.output.bias)  # the estimators start it at the base rates
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor | SparseRows) -> torch.Tensor:
         """Return the raw scores of a batch.
 
         Parameters

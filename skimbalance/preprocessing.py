@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _PIECEWISE, _CLIPPED, _ROW_NORM = "piecewise_linear", "smooth_clip", "row_norm"
+# Rows that are read at once: 64 MiB of doubles for a thousand columns.
 _CHUNK_ROWS = 8192
 # Entries of the float64 block that `transform` works on: 2 MB, which a core's cache
 # holds, so that the five passes over it cost little more than one.
@@ -63,8 +64,8 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Standardise dense columns; bring sparse rows to a common size.
 
     A dense column is centred and divided by its standard deviation. A sparse matrix is
-    multiplied by one number, so that the mean square of its cells is 1: centring would
-    densify it, and dividing a rare column by its deviation would blow it up.
+    multiplied by one number, so that its entries have a mean square of 1. Centring
+    would make it dense, and division by its deviation would make a rare column huge.
 
     Attributes
     ----------
@@ -162,7 +163,7 @@ class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def _common_scale(X, sample_weight):
-    """Return the root of the mean square of all cells of a sparse matrix."""
+    """Return the root of the mean square of all entries of a sparse matrix."""
     if sample_weight is not None:
         X = X[sample_weight > 0]
         sample_weight = sample_weight[sample_weight > 0]

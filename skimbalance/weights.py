@@ -14,6 +14,7 @@ is compared with the most frequent one.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -101,22 +102,23 @@ LABEL_WEIGHT_SCHEMES = {
 
 
 def _class_counts(index, n_classes, sample_weight):
+    """Return the count of each class, and the mean count, which it is compared with."""
     counts = np.bincount(index, weights=sample_weight, minlength=n_classes)
     return counts.astype(float), np.full(n_classes, counts.sum() / n_classes)
 
 
 def _count_target(target, sample_weight):
-    """Return what each output is counted as, and what it is compared with."""
+    """Return the count of each output and the count that it is compared with."""
+    values = target.values
     if target.kind == MULTICLASS:
-        weight = check_weights(sample_weight, len(target.values))
-        return _class_counts(target.values, len(target.classes), weight)
-    weight = check_weights(
-        sample_weight, *target.values.shape, label_names=target.label_names
-    )
-    return count_labels(target.values, weight)
+        weight = check_weights(sample_weight, len(values))
+        return _class_counts(values, len(target.classes), weight)
+    weight = check_weights(sample_weight, *values.shape, label_names=target.label_names)
+    return count_labels(values, weight)
 
 
 def _resolve_counts(y, label_counts, n_samples, sample_weight):
+    """Return both counts of each label, from the targets or from given counts."""
     if (y is None) == (label_counts is None):
         raise ValueError("Pass either y or label_counts, not both and not neither.")
     if label_counts is None:
@@ -137,20 +139,21 @@ def _check_power_and_beta(power, beta):
 
 
 def _normalize(weight, defined, normalize):
-    """Scale the defined weights to mean 1 or sum 1."""
+    """Scale the weights of the labels with counts to mean 1 or sum 1."""
     check_choice("normalize", normalize, {"mean", "sum"})
     scale = weight[defined].sum()
     if normalize == "mean":
-        scale /= max(defined.sum(), 1)
+        scale /= max(defined.sum(), 1)  # all may be undefined: their sum is 0
     return np.where(defined, weight / scale, weight) if scale > 0 else weight
 
 
 def _weigh(scheme, *counts, smoothing, cap, normalize, **params):
-    """Evaluate a scheme on the labels whose counts allow it; the others get 1."""
+    """Return the weights of a scheme; a label whose counts do not define one gets 1."""
     check_interval("smoothing", smoothing, 0)
     if cap is not None:
         check_interval("cap", cap, 0, closed="neither")
     counts = np.array(counts) + smoothing
+    # A count of 0 would make a weight 0 or infinite, or NaN after the scaling.
     defined = (counts > 0).all(axis=0)
     weight = np.ones(counts.shape[1])
     if defined.any():
@@ -161,22 +164,22 @@ def _weigh(scheme, *counts, smoothing, cap, normalize, **params):
 
 
 def compute_pos_weight(
-    y=None,
-    scheme="balanced",
+    y: Any = None,
+    scheme: str = "balanced",
     *,
-    label_counts=None,
-    n_samples=None,
-    power=0.5,
-    beta=0.999,
-    smoothing=0.0,
-    cap=None,
-    normalize=None,
-    sample_weight=None,
-):
+    label_counts: Any = None,
+    n_samples: int | None = None,
+    power: float = 0.5,
+    beta: float = 0.999,
+    smoothing: float = 0.0,
+    cap: float | None = None,
+    normalize: str | None = None,
+    sample_weight: Any = None,
+) -> np.ndarray:
     r"""Compute the weight of the positives of each label.
 
-    With :math:`n_+` positives and :math:`n_-` negatives among the observed cells of a
-    label, the weight is
+    With :math:`n_+` positives and :math:`n_-` negatives among the observed entries of
+    a label, the weight is
 
     ======================  ==================================================
     ``"balanced"``          :math:`n_- / n_+`
@@ -211,7 +214,7 @@ def compute_pos_weight(
         ``"mean"`` scales the weights to mean 1 over the labels (their sum is
         `n_labels`), ``"sum"`` to sum 1.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Cells are counted with these weights; by default each counts 1.
+        Entries are counted with these weights; by default each counts 1.
 
     Returns
     -------
@@ -285,12 +288,17 @@ def _class_weights(target, class_weight, sample_weight=None):
 
 
 def compute_class_weight(
-    y, class_weight="balanced", *, normalize=None, sample_weight=None
-):
+    y: Any,
+    class_weight: str | Mapping = "balanced",
+    *,
+    normalize: str | None = None,
+    sample_weight: Any = None,
+) -> dict[Any, float]:
     """Compute the `class_weight` of a 1-D target as a dict.
 
-    A class weight defines the population: it is a sample weight by class, and no
-    probability is undone for it. To weigh the training only, pass `pos_weight`.
+    A class weight defines the population: it is a sample weight by class, and
+    probabilities are not corrected for it. To weigh the training only, pass
+    `pos_weight`.
 
     Parameters
     ----------
@@ -318,7 +326,7 @@ def compute_class_weight(
 
     See Also
     --------
-    compute_pos_weight : The same weights as an array, to be undone.
+    compute_pos_weight : The same weights as an array, which are corrected for.
 
     Examples
     --------
@@ -362,18 +370,18 @@ def _given_weights(class_weight, classes):
 
 
 def compute_label_weight(
-    y=None,
-    scheme="balanced",
+    y: Any = None,
+    scheme: str = "balanced",
     *,
-    label_counts=None,
-    n_samples=None,
-    power=0.5,
-    beta=0.999,
-    smoothing=0.0,
-    cap=None,
-    normalize="mean",
-    sample_weight=None,
-):
+    label_counts: Any = None,
+    n_samples: int | None = None,
+    power: float = 0.5,
+    beta: float = 0.999,
+    smoothing: float = 0.0,
+    cap: float | None = None,
+    normalize: str | None = "mean",
+    sample_weight: Any = None,
+) -> np.ndarray:
     r"""Compute the weight of each label among the labels.
 
     With :math:`n_k` positives of label k, the weight is
@@ -409,7 +417,7 @@ def compute_label_weight(
         ``"mean"`` scales the weights to mean 1 over the labels with positives,
         ``"sum"`` to sum 1.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Cells are counted with these weights; by default each counts 1.
+        Entries are counted with these weights; by default each counts 1.
 
     Returns
     -------
@@ -452,18 +460,19 @@ def compute_label_weight(
 
 
 def _sparse_excess(labels, pos_weight):
+    """Return the weights of sparse labels as the excess over 1, which stays sparse."""
     excess = np.where(labels.data == 1, pos_weight[labels.indices] - 1, -1.0)
     return sp.csr_array((excess, labels.indices, labels.indptr), shape=labels.shape)
 
 
 class PosWeightTransformer(BaseEstimator):
-    """`compute_pos_weight` as an estimator: searchable, and able to weigh each cell.
+    """`compute_pos_weight` as an estimator that can be searched over.
 
-    It is accepted wherever `pos_weight` is, so a grid can reach its parameters as
-    ``pos_weight__scheme``. Given so, it is fitted inside the estimator's `fit`, on the
-    training part only, and its weights are undone in the probabilities. Its
-    `transform(Y)` passed as `sample_weight` trains alike, but defines the population:
-    nothing is undone then.
+    The estimators accept it as `pos_weight`, so that a grid sets its parameters as
+    ``pos_weight__scheme``. They fit it inside their `fit`, on the training part only,
+    and correct the probabilities for its weights. The result of its `transform(Y)`
+    passed as `sample_weight` gives the same training, but defines the population: the
+    probabilities are not corrected then.
 
     Parameters
     ----------
@@ -509,14 +518,14 @@ class PosWeightTransformer(BaseEstimator):
 
     def __init__(
         self,
-        scheme="balanced",
+        scheme: str = "balanced",
         *,
-        power=0.5,
-        beta=0.999,
-        smoothing=0.0,
-        cap=None,
-        normalize=None,
-    ):
+        power: float = 0.5,
+        beta: float = 0.999,
+        smoothing: float = 0.0,
+        cap: float | None = None,
+        normalize: str | None = None,
+    ) -> None:
         self.scheme = scheme
         self.power = power
         self.beta = beta
@@ -524,7 +533,9 @@ class PosWeightTransformer(BaseEstimator):
         self.cap = cap
         self.normalize = normalize
 
-    def fit(self, y=None, sample_weight=None, *, label_counts=None):
+    def fit(
+        self, y: Any = None, sample_weight: Any = None, *, label_counts: Any = None
+    ) -> Self:
         """Compute the weights.
 
         Parameters
@@ -532,7 +543,7 @@ class PosWeightTransformer(BaseEstimator):
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             The targets, as in `compute_pos_weight`.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Cells are counted with these weights.
+            Entries are counted with these weights.
         label_counts : pair of array-like of shape (n_labels,), default=None
             Instead of `y`: ``(n_positive, n_negative)``.
 
@@ -553,6 +564,7 @@ class PosWeightTransformer(BaseEstimator):
             **self.get_params(),
         )
         if y is None:
+            # Counts do not name classes: they are those of labels.
             classes = np.tile([0, 1], (len(self.pos_weight_), 1))
             target = Target(MULTILABEL, None, classes)
         else:
@@ -561,8 +573,8 @@ class PosWeightTransformer(BaseEstimator):
         self.target_type_, self.classes_ = target.kind, target.classes
         return self
 
-    def transform(self, y):
-        """Return the weight of every cell.
+    def transform(self, y: Any) -> Any:
+        """Return the weight of every entry.
 
         Parameters
         ----------
@@ -589,10 +601,11 @@ class PosWeightTransformer(BaseEstimator):
         if sp.issparse(labels):
             return _sparse_excess(labels, self.pos_weight_)
         weight = np.where(labels == 1, self.pos_weight_, 1.0)
+        # So that the weights can be used where NaN in the labels is replaced by 0.
         weight[labels == MISSING] = 0.0
         return weight.ravel() if self.target_type_ == BINARY else weight
 
-    def fit_transform(self, y, sample_weight=None):
+    def fit_transform(self, y: Any, sample_weight: Any = None) -> Any:
         """Fit, then transform the same targets.
 
         Parameters
@@ -600,7 +613,7 @@ class PosWeightTransformer(BaseEstimator):
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             The targets.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Cells are counted with these weights.
+            Entries are counted with these weights.
 
         Returns
         -------

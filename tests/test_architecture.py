@@ -13,12 +13,11 @@ ROOT = Path(skimbalance.__file__).parent
 LEVELS = {
     "exceptions": 0,
     "_counts": 0,
-    "_log_odds": 1,
     "_base": 1,
     "_columns": 1,
     "_validation": 1,
     "_labels": 2,
-    "_stratification": 3,
+    "_log_odds": 2,
     "datasets": 3,
     "losses": 3,
     "metrics": 3,
@@ -124,6 +123,17 @@ print(sorted(name for name in new if name.split(".")[0] not in sys.stdlib_module
 def test_light_modules_never_import_torch(module):
     code = f"import sys, skimbalance.{module}; print('torch' in sys.modules)"
     assert _run(code) == "False"
+
+
+def test_editors_and_the_interpreter_know_the_same_modules():
+    tree = ast.parse((ROOT / "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    (imported,) = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert [alias.name for alias in imported.names] == skimbalance.__all__
+    modules = {_module_of(path) for path in FILES}
+    public = {module for module in modules if not module.startswith("_")}
+    assert public == set(skimbalance.__all__)
+    assert (ROOT / "py.typed").exists()
 
 
 def test_submodules_load_on_first_use():

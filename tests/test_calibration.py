@@ -1,4 +1,4 @@
-"""Calibrators against the truth that made the labels, and against scikit-learn."""
+"""Calibrators against the known posterior of drawn labels, and against scikit-learn."""
 
 import warnings
 
@@ -18,6 +18,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
 
 from skimbalance.calibration import (
+    BaseCalibrator,
     LabelCalibrator,
     MultilabelCalibratedClassifierCV,
     PooledCalibrator,
@@ -33,6 +34,7 @@ from skimbalance.metrics import (
     multilabel_log_loss,
 )
 from skimbalance.model_selection import MultilabelStratifiedKFold
+from skimbalance.neural_network import ImbalancedMLPClassifier
 
 METHODS = ("sigmoid", "isotonic", "temperature", "beta")
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -59,7 +61,7 @@ def _beta_map(x):
 
 
 @each_method
-def test_each_method_undoes_its_own_distortion(method):
+def test_each_method_removes_its_own_distortion(method):
     rng = np.random.default_rng(0)
     distort = DISTORTIONS[method]
     true, Y = _drawn(rng, 20_000)
@@ -73,7 +75,7 @@ def test_each_method_undoes_its_own_distortion(method):
 
 
 @each_method
-def test_maps_never_fall(method):
+def test_maps_are_monotone(method):
     rng = np.random.default_rng(0)
     true, Y = _drawn(rng, 500)
     calibrator = LabelCalibrator(method).fit(true, Y)
@@ -109,7 +111,7 @@ def test_isotonic_without_shrinkage_is_isotonic_regression():
 
 @each_method
 def test_rare_labels_follow_the_common_map(method):
-    """Three positives cannot say what ten thousand can."""
+    """Three positives determine less than ten thousand."""
     rng = np.random.default_rng(0)
     true, Y = _drawn(rng, 4000, shift=(0, 0, 0, -8))
     Y[:, 3] = 0
@@ -128,19 +130,19 @@ def test_rare_labels_follow_the_common_map(method):
 
 
 @each_method
-def test_missing_sparse_and_weighted_cells(method):
+def test_missing_sparse_and_weighted_entries(method):
     rng = np.random.default_rng(0)
     true, Y = _drawn(rng, 400)
     missing = rng.random(Y.shape) < 0.3
-    holes = np.where(missing, np.nan, Y)
-    cells = np.where(missing, 0.0, 1.0)
+    with_missing = np.where(missing, np.nan, Y)
+    entries = np.where(missing, 0.0, 1.0)
     found = [
         LabelCalibrator(method).fit(true, y, w).transform(true)
         for y, w in (
-            (holes, None),
-            (sp.csr_array(holes), None),
-            (Y, cells),
-            (Y, sp.csr_array(cells - 1)),
+            (with_missing, None),
+            (sp.csr_array(with_missing), None),
+            (Y, entries),
+            (Y, sp.csr_array(entries - 1)),
         )
     ]
     for other in found[1:]:
@@ -241,7 +243,7 @@ def test_prevalences_of_extreme_scores_are_met():
     np.testing.assert_allclose(proba, [0.01, 1e-6], rtol=1e-9)
 
 
-def test_prevalences_know_no_difference_of_weights_and_repeats():
+def test_matched_prevalences_of_whole_weights_equal_those_of_repeats():
     calibrator, log_odds = _fitted(PooledCalibrator())
     again = clone(calibrator).fit(log_odds, np.tile([1, 0], (250, 3)).reshape(-1, 3))
     again.slope_, again.intercept_ = calibrator.slope_, calibrator.intercept_
@@ -326,7 +328,7 @@ def test_calibrators_see_out_of_fold_scores_only():
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic", "beta"])
 def test_probabilities_of_rare_labels_add_up_to_their_positives(method):
-    """A fold without a positive of a label knows nothing of it."""
+    """A fold without a positive of a label cannot rank it."""
     expected = np.geomspace(4, 1, 40)  # training positives of a label
     X, Y = make_imbalanced_multilabel(
         10_600,
@@ -344,7 +346,68 @@ def test_probabilities_of_rare_labels_add_up_to_their_positives(method):
     assert 0.7 < proba.sum() / Y[600:].sum() < 1.4
 
 
-def test_forests_answer_with_lists_and_zeros():
+class _Scaled(BaseCalibrator):
+    """A calibrator of one's own: the spread of all log-odds becomes 1."""
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def learn(self, labels, log_odds, weight):
+        self.spread_ = log_odds.std() / self.factor
+
+    def map(self, log_odds):
+        return log_odds / self.spread_
+
+
+def test_calibrators_are_named_or_passed_as_objects():
+    X, Y = _rows(np.random.default_rng(0), 300)
+    inner = OneVsRestClassifier(LogisticRegression())
+    model = MultilabelCalibratedClassifierCV(inner, cv=3, method="beta", shrinkage=5.0)
+    expected = model.fit(X, Y).predict_proba(X)
+    model.set_params(method=LabelCalibrator("beta", shrinkage=5), shrinkage=20.0)
+    np.testing.assert_array_equal(model.fit(X, Y).predict_proba(X), expected)
+    assert not hasattr(model.method, "parameters_")
+    model.set_params(method__shrinkage=1.0)
+    assert not np.array_equal(model.fit(X, Y).predict_proba(X), expected)
+    pooled = model.set_params(method="pooled").fit(X, Y)
+    assert isinstance(pooled.calibrator_, PooledCalibrator)
+    own = model.set_params(method=_Scaled(2.0)).fit(X, Y)
+    means = own.predict_proba(X).mean(axis=0)
+    np.testing.assert_allclose(means, Y.mean(axis=0), atol=0.03)
+    assert own.calibrator_.spread_ > 0
+    with pytest.raises(ValueError, match="set it on the object"):
+        model.set_params(shrinkage=1.0).fit(X, Y)
+    for wrong in ("plat", _Scaled, 1.0):
+        with pytest.raises(ValueError, match=r"method=.* is not known"):
+            model.set_params(method=wrong).fit(X, Y)
+
+
+def test_nets_take_the_same_calibrators():
+    X, Y = _rows(np.random.default_rng(0))
+    options = {"hidden_layer_sizes": (4,), "max_epochs": 3, "random_state": 0}
+    net = ImbalancedMLPClassifier(**options).fit(X, Y)
+    assert isinstance(net.calibrator_, PooledCalibrator)
+    expected = net.predict_proba(X)
+    net.set_params(correct_probabilities=PooledCalibrator())
+    np.testing.assert_array_equal(net.fit(X, Y).predict_proba(X), expected)
+    for calibrator in (_Scaled(2.0), *map(LabelCalibrator, METHODS)):
+        net.set_params(correct_probabilities=calibrator).fit(X, Y)
+        assert type(net.calibrator_) is type(calibrator)
+        assert net.calibrator_ is not calibrator
+        assert np.isfinite(net.predict_proba(X)).all()
+        if calibrator.matches_prevalence:
+            means = net.predict_proba(X).mean(axis=0)
+            np.testing.assert_allclose(means, Y.mean(axis=0), rtol=0.3)
+    y = Y.sum(axis=1)
+    net.set_params(correct_probabilities=TemperatureCalibrator()).fit(X, y)
+    np.testing.assert_allclose(net.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+    with pytest.raises(ValueError, match="not for this target"):
+        net.fit(X, Y)
+    with pytest.raises(ValueError, match="not for this target"):
+        net.set_params(correct_probabilities=PooledCalibrator()).fit(X, y)
+
+
+def test_forests_with_lists_and_probabilities_of_zero():
     X, Y = _rows(np.random.default_rng(0))
     forest = RandomForestClassifier(30, random_state=0)
     model = MultilabelCalibratedClassifierCV(forest, cv=3).fit(X[:400], Y[:400])
@@ -407,7 +470,7 @@ def test_forests_on_real_data_become_calibrated(load):
 
 
 def _two_populations(rng, n, prior):
-    """One normal feature; honest probabilities at a base rate of 0.3 whatever holds."""
+    """One normal feature; calibrated probabilities at a base rate of 0.3."""
     y = rng.random(n) < prior
     x = rng.normal(size=n) + 2 * y
     return y, expit(2 * x - 2 + logit(0.3))

@@ -12,7 +12,8 @@ from skorch.callbacks import LRScheduler
 from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
-from skimbalance.neural_network import ImbalancedMLPClassifier
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._checkpoint import _FREE_IN_CHUNKS, _FREE_PARAMS
 
 SCRIPT = """
 import os, signal, sys
@@ -29,6 +30,15 @@ X, Y = problem()
 net = estimator(sys.argv[1], random_state=None)
 net.set_params(callbacks=[*net.callbacks, Kill()]).fit(X, Y)
 """
+
+
+@pytest.mark.parametrize(
+    "estimator", [ImbalancedMLPClassifier, ImbalancedNetClassifier]
+)
+def test_the_parameters_that_may_change_are_parameters(estimator):
+    """All others are compared when a run is resumed, those added later as well."""
+    known = estimator().get_params(deep=False).keys()
+    assert known >= _FREE_PARAMS | _FREE_IN_CHUNKS
 
 
 def problem():
@@ -134,7 +144,7 @@ def test_a_damaged_file_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ({"hidden_layer_sizes": (8,)}, r"hidden_layer_sizes was \[16\] and is \[8\]"),
         ({"loss": "focal"}, "loss was"),
@@ -148,7 +158,7 @@ def test_a_damaged_file_is_refused(tmp_path, content):
         ("rows", "number of training rows was 540 and is 495"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, told):
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, message):
     X, Y = problem()
     estimator(tmp_path, max_epochs=2).fit(X, Y)
     if change == "X":
@@ -159,5 +169,5 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, told):
         X, Y = X[:-50], Y[:-50]
     net = estimator(tmp_path, resume=True)
     net.set_params(**(change if isinstance(change, dict) else {}))
-    with pytest.raises(ValueError, match=f"of another run: .*{told}"):
+    with pytest.raises(ValueError, match=f"of another run: .*{message}"):
         net.fit(X, Y)

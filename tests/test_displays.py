@@ -8,13 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, precision_score
 from sklearn.multiclass import OneVsRestClassifier
 
-from skimbalance._base import UndefinedLabelWarning
 from skimbalance.displays import (
     MultilabelCalibrationDisplay,
     MultilabelPrecisionRecallDisplay,
     ThresholdCurveDisplay,
     TrainingHistoryDisplay,
 )
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import MultilabelTunedThresholdClassifierCV
 
@@ -73,9 +73,10 @@ def test_precision_recall_of_many_labels():
 @each_display
 def test_missing_and_sparse_labels_are_read(display):
     Y, P = _drawn()
-    holes = np.where(np.random.default_rng(1).random(Y.shape) < 0.2, np.nan, Y)
+    with_missing = np.where(np.random.default_rng(1).random(Y.shape) < 0.2, np.nan, Y)
     dense, sparse = (
-        display.from_predictions(y, P) for y in (holes, sp.csr_array(holes))
+        display.from_predictions(y, P)
+        for y in (with_missing, sp.csr_array(with_missing))
     )
     for key, value in vars(dense).items():
         if isinstance(value, np.ndarray):
@@ -180,7 +181,7 @@ def test_calibration_of_two_estimators():
 
 @each_display
 @pytest.mark.parametrize("n_labels", [5, 300])
-def test_pictures_do_not_grow_with_the_labels(display, n_labels):
+def test_artists_do_not_grow_with_the_labels(display, n_labels):
     """Few artists and a legend that fits, whatever the number of labels."""
     Y, P = _drawn(300, n_labels)
     shown = display.from_predictions(Y, P)

@@ -1,4 +1,4 @@
-"""Inputs: what is taken in any container and dtype, and what is refused by name."""
+"""Inputs: containers and dtypes that are accepted, and errors that name the input."""
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,7 @@ CONTAINERS = [
 @pytest.mark.parametrize(
     ("make", "message"), CONTAINERS, ids=[message for _, message in CONTAINERS]
 )
-def test_an_input_that_is_no_array_of_numbers_is_refused_by_name(
+def test_the_error_of_an_input_without_numbers_names_the_input(
     problem, net, make, message
 ):
     X, Y = problem
@@ -172,8 +172,8 @@ def test_every_dtype_of_numbers_gives_what_its_values_give(
         given = values
     plain = container(values.astype(float))
     expected = net(precision="64").fit(plain, Y).predict_proba(plain)
-    answer = net(precision="64").fit(given, Y).predict_proba(given)
-    np.testing.assert_allclose(answer, expected, atol=1e-6)
+    proba = net(precision="64").fit(given, Y).predict_proba(given)
+    np.testing.assert_allclose(proba, expected, atol=1e-6)
 
 
 @NETS
@@ -182,8 +182,8 @@ def test_tensors_and_lists_are_read_as_arrays(problem, net):
     expected = net().fit(X, Y).predict_proba(X)
     grad = torch.tensor(X, requires_grad=True)
     for given in (torch.tensor(X), grad, X.tolist(), list(X), tuple(X.tolist())):
-        answer = net().fit(given, Y).predict_proba(given)
-        np.testing.assert_array_equal(answer, expected)
+        proba = net().fit(given, Y).predict_proba(given)
+        np.testing.assert_array_equal(proba, expected)
 
 
 def test_datasets_in_cross_validation(problem):
@@ -198,7 +198,7 @@ def test_datasets_in_cross_validation(problem):
     np.testing.assert_allclose(sliced, plain)
 
 
-def test_rows_of_another_shape_are_told_the_fitted_one():
+def test_the_error_of_rows_of_another_shape_names_the_fitted_shape():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 3, 4, 4)), np.arange(60) % 2
 
@@ -237,7 +237,7 @@ def test_what_goes_with_the_held_out_rows_is_named(problem):
         small().fit(frame, Y, X_val=frame[list("fedcba")], y_val=Y)
 
 
-def test_a_dataset_after_a_frame_forgets_the_names_of_the_features(problem):
+def test_a_dataset_after_a_frame_removes_the_names_of_the_features(problem):
     X, Y = problem
     net = own().fit(pd.DataFrame(X, columns=list("abcdef")), Y)
     assert not hasattr(net.fit(Items(lambda i: X[i]), Y), "feature_names_in_")

@@ -16,6 +16,7 @@ from skimbalance._labels import (
     MULTICLASS,
     MULTILABEL,
 )
+from skimbalance.calibration import _ShrunkClassCalibrator
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import (
     LOSSES,
@@ -23,12 +24,12 @@ from skimbalance.losses import (
     FunctionLoss,
     HardNegativeMiningLoss,
     LogLoss,
+    PointwiseLoss,
     SoftTargetLoss,
 )
 from skimbalance.metrics import expected_observed_ratio
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._output import ShrunkClassCalibrator
 from skimbalance.weights import compute_pos_weight
 
 
@@ -94,6 +95,31 @@ def plain(known):
 
 
 @pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == MULTILABEL])
+class SlopedLoss(PointwiseLoss):
+    """The log-loss with a slope that is trained, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor(1.0))
+
+    def positive(self, scores):
+        return softplus(-scores * self.slope)
+
+    def negative(self, scores):
+        return softplus(scores * self.slope)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_parameters_of_a_loss_are_trained(method):
+    X, Y = make_imbalanced_multilabel(300, n_labels=3, random_state=0)
+    net = ImbalancedMLPClassifier(
+        (8,), loss=SlopedLoss(), lr=0.01, max_epochs=3, random_state=0
+    )
+    getattr(net, method)(X, Y)
+    assert net.loss_.slope.item() != 1.0
+    assert net.loss.slope.item() == 1.0
+
+
 def test_every_loss_gives_corrected_probabilities_of_labels(known, plain, name):
     X, Y, X_test, eta = known
     net = learner(loss=name).fit(X, Y)
@@ -215,8 +241,8 @@ def test_batch_loss_with_smoothing_is_the_formula_written_out(problem):
     ).fit(X, Y)
     z = net.net_.module_(torch.as_tensor(X)).detach().numpy()
     t = (1 - e) * Y + e * Y.mean(axis=0)
-    cells = t * pos_weight * np.logaddexp(0, -z) + (1 - t) * np.logaddexp(0, z)
-    assert net.history_[0]["train_loss"] == pytest.approx(cells.mean(), rel=1e-9)
+    losses = t * pos_weight * np.logaddexp(0, -z) + (1 - t) * np.logaddexp(0, z)
+    assert net.history_[0]["train_loss"] == pytest.approx(losses.mean(), rel=1e-9)
 
 
 def test_batch_loss_of_classes_with_smoothing(problem):
@@ -240,12 +266,12 @@ def test_batch_loss_of_classes_with_smoothing(problem):
 
 
 @pytest.mark.parametrize("pos_weight", [None, "balanced"])
-def test_smoothing_is_undone(known, plain, pos_weight):
+def test_smoothing_is_corrected(known, plain, pos_weight):
     X, Y, X_test, eta = known
     net = learner(label_smoothing=0.2, pos_weight=pos_weight)
-    undone = net.set_params(correct_probabilities="exact").fit(X, Y)
-    assert undone.probabilities_corrected_
-    proba = undone.predict_proba(X_test)
+    corrected = net.set_params(correct_probabilities="exact").fit(X, Y)
+    assert corrected.probabilities_corrected_
+    proba = corrected.predict_proba(X_test)
     assert expected_log_loss(eta, proba) < 1.1 * plain
     raw = clone(net).set_params(correct_probabilities=False).fit(X, Y)
     assert not raw.probabilities_corrected_
@@ -364,19 +390,19 @@ def classes():
     return X, y
 
 
-def test_pos_weight_by_true_class_is_undone_and_class_weight_is_not(classes):
+def test_pos_weight_by_true_class_is_corrected_and_class_weight_is_not(classes):
     """The same training, read in two ways."""
     X, y = classes
     weight = compute_pos_weight(y)
-    # The input scaler reads the weights of rows, and would tell the two apart.
+    # The input scaler reads the weights of rows, and would distinguish the two.
     options = {"init_bias": "zero", "max_epochs": 15, "standardize": False}
-    undone = small(pos_weight=weight, **options).fit(X, y)
+    corrected = small(pos_weight=weight, **options).fit(X, y)
     population = small(class_weight=dict(enumerate(weight)), **options).fit(X, y)
-    p, q = undone.predict_proba(X), population.predict_proba(X)
+    p, q = corrected.predict_proba(X), population.predict_proba(X)
     np.testing.assert_allclose(
         p, q / weight / (q / weight).sum(axis=1, keepdims=True), atol=1e-8
     )
-    # One says how frequent the classes are here, the other in a balanced world.
+    # One gives the probabilities of this population, the other of a balanced one.
     np.testing.assert_allclose(p.mean(axis=0), np.bincount(y) / len(y), atol=0.03)
     np.testing.assert_allclose(q.mean(axis=0), np.full(4, 0.25), atol=0.1)
 
@@ -395,17 +421,17 @@ def test_balanced_softmax_decides_by_its_raw_scores(classes):
     )
 
 
-def test_soft_targets_are_undone(classes):
+def test_soft_targets_are_corrected(classes):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(3000, 4))
     y = (X * 3 + rng.gumbel(size=X.shape)).argmax(axis=1)
     net = learner(loss=SoftTargetLoss(0.6 * np.eye(4) + 0.1)).fit(X[:2000], y[:2000])
     raw = clone(net).set_params(correct_probabilities=False).fit(X[:2000], y[:2000])
     rows = np.arange(1000), y[2000:]
-    honest, blurred = (
+    corrected, blurred = (
         -np.log(m.predict_proba(X[2000:])[rows]).mean() for m in (net, raw)
     )
-    assert honest < 0.8 * blurred
+    assert corrected < 0.8 * blurred
     X, y = classes
     with pytest.raises(ValueError, match="3 classes, but y has 4"):
         learner(loss=SoftTargetLoss(np.eye(3))).fit(X, y)
@@ -426,7 +452,7 @@ def test_calibrator_of_classes_finds_what_each_class_was_shifted_by():
     log_p = log_softmax(rng.normal(size=(4000, 3)) * 1.5 + [0, -1, -2], axis=1)
     y = (log_p + rng.gumbel(size=log_p.shape)).argmax(axis=1)
     bent = log_softmax(3 * (log_p + np.array([0.5, 0.0, -0.5])), axis=1)
-    found = ShrunkClassCalibrator().fit(bent, y).transform(bent)
+    found = _ShrunkClassCalibrator().fit(bent, y).transform(bent)
     eta = np.exp(log_p)
     risk, oracle = (-(eta * q).sum(axis=1).mean() for q in (found, log_p))
     assert risk < 1.01 * oracle

@@ -299,6 +299,32 @@ def test_a_subclass_leaves_formulas_of_its_base_behind():
     torch.testing.assert_close(hinged.weighted_sum(scores, targets.bool()), expected)
 
 
+class MilderNegatives(NegativeTolerantLoss):
+    """Overrides the negative term with its derivative."""
+
+    def negative_value_and_grad(self, scores, labels=slice(None)):
+        value, slope = super().negative_value_and_grad(scores, labels)
+        return value / 2, slope / 2
+
+
+class MilderLogLoss(LogLoss):
+    def negative_value_and_grad(self, scores, labels=slice(None)):
+        value, slope = super().negative_value_and_grad(scores, labels)
+        return value / 2, slope / 2
+
+
+@pytest.mark.parametrize("loss", [MilderNegatives(), MilderLogLoss()], ids=stable_id)
+def test_all_forms_of_a_term_follow_the_one_that_a_subclass_overrides(loss):
+    loss.setup([50, 50], [950, 950])
+    scores = torch.randn(40, 2, dtype=torch.float64)
+    value, _ = loss.negative_value_and_grad(scores)
+    torch.testing.assert_close(loss.negative(scores), value)
+    targets = torch.rand(40, 2) < 0.4  # too many positives to look them up
+    expected = torch.where(targets, loss.positive(scores), value)
+    torch.testing.assert_close(loss(scores, targets), expected)
+    torch.testing.assert_close(loss.weighted_sum(scores, targets), expected.sum())
+
+
 def test_whether_scores_are_log_odds_is_found_out():
     proper = [LogLoss(), FocalLoss(gamma=0), Terms(*INVERTIBLE["log"][0])]
     bent = [FocalLoss(), Hinged(), AsymmetricLoss(), HardNegativeMiningLoss()]
@@ -520,6 +546,7 @@ LOG = INVERTIBLE["log"][0]
         ),
         (Summed(*LOG), r"Summed\.positive gave a single"),
         (Broken(*LOG), r"Broken\.negative gave NaN"),
+        (Terms(torch.ones_like, torch.ones_like), "Terms.positive and .* gradient"),
         (Detached(), r"Detached\.forward gave a single"),
         ("bce", "log_loss"),
         ("BCEWithLogitsLoss", "log_loss"),
@@ -548,7 +575,7 @@ def test_a_softmax_loss_that_averages_is_refused():
 
 
 @pytest.mark.parametrize("buffers", ["pos_weight", "weight"])
-def test_weights_inside_a_torch_loss_are_undone(problem, buffers):
+def test_weights_inside_a_torch_loss_are_corrected(problem, buffers):
     """A weight of the positives is corrected; one of labels needs no correction."""
     X, Y = problem
     given = {buffers: torch.tensor([4.0, 9.0], dtype=torch.float64)}

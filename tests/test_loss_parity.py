@@ -16,7 +16,7 @@ from skimbalance.losses import (
     SoftmaxLogLoss,
     SoftTargetLoss,
 )
-from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._module import criterion_of
 from skimbalance.weights import compute_label_weight, compute_pos_weight
 
 FOUR_CLASSES = np.array([198, 436, 710, 272])
@@ -27,7 +27,7 @@ def tensor(values):
 
 
 def batch_mean(loss, scores, labels, weight=None, **weights):
-    """The batch loss as the estimators compute it, a mean over all cells."""
+    """The batch loss as the estimators compute it, a mean over all entries."""
     params = {key: tensor(value) for key, value in weights.items()}
     if np.ndim(labels) == 2:
         params["n_trained"] = labels.shape[1]
@@ -216,7 +216,7 @@ def test_weights_by_predicted_class_are_the_rank_one_case(four_classes):
     expected = -(u[y] * (log_p @ v)).mean()
     assert batch_mean(loss, scores, y) == pytest.approx(expected, rel=1e-12)
     with pytest.raises(ValueError, match="singular"):
-        loss.check_params()
+        loss.check_params(len(u))
     # On the diagonal it is the weight by true class.
     diagonal = batch_mean(SoftTargetLoss(np.diag(u)), scores, y)
     by_class = batch_mean(SoftmaxLogLoss(), scores, y, pos_weight=u)

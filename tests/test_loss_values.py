@@ -71,7 +71,7 @@ def test_asymmetric_values(up, down, margin):
     )
 
 
-def test_asymmetric_loss_reads_a_true_hundredth_as_a_third():
+def test_asymmetric_loss_scores_a_probability_of_a_hundredth_as_a_third():
     """The score at which eta l_pos' + (1 - eta) l_neg' changes its sign."""
 
     def slope(z):
@@ -159,15 +159,15 @@ def test_distribution_balanced_values(gamma):
     )
 
 
-def test_distribution_balanced_weights_of_cells():
+def test_distribution_balanced_weights_of_entries():
     """alpha + sigmoid(beta (r - mu)), r = (1 / n_k) / sum_i y_i / n_i."""
     counts = np.array([500.0, 50.0, 5.0, 0.0])
     loss = DistributionBalancedLoss().setup(counts, 1000 - counts)
     Y = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
     found = loss.entry_weight(torch.zeros(4, 4).double(), torch.tensor(Y > 0)).numpy()
     for i in range(3):
-        share = (1 / counts[:3]) / sum(1 / counts[k] for k in range(3) if Y[i, k])
-        expected = 0.1 + expit(10 * (share - 0.2))
+        fraction = (1 / counts[:3]) / sum(1 / counts[k] for k in range(3) if Y[i, k])
+        expected = 0.1 + expit(10 * (fraction - 0.2))
         np.testing.assert_allclose(found[i, :3], expected, rtol=1e-9)
     # A row without positives has r = 0; a label without positives is no NaN.
     np.testing.assert_allclose(found[3], 0.1 + expit(-2.0), rtol=1e-9)

@@ -39,7 +39,7 @@ from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
-from skimbalance.neural_network._criterion import SetCriterion
+from skimbalance.neural_network._module import SetCriterion
 
 N_POSITIVE = np.array([400.0, 50.0, 9.0])
 N_NEGATIVE = 1000 - N_POSITIVE
@@ -530,7 +530,7 @@ def test_softmax_initial_scores_predict_the_prior(loss, pos_weight):
     assert scores.mean().abs() < 1e-9
 
 
-def test_smoothing_of_classes_is_undone():
+def test_smoothing_of_classes_is_corrected():
     rng = np.random.default_rng(0)
     eta = torch.as_tensor(rng.dirichlet(np.ones(4), size=50).clip(1e-3))
     eta /= eta.sum(dim=1, keepdim=True)
@@ -552,8 +552,7 @@ def test_unsmoothed_log_odds_are_finite_and_strictly_increasing(prior):
     assert (found.diff(dim=0) > 0).all()
 
 
-# ------------------------------------------------------------------ every set-level
-# loss
+# ---------------------------------------------------------------- every set-level loss
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

@@ -31,8 +31,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import check_estimator
 
-from skimbalance._base import UndefinedLabelWarning
 from skimbalance.calibration import MultilabelCalibratedClassifierCV
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.metrics import get_scorer
 from skimbalance.model_selection import MultilabelStratifiedKFold
 from skimbalance.thresholds import (

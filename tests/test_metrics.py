@@ -72,12 +72,12 @@ def test_average_precision_by_hand():
     assert score == pytest.approx((1 + 2 / 3) / 2)
 
 
-def test_missing_labels_are_rows_that_are_not_there():
+def test_missing_labels_equal_absent_rows():
     rng = np.random.default_rng(0)
     Y = (rng.random((60, 3)) < 0.4).astype(float)
     S, W = rng.random((60, 3)), rng.random(60)
     missing = rng.random((60, 3)) < 0.3
-    holes = np.where(missing, np.nan, Y)
+    with_missing = np.where(missing, np.nan, Y)
     for weight in (None, W):
         expected = [
             average_precision_score(
@@ -87,7 +87,7 @@ def test_missing_labels_are_rows_that_are_not_there():
             )
             for k in range(3)
         ]
-        for y in (holes, sp.csr_array(holes)):
+        for y in (with_missing, sp.csr_array(with_missing)):
             found = multilabel_average_precision_score(
                 y, S, average=None, sample_weight=weight
             )
@@ -95,13 +95,13 @@ def test_missing_labels_are_rows_that_are_not_there():
             micro = multilabel_average_precision_score(
                 y, S, average="micro", sample_weight=weight
             )
-            cells = np.repeat(W[:, None], 3, axis=1)[~missing]
+            entries = np.repeat(W[:, None], 3, axis=1)[~missing]
             np.testing.assert_allclose(
                 micro,
                 average_precision_score(
                     Y[~missing],
                     S[~missing],
-                    sample_weight=None if weight is None else cells,
+                    sample_weight=None if weight is None else entries,
                 ),
                 atol=1e-12,
             )
@@ -137,14 +137,14 @@ def test_ratios_by_hand():
             y, P, average=None, sample_weight=[0, 1, 1, 2]
         )
         np.testing.assert_allclose(weighted, [3.5, 0.5])
-    decided = (P > 0.4).astype(int)
-    for d in (decided, sp.csr_array(decided), decided.astype(bool)):
-        assert predicted_observed_ratio(Y, d) == pytest.approx(5 / 3)
+    predicted = (P > 0.4).astype(int)
+    for p in (predicted, sp.csr_array(predicted), predicted.astype(bool)):
+        assert predicted_observed_ratio(Y, p) == pytest.approx(5 / 3)
     assert np.isnan(expected_observed_ratio(np.zeros((2, 1)), np.ones((2, 1))))
 
 
 @pytest.mark.filterwarnings("ignore::skimbalance.metrics.UndefinedLabelWarning")
-def test_scorers_take_what_scikit_learn_refuses():
+def test_scorers_read_sparse_and_missing_labels():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 6))
     Y = (X + rng.normal(size=(150, 6)) > 0.5).astype(int)
@@ -158,9 +158,9 @@ def test_scorers_take_what_scikit_learn_refuses():
     expected = average_precision_score(Y, model.predict_proba(X))
     assert macro(model, X, Y) == pytest.approx(expected)
     assert macro(model, X, sp.csr_array(Y)) == pytest.approx(expected)
-    holes = Y.astype(float)
-    holes[:20, 0] = np.nan
-    assert macro(model, X, holes) != pytest.approx(expected)
+    with_missing = Y.astype(float)
+    with_missing[:20, 0] = np.nan
+    assert macro(model, X, with_missing) != pytest.approx(expected)
     search = GridSearchCV(model, {"estimator__C": [0.1, 1]}, scoring=macro, cv=3)
     assert search.fit(X, sp.csr_array(Y)).best_score_ > 0.5
 
@@ -250,7 +250,7 @@ def test_losses_of_probabilities_equal_scikit_learn(case):
                     _same(found, each.mean())
 
 
-def test_log_loss_of_certain_float32_probabilities_is_finite():
+def test_log_loss_of_float32_probabilities_of_0_and_1_is_finite():
     Y, P = np.array([[1], [0]]), np.array([[0], [1]], dtype=np.float32)
     expected = reference.log_loss(Y[:, 0], P[:, 0])
     assert multilabel_log_loss(Y, P) == pytest.approx(expected)
@@ -269,12 +269,12 @@ each_score = pytest.mark.parametrize("score", PER_LABEL.values(), ids=PER_LABEL)
 
 @each_score
 @pytest.mark.filterwarnings("ignore::skimbalance.metrics.UndefinedLabelWarning")
-def test_a_missing_label_is_a_cell_that_is_not_there(score):
+def test_a_missing_label_equals_an_absent_entry(score):
     rng = np.random.default_rng(0)
     Y = (rng.random((80, 3)) < 0.4).astype(float)
     P, W = rng.random(Y.shape), rng.random(len(Y))
     missing = rng.random(Y.shape) < 0.3
-    holes = np.where(missing, np.nan, Y)
+    with_missing = np.where(missing, np.nan, Y)
     for weight in (None, W):
         kept = [~missing[:, k] for k in range(3)]
         each = [
@@ -285,16 +285,16 @@ def test_a_missing_label_is_a_cell_that_is_not_there(score):
             )
             for k, rows in enumerate(kept)
         ]
-        for y in (holes, sp.csr_array(holes)):
+        for y in (with_missing, sp.csr_array(with_missing)):
             _same(score(y, P, average=None, sample_weight=weight), each)
             _same(score(y, P, sample_weight=weight), np.mean(each))
-    cells = np.where(missing, 0.0, np.repeat(W[:, None], 3, axis=1))
+    entries = np.where(missing, 0.0, np.repeat(W[:, None], 3, axis=1))
     for average in ("macro", "micro", "samples", "weighted", None):
-        by_cell = score(Y, P, average=average, sample_weight=cells)
-        by_hole = score(holes, P, average=average, sample_weight=cells)
-        _same(by_cell, by_hole)
-    excess = sp.csr_array(cells - 1)
-    _same(score(Y, P, sample_weight=excess), score(Y, P, sample_weight=cells))
+        by_weight = score(Y, P, average=average, sample_weight=entries)
+        by_missing = score(with_missing, P, average=average, sample_weight=entries)
+        _same(by_weight, by_missing)
+    excess = sp.csr_array(entries - 1)
+    _same(score(Y, P, sample_weight=excess), score(Y, P, sample_weight=entries))
 
 
 @each_score
@@ -338,7 +338,7 @@ def test_calibration_error_by_hand():
 
 
 def test_equal_probabilities_share_a_bin():
-    """Else the order of the rows would tell: 0 below, 1 above."""
+    """Bins that split ties would depend on the order of the rows."""
     Y = np.repeat([0, 1], 50)
     assert calibration_error(Y, np.full(100, 0.5)) == 0
     assert calibration_error(Y[::-1], np.full(100, 0.5)) == 0
@@ -443,10 +443,10 @@ def test_frequency_report_by_hand():
     assert report["all"]["average_precision"] == pytest.approx(each.mean())
     assert report["all"]["n_undefined"] == report["tail"]["n_undefined"] == 1
     assert np.isnan(report["tail"]["f1"])
-    decided = P[:, 1:3] > 0.9
-    f1 = reference.f1_score(Y[:, 1:3], decided, average="macro")
+    predicted = P[:, 1:3] > 0.9
+    f1 = reference.f1_score(Y[:, 1:3], predicted, average="macro")
     assert report["medium"]["f1"] == pytest.approx(f1)
-    ratio = decided.sum() / Y[:, 1:3].sum()
+    ratio = predicted.sum() / Y[:, 1:3].sum()
     assert report["medium"]["predicted_observed_ratio"] == pytest.approx(ratio)
     assert report["head"]["expected_observed_ratio"] == pytest.approx(
         P[:, 0].sum() / Y[:, 0].sum()
@@ -563,9 +563,9 @@ def ap_of_one(pairs):
     value = 0.0
     for level in {s for t, s, w in pairs if t}:
         above = [(t, w) for t, s, w in pairs if s >= level]
-        hits, chosen = sum(w for t, w in above if t), sum(w for _, w in above)
+        hits, predicted = sum(w for t, w in above if t), sum(w for _, w in above)
         gained = sum(w for t, s, w in pairs if t and s == level)
-        value += gained / total * (hits / chosen if chosen else 0.0)
+        value += gained / total * (hits / predicted if predicted else 0.0)
     return value
 
 
@@ -607,17 +607,17 @@ def expected_by_loops(score, Y, P, W, average, undefined):
     """Average a score of lists of (target, score, weight) over what `average` names."""
     n, k = Y.shape
     W2 = np.broadcast_to(W.reshape(n, -1), (n, k))
-    cells = [[(Y[i, j], P[i, j], W2[i, j], i, j) for j in range(k)] for i in range(n)]
-    seen = [c for row in cells for c in row if not np.isnan(c[0]) and c[2] > 0]
-    groups, support = [seen], [1.0]
+    entries = [[(Y[i, j], P[i, j], W2[i, j], i, j) for j in range(k)] for i in range(n)]
+    observed = [c for row in entries for c in row if not np.isnan(c[0]) and c[2] > 0]
+    groups, support = [observed], [1.0]
     if average == "samples":
         rows = [i for i in range(n) if W.ndim == 2 or W[i] > 0]
         support = [1.0 if W.ndim == 2 else W[i] for i in rows]
-        groups = [[c for c in seen if c[3] == i] for i in rows]
+        groups = [[c for c in observed if c[3] == i] for i in rows]
         if W.ndim == 1:
             groups = [[(t, s, 1.0) for t, s, *_ in group] for group in groups]
     elif average != "micro":
-        groups = [[c for c in seen if c[4] == j] for j in range(k)]
+        groups = [[c for c in observed if c[4] == j] for j in range(k)]
         support = [1.0] * k
         if average == "weighted":
             support = [sum(c[2] for c in group if c[0]) for group in groups]
@@ -642,13 +642,13 @@ def expected_by_loops(score, Y, P, W, average, undefined):
 def test_every_average_equals_loops_of_plain_python(name, average, undefined):
     rng = np.random.default_rng(0)
     Y = (rng.random((12, 4)) < [0.4, 0.2, 0, 1]).astype(float)
-    holes = np.where(rng.random(Y.shape) < 0.2, np.nan, Y)
-    holes[3] = np.nan
+    with_missing = np.where(rng.random(Y.shape) < 0.2, np.nan, Y)
+    with_missing[3] = np.nan
     P = rng.integers(1, 10, Y.shape) / 10
     rows = rng.uniform(0.1, 2, 12) * (rng.random(12) < 0.7)
     entries = rng.uniform(0.1, 2, Y.shape) * (rng.random(Y.shape) < 0.7)
     options = {"average": average, "undefined": undefined}
-    for y in (Y, holes, np.zeros(Y.shape), np.ones(Y.shape)):
+    for y in (Y, with_missing, np.zeros(Y.shape), np.ones(Y.shape)):
         for W in (np.ones(12), rows, entries):
             expected = expected_by_loops(BY_LOOPS[name], y, P, W, **options)
             for weight in (W, sp.csr_array(W - 1)) if W.ndim == 2 else (W,):
@@ -676,7 +676,7 @@ def test_a_ranking_of_labels_needs_two_dimensions(score, y):
         score(y, [0.25, 0.3, 0.2])
 
 
-def test_uniform_bins_close_on_the_side_of_scikit_learn():
+def test_uniform_bins_equal_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     for n_bins in (2, 5, 10):
         edges = np.linspace(0, 1, n_bins + 1)
@@ -704,9 +704,9 @@ def test_frames_are_aligned_by_the_names_of_the_labels():
                     frame, scores, sample_weight=weight
                 )
                 assert found == pytest.approx(expected, rel=1e-12)
-    decided = (p > 0.5).astype(int)
-    expected = multilabel_fbeta_score(Y, decided.to_numpy(), average=None)
-    swapped = decided[["b", "a", "c"]]
+    predicted = (p > 0.5).astype(int)
+    expected = multilabel_fbeta_score(Y, predicted.to_numpy(), average=None)
+    swapped = predicted[["b", "a", "c"]]
     np.testing.assert_array_equal(
         multilabel_fbeta_score(y, swapped, average=None), expected
     )
@@ -741,7 +741,7 @@ def test_both_columns_of_probabilities_are_not_one_label():
         multilabel_log_loss([0, 1], [[0.2, 0.8], [0.1, 0.9]])
 
 
-def test_splits_are_indices_and_no_masks():
+def test_masks_as_splits_are_refused():
     mask = np.array([True, False])
     with pytest.raises(ValueError, match="row indices, not masks"):
         label_distribution_distance([[0], [1]], [(mask, ~mask)])

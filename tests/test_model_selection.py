@@ -1,4 +1,4 @@
-"""Splitters as their users meet them: valid, even, seeded, and loud in need."""
+"""The public splitters: valid splits, even labels, seeds, warnings and errors."""
 
 import itertools
 import warnings
@@ -69,7 +69,7 @@ def splits_of(cv, y, groups=None):
 
 
 @each_splitter
-def test_splits_are_disjoint_and_as_many_as_said(cv):
+def test_splits_are_disjoint_and_as_many_as_get_n_splits(cv):
     Y = random_labels(0)
     splits = splits_of(cv, Y)
     assert len(splits) == cv.get_n_splits()
@@ -163,7 +163,7 @@ def _params(cv):
 
 
 @each_splitter
-def test_a_seed_is_a_promise(cv):
+def test_a_seed_gives_the_same_splits(cv):
     Y = random_labels(4)
     assert splits_of(cv, Y) == splits_of(cv, Y)
 
@@ -189,7 +189,7 @@ def test_y_is_left_as_it_was():
 
 
 class Untouchable:
-    """Features that may be counted, and nothing else."""
+    """Features of which only the number of rows may be read."""
 
     shape = (60, 10)
 
@@ -197,26 +197,25 @@ class Untouchable:
         return 60
 
     def __getitem__(self, key):
-        raise AssertionError("X was looked at")
+        raise AssertionError("X was read")
 
     __array__ = __iter__ = __getitem__
 
 
 @each_splitter
-def test_features_are_never_looked_at(cv):
+def test_features_are_never_read(cv):
     groups = np.arange(60) if isinstance(cv, MultilabelStratifiedGroupKFold) else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedLabelWarning)
         list(cv.split(Untouchable(), random_labels(0), groups))
 
 
-# ---------------------------------------------------------------------- one-dimensional
-# `y`
+# ------------------------------------------------------------------ one-dimensional `y`
 
 
 @given(seeds)
 @settings(deadline=None, max_examples=50)
-def test_classes_are_spread_as_evenly_as_scikit_learn_does(seed):
+def test_classes_are_distributed_as_evenly_as_scikit_learn_does(seed):
     rng = np.random.RandomState(seed)
     k, n_classes = rng.randint(2, 7), rng.randint(2, 6)
     y = rng.choice(n_classes, size=rng.randint(3 * k, 120), p=_skewed(n_classes))
@@ -238,7 +237,7 @@ def _skewed(n_classes):
 
 
 @pytest.mark.parametrize("name", ["mc_yeast", "mc_page_blocks", "zen_oil"])
-def test_real_classes_are_spread_as_evenly_as_scikit_learn_does(load, name):
+def test_real_classes_are_distributed_as_evenly_as_scikit_learn_does(load, name):
     y = load(name)["y"]
     counts = {}
     for cv in (MultilabelStratifiedKFold(10), StratifiedKFold(10)):
@@ -264,7 +263,7 @@ def test_strings_are_classes():
 # ----------------------------------------------------- missing, empty and frequent ones
 
 
-def test_missing_labels_are_spread_out_too():
+def test_missing_labels_are_distributed_too():
     rng = np.random.RandomState(0)
     Y = (rng.random_sample((400, 5)) < 0.3).astype(float)
     Y[rng.random_sample(Y.shape) < 0.4] = np.nan
@@ -276,7 +275,7 @@ def test_missing_labels_are_spread_out_too():
             assert np.abs(n_positive - np.nansum(Y, axis=0) / 5).max() < 1
 
 
-def test_real_missing_labels_keep_their_observed_share(load):
+def test_real_missing_labels_keep_their_observed_fraction(load):
     Y = load("tox21")["Y"].astype(float)
     Y[Y < 0] = np.nan
     ours = splits_of(MultilabelStratifiedKFold(5, shuffle=True, random_state=0), Y)
@@ -308,7 +307,7 @@ def test_labels_without_positives_and_rows_without_labels():
     ],
     ids=repr,
 )
-def test_one_warning_counts_the_labels_that_lack(cv):
+def test_one_warning_counts_the_labels_without_a_positive(cv):
     Y = np.zeros((40, 5), dtype=int)
     Y[:20, 0] = Y[10:30, 1] = Y[:1, 2] = Y[5:6, 3] = 1
     message = r"^3 of 5 labels .* of which 1 have no positive at all"
@@ -318,7 +317,7 @@ def test_one_warning_counts_the_labels_that_lack(cv):
     assert seen[0].filename == __file__
 
 
-def test_nothing_is_warned_where_nothing_lacks():
+def test_no_warning_where_every_part_has_a_positive():
     Y = random_labels(0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -348,11 +347,11 @@ def test_report_counts_what_split_gives(cv):
     assert plain["label"].tolist() == list(range(6))
 
 
-# -------------------------------------------------------------- faults that others have
+# ------------------------------------------------------------ faults of other splitters
 
 
 @pytest.mark.parametrize("name", ["yeast", "enron"])
-def test_seeding_does_not_destroy_the_stratification(load, name):
+def test_shuffling_keeps_the_stratification(load, name):
     Y = load(name)["Y"]
     splitters = (
         MultilabelStratifiedKFold(5),
@@ -383,7 +382,7 @@ def test_a_rare_label_is_in_every_test_part_that_it_can_be_in(seed):
     assert train[:, 1].sum() == test[:, 1].sum() == 1
 
 
-def test_groups_are_not_ignored_in_silence():
+def test_ignored_groups_warn():
     Y, groups = random_labels(0), np.arange(60) // 2
     for cv in SPLITTERS:
         if not isinstance(cv, MultilabelStratifiedGroupKFold):
@@ -392,8 +391,7 @@ def test_groups_are_not_ignored_in_silence():
                 list(cv.split(Y, Y, groups))
 
 
-# --------------------------------------------------------------------------------
-# groups
+# ------------------------------------------------------------------------------- groups
 
 
 def test_no_group_is_on_both_sides_in_200_random_cases():
@@ -520,8 +518,11 @@ def test_half_a_positive_goes_to_either_side(positives, test_size):
     ("n_classes", "n_each", "test_size"), [(3, 5, 0.5), (3, 10, 0.25), (5, 3, 0.5)]
 )
 @pytest.mark.parametrize("as_labels", [False, True])
-def test_each_class_is_the_one_that_gives_way(n_classes, n_each, test_size, as_labels):
-    # The quotas are alike, and the size of the test part has them rounded unlike.
+def test_each_class_is_as_often_the_smaller_one(
+    n_classes, n_each, test_size, as_labels
+):
+    # All classes have the same quota, but the size of the test part forces some of
+    # them to be rounded up and some down.
     y = np.repeat(np.arange(n_classes), n_each)
     given = np.eye(n_classes, dtype=int)[y] if as_labels else y
     cv = MultilabelStratifiedShuffleSplit(60, test_size=test_size, random_state=0)
@@ -553,7 +554,7 @@ def test_frames_of_sparse_columns_are_split_like_dense_ones():
 
 
 @pytest.mark.parametrize("name", ["cal500", "enron", "hmc_cellcycle_fun", "corel5k"])
-def test_no_label_fold_is_empty_that_need_not_be(load, name):
+def test_only_unavoidable_label_folds_are_empty(load, name):
     Y = load(name)["Y"]
     totals = np.asarray(Y.sum(axis=0)).ravel()
     least = np.maximum(10 - totals[totals > 0], 0).sum()
@@ -561,7 +562,7 @@ def test_no_label_fold_is_empty_that_need_not_be(load, name):
     assert empty_label_fold_count(Y, splits_of(cv, Y)) == least
 
 
-def test_arrays_of_every_kind_are_split_alike():
+def test_arrays_of_every_kind_are_split_at_the_same_rows():
     Y = random_labels(0)
     index = np.arange(60)
     arrays = [
@@ -660,12 +661,12 @@ BAD = [
 
 
 @pytest.mark.parametrize(("call", "message"), BAD, ids=[message for _, message in BAD])
-def test_bad_input_is_refused_with_a_reason(call, message):
+def test_bad_input_raises_a_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
 
-def test_flags_must_be_flags():
+def test_flags_must_be_bool():
     with pytest.raises(TypeError, match="shuffle must be True or False; got 0"):
         K(shuffle=0)
     with pytest.raises(TypeError, match="refine must be True or False; got 'no'"):
@@ -681,7 +682,7 @@ def odds(positive, observed):
 
 
 def written_out(columns, tests):
-    """The distance of the papers in loops; NaN is a missing cell."""
+    """The distance of the papers in loops; NaN is a missing entry."""
     distances = []
     for column in columns:
         observed = ~np.isnan(column)
@@ -697,7 +698,7 @@ def written_out(columns, tests):
 
 @given(seeds)
 @settings(deadline=None, max_examples=60)
-def test_measures_are_what_the_papers_write(seed):
+def test_measures_equal_the_formulas_of_the_papers(seed):
     rng = np.random.RandomState(seed)
     Y = random_labels(seed, rng.randint(6, 30), rng.randint(1, 6), 0.5).astype(float)
     if seed % 2:
@@ -724,7 +725,7 @@ def test_measures_are_what_the_papers_write(seed):
     )
 
 
-def test_measures_refuse_what_is_no_split():
+def test_measures_raise_on_what_is_no_split():
     Y = random_labels(0)
     with pytest.raises(ValueError, match="splits is empty"):
         label_distribution_distance(Y, [])

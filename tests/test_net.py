@@ -1,4 +1,4 @@
-"""The engine room: batches are the rows that were asked for, whatever they lie in."""
+"""The training loop: batches hold the selected rows, whatever the container."""
 
 import numpy as np
 import pytest
@@ -10,15 +10,14 @@ from torch import nn
 from skimbalance._counts import SparseWeights
 from skimbalance.losses import FocalLoss, LogLoss, SetLoss, SoftmaxLogLoss
 from skimbalance.modules import MLP
-from skimbalance.neural_network._batches import (
+from skimbalance.neural_network._data import (
     Batches,
     RowSet,
     input_source,
     label_source,
     weight_source,
 )
-from skimbalance.neural_network._criterion import criterion_of
-from skimbalance.neural_network._module import ScoreModule
+from skimbalance.neural_network._module import ScoreModule, criterion_of
 from skimbalance.neural_network._training import seeded
 
 CPU = torch.device("cpu")
@@ -40,7 +39,7 @@ def collect(batches):
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_batches_hold_the_rows_in_order(monkeypatch, chunk_bytes, num_workers, sparse):
-    monkeypatch.setattr("skimbalance.neural_network._batches._CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr("skimbalance.neural_network._data._CHUNK_BYTES", chunk_bytes)
     kind = sp.csr_array if sparse else np.asarray
     rows = RowSet(
         ROWS,

@@ -66,14 +66,14 @@ def test_label_matrices_of_every_size_and_container(n_labels, x_kind, y_kind):
     np.testing.assert_array_equal(net.classes_, np.tile([0, 1], (n_labels, 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        decided = net.predict(x_kind(X))
+        predicted = net.predict(x_kind(X))
         assert 0 <= net.score(x_kind(X), y_kind(Y)) <= 1
-    assert decided.shape == (60, n_labels)
-    assert decided.dtype == np.int32
-    assert sp.issparse(decided) == (y_kind is not np.asarray)
-    if sp.issparse(decided):
-        assert isinstance(decided, sp.spmatrix) == issubclass(y_kind, sp.spmatrix)
-        assert decided.format == "csr"
+    assert predicted.shape == (60, n_labels)
+    assert predicted.dtype == np.int32
+    assert sp.issparse(predicted) == (y_kind is not np.asarray)
+    if sp.issparse(predicted):
+        assert isinstance(predicted, sp.spmatrix) == issubclass(y_kind, sp.spmatrix)
+        assert predicted.format == "csr"
 
 
 def test_dense_and_sparse_give_the_same_net(problem):
@@ -209,8 +209,8 @@ def test_missing_labels_are_cells_of_weight_zero(problem):
             net.decision_function(X), reference.decision_function(X), atol=1e-10
         )
         assert net.predict(X).dtype == np.float64
-    decided = net.predict(X).toarray()
-    right = ((decided == holes) | missing).all(axis=1)
+    predicted = net.predict(X).toarray()
+    right = ((predicted == holes) | missing).all(axis=1)
     assert net.score(X, holes) == pytest.approx(right.mean())
     assert net.score(X, sp.csr_array(holes)) == pytest.approx(right.mean())
 
@@ -241,9 +241,9 @@ def test_labels_with_one_value_are_constants_with_one_warning():
     np.testing.assert_allclose(proba[:, 1], 50.5 / 51)
     np.testing.assert_allclose(proba[:, 2], 0.5 / 41)
     np.testing.assert_allclose(proba[:, 3], density)
-    decided = net.set_params(threshold=0.995).predict(X)
-    np.testing.assert_array_equal(decided[:, 1], 1)
-    np.testing.assert_array_equal(decided[:, 2], 0)
+    predicted = net.set_params(threshold=0.995).predict(X)
+    np.testing.assert_array_equal(predicted[:, 1], 1)
+    np.testing.assert_array_equal(predicted[:, 2], 0)
 
 
 def test_a_constant_label_does_not_move_the_others(problem):
@@ -439,15 +439,15 @@ def test_scikit_learns_scorers_agree_with_a_hand_computation(n_labels):
     X = rng.normal(size=(80, 4))
     Y = (X @ rng.normal(size=(4, n_labels)) + rng.normal(size=(80, n_labels)) > 0) * 1
     net = small().fit(X, Y)
-    proba, decided = net.predict_proba(X), net.predict(X)
+    proba, predicted = net.predict_proba(X), net.predict(X)
     by_hand = {
         "average_precision": [average_precision_score(*c) for c in zip(Y.T, proba.T)],
         "roc_auc": [roc_auc_score(*c) for c in zip(Y.T, proba.T)],
-        "f1_macro": [f1_score(*c) for c in zip(Y.T, decided.T)],
+        "f1_macro": [f1_score(*c) for c in zip(Y.T, predicted.T)],
     }
     for name, values in by_hand.items():
         if n_labels == 1 and name == "f1_macro":
-            values = [f1_score(Y.ravel(), decided.ravel(), average="macro")]
+            values = [f1_score(Y.ravel(), predicted.ravel(), average="macro")]
         assert get_scorer(name)(net, X, Y) == pytest.approx(np.mean(values))
 
 

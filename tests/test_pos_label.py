@@ -158,16 +158,16 @@ def test_the_pos_label_of_a_scorer_counts(names, rare):
         _tuned(make_scorer(f1_score, pos_label="neither")).fit(X, y)
 
 
-def test_a_scorer_sees_the_classes_as_they_were_passed():
+def test_a_scorer_gets_the_classes_as_they_were_passed():
     X, t = _rows(200)
-    y, seen = np.where(t, "fraud", "ok"), set()
+    y, received = np.where(t, "fraud", "ok"), set()
 
     def metric(y_true, y_pred):
-        seen.update(y_true, y_pred)
+        received.update(y_true, y_pred)
         return balanced_accuracy_score(y_true, y_pred)
 
     found = _tuned(make_scorer(metric), pos_label="fraud").fit(X, y)
-    assert seen == {"fraud", "ok"}
+    assert received == {"fraud", "ok"}
     exact = _tuned("balanced_accuracy").fit(X, t)
     np.testing.assert_allclose(found.best_scores_, exact.best_scores_)
 
@@ -203,7 +203,7 @@ def test_a_metric_without_weights_is_refused_before_training():
             model.fit(X, t, sample_weight=np.ones(60))
 
 
-def test_tuning_for_the_majority_is_told_once():
+def test_tuning_for_the_majority_warns_once():
     X, t = _rows(200)
     y = np.where(t, "fraud", "ok")
     for options in (
@@ -222,7 +222,7 @@ def test_tuning_for_the_majority_is_told_once():
         _tuned(make_scorer(f1_score, pos_label="ok")).fit(X, y)
 
 
-def test_constant_scores_are_told():
+def test_constant_scores_warn():
     X, Y = _label_rows()
     with pytest.warns(UndefinedLabelWarning, match="3 of 3 labels have constant"):
         MultilabelTunedThresholdClassifierCV(DummyClassifier()).fit(X, Y)
@@ -428,7 +428,7 @@ def test_weights_do_not_reach_a_frozen_estimator(wrap):
         np.testing.assert_array_equal(drawn.predict_proba(X), frozen.predict_proba(X))
 
 
-def test_a_fitted_estimator_tells_the_classes_and_the_labels():
+def test_a_fitted_estimator_determines_the_classes_and_the_labels():
     X, Y = _label_rows()
     three = np.arange(300) % 3
     frozen = FrozenEstimator(LogisticRegression().fit(X, three))

@@ -63,7 +63,9 @@ def test_top_k_of_classes(problem):
 @pytest.mark.parametrize("k", [0, 31, 2.5, "all", None])
 def test_top_k_refuses_what_is_no_number_of_labels(problem, k):
     net = small().fit(*problem)
-    with pytest.raises(ValueError, match=r"k=.* between 1 and 30"):
+    with pytest.raises(
+        ValueError, match=r"k=.* at least 1 and at most the number of labels, 30"
+    ):
         net.predict_top_k(problem[0], k)
 
 
@@ -106,8 +108,8 @@ def test_predicting_holds_the_answer_and_a_chunk():
     _, peak = _peak(lambda: net.predict_top_k(X, 5))
     assert peak < 8 * chunk < proba.nbytes
     with pytest.warns(UserWarning, match="got no label"):
-        decided, peak = _peak(lambda: net.predict(X))
-    assert isinstance(decided, sp.csr_array)
+        predicted, peak = _peak(lambda: net.predict(X))
+    assert isinstance(predicted, sp.csr_array)
     assert peak < 8 * chunk
 
 

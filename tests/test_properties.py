@@ -1,4 +1,4 @@
-"""Weights for any data: a scale has no effect, 0 is absent, 2 is a repeated row.
+"""Properties of weights, for any data: scale, zeros and whole numbers.
 
 Each property has 20 examples, and 200 with the slow tests; see tests/conftest.py.
 """
@@ -37,7 +37,7 @@ from skimbalance.metrics import (
     recall_at_k,
 )
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._module import criterion_of
 from skimbalance.thresholds import tune_thresholds
 from skimbalance.weights import (
     WEIGHT_SCHEMES,
@@ -63,8 +63,10 @@ class Case:
         n, k = rng.integers(12, 40), rng.integers(2, 5)
         self.X = rng.normal(size=(n, 3))
         self.Y = (rng.random((n, k)) < rng.uniform(0.05, 0.9, k)).astype(float)
-        self.holes = np.where(rng.random((n, k)) < rng.choice([0, 0.3]), np.nan, self.Y)
-        self.holes[0] = self.Y[0]
+        self.with_missing = np.where(
+            rng.random((n, k)) < rng.choice([0, 0.3]), np.nan, self.Y
+        )
+        self.with_missing[0] = self.Y[0]
         self.y = rng.integers(0, rng.integers(2, 4), n)
         self.y[:3] = [0, 1, self.y.max()]
         self.rows = rng.uniform(0.1, 4, n) * (rng.random(n) < 0.8)
@@ -110,11 +112,11 @@ def sparse(weight):
 
 @properties
 @given(cases, st.integers(-200, 200), st.floats(1e-12, 1e12))
-def test_fit_takes_no_notice_of_the_scale(case, exponent, factor):
+def test_the_scale_of_weights_does_not_matter_to_fit(case, exponent, factor):
     for y, weight in (
-        (case.holes, case.entries),
+        (case.with_missing, case.entries),
         (case.Y, case.rows),
-        (sp.csr_array(case.holes), case.entries),
+        (sp.csr_array(case.with_missing), case.entries),
     ):
         expected = case.fitted(y, weight)
         np.testing.assert_array_equal(case.fitted(y, weight * 2.0**exponent), expected)
@@ -128,11 +130,11 @@ def test_fit_takes_no_notice_of_the_scale(case, exponent, factor):
 def test_a_fit_to_an_entry_of_weight_zero_is_one_to_a_missing_label(case):
     absent = case.entries == 0
     flipped = np.where(absent, 1 - case.Y, case.Y)
-    holes = np.where(absent, np.nan, case.Y)
-    expected = case.fitted(holes, case.entries)
+    with_missing = np.where(absent, np.nan, case.Y)
+    expected = case.fitted(with_missing, case.entries)
     for y, weight in (
         (flipped, case.entries),
-        (holes, np.where(absent, 7.0, case.entries)),
+        (with_missing, np.where(absent, 7.0, case.entries)),
     ):
         np.testing.assert_allclose(case.fitted(y, weight), expected, rtol=0, atol=1e-8)
 
@@ -143,7 +145,7 @@ def test_a_fit_to_rows_of_weight_zero_is_one_without_them(case):
     kept = case.rows > 0
     far = np.where(kept[:, None], case.X, 1e3)
     for y, class_weight, params in (
-        (case.holes, None, {}),
+        (case.with_missing, None, {}),
         (case.y, "balanced", {"loss": "log_loss", "pos_weight": None}),
     ):
         params = {**params, "class_weight": class_weight}
@@ -155,19 +157,19 @@ def test_a_fit_to_rows_of_weight_zero_is_one_without_them(case):
 
 @properties
 @given(cases)
-def test_a_fit_sees_the_same_weights_in_every_container(case):
+def test_a_fit_reads_the_same_weights_from_every_container(case):
     names = list("abcd")[: case.Y.shape[1]]
     frame, weights = (
-        pd.DataFrame(each, columns=names) for each in (case.holes, case.entries)
+        pd.DataFrame(each, columns=names) for each in (case.with_missing, case.entries)
     )
-    expected = case.fitted(case.holes, case.entries)
+    expected = case.fitted(case.with_missing, case.entries)
     for y, weight in (
-        (case.holes, sparse(case.entries)),
-        (sp.csr_array(case.holes), sparse(case.entries)),
-        (sp.csr_array(case.holes), case.entries),
+        (case.with_missing, sparse(case.entries)),
+        (sp.csr_array(case.with_missing), sparse(case.entries)),
+        (sp.csr_array(case.with_missing), case.entries),
         (frame, weights),
         (frame, weights[names[::-1]]),
-        (case.holes, case.entries.tolist()),
+        (case.with_missing, case.entries.tolist()),
     ):
         np.testing.assert_allclose(case.fitted(y, weight), expected, rtol=0, atol=1e-8)
 
@@ -175,17 +177,17 @@ def test_a_fit_sees_the_same_weights_in_every_container(case):
 @properties
 @given(cases)
 def test_a_weight_of_rows_is_its_copy_in_each_column(case):
-    expected = case.fitted(case.holes, case.rows)
+    expected = case.fitted(case.with_missing, case.rows)
     copied = np.repeat(case.rows[:, None], case.Y.shape[1], axis=1)
     for y, weight in (
-        (case.holes, copied),
-        (case.holes, sparse(copied)),
-        (sp.csr_array(case.holes), sparse(copied)),
-        (case.holes, pd.Series(case.rows)),
+        (case.with_missing, copied),
+        (case.with_missing, sparse(copied)),
+        (sp.csr_array(case.with_missing), sparse(copied)),
+        (case.with_missing, pd.Series(case.rows)),
     ):
         np.testing.assert_allclose(case.fitted(y, weight), expected, rtol=0, atol=1e-8)
     copied[0, 0] *= 1.0001
-    moved = case.fitted(case.holes, copied)
+    moved = case.fitted(case.with_missing, copied)
     np.testing.assert_allclose(moved, expected, rtol=0, atol=1e-3)
 
 
@@ -201,7 +203,7 @@ def test_a_fit_to_whole_weights_is_one_to_repeated_rows(case):
     """
     again = np.repeat(np.arange(len(case.X)), case.times)
     for y, params in (
-        (case.holes, {"pos_weight": ["balanced", "sqrt", "log"][case.seed % 3]}),
+        (case.with_missing, {"pos_weight": ["balanced", "sqrt", "log"][case.seed % 3]}),
         (case.y, {"class_weight": "balanced", "pos_weight": None}),
     ):
         params = {**FULL_BATCH, **params}
@@ -220,12 +222,12 @@ def test_a_fit_to_whole_weights_is_one_to_repeated_rows(case):
 
 @properties
 @given(cases)
-def test_a_fit_to_one_batch_takes_no_notice_of_the_order_of_rows(case):
+def test_the_order_of_rows_does_not_matter_to_a_fit_to_one_batch(case):
     order = case.rng.permutation(len(case.X))
     params = {**FULL_BATCH, "pos_weight": "balanced"}
-    expected = case.fitted(case.holes, case.entries, **params)
+    expected = case.fitted(case.with_missing, case.entries, **params)
     found = case.fitted(
-        case.holes[order], case.entries[order], X=case.X[order], **params
+        case.with_missing[order], case.entries[order], X=case.X[order], **params
     )
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
@@ -242,9 +244,9 @@ def labels_of(Y):
 def test_counts_by_hand(case):
     for weight in (case.rows[:, None], case.entries):
         W = np.broadcast_to(weight, case.Y.shape)
-        expected = [(W * (case.holes == value)).sum(axis=0) for value in (1, 0)]
+        expected = [(W * (case.with_missing == value)).sum(axis=0) for value in (1, 0)]
         dense = case.rows if weight.shape[1] == 1 else case.entries
-        for labels in labels_of(case.holes):
+        for labels in labels_of(case.with_missing):
             for w in (dense, check_weights(sparse(W), *W.shape)):
                 for found, wanted in zip(count_labels(labels, w), expected):
                     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
@@ -257,8 +259,8 @@ def test_weights_count_whole_weights_as_repeats(case):
     again = np.repeat(np.arange(len(case.Y)), case.times)
     for compute in (compute_pos_weight, compute_label_weight):
         for scheme in WEIGHT_SCHEMES:
-            expected = compute(case.holes[again], scheme)
-            for y in (case.holes, sp.csr_array(case.holes)):
+            expected = compute(case.with_missing[again], scheme)
+            for y in (case.with_missing, sp.csr_array(case.with_missing)):
                 found = compute(y, scheme, sample_weight=case.times)
                 np.testing.assert_allclose(found, expected, rtol=1e-10)
 
@@ -294,7 +296,10 @@ def value_and_gradient(loss, scores, labels, weight):
 @given(cases, st.sampled_from([LogLoss, FocalLoss, AsymmetricLoss, ZLPRLoss]))
 def test_loss_and_gradient_of_whole_weights_are_those_of_repeats(case, kind):
     again = np.repeat(np.arange(len(case.Y)), case.times)
-    labels, scores = check_label_matrix(case.holes), case.rng.normal(size=case.Y.shape)
+    labels, scores = (
+        check_label_matrix(case.with_missing),
+        case.rng.normal(size=case.Y.shape),
+    )
     loss = kind()
     loss.setup(*count_labels(labels))
     times = case.times.astype(float)
@@ -358,8 +363,8 @@ BY_ENTRY = {
 }
 BY_ENTRY |= {
     "uniform calibration error": of_score(calibration_error, strategy="uniform"),
-    "probability ratio": of_score(expected_observed_ratio),
-    "predicted / observed": of_predictions(predicted_observed_ratio),
+    "expected-observed ratio": of_score(expected_observed_ratio),
+    "predicted-observed ratio": of_predictions(predicted_observed_ratio),
     "pooled calibrator": of_label_calibrator(PooledCalibrator),
     "label calibrator": of_label_calibrator(LabelCalibrator),
     "isotonic calibrator": of_label_calibrator(lambda: LabelCalibrator("isotonic")),
@@ -381,14 +386,14 @@ each_by_entry = pytest.mark.parametrize("name", list(BY_ENTRY))
 CALLS = {**BY_ENTRY, **BY_ROW}
 
 
-# Mean scores of rows often tie at several thresholds, which rounding then separates.
+# Mean scores of rows often tie at several thresholds; rounding then decides.
 @pytest.mark.parametrize("name", [name for name in CALLS if name != ROW_SEARCH])
 @properties
 @given(case=cases)
 def test_whole_weights_are_repeats(name, case):
     call, again = CALLS[name], np.repeat(np.arange(len(case.Y)), case.times)
-    expected = call(case, case.holes[again], case.P[again], None)
-    for y in (case.holes, sp.csr_array(case.holes)):
+    expected = call(case, case.with_missing[again], case.P[again], None)
+    for y in (case.with_missing, sp.csr_array(case.with_missing)):
         found = call(case, y, case.P, case.times)
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
@@ -401,20 +406,20 @@ READS_COUNTS.add("temperature")
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in READS_COUNTS])
 @properties
 @given(case=cases, exponent=st.integers(-60, 60))
-def test_the_scale_says_nothing(name, case, exponent):
+def test_the_scale_of_weights_does_not_matter(name, case, exponent):
     call = CALLS[name]
-    expected = call(case, case.holes, case.P, case.rows)
-    found = call(case, case.holes, case.P, case.rows * 2.0**exponent)
+    expected = call(case, case.with_missing, case.P, case.rows)
+    found = call(case, case.with_missing, case.P, case.rows * 2.0**exponent)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
 @each
 @properties
 @given(case=cases)
-def test_rows_of_weight_zero_are_not_there(name, case):
+def test_rows_of_weight_zero_equal_absent_rows(name, case):
     call, kept = CALLS[name], case.rows > 0
-    expected = call(case, case.holes[kept], case.P[kept], case.rows[kept])
-    found = call(case, case.holes, case.P, case.rows)
+    expected = call(case, case.with_missing[kept], case.P[kept], case.rows[kept])
+    found = call(case, case.with_missing, case.P, case.rows)
     # A temperature is found to a millionth of its logarithm.
     tolerance = 1e-4 if name == "temperature" else 1e-6
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=1e-8)
@@ -426,15 +431,15 @@ def test_rows_of_weight_zero_are_not_there(name, case):
 def test_entries_in_every_container(name, case):
     call, W = CALLS[name], case.entries
     names = list("abcd")[: W.shape[1]]
-    expected = call(case, case.holes, case.P, W)
-    holes = np.where(W == 0, np.nan, case.holes)
-    frame = pd.DataFrame(case.holes, columns=names)
+    expected = call(case, case.with_missing, case.P, W)
+    with_missing = np.where(W == 0, np.nan, case.with_missing)
+    frame = pd.DataFrame(case.with_missing, columns=names)
     for y, weight in (
-        (sp.csr_array(case.holes), W),
-        (case.holes, sparse(W)),
-        (sp.csr_array(case.holes), sparse(W)),
+        (sp.csr_array(case.with_missing), W),
+        (case.with_missing, sparse(W)),
+        (sp.csr_array(case.with_missing), sparse(W)),
         (frame, pd.DataFrame(W, columns=names)[names[::-1]]),
-        (holes, np.where(W == 0, 5.0, W)),
+        (with_missing, np.where(W == 0, 5.0, W)),
     ):
         found = call(case, y, case.P, weight)
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
@@ -443,10 +448,10 @@ def test_entries_in_every_container(name, case):
 @each
 @properties
 @given(case=cases)
-def test_the_order_of_rows_says_nothing(name, case):
+def test_the_order_of_rows_does_not_matter(name, case):
     call, order = CALLS[name], case.rng.permutation(len(case.Y))
     if name == "temperature":
         order[order.argmin()], order[0] = order[0], 0
-    expected = call(case, case.holes, case.P, case.rows)
-    found = call(case, case.holes[order], case.P[order], case.rows[order])
+    expected = call(case, case.with_missing, case.P, case.rows)
+    found = call(case, case.with_missing[order], case.P[order], case.rows[order])
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)

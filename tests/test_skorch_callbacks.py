@@ -194,7 +194,7 @@ def test_a_callback_works_as_it_is(setting, kind, n_members, tmp_path):
 
 
 class Remember(Callback):
-    """Keeps what the net says at the end of the last epoch."""
+    """Keeps what the net predicts at the end of the last epoch."""
 
     def on_epoch_end(self, net, dataset_valid=None, dataset_train=None, **kwargs):
         self.valid = net.predict_proba(dataset_valid), dataset_valid.y

@@ -8,7 +8,7 @@ from torch import nn
 
 from skimbalance.modules import MLP, SparseLinear, SparseRows
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._batches import (
+from skimbalance.neural_network._data import (
     Batches,
     RowSet,
     input_source,
@@ -96,7 +96,7 @@ def test_rows_stay_sparse_only_where_few_values_are_stored():
 def test_sparse_batches_hold_the_rows_in_order(
     monkeypatch, moved, chunk_bytes, index_type
 ):
-    monkeypatch.setattr("skimbalance.neural_network._batches._CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr("skimbalance.neural_network._data._CHUNK_BYTES", chunk_bytes)
     X = sparse_matrix()
     X.indices, X.indptr = X.indices.astype(index_type), X.indptr.astype(index_type)
     kept = np.random.default_rng(0).permutation(60)[:37]

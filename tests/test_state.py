@@ -68,17 +68,17 @@ def test_a_warm_start_takes_every_changed_parameter(n_members):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ({"hidden_layer_sizes": (8,)}, "hidden_layer_sizes changed"),
         ({"n_members": 2}, "n_members changed"),
         ({"standardize": False}, "standardize=False"),
     ],
 )
-def test_a_warm_start_refuses_what_cannot_go_on(change, told):
+def test_a_warm_start_refuses_what_cannot_go_on(change, message):
     net = small(warm_start=True).fit(X, Y)
     proba = net.predict_proba(X)
-    with pytest.raises(ValueError, match=f"warm_start=True .*{told}"):
+    with pytest.raises(ValueError, match=f"warm_start=True .*{message}"):
         net.set_params(**change).fit(X, Y)
     np.testing.assert_array_equal(proba, net.predict_proba(X))
 

@@ -1,4 +1,4 @@
-"""The engine of the splitters, against brute force and on what was planted."""
+"""The algorithms of the splitters, against brute force and on planted splits."""
 
 import itertools
 
@@ -8,10 +8,17 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skimbalance._stratification import label_pairs, missing, positives, stratify
-from skimbalance._stratification._greedy import _levelled, fill_parts
-from skimbalance._stratification._search import tabu_search
-from skimbalance._stratification._shares import even_range, wanted_counts, whole_sizes
+from skimbalance.model_selection._greedy import _counts_per_part, fill_parts
+from skimbalance.model_selection._label_counts import (
+    desired_counts,
+    even_range,
+    label_pairs,
+    missing,
+    positives,
+    whole_sizes,
+)
+from skimbalance.model_selection._splitters import stratified_parts
+from skimbalance.model_selection._swaps import tabu_search
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -29,7 +36,7 @@ def counts_of(labels, part, n_parts):
 
 def folds_of(labels, n_folds, rng=None, **options):
     sizes = np.full(n_folds, labels.shape[0] / n_folds)
-    return stratify(labels, sizes, rng, n_required=n_folds, **options)
+    return stratified_parts(labels, sizes, rng, n_required=n_folds, **options)
 
 
 # ------------------------------------------------------------------------------ columns
@@ -64,35 +71,35 @@ def test_label_pairs_are_the_products_of_columns(seed):
     np.testing.assert_array_equal(label_pairs(labels).toarray(), expected)
 
 
-def test_too_many_pairs_are_refused_before_they_are_made():
+def test_too_many_pairs_raise_before_they_are_made():
     row = sp.csr_array(np.ones((1, 10_001), dtype=np.int8))
     with pytest.raises(ValueError, match=r"50,005,000 here.*limit of 50,000,000"):
         label_pairs(row)
 
 
-# ------------------------------------------------------------------------------- shares
+# --------------------------------------------------------------------- desired counts
 
 
 @given(seeds)
 @settings(deadline=None)
-def test_wanted_counts_add_up_and_leave_no_required_part_without(seed):
+def test_desired_counts_add_up_and_leave_no_required_part_without(seed):
     rng = np.random.RandomState(seed)
     n_parts = rng.randint(2, 8)
     n_required = rng.randint(0, n_parts + 1)
     totals, sizes = rng.randint(0, 40, size=20), rng.randint(1, 30, size=n_parts)
-    wanted = wanted_counts(totals, sizes, n_required)
-    np.testing.assert_allclose(wanted.sum(axis=1), totals, atol=1e-6)
-    assert wanted.min() >= -1e-9
+    desired = desired_counts(totals, sizes, n_required)
+    np.testing.assert_allclose(desired.sum(axis=1), totals, atol=1e-6)
+    assert desired.min() >= -1e-9
     enough = totals >= n_required
-    assert wanted[enough, :n_required].min(initial=1) >= 1 - 1e-9
+    assert desired[enough, :n_required].min(initial=1) >= 1 - 1e-9
     np.testing.assert_allclose(
-        wanted[~enough], np.outer(totals, sizes / sizes.sum())[~enough]
+        desired[~enough], np.outer(totals, sizes / sizes.sum())[~enough]
     )
 
 
-def test_even_range_has_room_for_all():
-    wanted = np.array([[1.0, 1.0], [2.5, 2.5], [0.9, 0.1], [0.75, 2.25]])
-    least, most = even_range(wanted)
+def test_even_range_allows_the_total():
+    desired = np.array([[1.0, 1.0], [2.5, 2.5], [0.9, 0.1], [0.75, 2.25]])
+    least, most = even_range(desired)
     np.testing.assert_array_equal(least, [[1, 1], [2, 2], [1, 0], [1, 2]])
     np.testing.assert_array_equal(most, [[1, 1], [3, 3], [1, 1], [1, 3]])
 
@@ -107,14 +114,14 @@ def test_whole_sizes_are_those_of_k_fold(n_samples, n_parts):
 # ------------------------------------------------------------------------------- greedy
 
 
-def one_by_one(desire, room, n_rows):
-    """The paper's inner loop: each row to the part that wants the label most."""
-    desire, room = desire.copy(), room.copy()
+def one_by_one(demand, n_free, n_rows):
+    """The paper's inner loop: each row to the part with the largest demand."""
+    demand, n_free = demand.copy(), n_free.copy()
     for _ in range(n_rows):
-        best = max(range(len(desire)), key=lambda j: (round(desire[j], 6), room[j]))
-        desire[best] -= 1
-        room[best] -= 1
-    return desire
+        best = max(range(len(demand)), key=lambda j: (round(demand[j], 6), n_free[j]))
+        demand[best] -= 1
+        n_free[best] -= 1
+    return demand
 
 
 @given(seeds)
@@ -122,15 +129,14 @@ def one_by_one(desire, room, n_rows):
 def test_a_label_placed_at_once_is_as_even_as_row_by_row(seed):
     rng = np.random.RandomState(seed)
     n_parts, n_rows = rng.randint(2, 8), rng.randint(0, 30)
-    desire = rng.randint(-8, 30, size=n_parts) / 4
-    room = rng.randint(0, 50, size=n_parts).astype(float)
-    taken = np.array(
-        _levelled(desire.tolist(), (room.mean() - room).tolist(), n_rows, rng)
-    )
-    assert taken.sum() == n_rows
-    assert taken.min() >= 0
+    demand = rng.randint(-8, 30, size=n_parts) / 4
+    n_free = rng.randint(0, 50, size=n_parts).astype(float)
+    excess = (n_free.mean() - n_free).tolist()
+    counts = np.array(_counts_per_part(demand.tolist(), excess, n_rows, rng))
+    assert counts.sum() == n_rows
+    assert counts.min() >= 0
     np.testing.assert_allclose(
-        np.sort(desire - taken), np.sort(one_by_one(desire, room, n_rows))
+        np.sort(demand - counts), np.sort(one_by_one(demand, n_free, n_rows))
     )
 
 
@@ -171,10 +177,10 @@ def test_refinement_keeps_sizes_and_makes_counts_more_even(seed):
     rng = np.random.RandomState(seed)
     n_folds = rng.randint(2, 7)
     labels = random_labels(rng, rng.randint(n_folds, 150), rng.randint(1, 15))
-    share = labels.sum(axis=0)[:, None] / n_folds
-    least, most = np.floor(share), np.ceil(share)
+    even = labels.sum(axis=0)[:, None] / n_folds
+    least, most = np.floor(even), np.ceil(even)
 
-    def lacking_and_astray(part):
+    def lacking_and_excess(part):
         counts = counts_of(labels, part, n_folds)
         lacking = ((counts == 0) & (least > 0)) | ((counts > 1) & (most == 1))
         over, under = np.maximum(counts - most, 0), np.maximum(least - counts, 0)
@@ -185,7 +191,7 @@ def test_refinement_keeps_sizes_and_makes_counts_more_even(seed):
     expected = [len(p) for p in np.array_split(np.arange(labels.shape[0]), n_folds)]
     assert np.bincount(refined, minlength=n_folds).tolist() == expected
     if np.bincount(greedy, minlength=n_folds).tolist() == expected:
-        assert lacking_and_astray(refined) <= lacking_and_astray(greedy)
+        assert lacking_and_excess(refined) <= lacking_and_excess(greedy)
 
 
 def tiled(rng, n_folds, n_rows, n_labels):
@@ -205,7 +211,7 @@ def counted(rng, n_folds, n_rows, n_labels, most=30):
 
 
 def rare(rng, n_folds, n_rows, n_labels):
-    """Each label once or twice in each fold: hardly another split is perfect."""
+    """Each label at most twice in each fold: hardly another split is perfect."""
     return counted(rng, n_folds, n_rows, n_labels, most=2)
 
 
@@ -213,7 +219,7 @@ def rare(rng, n_folds, n_rows, n_labels):
     seeds, st.sampled_from([tiled, counted, rare]), st.integers(2, 10), st.booleans()
 )
 @settings(deadline=None, max_examples=120)
-def test_no_frequent_label_lacks_in_a_fold_where_a_perfect_split_is_planted(
+def test_every_fold_has_each_frequent_label_where_a_perfect_split_is_planted(
     seed, plant, n_folds, shuffled
 ):
     rng = np.random.RandomState(seed)
@@ -233,14 +239,12 @@ def test_real_labels_end_within_one_where_the_greedy_ones_do_not(load, name):
     for refine in (False, True):
         part = folds_of(labels, 10, np.random.RandomState(0), refine=refine)
         counts = counts_of(labels, part, 10)
-        astray = np.abs(counts - (totals / 10)[:, None]) >= 1
-        error[refine] = astray.sum()
+        error[refine] = (np.abs(counts - (totals / 10)[:, None]) >= 1).sum()
     assert np.ptp(np.bincount(part)) <= 1
     assert error[True] <= 0.5 * error[False]
 
 
-# ----------------------------------------------------------------------------- size and
-# memory
+# ---------------------------------------------------------------------- size and memory
 
 
 def rich_rows(seed, n_samples=1500, n_labels=1500):
@@ -259,12 +263,12 @@ def test_rare_labels_do_not_fill_a_small_part_with_rich_rows(n_held, seed):
     sizes = n_samples - n_held, n_held
     totals = labels.sum(axis=0)
     frequent = labels[:, totals >= 50]
-    shares = [
-        frequent[stratify(labels, sizes, np.random.RandomState(i)) == 1].sum()
+    in_small = [
+        frequent[stratified_parts(labels, sizes, np.random.RandomState(i)) == 1].sum()
         for i in range(3)
     ]
-    wanted = frequent.sum() * n_held / n_samples
-    assert np.mean(shares) == pytest.approx(wanted, rel=0.15)
+    desired = frequent.sum() * n_held / n_samples
+    assert np.mean(in_small) == pytest.approx(desired, rel=0.15)
 
 
 def test_a_label_space_that_no_memory_holds_is_never_densified():
@@ -274,13 +278,13 @@ def test_a_label_space_that_no_memory_holds_is_never_densified():
     n_samples, n_labels, per_row = 30_000, 100_000, 8
     columns = np.minimum(rng.pareto(1.0, (n_samples, per_row)) * 50, n_labels - 1)
     row = np.repeat(np.arange(n_samples), per_row)
-    cells = np.ones(row.size, dtype=np.int8), (row, columns.astype(int).ravel())
-    labels = sp.csr_array(cells, shape=(n_samples, n_labels))
+    entries = np.ones(row.size, dtype=np.int8), (row, columns.astype(int).ravel())
+    labels = sp.csr_array(entries, shape=(n_samples, n_labels))
     labels.data[:] = 1
     tracemalloc.start()
     part = folds_of(labels, 5, rng, refine=False)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert np.bincount(part).min() > 5000
-    # The wanted counts alone, 100,000 labels in 5 folds, are 4 MB.
+    # The desired counts alone, 100,000 labels in 5 folds, are 4 MB.
     assert peak < 100e6

@@ -11,7 +11,7 @@ from sklearn import metrics as reference
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer
 
-from skimbalance._base import UndefinedLabelWarning
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.thresholds import (
     Cardinality,
     FBeta,
@@ -22,15 +22,9 @@ from skimbalance.thresholds import (
     plug_in_threshold,
     tune_thresholds,
 )
-from skimbalance.thresholds._metrics import METRICS
+from skimbalance.thresholds._plug_in import Link, fit_link, metric_plug_in
 from skimbalance.thresholds._rules import learn_thresholds
-from skimbalance.thresholds._search import (
-    Link,
-    check_search,
-    fit_link,
-    metric_plug_in,
-    search,
-)
+from skimbalance.thresholds._search import METRICS, check_search, search
 
 SCIKIT_LEARN = {
     "accuracy": reference.accuracy_score,
@@ -232,7 +226,7 @@ def _best_of_all_vectors(Y, S, score):
 
 
 @pytest.mark.parametrize("average", ["micro", "samples"])
-@pytest.mark.filterwarnings("ignore::skimbalance._base.UndefinedLabelWarning")
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UndefinedLabelWarning")
 def test_ascent_is_close_to_all_vectors_of_thresholds(average):
     rng = np.random.default_rng(0)
     short = []

@@ -5,12 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from skimbalance._labels import check_target
-from skimbalance.neural_network._data import (
-    FirstChunk,
-    TrainingData,
-    decode_labels,
-    encode_rows,
-)
+from skimbalance.neural_network._checks import encode_rows
+from skimbalance.neural_network._data import FirstChunk, TrainingData, decode_labels
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))

@@ -13,13 +13,13 @@ from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._batches import (
+from skimbalance.neural_network._data import (
     Batches,
     RowSet,
     input_source,
     label_source,
 )
-from skimbalance.neural_network._criterion import Step
+from skimbalance.neural_network._training import Step
 
 CPU = torch.device("cpu")
 
@@ -79,7 +79,7 @@ def test_accumulated_gradients_are_those_of_the_larger_batch(problem):
 
 
 class Norms(Callback):
-    """Remembers the gradient's norm before it is cut."""
+    """Remembers the gradient's norm before it is clipped."""
 
     def initialize(self):
         self.norms_ = []
@@ -105,8 +105,8 @@ def test_a_long_gradient_is_cut_to_the_norm(problem):
 
     length, norm = length_of_step()
     assert length == pytest.approx(norm, rel=1e-3)
-    cut, _ = length_of_step(max_grad_norm=norm / 3)
-    assert cut == pytest.approx(norm / 3, rel=1e-3)
+    clipped, _ = length_of_step(max_grad_norm=norm / 3)
+    assert clipped == pytest.approx(norm / 3, rel=1e-3)
     assert length_of_step(max_grad_norm=norm * 3)[0] == pytest.approx(norm, rel=1e-3)
 
 
@@ -211,7 +211,7 @@ def test_compiled_nets_do_not_use_up_each_others_compilations(problem):
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that reports to be a terminal."""
 
     def isatty(self):
         return True
@@ -238,7 +238,7 @@ def test_moved_rows_are_moved_once_and_shared_by_both_parts(problem, monkeypatch
     monkeypatch.setattr(path, lambda *args: True)
     moved = []
     for source in ("_DenseSource", "_SparseSource"):
-        kind = getattr(sys.modules["skimbalance.neural_network._batches"], source)
+        kind = getattr(sys.modules["skimbalance.neural_network._data"], source)
         move = kind.move
         monkeypatch.setattr(
             kind, "move", lambda self, move=move: (moved.append(self), move(self))

@@ -1,4 +1,4 @@
-"""Label matrices and targets: every container means the same entries."""
+"""Label matrices and targets: every container holds the same entries."""
 
 import datetime
 
@@ -49,7 +49,7 @@ def codes_by_hand(Y):
 
 
 @given(ENTRIES)
-def test_every_container_means_the_same_entries(Y):
+def test_every_container_holds_the_same_entries(Y):
     expected = codes_by_hand(Y)
     frame = pd.DataFrame(Y, columns=[f"l{k}" for k in range(Y.shape[1])])
     for container in (
@@ -263,7 +263,7 @@ Y2 = np.array([[0, 1], [1, 0], [1, 1]])
     ],
     ids=lambda value: None if isinstance(value, list) else type(value).__name__,
 )
-def test_what_is_no_target_is_told_how_to_become_one(y, words, no_words):
+def test_the_error_of_a_bad_target_says_how_to_convert_it(y, words, no_words):
     with pytest.raises(ValueError) as error:  # noqa: PT011
         check_target(y)
     for word in ["y", *words]:
@@ -350,7 +350,7 @@ def test_later_targets_that_do_not_fit(classes, y, message):
 
 
 @pytest.mark.parametrize("y", [{"a": 1, "b": 2}, {1, 2}, "ab", b"ab", 3])
-def test_what_has_no_rows_is_named(y):
+def test_the_error_of_an_object_without_rows_names_it(y):
     with pytest.raises(TypeError, match=r"^y"):
         check_same_length(X=[1, 2], y=y)
 
@@ -455,13 +455,16 @@ def test_integers_in_range(value):
     assert check_integer("k", value, 2) == 2
 
 
-def test_a_number_or_one_for_each_label():
+def test_a_number_or_one_number_for_each_label():
     np.testing.assert_array_equal(check_per_label("t", 0.5, 2), [0.5, 0.5])
     np.testing.assert_array_equal(check_per_label("t", [1, 2], 2), [1.0, 2.0])
     for value, message in (
         ([1, 2, 3], r"t has shape \(3,\), expected a number or \(2,\)"),
         ([1, np.nan], "t must be finite"),
-        ("a", "t must hold numbers"),
+        ("a", r"t=.* must be a number or an array of shape \(2,\)"),
+        ("1", r"t=.* must be a number or an array of shape \(2,\)"),
+        (True, r"t=.* must be a number or an array of shape \(2,\)"),
+        ([[1], [1, 2]], r"t=.* must be a number or an array of shape \(2,\)"),
     ):
         with pytest.raises(ValueError, match=message):
             check_per_label("t", value, 2)
@@ -486,7 +489,7 @@ def test_numbers_of_an_interval(closed, interval):
             check_per_label("t", value, 2, **limits)
             check_interval("t", value, **limits)
             continue
-        with pytest.raises(ValueError, match=f"t must be finite and in {interval}"):
+        with pytest.raises(ValueError, match=f"t must lie in {interval}"):
             check_per_label("t", [0.5, value], 2, **limits)
         with pytest.raises(ValueError, match=f"must be a number in {interval}"):
             check_interval("t", value, **limits)
@@ -508,7 +511,7 @@ def test_a_repeated_name_of_a_weight_is_named():
         ("Dog", ["Dogs", "cat"], "Dogs"),
     ],
 )
-def test_the_nearest_spelling_minds_neither_case_nor_endings(name, options, meant):
+def test_the_nearest_spelling_ignores_case_and_endings(name, options, meant):
     assert closest(name, options) == f" Did you mean {meant!r}?"
     assert closest("zebra", options) == ""
 

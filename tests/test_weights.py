@@ -77,7 +77,7 @@ def test_label_schemes_equal_their_formulas():
     assert ratio.min() == 1
 
 
-def test_parity_with_the_smoothed_ratio_of_the_forums():
+def test_parity_with_the_smoothed_ratio():
     """``neg / (pos + 1e-5)``, for labels with positives."""
     expected = NEGATIVE / (POSITIVE + 1e-5)
     weight = compute_pos_weight(label_counts=(POSITIVE, NEGATIVE))

@@ -17,14 +17,15 @@ CLASS = "class ImbalancedMLPClassifier("
 PARTS = [
     ("    loss : ", "    See Also\n"),
     ("        loss=", "    ):\n"),
-    ("        self.loss = ", "\n    def _module("),
+    ("        self.loss = ", "\n\n"),
 ]
 
 
 def _find(text, start, stop):
-    """Return the places where a shared part starts and ends."""
+    """Return the places where a shared part starts and ends, with the text at last."""
     first = text.index(start)
-    return first, text.index(stop, first)
+    end = text.find(stop, first)
+    return first, len(text.rstrip()) if end < 0 else end
 
 
 def render(source):

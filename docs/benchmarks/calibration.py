@@ -15,7 +15,7 @@ SETS = ("yeast", "scene", "enron", "corel5k", "bibtex", "tmc2007_500")
 
 
 class SoftF1(SetLoss):
-    """One minus the F1 of soft decisions, of each label over the batch."""
+    """One minus the F1 of soft predictions, of each label over the batch."""
 
     def forward(self, scores, targets, entry_weight):
         proba, truth = scores.sigmoid() * entry_weight, targets * entry_weight
@@ -91,8 +91,8 @@ def page(rows, means):
     return f"""# Calibration
 
 A net of one hidden layer (64 units, at most 20 epochs), trained on the published
-training part, asked about the test part. *Before* are its own
-probabilities: for losses with an inverse these are undone exactly and shifted on its
+training part, which predicts the test part. *Before* are its own probabilities: for
+losses with an inverse the distortion is removed exactly and the rest calibrated on its
 held-out rows; soft F1 has no inverse, its raw scores are read as log-odds. *After* is
 `MultilabelCalibratedClassifierCV(net)` with its defaults: a sigmoid for each label,
 drawn towards the common one, on out-of-fold scores, and the mean of the five nets.
@@ -100,9 +100,9 @@ drawn towards the common one, on out-of-fold scores, and the mean of the five ne
 {overall}
 
 Skill is one minus the log-loss over that of the constant base rates: a constant is well
-calibrated and has the skill 0, so the calibration error alone proves nothing. It is
-taken over bins of equal mass, of all cells together. Each figure is the mean over the
-seeds of the net. {left_out or ""}
+calibrated and has the skill 0, so the calibration error alone is no evidence of skill.
+It is taken over bins of equal mass, of all entries together. Each figure is the mean
+over the seeds of the net. {left_out or ""}
 
 {table(header, rows)}
 """
@@ -117,10 +117,10 @@ def main():
     ):
         change = mean[1] / mean[0] - 1
         means[loss].append(change)
-        cells = [f"{mean[0]:.4f}", f"{mean[1]:.4f}", f"{change:+.1%}"]
-        cells += [f"{value:.3f}" for value in mean[2:4]]
-        cells += [f"{value:.4f}" for value in mean[4:]]
-        rows.append([name, loss, *cells])
+        figures = [f"{mean[0]:.4f}", f"{mean[1]:.4f}", f"{change:+.1%}"]
+        figures += [f"{value:.3f}" for value in mean[2:4]]
+        figures += [f"{value:.4f}" for value in mean[4:]]
+        rows.append([name, loss, *figures])
     write("calibration", page(rows, {k: v for k, v in means.items() if v}))
 
 

@@ -1,4 +1,4 @@
-"""What weights do to probabilities and decisions, and what the way back restores.
+"""Effect of weights on probabilities and predictions, before and after the correction.
 
 On yeast (published split) and on problems whose posterior is known; five seeds.
 """
@@ -32,8 +32,8 @@ VARIANTS = {
 }
 
 
-def cell_log_loss(Y, proba):
-    """Return the mean log-loss over all cells."""
+def entry_log_loss(Y, proba):
+    """Return the mean log-loss over all entries."""
     return log_loss(Y.ravel(), np.clip(proba.astype(float), 1e-12, 1 - 1e-12).ravel())
 
 
@@ -71,12 +71,12 @@ def synthetic(seed):
 def calibration_of(proba, Y, base):
     """Return the figures of the first table."""
     ratios = expected_observed_ratio(Y, proba, average=None)[Y.sum(axis=0) >= 100]
-    skill = 1 - cell_log_loss(Y, proba) / cell_log_loss(
+    skill = 1 - entry_log_loss(Y, proba) / entry_log_loss(
         Y, np.broadcast_to(base, Y.shape)
     )
     return {
         "macro AP": multilabel_average_precision_score(Y, proba),
-        "probability ratio": expected_observed_ratio(Y, proba),
+        "expected / observed": expected_observed_ratio(Y, proba),
         "median abs log ratio": np.median(np.abs(np.log(ratios))),
         "log-loss skill": skill,
     }
@@ -105,13 +105,13 @@ def calibration_table(problem):
     return table(["", *figures[0]], rows)
 
 
-def micro_f1(Y, proba, cut):
-    """Return micro-F1 of the decisions above a cut."""
-    return f1_score(Y, proba > cut, average="micro", zero_division=0)
+def micro_f1(Y, proba, threshold):
+    """Return micro-F1 of the predictions above a threshold."""
+    return f1_score(Y, proba > threshold, average="micro", zero_division=0)
 
 
-def decisions_row(n_rows, n_labels, cardinality, seed):
-    """Compare the net with the oracle, each at the cut from held-out rows."""
+def predictions_row(n_rows, n_labels, cardinality, seed):
+    """Compare the net with the oracle, each at the threshold from held-out rows."""
     X, X_rest, Y, Y_rest, _, oracle = known_posterior(
         n_rows, n_labels, cardinality, 20.0, 4.0, seed
     )
@@ -119,25 +119,25 @@ def decisions_row(n_rows, n_labels, cardinality, seed):
     half = len(Y_rest) // 2
 
     def at_plug_in(scores):
-        cut = plug_in_threshold(scores[:half], average="micro")[0]
-        return micro_f1(Y_rest[half:], scores[half:], cut)
+        threshold = plug_in_threshold(scores[:half], average="micro")[0]
+        return micro_f1(Y_rest[half:], scores[half:], threshold)
 
     best = at_plug_in(oracle)
     return {
         "least positives to learn from": Y.sum(axis=0).min(),
         "micro-F1 at 0.5": micro_f1(Y_rest[half:], proba[half:], 0.5),
         "of the oracle at 0.5": micro_f1(Y_rest[half:], oracle[half:], 0.5),
-        "at the plug-in cut": at_plug_in(proba),
-        "of the oracle at its plug-in cut": best,
-        "share of the oracle": at_plug_in(proba) / best,
+        "at the plug-in threshold": at_plug_in(proba),
+        "of the oracle at its plug-in threshold": best,
+        "fraction of the oracle": at_plug_in(proba) / best,
     }
 
 
-def decisions_table():
+def predictions_table():
     """Very many labels of which a handful are on."""
     rows = []
     for case in ((20_000, 512, 5), (20_000, 1000, 2), (60_000, 1000, 2)):
-        figures = [decisions_row(*case, seed) for seed in SEEDS]
+        figures = [predictions_row(*case, seed) for seed in SEEDS]
         n_rows, n_labels, cardinality = case
         rows.append(
             [
@@ -154,12 +154,12 @@ def main():
     """Measure and write the page."""
     write(
         "corrected_probabilities",
-        f"""# Honest probabilities and the decisions made of them
+        f"""# Corrected probabilities and the predictions made of them
 
 `ImbalancedMLPClassifier()` with its defaults but for what the first column says. Mean
 and standard deviation over {len(SEEDS)} seeds. The ratio is the sum of the
 probabilities over the true positives of the test rows; the median is over labels with
-at least 100 test positives; the skill is the share by which the log-loss is below
+at least 100 test positives; the skill is the fraction by which the log-loss is below
 that of the constant base rates. A constant passes the ratio alone: read it together
 with the skill.
 
@@ -174,13 +174,13 @@ with the skill.
 ## Hundreds of labels, a handful of them on
 
 `make_imbalanced_multilabel` with a standard deviation of 4 of the log-odds, rarest to
-most frequent label 1 to 20. Of the rows 70 % train, 15 % give the cut and 15 % are
-scored. A cut of 0.5, `predict`'s default, leaves nearly all of a row's labels out,
-honest probabilities or not: the oracle fares alike. What keeps the net from the oracle
+most frequent label 1 to 20. Of the rows 70 % train, 15 % give the threshold and 15 %
+are scored. At 0.5, the default of `predict`, the net misses nearly all labels of a row,
+and so does the oracle. What keeps the net from the oracle
 is the number of positives that it learns from, in the third column for the rarest
 label.
 
-{decisions_table()}
+{predictions_table()}
 
 {machine()}
 """,

@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from skimbalance._labels import MULTILABEL
 from skimbalance.losses import LOSSES, LogLoss, PointwiseLoss
-from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._module import criterion_of
 
 ROWS, LABELS, RATE, HIDDEN = 256, 7900, 0.006, 256
 

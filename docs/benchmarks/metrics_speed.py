@@ -1,4 +1,4 @@
-"""Metrics and thresholds of very many labels beside scikit-learn's, timed in turns."""
+"""Time of metrics and thresholds of many labels against scikit-learn's, in turns."""
 
 import tracemalloc
 
@@ -14,7 +14,7 @@ N_SAMPLES = 16_000
 
 
 def problem(n_labels, *, sparse=False):
-    """Draw rare labels and probabilities that tell something of them."""
+    """Draw rare labels and probabilities that rank them better than chance."""
     rng = np.random.default_rng(0)
     rates = np.exp(rng.normal(-4.5, 1.0, n_labels)).clip(0.001, 0.4)
     scores = rng.standard_normal((N_SAMPLES, n_labels), dtype=np.float32)
@@ -28,7 +28,7 @@ def problem(n_labels, *, sparse=False):
 
 
 def loop(Y, scores):
-    """Find the threshold of best F1 of each label as scikit-learn's users do."""
+    """Find the threshold of best F1 of each label with scikit-learn."""
     best = np.empty(Y.shape[1])
     for k in range(Y.shape[1]):
         precision, recall, thresholds = precision_recall_curve(Y[:, k], scores[:, k])
@@ -38,7 +38,7 @@ def loop(Y, scores):
 
 
 def memory():
-    """Measure what 7,900 labels take beyond the inputs, on sparse labels."""
+    """Measure the memory that 7,900 labels take beyond the inputs, on sparse labels."""
     Y, scores = problem(7_900, sparse=True)
     rows = []
     for name, function in (

@@ -1,4 +1,4 @@
-"""Our splitters beside iterative-stratification and scikit-multilearn-ng.
+"""The splitters beside iterative-stratification and scikit-multilearn-ng.
 
 Needs ``pip install skimbalance[bench]`` and the data sets in ``SKIMBALANCE_DATA``. What
 was measured is kept in a folder of the system's temporary one, so an interrupted run
@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from _page import HERE, machine, seconds, table, write
 from sklearn.model_selection import GroupKFold
 
-from skimbalance._base import UndefinedLabelWarning
+from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.metrics import (
     empty_label_fold_count,
     label_distribution_distance,
@@ -54,7 +54,7 @@ SHORT = "ours", "i-s", "s-m"
 
 
 def ours(order=1, refine=True):
-    """Return a function that splits as we do."""
+    """Return a function that splits with this library."""
 
     def split(Y, k, seed):
         cv = MultilabelStratifiedKFold(
@@ -125,13 +125,13 @@ def real(name):
 def made(n_samples, n_labels, per_row, ratio, seed=0):
     """Return labels whose frequencies fall geometrically, `ratio` from end to end."""
     rng = np.random.default_rng(seed)
-    share = np.geomspace(ratio, 1, n_labels)
-    counts = rng.binomial(n_samples, np.minimum(share * per_row / share.sum(), 0.9))
+    weight = np.geomspace(ratio, 1, n_labels)
+    counts = rng.binomial(n_samples, np.minimum(weight * per_row / weight.sum(), 0.9))
     rows = [rng.choice(n_samples, count, replace=False) for count in counts]
     ends = np.concatenate([[0], counts.cumsum()]).astype(np.int32)
     ones = np.ones(ends[-1], dtype=np.int8)
-    cells = ones, np.concatenate(rows).astype(np.int32), ends
-    return sp.csc_array(cells, shape=(n_samples, n_labels)).tocsr()
+    entries = ones, np.concatenate(rows).astype(np.int32), ends
+    return sp.csc_array(entries, shape=(n_samples, n_labels)).tocsr()
 
 
 LARGE = {
@@ -176,16 +176,16 @@ def split_real(who, name, k, seed):
     Y = real(name)
     start = time.perf_counter()
     tests = SPLITTERS[who](Y, int(k), int(seed))
-    taken = time.perf_counter() - start
+    elapsed = time.perf_counter() - start
     part = np.full(Y.shape[0], -1)
     for j, test in enumerate(tests):
         part[test] = j
     np.savez(part_path(who, name, k, seed), part=part)
-    return taken
+    return elapsed
 
 
 def race(name):
-    """Split a large matrix with us, with iterative-stratification, and with us again.
+    """Time a large matrix with ours, with iterative-stratification, and ours again.
 
     Returns the seconds of both, and the memory that theirs took on top of the matrix.
     """
@@ -274,7 +274,7 @@ def least_empty(name, k):
 
 
 def verdict_on_labels(results):
-    """Say how the excess compares with that of iterative-stratification."""
+    """Compare the excess with that of iterative-stratification."""
     pairs = [(r["ours"]["excess"], r["iterstrat"]["excess"]) for r in results.values()]
     ratios = [max(own / theirs, 0.01) for own, theirs in pairs if theirs > NOISE]
     mean = np.exp(np.mean(np.log(ratios)))
@@ -288,7 +288,7 @@ def verdict_on_labels(results):
 
 
 def verdict_on_folds(results):
-    """Say how large the folds are, and how many labels lack in them."""
+    """Describe the sizes of the folds, and how many label-folds are empty."""
     spread = max(result["ours"]["spread"] for result in results.values())
     emptier = sum(
         result["ours"]["empty"] > min(result[who]["empty"] for who in PEERS[:2])
@@ -301,7 +301,7 @@ def verdict_on_folds(results):
 
 
 def verdict_on_pairs(results):
-    """Say how often pairs are most even with ``order=2``."""
+    """Describe how often pairs are most even with ``order=2``."""
     best = [
         min(r[who]["pairs"] for who in PEERS if r[who]["pairs"] is not None)
         for r in results.values()

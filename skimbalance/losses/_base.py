@@ -43,7 +43,7 @@ from skimbalance.losses._inverse import (
 _UNSEEN_FLOOR = 5e-7
 # The same where there are hardly any rows to count.
 _LARGEST_FLOOR = 0.25
-_TINY = torch.finfo(torch.float64).tiny
+TINY = torch.finfo(torch.float64).tiny
 # Entries of `_parameter_constraints`; infinity is no number.
 AT_LEAST_0 = (Number(Real, 0, None, closed="left"),)
 ABOVE_0 = (Number(Real, 0, None, closed="neither"),)
@@ -551,17 +551,27 @@ class PointwiseLoss(Loss):
     def _check_terms(self, n_labels, device):
         """Return the number of columns of which the terms differ: 1, or all labels.
 
-        Raise unless both terms give a finite number for each score.
+        Raise unless both terms give a finite number for each score, and one of them
+        depends on it.
         """
         scores = torch.tensor([[-1.0], [0.5]], dtype=torch.float64, device=device)
-        n_columns = 1
-        for name in ("positive", "negative"):
+        scores.requires_grad_()
+        n_columns, depends = 1, False
+        for name in _TERMS:
             term = getattr(self, name)
-            wide = term(scores.expand(-1, n_labels).contiguous())
+            with torch.enable_grad():
+                wide = term(scores.expand(-1, n_labels).contiguous())
             expected = (2, n_labels if n_labels > 1 else None)
             _check_values(wide, expected, f"{type(self).__name__}.{name}", "entry")
+            depends = depends or wide.requires_grad
             if not _ignores_columns(term, scores, wide):
                 n_columns = wide.shape[1]
+        if not depends:
+            raise ValueError(
+                f"loss: {type(self).__name__}.positive and negative give values "
+                "without a gradient by the scores: compute them from the scores by "
+                "differentiable torch functions."
+            )
         return n_columns
 
 
@@ -666,7 +676,7 @@ class SoftmaxLoss(Loss):
             Need not be normalised.
         """
         posterior = left_null_vector(self._gradient_matrices(scores))
-        return posterior.clamp(min=_TINY).log()
+        return posterior.clamp(min=TINY).log()
 
     def _gradient_matrices(self, scores):
         """Return the matrices ``d l_y / d z_k``, one a sample."""

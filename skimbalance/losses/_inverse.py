@@ -56,7 +56,7 @@ DECLARED = "is declared to have no inverse"
 WEIGHTED = "weights an entry by other entries, which no map of its score inverts"
 
 # Relative error up to which a posterior balances the gradients of a softmax loss.
-_TOLERANCE = 1e-3
+_BALANCE_TOLERANCE = 1e-3
 _N_TESTED = 3  # classes that a tested posterior lies near
 _TEST_STEPS = 500
 _SCALE_OF_TESTED_SCORES = 2.0
@@ -479,10 +479,10 @@ def _softmax_problem(function, gradients, prior, scores, is_closed):
         lambda z: function(z).log_softmax(1),
         targets.log(),
         steps=_TEST_STEPS,
-        tolerance=_TOLERANCE / 10,
+        tolerance=_BALANCE_TOLERANCE / 10,
     )
     reached = (function(found).log_softmax(1) - targets.log()).abs()
-    if not (reached < _TOLERANCE).all():
+    if not (reached < _BALANCE_TOLERANCE).all():
         return _MISSES_CLASSES
     if not _balances(targets, gradients(found)):
         return CONTRADICTS if is_closed else NO_MAP
@@ -505,7 +505,7 @@ def _balances(posteriors, matrices):
     """Return whether the expected gradients vanish, as they do at a minimum."""
     expected = (posteriors.unsqueeze(1) @ matrices).abs().amax(dim=(1, 2))
     size = (posteriors.unsqueeze(2) * matrices).abs().amax(dim=(1, 2))
-    return bool((expected <= _TOLERANCE * size).all() and (size > 0).all())
+    return bool((expected <= _BALANCE_TOLERANCE * size).all() and (size > 0).all())
 
 
 def left_null_vector(matrices):
@@ -546,10 +546,12 @@ def unsmoothed_log_odds(log_odds, prior, amount, floor):
     ----------
     log_odds : Tensor of float64, shape (n_samples, n_labels)
         After the inverse of the loss.
-    prior, floor : Tensor of float64, shape (n_labels,)
-        The base rates, and the least eta that is told from zero.
+    prior : Tensor of float64, shape (n_labels,)
+        The base rates.
     amount : float
         The fraction e of the base rate in the targets, in [0, 1).
+    floor : Tensor of float64, shape (n_labels,)
+        The least eta that is distinguished from 0.
 
     Returns
     -------
@@ -577,7 +579,7 @@ def unsmoothed_log_probabilities(log_p, prior, amount, floor):
     amount : float
         The fraction of the base rates in the targets, in [0, 1).
     floor : float
-        The least probability that is told from zero.
+        The least probability that is distinguished from 0.
 
     Returns
     -------

@@ -19,7 +19,7 @@ __all__ = [
 
 
 # Keeps 0/0 out of the means over nothing; the least float32 divides by it, still.
-_TINY = 1e-12
+_LEAST_DIVISOR = 1e-12
 
 
 class ZLPRLoss(SetLoss):
@@ -96,7 +96,7 @@ class SoftF1Loss(SetLoss):
         both = (entry_weight * (s + targets)).sum(dim=0)
         present = (entry_weight * targets).sum(dim=0) > 0
         # The unused branch of `where` has a gradient, too: no 0/0 in it.
-        missed = torch.where(present, 1 - 2 * hit / both.clamp(min=_TINY), 0.0)
+        missed = torch.where(present, 1 - 2 * hit / both.clamp(min=_LEAST_DIVISOR), 0.0)
         return (missed.sum() / present.sum().clamp(min=1)).expand(len(scores))
 
 
@@ -158,7 +158,7 @@ class TwoWayLoss(SetLoss):
         by_row, ranked = self._margins(scores, targets, observed, dim=1)
         row_weight = torch.where(ranked, row_weight, 0.0)
         rows = torch.where(ranked, by_row, 0.0) * row_weight
-        return rows / row_weight.mean().clamp(min=_TINY) + labels
+        return rows / row_weight.mean().clamp(min=_LEAST_DIVISOR) + labels
 
     def _margins(self, scores, targets, weight, dim):
         """Return the loss of each slice, and which slices have both values."""

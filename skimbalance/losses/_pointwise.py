@@ -34,8 +34,8 @@ __all__ = [
 
 # Entries of a batch up to which calls cost more than passes over memory: torch's own
 # loss, with fewer calls, is faster. It makes more passes where there is a `pos_weight`.
-_SMALL_ENTRIES = 2**20
-_SMALL_WEIGHTED_ENTRIES = 2**16
+_UNFUSED_ENTRIES = 2**20
+_UNFUSED_WEIGHTED_ENTRIES = 2**16
 
 
 # Compiled code takes both from one exponential; uncompiled, one call each is fastest.
@@ -119,7 +119,7 @@ class LogLoss(_SymmetricLoss):
     def weighted_sum(
         self, scores, targets, weight=None, pos_weight=None, positive=None
     ):
-        few = _SMALL_ENTRIES if pos_weight is None else _SMALL_WEIGHTED_ENTRIES
+        few = _UNFUSED_ENTRIES if pos_weight is None else _UNFUSED_WEIGHTED_ENTRIES
         if type(self) is not LogLoss or scores.numel() > few:
             given = targets, weight, pos_weight, positive
             return super().weighted_sum(scores, *given)
@@ -315,6 +315,7 @@ class NegativeTolerantLoss(PointwiseLoss):
         return value.div_(scale), slope
 
     def _signed_value_and_grad(self, scores, targets):
+        """Evaluate one focal loss, of the score times -1 or lambda by target."""
         shifted = scores - self.state("shift_", scores)
         hit, scale = targets.to(scores.dtype), self.negative_scale
         value, slope = _focal_value_and_grad(

@@ -70,6 +70,7 @@ def _names_for(kind):
 
 
 def _loss_by_name(name, params, kind):
+    """Return the loss of a name for a kind of target, or raise what is wrong."""
     known = sorted({loss for loss, _ in LOSSES})
     if name not in known and _means_log_loss(name):
         raise ValueError(

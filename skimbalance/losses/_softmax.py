@@ -13,6 +13,7 @@ from skimbalance.losses._base import (
     ABOVE_0,
     ABOVE_MINUS_1,
     AT_LEAST_0,
+    TINY,
     SoftmaxLoss,
     at_least_float32,
 )
@@ -25,8 +26,6 @@ __all__ = [
     "SoftmaxLogLoss",
     "SoftmaxPoly1Loss",
 ]
-
-_TINY = torch.finfo(torch.float64).tiny
 
 
 def _cross_entropy(scores, targets):
@@ -374,7 +373,7 @@ class SoftTargetLoss(SoftmaxLoss):
     def closed_form_log_posterior(self, scores):
         p = scores.softmax(dim=1)
         posterior = torch.linalg.solve(self._matrix(scores).T, p.T).T
-        least = (self._floor().to(p) * p).clamp(min=_TINY)
+        least = (self._floor().to(p) * p).clamp(min=TINY)
         return torch.maximum(posterior, least).log()
 
 

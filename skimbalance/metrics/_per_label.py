@@ -21,7 +21,11 @@ from skimbalance._columns import (
     tally,
     total,
 )
-from skimbalance._counts import count_labels
+from skimbalance._counts import (
+    count_labels,
+    take_weights,
+    weights_or_ones,
+)
 from skimbalance._labels import check_label_matrix, check_scored_labels
 from skimbalance._validation import (
     align_columns,
@@ -158,7 +162,7 @@ def mean_of(values, support=None, undefined="skip"):
     if undefined == "skip":
         # np.nanmean warns where nothing is defined, and knows no weights.
         defined = ~np.isnan(values)
-        values, support = values[defined], None if support is None else support[defined]
+        values, support = values[defined], take_weights(support, defined)
     if support is None:
         return float(values.mean()) if len(values) else np.nan
     if support.any():
@@ -198,7 +202,7 @@ def roc_auc(target, score, weight=None):
         return np.nan
     levels, hits, _ = tally(target, score, weight)
     negative = score[~target].astype(np.float64, copy=False)
-    negative_weight = None if weight is None else weight[~target]
+    negative_weight = take_weights(weight, ~target)
     below = n_negative - mass_at_least(negative, levels, negative_weight)
     # Mirrored, "at least" reads "at most".
     mirrored = -levels[::-1].astype(np.float64)
@@ -247,7 +251,7 @@ def observed_sum(target, score, weight=None):  # noqa: ARG001
 def equal_mass_bins(proba, weight, n_bins):
     """Return the bin of each entry: equal weight in each, equal values together."""
     order = np.argsort(proba, kind="stable")
-    mass = np.ones(len(proba)) if weight is None else weight[order]
+    mass = weights_or_ones(weight, len(proba))[order]
     below = np.cumsum(mass) - mass
     ranked = proba[order]
     # Entries of one value go where the first of them goes: else the order of the rows
@@ -275,7 +279,7 @@ BINNINGS = {"quantile": equal_mass_bins, "uniform": equal_width_bins}
 def reliability(target, proba, weight=None, *, n_bins=10, strategy="quantile"):
     """Return mass, mean probability and base rate of each bin that holds entries."""
     bins = BINNINGS[strategy](proba, weight, n_bins)
-    weight = np.ones(len(proba)) if weight is None else weight
+    weight = weights_or_ones(weight, len(proba))
     mass = np.bincount(bins, weight, n_bins)
     filled = mass > 0
     sums = [np.bincount(bins, weight * of, n_bins)[filled] for of in (proba, target)]

@@ -8,14 +8,17 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._columns import ratio
-from skimbalance._counts import count_labels
+from skimbalance._counts import (
+    count_labels,
+    weights_or_ones,
+)
 from skimbalance._labels import (
     check_label_matrix,
     check_scored_labels,
 )
 from skimbalance._validation import (
-    check_integer,
     check_interval,
+    check_k,
     check_per_label,
     check_weights,
     n_samples_of,
@@ -40,7 +43,7 @@ def _check_rows(y_true, y_score, k, sample_weight):
     if sample_weight is not None:
         sample_weight = check_weights(sample_weight, n_samples_of(y_true))
     labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
-    k = check_integer("k", k, 1, labels.shape[1], "the number of labels, ")
+    k = check_k(k, labels.shape[1])
     return labels, scores, weight, k
 
 
@@ -353,7 +356,7 @@ def propensity_scored_precision_at_k(
         gain = relevant * label_gain
         reached.append(_gain_of_top(gain, ranked, k))
         best.append(-np.partition(-gain, k - 1, axis=1)[:, :k].sum(axis=1))
-    weight = np.ones(len(scores)) if weight is None else weight
+    weight = weights_or_ones(weight, len(scores))
     return float(ratio(weight @ np.concatenate(reached), weight @ np.concatenate(best)))
 
 

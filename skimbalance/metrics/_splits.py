@@ -1,5 +1,7 @@
 """Measures of stratification: labels, label pairs and rows in the test parts."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -27,7 +29,7 @@ def _test_parts(splits, n_samples=None):
     return tests
 
 
-def _positive_and_missing(y):
+def _positive_and_missing(y) -> Any:
     """Return the indicators of the positive and of the missing entries."""
     labels = check_label_matrix(y)
     if sp.issparse(labels):

@@ -1,6 +1,6 @@
 """Imbalanced classifiers that hold a neural net.
 
-Three stages that do not leak into each other: training decides what the net attends to,
+Three stages that do not leak into each other: training weighs what the net learns from,
 the inverse of the loss turns scores into corrected probabilities, thresholds turn these
 into decisions.
 """

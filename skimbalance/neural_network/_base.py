@@ -3,6 +3,7 @@
 import contextlib
 import copy
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,17 +29,10 @@ from skimbalance._labels import (
     encode_like,
 )
 from skimbalance._meta import LabelScoreMixin
-from skimbalance._validation import (
-    check_same_length,
-)
+from skimbalance._validation import check_k, check_same_length
 from skimbalance.exceptions import ImbalanceWarning
-from skimbalance.losses._resolve import (
-    check_link,
-    resolve_loss,
-    target_types_of,
-)
+from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
-from skimbalance.neural_network._batches import Batches, DatasetRows
 from skimbalance.neural_network._callbacks import (
     KeepBest,
     copied_callbacks,
@@ -51,18 +45,34 @@ from skimbalance.neural_network._checkpoint import (
     run_identity,
     take_over,
 )
-from skimbalance.neural_network._criterion import criterion_of
+from skimbalance.neural_network._checks import (
+    as_one_array,
+    check_first_chunk,
+    check_groups,
+    check_params,
+    check_same_classes,
+    check_threshold_for,
+    encode_rows,
+    read_inputs,
+    target_of_classes,
+    warn_of_positive_class,
+)
 from skimbalance.neural_network._data import (
+    Batches,
+    DatasetRows,
     FirstChunk,
     Rows,
     TrainingData,
-    encode_rows,
-    target_of_classes,
+    as_dense,
+    find_device,
+    is_tiny,
+    moves_data,
+    resolve_precision,
 )
-from skimbalance.neural_network._inputs import as_one_array, check_groups, read_inputs
 from skimbalance.neural_network._module import (
     MemberModule,
     ScoreModule,
+    criterion_of,
     reads_integers,
     try_module,
 )
@@ -76,40 +86,36 @@ from skimbalance.neural_network._output import (
     top_k,
     warn_no_positive,
 )
-from skimbalance.neural_network._parameters import (
-    as_switch,
-    check_first_chunk,
-    check_params,
-    check_same_classes,
-    check_threshold_for,
-    check_top_k,
-    find_device,
-    is_tiny,
+from skimbalance.neural_network._training import (
+    Net,
+    gradients,
     make_step,
-    moves_data,
     optimizer_params,
     resolve_batch_size,
-    resolve_bias,
     resolve_optimizer,
-    resolve_precision,
-    resolve_threshold,
-    resolve_weight,
-    warn_of_positive_class,
+    seeded,
 )
-from skimbalance.neural_network._training import Net, gradients, seeded
 from skimbalance.preprocessing import InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,
     Given,
     RuleParamsMixin,
     Uncorrected,
+    resolve_rule,
 )
 
-# One chunk of a prediction, of which a handful of copies are worked on.
+# Bytes of one chunk of a prediction, of which a handful of copies are in use.
 _PREDICTION_BYTES = 2**23
+# Of the default module with more rows than a full batch.
+_DROPOUT = 0.5
+# Held-out entries that slope and intercept are fitted on: two numbers need no more.
 _CALIBRATION_ENTRIES = 2**20
+# Entries whose probabilities are added up to match the prevalence of each label; more
+# than for the slope, since a rare label has few positives among them.
 _MATCHED_ENTRIES = 2**22
+# Rows that a calibration gets in any case, however many labels there are.
 _LEAST_CALIBRATION_ROWS = 100
+# Rows that a module is tried on before any training.
 _TRIED_ROWS = 32
 
 
@@ -147,6 +153,15 @@ class BaseImbalancedNet(
     RuleParamsMixin, DictParamsMixin, LabelScoreMixin, ClassifierMixin, BaseEstimator
 ):
     """The estimator, but for the names of its parameters."""
+
+    # The trained net; None where no label had two values.
+    net_: Any
+    # The parameters of the default module, where they are the estimator's own.
+    _module_names: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:
+        # The parameters, which the subclasses name once, and the fitted attributes.
+        def __getattr__(self, name: str) -> Any: ...
 
     # ------------------------------------------------------------------------- fitting
 
@@ -207,10 +222,10 @@ class BaseImbalancedNet(
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y, pos_label=self.pos_label)
-            check_params(self, target)
+            params = check_params(self, target)
             rows = self._encode(X, target, sample_weight, reset=True)
             held_out = self._encode_held_out(X_val, y_val, sample_weight_val, target)
-            return self._fit(TrainingData(rows, held_out, groups))
+            return self._fit(TrainingData(rows, held_out, groups), params)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, label_counts=None):
         """Train for one epoch on a chunk of the rows.
@@ -257,13 +272,13 @@ class BaseImbalancedNet(
                 rows = self._encode(X, target, sample_weight, reset=False)
             else:
                 target = target_of_classes(y, classes, self.pos_label)
-                check_params(self, target)
-                check_first_chunk(self, target, classes, label_counts)
+                params = check_params(self, target)
+                check_first_chunk(self, target, params, classes, label_counts)
                 rows = self._encode(X, target, sample_weight, reset=True)
-                self._start(rows, label_counts)
+                self._start(rows, params, label_counts)
             return self._train_chunk(rows)
 
-    def _check_inputs(self, X, reset, name="X"):
+    def _check_inputs(self, X, reset, name="X") -> Any:
         """Return inputs of any container as an array, a CSR array or `DatasetRows`."""
         X = read_inputs(self, X, reset, self._module()[0] is not MLP, name)
         if reset:
@@ -291,30 +306,41 @@ class BaseImbalancedNet(
         names = "X_val", "y_val"
         return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
-    def _fit(self, data):
+    def _fit(self, data, params):
         """Split the data, then train, correct and learn thresholds on its parts."""
         checkpoint = seed = None
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, self.resume)
             seed = checkpoint.seed
-        if seed is None:
+        if seed is None:  # else a resumed run repeats the draws of the first one
             seed = _draw_seed(_generator(self.random_state))
         vars(self).pop("_rng", None)
         if data.held_out is None and self._holds_out(len(data.rows)):
             data.split(self.validation_fraction, np.random.RandomState(seed))
         self._check_held_out(data)
         previous = self._net_to_continue(data)
-        self._set_output(self._make_output(data), data)
+        self._set_output(self._make_output(data, params), data)
         _warn_constant(self._output.trained)
         if self._output.trained.any():
             with seeded(seed, self.device_):
                 self.net_ = self._make_net(data.training)
                 if previous is not None:
-                    take_over(self.net_, previous, not hasattr(self, "module_params"))
+                    take_over(self.net_, previous, bool(self._module_names))
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
                 self._train(data, checkpoint)
         return self
+
+    def _module(self, n_rows=0, sparse_input=False):
+        """Return what builds the module, and its parameters for such inputs."""
+        build, params = MLP, {name: getattr(self, name) for name in self._module_names}
+        if not self._module_names:
+            build, params = self.module, {**(self.module_params or {})}
+        if build is MLP:
+            if params.setdefault("dropout", "auto") == "auto":
+                params["dropout"] = 0.0 if is_tiny(n_rows) else _DROPOUT
+            params.setdefault("sparse_input", sparse_input)
+        return build, params
 
     def _holds_out(self, n_rows):
         if isinstance(self.early_stopping, str):
@@ -323,7 +349,7 @@ class BaseImbalancedNet(
 
     def _check_held_out(self, data):
         """Raise a ValueError where a rule lacks the rows that it learns from."""
-        if data.held_out is None and resolve_threshold(self).needs_held_out:
+        if data.held_out is None and resolve_rule(self.threshold).needs_held_out:
             raise ValueError(
                 f"threshold={self.threshold!r} learns from held-out rows, and "
                 f"there are none among {len(data.rows)} rows: pass X_val and y_val, "
@@ -332,29 +358,19 @@ class BaseImbalancedNet(
             )
 
     def _net_to_continue(self, data):
-        """Return the net of an earlier fit when `warm_start` asks to go on with it."""
+        """Return the net of an earlier fit if `warm_start` continues from it."""
         if not self.warm_start or getattr(self, "net_", None) is None:
             return None
         check_warm_start(self, data.target, self._standardizes(data.rows.X))
         return self.net_
 
-    def _make_output(self, data):
+    def _make_output(self, data, params):
         """Return what turns raw scores into probabilities and predictions."""
-        target = data.target
-        pos_weight = resolve_weight("pos_weight", self.pos_weight, target)
-        warn_of_positive_class(self, data, pos_weight)
-        correct = as_switch(self.correct_probabilities)
-        make = ClassOutput if target.kind == MULTICLASS else LabelOutput
-        output = make(
-            resolve_loss(self.loss, self.loss_params, target.kind),
-            data,
-            pos_weight=pos_weight,
-            label_weight=resolve_weight("label_weight", self.label_weight, target),
-            correct=correct,
-            smoothing=self.label_smoothing,
-        )
+        warn_of_positive_class(self, data, params.pos_weight)
+        make = ClassOutput if data.target.kind == MULTICLASS else LabelOutput
+        output, has_held_out = make(params, data), data.held_out is not None
         if data.counts is None or output.trained.any():
-            check_link(output.loss, output.link, correct, data.held_out is not None)
+            check_link(output.loss, output.link, output.correct, has_held_out)
         return output
 
     def _set_output(self, output, data):
@@ -397,21 +413,23 @@ class BaseImbalancedNet(
         """Return a skorch net with new weights, tried on the first rows."""
         build, params = self._module(len(rows), sp.issparse(rows.X))
         shape, is_single = self._input_shape, self.n_members == 1
-        optimizer = optimizer_params(
-            self.optimizer, self.optimizer_params, self.weight_decay, self.device_
-        )
+        optimizer = optimizer_params(self, self.device_)
         step = make_step(self)
-        net = Net(
+        net: Any = Net(
             module=ScoreModule if is_single else MemberModule,
             module__build=build,
             module__params=params,
             module__n_features=shape[0] if len(shape) == 1 else shape,
             module__n_outputs=self._output.n_outputs,
-            module__bias=self._initial_bias(),
+            module__bias=self._output.initial_bias(),
             module__dtype=self._dtype,
             **({} if is_single else {"module__n_members": self.n_members}),
             criterion=criterion_of(self._output.loss),
             criterion__loss=copy.deepcopy(self._output.loss),
+            **{
+                f"criterion__{key}": v
+                for key, v in self._criterion_params(rows).items()
+            },
             optimizer=resolve_optimizer(self.optimizer),
             lr=self.lr,
             max_epochs=int(self.max_epochs),
@@ -445,10 +463,6 @@ class BaseImbalancedNet(
             )
         try_module(net.module_, self._as_read(rows, net).inputs())
 
-    def _initial_bias(self):
-        bias = resolve_bias(self.init_bias, self._target)
-        return self._output.initial_bias() if isinstance(bias, str) else bias
-
     def _plain_rows(self, X, y=None):
         """Return all rows of checked inputs and encoded targets."""
         return Rows(X, replace(self._target, values=y), None, np.arange(X.shape[0]))
@@ -470,7 +484,6 @@ class BaseImbalancedNet(
     def _train(self, data, checkpoint):
         """Train as long as held-out rows gain by it, then calibrate on them."""
         held_out = data.held_out
-        self._reweigh(data.training)
         watched = None if held_out is None else self._as_trained_on(held_out)
         stopping, epochs = early_stopping_of(self, data)
         self._run(data.training, watched, epochs, stopping, checkpoint)
@@ -479,20 +492,24 @@ class BaseImbalancedNet(
         with _after_training("the calibration", "Fit again to have it."):
             try:
                 held_out = self._calibrate(data)
-            except KeyboardInterrupt:  # once: what is left takes a moment
+            except KeyboardInterrupt:  # the rest takes moments, so one interrupt waits
                 held_out = self._calibrate(data)
                 warn_user(
                     "The interrupt came after the training, whose calibration was "
                     "ended: nothing is lost.",
                     ConvergenceWarning,
                 )
-            if resolve_threshold(self).needs_held_out:
+            if resolve_rule(self.threshold).needs_held_out:
                 self._learn_thresholds(*held_out)
 
-    def _reweigh(self, rows):
-        """Give the batch loss the weights of these rows."""
-        params = self._output.criterion_params(rows)
-        self.net_.reweigh(copy.deepcopy(self._output.loss), params)
+    def _criterion_params(self, rows):
+        """Return the weights of the batch loss for these rows, as tensors."""
+        return {
+            key: torch.as_tensor(value, dtype=self._dtype)
+            if isinstance(value, np.ndarray)
+            else value
+            for key, value in self._output.criterion_params(rows).items()
+        }
 
     def _run(self, rows, watched, epochs, stopping, checkpoint=None):
         """Run the training loop, and set the fitted attributes that come from it."""
@@ -519,7 +536,7 @@ class BaseImbalancedNet(
         counts = population.counts
         held_out = self._scored(self._thinned(data.held_out, _CALIBRATION_ENTRIES))
         output.calibrate(*held_out, counts)
-        if output.calibrator is not None:
+        if output.calibrator is not None and output.calibrator.matches_prevalence:
             scored = self._thinned(population, _MATCHED_ENTRIES)
             doubt = 1 - len(scored) / len(population) if data.is_split else 1.0
             output.match_prevalence(*self._scored(scored), counts, doubt)
@@ -534,7 +551,8 @@ class BaseImbalancedNet(
             "Give predict another one, such as set_params(threshold=0.5).",
         )
         with _after_training(*thresholds):
-            self._output.learn_thresholds(resolve_threshold(self), raw, values, weight)
+            rule = resolve_rule(self.threshold)
+            self._output.learn_thresholds(rule, raw, values, weight)
 
     def _thinned(self, rows, most_entries):
         """Return every so many rows, of about so many outputs in all."""
@@ -545,17 +563,15 @@ class BaseImbalancedNet(
         """Return the raw scores, the dense targets and the weights of rows."""
         read = self._as_trained_on(rows)
         raw = torch.cat(list(self.net_.raw_scores(read, self.net_.batch_size)))
-        values = rows.selected("values")
-        values = values.toarray() if sp.issparse(values) else values
-        return raw, values, rows.selected("weight")
+        return raw, as_dense(rows.selected("values")), rows.selected("weight")
 
-    def _start(self, rows, label_counts):
+    def _start(self, rows, params, label_counts):
         """Make the output model and the net before the first chunk."""
         if label_counts is not None:
             n_labels = rows.target.n_outputs
             label_counts = check_label_counts(label_counts, n_labels=n_labels)
         data = FirstChunk(rows, label_counts)
-        self._set_output(self._make_output(data), data)
+        self._set_output(self._make_output(data, params), data)
         with seeded(self._next_seed(), self.device_):
             self.net_ = self._make_net(rows)
 
@@ -571,7 +587,7 @@ class BaseImbalancedNet(
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
-            self._reweigh(rows)
+            self.net_.reweigh(self._criterion_params(rows))
             self._run(rows, None, 1, KeepBest())
         return self
 
@@ -600,20 +616,20 @@ class BaseImbalancedNet(
     def _blocks(self, X, answer):
         """Yield ``answer(raw_scores)`` of the rows of checked inputs, in order."""
         n_rows, n_outputs = X.shape[0], self._output.n_outputs
-        rows = None
-        if self.net_ is not None:
+        net, rows = self.net_, None
+        if net is not None:
             rows = self._as_read(self._plain_rows(X))
         width = 8 * n_outputs + (0 if rows is None else rows.batch_row_bytes)
         size = int(np.clip(_PREDICTION_BYTES // width, 1, max(n_rows, 1)))
-        if rows is None:
+        if net is None:
             for start in range(0, n_rows, size):
-                rows = min(size, n_rows - start)
-                yield answer(torch.zeros(rows, n_outputs, dtype=torch.float64))
+                n_block = min(size, n_rows - start)
+                yield answer(torch.zeros(n_block, n_outputs, dtype=torch.float64))
             return
-        for raw in self.net_.raw_scores(rows, size):
+        for raw in net.raw_scores(rows, size):
             yield answer(raw)
 
-    def _filled(self, X, answer):
+    def _filled(self, X, answer) -> Any:
         """Return the answers for all rows in one array of the inputs' precision."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
@@ -721,7 +737,7 @@ class BaseImbalancedNet(
             inputs are not of the fitted shape.
         """
         check_is_fitted(self)
-        check_top_k(k, len(self.classes_))
+        k = check_k(k, len(self.classes_))
         X = self._check_inputs(X, reset=False)
         indices = np.empty((X.shape[0], k), dtype=np.int64)
         proba = np.empty((X.shape[0], k), dtype=answer_dtype(X))
@@ -770,7 +786,7 @@ class BaseImbalancedNet(
 
     def _usable_rule(self):
         """Return the rule; without probabilities only the raw scores are left."""
-        rule = resolve_threshold(self)
+        rule = resolve_rule(self.threshold)
         if self._output.has_probabilities or isinstance(rule, Uncorrected):
             return rule
         if isinstance(rule, Accuracy) or (isinstance(rule, Given) and rule.is_default):
@@ -797,7 +813,8 @@ class BaseImbalancedNet(
 
     def __getstate__(self):
         # Processes and their connections cannot be stored.
-        return super().__getstate__() | {"accelerator": None}
+        state: Any = super().__getstate__()
+        return {**state, "accelerator": None}
 
     def __setstate__(self, state):
         super().__setstate__(state)

@@ -10,7 +10,6 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -22,22 +21,16 @@ from tqdm import tqdm
 from skimbalance import metrics
 from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
-from skimbalance._labels import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
-)
-from skimbalance._validation import (
-    Scorer,
-    closest,
-    scorer_pos_label,
-)
-from skimbalance.neural_network._data import decode_labels
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
+from skimbalance._validation import Scorer, closest, scorer_pos_label
+from skimbalance.neural_network._data import as_dense, decode_labels
 from skimbalance.neural_network._module import copied
 
+# With fewer positives the average precision of a label follows single rows.
 _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.
 _BLOCK_ENTRIES = 2**18
+# Positives of all ranked labels together from which their macro average is watched.
 _LEAST_POOLED_POSITIVES = 100
 # Held-out positives, of all outputs together, below which a score is noise.
 _LEAST_JUDGED = 5
@@ -45,6 +38,7 @@ _LEAST_JUDGED = 5
 _UNJUDGED_EPOCHS = 5
 _UNJUDGED_STEPS = 100
 _SHOWN = "train_loss", "valid_loss", "valid_score"
+# Callbacks of this module hold writers and connections, which cannot be copied.
 _LOGGERS = "skorch.callbacks.logging"
 
 
@@ -70,7 +64,7 @@ class KeepBest(Callback):
     """Watch each epoch: keep the best weights, stop when they get no better.
 
     skorch's `EarlyStopping` reads one key of the history; this one also scores the
-    validation part, bears a score that is NaN, and keeps weights that an interrupt
+    validation part, accepts a score that is NaN, and keeps weights that an interrupt
     cannot tear apart.
 
     Parameters
@@ -97,7 +91,7 @@ class KeepBest(Callback):
         """Keep weights that are good already, of a net that is trained further."""
         self.best = Best(copy_state(module))
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+    def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
         epoch = len(net.history)
         if not _is_finite(net):
             self._diverged(net, epoch)
@@ -191,7 +185,7 @@ def early_stopping_of(estimator, data):
     """Return what keeps the best weights of a training, and the most epochs.
 
     A scoring that the user has asked for is always followed. Without one, too few
-    held-out positives cannot tell when to stop: training takes a few epochs then.
+    held-out positives do not show when to stop: training takes a few epochs then.
 
     Parameters
     ----------
@@ -215,7 +209,7 @@ def early_stopping_of(estimator, data):
 
 
 class _ScoredRows(ClassifierMixin, BaseEstimator):
-    """A classifier that has its answer already, for scorers that want to ask one."""
+    """A classifier with fixed predictions, for the scorers that call one."""
 
     def __init__(self, classes, scores, probabilities):
         self.classes_, self.scores = classes, scores
@@ -324,8 +318,7 @@ def _in_user_form(target, scorer, values):
     if not columns.any():
         columns[:] = True
     labels = values[:, columns]
-    labels = labels.toarray() if sp.issparse(labels) else labels
-    return decode_labels(target, labels), target.classes[columns], columns
+    return decode_labels(target, as_dense(labels)), target.classes[columns], columns
 
 
 def _make_score(scoring, output, held_out):
@@ -420,7 +413,7 @@ def _perfect_scores(target, values):
     if target.kind == MULTICLASS:
         right = np.arange(target.n_outputs) == values[:, None]
     else:
-        right = (values.toarray() if sp.issparse(values) else values) == 1
+        right = as_dense(values) == 1
     return 8 * torch.as_tensor(right).double() - 4
 
 
@@ -431,12 +424,13 @@ def _figures(row):
 class Progress(Callback):
     """Show loss, score and time left: a bar on a terminal, a line an epoch elsewhere.
 
-    Silent unless the net's `verbose` is set.
+    Silent unless the net's `verbose` is set. skorch's `ProgressBar` counts batches,
+    for which the loss of each is read, and its `PrintLog` shows no time left.
     """
 
-    bar = None
+    bar: tqdm | None = None
 
-    def on_train_begin(self, net, **kwargs):  # noqa: ARG002
+    def on_train_begin(self, net, *args, **kwargs):  # noqa: ARG002
         if net.verbose and sys.stdout.isatty():
             self.bar = tqdm(
                 total=net.last_epoch_,
@@ -446,7 +440,7 @@ class Progress(Callback):
                 dynamic_ncols=True,
             )
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+    def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
         if self.bar is not None:
             self.bar.set_postfix(_figures(net.history[-1]), refresh=False)
             self.bar.update()
@@ -454,7 +448,7 @@ class Progress(Callback):
             sys.stdout.write(_line(net.history, net.last_epoch_))
             sys.stdout.flush()
 
-    def on_train_end(self, net, **kwargs):  # noqa: ARG002
+    def on_train_end(self, net, *args, **kwargs):  # noqa: ARG002
         if self.bar is not None:
             self.bar.close()
             self.bar = None
@@ -487,3 +481,15 @@ def _copied_callback(item):
     if not is_logger:
         vars(twin).update(copied(vars(twin)))
     return twin
+
+
+def check_callbacks(callbacks):
+    """Raise a TypeError unless all are callbacks of skorch, their classes, or pairs."""
+    for callback in callbacks or ():
+        pair = isinstance(callback, tuple) and len(callback) == 2
+        name, candidate = callback if pair else ("", callback)
+        if not isinstance(name, str) or not hasattr(candidate, "on_train_begin"):
+            raise TypeError(
+                f"callbacks holds {callback!r}, which is no callback. It must hold "
+                "callbacks of skorch, their classes, or pairs (name, callback)."
+            )

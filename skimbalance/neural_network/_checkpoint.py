@@ -19,6 +19,7 @@ import threading
 import types
 from collections import Counter, OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -38,11 +39,9 @@ from skorch.history import History
 from skimbalance._base import warn_user
 from skimbalance._validation import check_layer_sizes
 from skimbalance.exceptions import CheckpointWarning
-from skimbalance.neural_network._parameters import (
-    as_switch,
-    check_params,
-    resolve_optimizer,
-)
+from skimbalance.neural_network._checks import check_params
+from skimbalance.neural_network._output import as_switch
+from skimbalance.neural_network._training import resolve_optimizer
 
 _FORMAT = "skimbalance checkpoint 3"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -64,7 +63,7 @@ _SAMPLED_ITEMS = 64
 _SHOWN_ITEMS = 64
 _SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
 # Callbacks of skorch that move weights, rates or the last epoch. Others of the user's
-# are free: nothing tells the one that changes the training from the one that logs it.
+# are free, since a callback that changes the training looks like one that logs it.
 _CHANGES_TRAINING = (
     EarlyStopping,
     GradientNormClipping,
@@ -132,8 +131,9 @@ class Checkpoint(Callback):
     def __init__(self, folder, resume):
         self.file = Path(folder) / "checkpoint.pt"
         _prepare(self.file)
-        self.saved = _read(self.file) if resume and self.file.exists() else None
-        self.about, self.stopping, self.warned = {}, None, set()
+        self.saved: Any = _read(self.file) if resume and self.file.exists() else None
+        self.about, self.warned = {}, set()
+        self.stopping: Any = None
         self.seed = None if self.saved is None else self.saved["seed"]
 
     def restore(self, net):
@@ -218,7 +218,7 @@ class Checkpoint(Callback):
                 "resume=False to overwrite it."
             )
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: ARG002
+    def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
         if net.step_.part[0] != 0:  # one of several processes writes
             return
         on_cuda = net.device.type == "cuda"
@@ -356,7 +356,7 @@ def _replace(file, partial, content):
 
 
 def _sync_folder(folder):
-    """Make sure that a file that was renamed is found after a power cut."""
+    """Write the folder to the disk, so that a renamed file survives a power failure."""
     try:
         number = os.open(folder, os.O_RDONLY)
     except OSError:  # folders cannot be opened on Windows
@@ -422,13 +422,17 @@ def restore_callback(callback, state):
         vars(callback)[name] = decode(value, vars(callback).get(name))
 
 
-def encode(value):
+def _is_numeric(value):
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+
+
+def encode(value: Any) -> Any:
     """Return a value as plain data: tensors, numbers, strings, lists and dicts."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, np.generic):
         return encode(value.item())
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+    if _is_numeric(value):
         return ["array", torch.as_tensor(value.copy())]
     if type(value) in _DICTS:
         pairs = [[encode(key), encode(entry)] for key, entry in value.items()]
@@ -441,7 +445,7 @@ def encode(value):
     raise NotPlainError(type(value).__name__)
 
 
-def decode(value, present=None):
+def decode(value, present: Any = None) -> Any:
     """Return what `encode` was given; an object with a state takes it over."""
     if not isinstance(value, list):
         return value
@@ -471,7 +475,7 @@ def training_callbacks(callbacks):
 
 
 def digest(*arrays):
-    """Return a short text that tells arrays, or other parts of a run, apart.
+    """Return a short text that differs for different arrays, or parts of a run.
 
     Parameters
     ----------
@@ -484,7 +488,7 @@ def digest(*arrays):
     return f"<digest {seen.hexdigest()[:16]}>"
 
 
-def _update(seen, array):
+def _update(seen, array: Any):
     """Add an array to a hash, with its shape and its dtype."""
     if array is None:
         seen.update(b"none")
@@ -537,7 +541,7 @@ def described(value):
     return _described_object(value)
 
 
-def _in_one_form(value):
+def _in_one_form(value: Any) -> Any:
     """Return one form of what is equal: 2.0 and 2, an array and a list of numbers."""
     if isinstance(value, (list, tuple)) and len(value) > _SHOWN_ITEMS:
         are_numbers = all(isinstance(item, numbers.Real) for item in value)
@@ -546,8 +550,9 @@ def _in_one_form(value):
     if is_array and value.dtype.kind in "biuf":
         few = value.size <= _SHOWN_ITEMS
         value = value.tolist() if few else np.asarray(value, dtype=np.float64)
-    is_whole = isinstance(value, float) and value.is_integer()
-    return int(value) if is_whole else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def _described_object(value):
@@ -572,6 +577,7 @@ def _described_object(value):
 
 
 def _is_filled(cell):
+    """Whether a variable of a closure, a cell to Python, has a value."""
     try:
         return cell.cell_contents is not None
     except ValueError:
@@ -708,8 +714,7 @@ def check_warm_start(estimator, target, is_scaled):
 def take_over(net, previous, is_flat):
     """Put the weights and the history of an earlier net into a new one.
 
-    Its epochs are told to no callback: schedules and what is to happen at an epoch
-    begin anew, as the optimizer does.
+    No callback is notified of its epochs: schedules begin anew, as the optimizer does.
 
     Parameters
     ----------

@@ -1,40 +1,64 @@
-"""The data of a fit: encoded once, never copied, and split into its parts."""
+"""The data of a fit, from the encoded arrays to the batches that the net reads.
 
+`TrainingData` holds all rows of a fit and its parts, each an index into arrays that are
+encoded once and never copied. A `RowSet` is such a part as the net reads it, and
+`Batches` hands it out. No array is converted or copied as a whole: rows are gathered
+for many batches at once, scaled in place and handed out as slices, so that a step pays
+neither for a call per row nor for a scaled copy of the data. Items of a torch dataset
+are read or computed row by row.
+"""
+
+import copy
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from skorch.dataset import Dataset
 
-from skimbalance._counts import (
-    MISSING,
-    SparseWeights,
-    count_labels,
-    entries_with,
-    without_weightless,
-)
+from skimbalance._counts import MISSING, SparseWeights, count_labels, entries_with
 from skimbalance._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
     Target,
-    check_target,
-    encode_like,
     has_missing,
     with_missing,
 )
-from skimbalance._stratification import positives, stratify
-from skimbalance._validation import check_weights
-from skimbalance.neural_network._batches import (
-    RowSet,
-    input_source,
-    label_source,
-    weight_source,
-)
-from skimbalance.weights import _class_weights
+from skimbalance.model_selection._label_counts import positives
+from skimbalance.model_selection._splitters import stratified_parts
+from skimbalance.modules import SparseRows
 
 # Held-out entries beyond which a score gains little and an epoch takes longer.
 _VALIDATION_ENTRIES = 2**23
+# The least scale that float32 holds with all its digits.
+_TINY_SINGLE = np.finfo(np.float32).tiny
+# Rows that are gathered at once.
+_CHUNK_BYTES = 2**20
+# Values of X below which the CPU computes in double precision: `check_estimator` of
+# scikit-learn compares two fits at 1e-7, which float32 does not hold.
+_SMALL_ENTRIES = 10**6
+# The dtype of weights and rows. In half precision only the products are computed.
+_PRECISIONS = {
+    "16": torch.float32,
+    "32": torch.float32,
+    "64": torch.float64,
+    "bf16": torch.float32,
+}
+# Fraction of the free memory of a device that training data may take by themselves.
+_DEVICE_FRACTION = 0.5
+# Rows up to which all make one full batch, without dropout and without a held-out part:
+# `check_estimator` expects the same net of weighted rows as of repeated ones. With more
+# rows a net that is never stopped was worse than a constant.
+_TINY_ROWS = 200
+# Below this fraction of stored values a sparse product is quicker than a dense one.
+_SPARSE_DENSITY = 0.04
 
 
 class TrainingData:
@@ -95,7 +119,8 @@ class TrainingData:
         n_held = min(n_held, max(100, _VALIDATION_ENTRIES // self.target.n_outputs))
         groups = None if self.groups is None else self.groups[rows.index]
         sizes = n_rows - n_held, n_held
-        part = stratify(rows.rarer_values(), sizes, rng, groups, n_required=2)
+        # Two positives of a label: one to train on, and one to judge by.
+        part = stratified_parts(rows.rarer_values(), sizes, rng, groups, n_required=2)
         if part.all() or not part.any():
             raise ValueError(
                 "The rows cannot be split into a training and a validation part. Pass "
@@ -107,11 +132,19 @@ class TrainingData:
 class FirstChunk(TrainingData):
     """The first of several chunks, whose label counts are given, or are not known."""
 
-    counts = all_counts = None
-
     def __init__(self, rows, label_counts):
         super().__init__(rows)
-        self.counts = self.all_counts = label_counts
+        self.label_counts = label_counts
+
+    @property
+    def counts(self):
+        """The counts over all chunks to come, or None."""
+        return self.label_counts
+
+    @property
+    def all_counts(self):
+        """The same."""
+        return self.label_counts
 
 
 @dataclass(frozen=True)
@@ -130,9 +163,9 @@ class Rows:
         What reads the arrays, shared with other rows of the same ones.
     """
 
-    X: object
+    X: Any
     target: Target
-    weight: object
+    weight: Any
     index: np.ndarray
     sources: dict = field(default_factory=dict)
 
@@ -140,7 +173,7 @@ class Rows:
         return len(self.index)
 
     @property
-    def values(self):
+    def values(self) -> Any:
         """The encoded targets of all rows."""
         return self.target.values
 
@@ -169,7 +202,7 @@ class Rows:
         """Return every so many rows, at most about so many."""
         return self.at(self.index[:: -(-len(self) // most)])
 
-    def selected(self, name):
+    def selected(self, name) -> Any:
         """Return the selected rows of one of the arrays; all of them uncopied."""
         array = getattr(self, name)
         if array is None or len(self.index) == self.X.shape[0]:
@@ -182,7 +215,7 @@ class Rows:
         The weight of a row is the mean weight of its observed entries.
         """
         weight = np.zeros(self.X.shape[0])
-        totals, counts = _row_totals(self.values, self.weight)
+        totals, counts = row_totals(self.values, self.weight)
         weight[self.index] = totals[self.index] / counts[self.index]
         return weight
 
@@ -191,7 +224,7 @@ class Rows:
 
         Only entries that have a weight count. The columns come in no particular order.
         """
-        labels = positives(self.values)
+        labels: Any = positives(self.values)
         if self.values.ndim == 2:
             n_positive, n_negative = count_labels(self.selected("values"))
             common = np.flatnonzero(n_positive > n_negative)
@@ -205,7 +238,7 @@ class Rows:
     def _negatives(self, columns):
         """Return the negatives of some columns, which are few labels."""
         values = self.values[:, columns]
-        values = values.toarray() if sp.issparse(values) else values
+        values = as_dense(values)
         return self._with_weight(sp.csr_array(values == 0).astype(np.int8), columns)
 
     def _with_weight(self, entries, columns=slice(None)):
@@ -247,11 +280,11 @@ class Rows:
         x_dtype = dtype if x_dtype is None else x_dtype
         key = moves, x_dtype
         if key not in self.sources:
-            scaling = () if scaler is None else (scaler.center_, scaler.scale_)
+            center, scale = (
+                (None, None) if scaler is None else (scaler.center_, scaler.scale_)
+            )
             self.sources[key] = sources = (
-                input_source(
-                    self.X, x_dtype, device, *scaling, keep_sparse=keep_sparse
-                ),
+                input_source(self.X, x_dtype, device, center, scale, keep_sparse),
                 label_source(self.values, device),
                 weight_source(self.weight, dtype, device),
             )
@@ -259,79 +292,21 @@ class Rows:
                 if source is not None:
                     source.move()
         decode = partial(decode_labels, replace(self.target, values=None))
-        return RowSet(self.index, *self.sources[key], decode)
+        x, labels, weight = self.sources[key]
+        return RowSet(self.index, x, labels, weight, decode)
 
 
-def encode_rows(X, target, sample_weight, class_weight, name="y"):
-    """Check the weights and find the rows that count.
-
-    An entry of weight 0 becomes a missing label, so that it is absent from the split,
-    the counts, the scores and the thresholds alike. The others are scaled to mean 1
-    over the observed entries: a weight of rows and its copy in each column agree.
-
-    Parameters
-    ----------
-    X : ndarray or csr_array
-        Checked inputs.
-    target : Target
-        Checked targets.
-    sample_weight : array-like, sparse matrix or None
-        As passed.
-    class_weight : dict, "balanced" or None
-        As in scikit-learn.
-    name : str, default="y"
-        How the error messages call the targets.
-    """
-    weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
-    if class_weight is not None:
-        by_class = _weights_by_class(class_weight, target, weight)
-        weight = by_class if weight is None else weight * by_class
-    if weight is not None and weight.ndim == 2:
-        values = without_weightless(values, weight)
-    totals, counts = _row_totals(values, weight)
-    index = np.flatnonzero(counts)
-    if len(index) == 0:
-        raise ValueError(_describe_nothing_left(values, weight, name))
-    mean = totals[index].sum() / counts[index].sum()
-    target = replace(target, values=values)
-    return Rows(X, target, _normalized(weight, mean, index), index)
+def as_dense(matrix) -> Any:
+    """Return a matrix as an array, which it is already unless it is sparse."""
+    return matrix.toarray() if sp.issparse(matrix) else matrix
 
 
-def _read_weights(n_samples, target, sample_weight):
-    """Return weights of rows, or of entries if these differ within rows.
-
-    The largest weight is 1, so that sums neither overflow nor vanish.
-    """
-    n_labels = None if target.kind == MULTICLASS else target.n_outputs
-    weight = check_weights(
-        sample_weight, n_samples, n_labels, label_names=target.label_names
-    )
-    if weight is None:
-        return None
-    if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
-        weight = weight.toarray()
-    if isinstance(weight, np.ndarray) and weight.ndim == 2:
-        weight = weight[:, 0] if (weight == weight[:, :1]).all() else weight
-    return weight / weight.max()
-
-
-def _weights_by_class(class_weight, target, sample_weight):
-    """Return the weight of the class of each row."""
-    if target.kind == MULTILABEL:
-        raise ValueError(
-            "class_weight goes with a 1-D y. For a label matrix use pos_weight (the "
-            "positives of each label), label_weight (labels among each other) or "
-            "sample_weight of shape (n_samples, n_labels)."
-        )
-    return _class_weights(target, class_weight, sample_weight)[target.class_index]
-
-
-def _row_totals(values, weight):
+def row_totals(values, weight):
     """Return of each row the weight and the number of the entries that count."""
     if values.ndim == 1:
         counts = np.ones(len(values))
     elif not has_missing(values):
-        counts = np.full(*values.shape, dtype=np.float64)
+        counts = np.full(values.shape[0], values.shape[1], dtype=np.float64)
     elif sp.issparse(values):
         absent = entries_with(values, MISSING)
         counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
@@ -354,40 +329,6 @@ def _entry_totals(values, weight):
     return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)
 
 
-def _normalized(weight, mean, index):
-    """Scale weights to mean 1, in place; None where all that count are equal."""
-    if weight is None:
-        return None
-    if isinstance(weight, SparseWeights):
-        weight = weight / mean
-        stored = weight.stored()
-        return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
-    weight /= mean
-    counted = weight[index]
-    return None if ((counted == 1) | (counted == 0)).all() else weight
-
-
-def _describe_nothing_left(values, weight, name):
-    """Return the error message for rows none of which has an observed label."""
-    if values.ndim == 2 and weight is None:
-        return (
-            f"No label is observed: {name} is missing (NaN) everywhere. At least one "
-            "entry must be 0 or 1."
-        )
-    return (
-        "class_weight and sample_weight leave no row to learn from: each label of "
-        f"{name} is missing (NaN) or has weight 0."
-    )
-
-
-def target_of_classes(y, classes, pos_label):
-    """Encode a first chunk: a 1-D `y` by all its classes, of which it may lack some."""
-    if classes is None or sp.issparse(y) or np.ndim(y) == 2:
-        return check_target(y, pos_label=pos_label)
-    target = check_target(np.asarray(classes), "classes", pos_label)
-    return replace(target, values=encode_like(y, target))
-
-
 def decode_labels(target, labels):
     """Return encoded labels, true or predicted, in the form that users pass.
 
@@ -406,3 +347,652 @@ def decode_labels(target, labels):
         labels = labels.ravel()
         labels = 1 - labels if target.is_flipped else labels
     return target.classes[labels]
+
+
+class BatchTargets(torch.Tensor):
+    """The second item of a batch: the labels as a tensor, and what goes with them.
+
+    Labels are int8 with -1 for a missing one, or class indices. To NumPy, as callbacks
+    of skorch convert them, they are the targets as the user passed them.
+
+    Attributes
+    ----------
+    labels : Tensor
+        The same labels as a plain tensor, which torch computes with faster.
+    weight : Tensor or None
+        Weights of rows or entries.
+    fraction : float
+        Weight of the mean loss of these rows in the loss of a step.
+    first, last : bool
+        Where in the step the batch stands: more than one batch makes a step when
+        gradients accumulate.
+    """
+
+    # Without it each operation on the labels would look for an override in Python.
+    __torch_function__: Any = torch._C._disabled_torch_function_impl
+
+    labels: torch.Tensor
+    weight: torch.Tensor | None
+    decode = None
+
+    def cpu(self):  # type: ignore[override]  # of torch's generated stubs
+        """Return the targets in the memory of the CPU."""
+        if self.device.type == "cpu":
+            return self
+        return _with_labels(self.labels.cpu(), self)
+
+    def numpy(self):  # type: ignore[override]
+        """Return the targets as the user passed them."""
+        labels = self.labels.numpy()
+        return labels if self.decode is None else self.decode(labels)
+
+
+def _with_labels(labels, like):
+    """Return labels with the attributes of other batch targets."""
+    targets = labels.as_subclass(BatchTargets)
+    vars(targets).update(vars(like), labels=labels)
+    return targets
+
+
+def batch_targets(labels, weight, place, decode):
+    """Return labels, weights and the place in a step as the second item of a batch."""
+    if labels is None:
+        return None
+    targets = labels.as_subclass(BatchTargets)
+    targets.labels, targets.weight, targets.decode = labels, weight, decode
+    targets.fraction, targets.first, targets.last = place
+    return targets
+
+
+def _moved(array, dtype, device):
+    """Return an array as a tensor of a dtype on a device, by pinned memory to CUDA."""
+    tensor = torch.as_tensor(array)
+    if dtype.itemsize < tensor.dtype.itemsize:
+        tensor = tensor.to(dtype)  # before it goes to the device: fewer bytes to copy
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device=device, dtype=dtype, non_blocking=True)
+
+
+def _as_memory(array):
+    """Return an array as a tensor, which gathers on all threads, if it lies in memory.
+
+    What is only read, from a file as a rule, stays what it is.
+    """
+    # torch warns of arrays that it could write to, and takes no negative strides.
+    in_memory = isinstance(array, np.ndarray) and array.flags.writeable
+    if not in_memory or min(array.strides) < 0:
+        return array
+    return torch.from_numpy(array)
+
+
+class _DenseSource:
+    """An array whose rows are gathered as a tensor."""
+
+    def __init__(self, array, dtype, device):
+        self.array: Any = _as_memory(array)
+        self.dtype, self.device = dtype, device
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
+
+    batch_row_bytes = row_bytes
+
+    def move(self):
+        """Put the whole array on the device, for good."""
+        if sp.issparse(self.array):
+            self.array = _ResidentRows(self.array, self.device)
+        elif not isinstance(self.array, DatasetRows):
+            self.array = torch.as_tensor(self.array).to(self.device)
+
+    def gather(self, index):
+        return _moved(self._rows(index), self.dtype, self.device)
+
+    def _rows(self, index):
+        """Return a copy of some rows, where the array lies."""
+        if isinstance(self.array, torch.Tensor):
+            return self.array.index_select(
+                0, torch.from_numpy(index).to(self.array.device)
+            )
+        if hasattr(self.array, "toarray"):
+            return torch.as_tensor(self.array[index].toarray())
+        return torch.as_tensor(self.array.take(index, axis=0))
+
+
+class _InputSource(_DenseSource):
+    """An array of inputs, which are scaled before they lose precision.
+
+    Times in seconds since 1970 differ by less than the rounding of float32.
+    """
+
+    def __init__(self, array, dtype, device, center=None, scale=None):
+        super().__init__(array, dtype, device)
+        wide = dtype is torch.float32 and not _scales_in_single(array, center, scale)
+        self.exact_dtype = torch.float64 if wide else dtype
+        self.center, self.scale = (
+            None if part is None else torch.as_tensor(part).to(self.exact_dtype)
+            for part in (center, scale)
+        )
+
+    def gather(self, index):
+        rows = self._rows(index)
+        if self.exact_dtype is self.dtype:
+            return self._scaled(_moved(rows, self.dtype, self.device))
+        rows = self._scaled(rows.to(self.exact_dtype))
+        _check_range(rows, self.dtype)
+        return _moved(rows, self.dtype, self.device)
+
+    def _scaled(self, rows):
+        if self.center is not None:
+            rows = rows.sub_(self._on_device_of(rows, "center"))
+        if self.scale is not None:
+            rows = rows.div_(self._on_device_of(rows, "scale"))
+        return rows
+
+    def _on_device_of(self, rows, name):
+        """Return a statistic on the device of the rows, on which it then stays."""
+        statistic = getattr(self, name).to(rows.device)
+        setattr(self, name, statistic)
+        return statistic
+
+
+def _is_normal_in_single(scale):
+    """Whether float32 can divide by a scale, which may be 0 in it if it is tiny."""
+    return scale is None or bool((np.asarray(scale) >= _TINY_SINGLE).all())
+
+
+def _scales_in_single(array, center, scale):
+    """Whether float32 holds the rows of an array and what centres them."""
+    if not np.can_cast(array.dtype, np.float32) or not _is_normal_in_single(scale):
+        return False
+    if center is None:
+        return True
+    # A centre far from zero is rounded by more than the rows are scaled to.
+    rounding = center - np.float32(center).astype(np.float64)
+    return bool((np.abs(rounding) <= 1e-3 * scale).all())
+
+
+def _check_range(rows, dtype):
+    """Raise a ValueError where finite values become infinite in a narrower dtype."""
+    if rows.device.type != "cpu" or not rows.numel():
+        return  # a check would wait for the device; the loss becomes NaN in that case
+    low, high = rows.aminmax()
+    if max(-low, high) > torch.finfo(dtype).max:
+        raise ValueError(
+            "X holds values beyond the range of float32, which the net computes in. "
+            "Scale X, or set precision='64'."
+        )
+
+
+class _IntegerSource(_DenseSource):
+    """An array of integers for a module that reads them as such, as embeddings do."""
+
+    def __init__(self, array, device):
+        super().__init__(array, torch.int64, device)
+
+    def gather(self, index):
+        rows = self._rows(index)
+        integers = rows.to(torch.int64)
+        if rows.is_floating_point() and not torch.equal(integers.to(rows.dtype), rows):
+            raise ValueError(
+                "The module was fitted on an X of integers, but X holds other numbers."
+            )
+        return _moved(integers, torch.int64, self.device)
+
+
+class _ResidentRows:
+    """A CSR array on a device, of which rows are selected without waiting for it."""
+
+    def __init__(self, array, device):
+        self.shape, self.nnz, self.device = array.shape, array.nnz, device
+        self.indptr = array.indptr.astype(np.int64)
+        self.indices = torch.as_tensor(array.indices).to(device)
+        self.data = torch.as_tensor(array.data).to(device)
+
+    def __getitem__(self, index):
+        start = self.indptr[index]
+        length = self.indptr[index + 1] - start
+        indptr = np.concatenate([[0], np.cumsum(length)])
+        shift = np.stack([start - indptr[:-1], length])
+        shift = _moved(shift, torch.int64, self.device)
+        place = torch.arange(indptr[-1], device=self.device)
+        place += torch.repeat_interleave(*shift, output_size=int(indptr[-1]))
+        rows = copy.copy(self)
+        rows.shape, rows.indptr = (len(index), self.shape[1]), indptr
+        rows.indices, rows.data = self.indices[place], self.data[place]
+        return rows
+
+    def toarray(self):
+        row = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+        row = _moved(row, torch.int64, self.device)
+        dense = self.data.new_zeros(self.shape)
+        dense[row, self.indices.long()] = self.data
+        return dense
+
+
+class _DenseChunk:
+    """Gathered rows of a CSR array; a slice of them is a dense tensor."""
+
+    def __init__(self, rows, source):
+        self.width, self.base = rows.shape[1], source.base
+        self.indptr = rows.indptr.astype(np.int64)
+        row = np.repeat(np.arange(rows.shape[0]), np.diff(self.indptr))
+        self.place = _moved(row, torch.int64, source.device).mul_(self.width)
+        self.place += torch.as_tensor(rows.indices).to(source.device)
+        self.values = source.values(rows)
+
+    def __getitem__(self, rows):
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        n_rows = rows.stop - rows.start
+        block = self.values.new_full((n_rows * self.width,), self.base)
+        block[self.place[entries] - rows.start * self.width] = (
+            self.values[entries] + self.base
+        )
+        return block.reshape(n_rows, self.width)
+
+
+class _SparseChunk:
+    """Gathered rows of a CSR array; a slice of them stays sparse."""
+
+    def __init__(self, rows, source):
+        self.indptr, self.width = rows.indptr, rows.shape[1]
+        self.indices = torch.as_tensor(rows.indices).to(source.device)
+        offsets = torch.as_tensor(rows.indptr)
+        self.offsets = _moved(offsets, self.indices.dtype, source.device)
+        self.values = source.values(rows)
+
+    def __getitem__(self, rows):
+        entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
+        offsets = self.offsets[rows] - int(entries.start)
+        return SparseRows(
+            self.indices[entries], offsets, self.values[entries], self.width
+        )
+
+
+class _SparseSource:
+    """A CSR array whose rows become dense batch by batch, or stay sparse."""
+
+    def __init__(
+        self,
+        array,
+        dtype,
+        device,
+        scale=None,
+        base: float = 0,
+        chunk: Callable = _DenseChunk,
+    ):
+        self.array, self.dtype, self.device = array, dtype, device
+        self.scale, self.base, self.chunk = scale, base, chunk
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return 16 * self.array.nnz // max(1, self.array.shape[0])
+
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row takes as the net reads it."""
+        if self.chunk is _SparseChunk:
+            return self.row_bytes
+        return self.array.shape[1] * self.dtype.itemsize
+
+    def move(self):
+        """Put the whole array on the device, for good."""
+        self.array = _ResidentRows(self.array, self.device)
+
+    def values(self, rows):
+        """Return the stored values of gathered rows as the net reads them."""
+        if self.scale is None or self.dtype is not torch.float32:
+            values = _moved(rows.data, self.dtype, self.device)
+            return values if self.scale is None else values / self.scale
+        values = torch.as_tensor(rows.data)
+        if values.dtype is not torch.float32 or not _is_normal_in_single(self.scale):
+            values = values.double()  # scaled before it loses precision
+        return _moved(values / self.scale, self.dtype, self.device)
+
+    def gather(self, index):
+        return self.chunk(self.array[index], self)
+
+
+def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
+    """Return the source of inputs, shifted by `center` and divided by `scale`.
+
+    With `keep_sparse`, batches of a CSR `X` are `SparseRows` if so few values are
+    stored that this is quicker than dense ones. The integers of a dense `X` stay such
+    where the dtype is int64.
+    """
+    if dtype is torch.int64:
+        return _IntegerSource(X, device)
+    if not sp.issparse(X) or center is not None:
+        return _InputSource(X, dtype, device, center, scale)
+    few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
+    chunk = _SparseChunk if keep_sparse and few else _DenseChunk
+    return _SparseSource(X, dtype, device, scale, chunk=chunk)
+
+
+def label_source(labels, device):
+    """Return the source of a label matrix or of class indices."""
+    if labels is None:
+        return None
+    if sp.issparse(labels):
+        return _SparseSource(labels, torch.int8, device)
+    dtype = torch.int8 if labels.ndim == 2 else torch.int64
+    return _DenseSource(labels, dtype, device)
+
+
+def weight_source(weight, dtype, device):
+    """Return the source of the weights of rows or entries."""
+    if weight is None:
+        return None
+    if isinstance(weight, SparseWeights):
+        return _SparseSource(weight.excess, dtype, device, base=weight.base)
+    return _DenseSource(weight, dtype, device)
+
+
+class RowSet(Dataset):
+    """Inputs, labels and weights of the same rows, or of some of them.
+
+    To skorch it is a dataset whose inputs are itself, so that a net reads them as they
+    lie, and whose targets are those that the user passed.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Which rows of the sources.
+    x, labels, weight : source or None
+        From `input_source`, `label_source` and `weight_source`.
+    decode : callable or None
+        Turns an array of labels into targets as the user passed them.
+    """
+
+    def __init__(self, rows, x, labels=None, weight=None, decode=None):
+        self.rows, self.sources, self.decode = rows, (x, labels, weight), decode
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, row):
+        rows = np.atleast_1d(np.arange(len(self))[row])
+        x, labels, weight = self.gather(rows)
+        every = slice(0, len(rows))
+        labels, weight = (
+            None if part is None else part[every] for part in (labels, weight)
+        )
+        y = batch_targets(labels, weight, (1.0, True, True), self.decode)
+        return x[every], y
+
+    @property
+    def shape(self):
+        """The number of rows and the shape of a row, as of an array."""
+        return (len(self), *self.sources[0].array.shape[1:])
+
+    @property
+    def X(self):  # noqa: N802
+        """The inputs, which a net takes as they are."""
+        return self
+
+    @property
+    def y(self):
+        """The targets as the user passed them, or None where there are none."""
+        labels = self.sources[1]
+        if labels is None:
+            return None
+        labels = labels.gather(self.rows)[0 : len(self)].cpu().numpy()
+        return labels if self.decode is None else self.decode(labels)
+
+    def inputs(self):
+        """Return the inputs of all rows as the net reads them."""
+        source: Any = self.sources[0]
+        return source.gather(self.rows)[slice(0, len(self))]
+
+    @property
+    def row_bytes(self):
+        """Roughly what a gathered row takes."""
+        return 8 + sum(s.row_bytes for s in self.sources if s is not None)
+
+    @property
+    def batch_row_bytes(self):
+        """Roughly what a row of inputs takes as the net reads it."""
+        return self.sources[0].batch_row_bytes
+
+    def gather(self, index) -> list[Any]:
+        """Return the gathered parts of some rows, to be sliced into batches."""
+        index = self.rows[index]
+        return [None if s is None else s.gather(index) for s in self.sources]
+
+
+class _Gathered:
+    """A part of a batch that is gathered already: each slice of it is all of it."""
+
+    def __init__(self, part):
+        self.part = part
+
+    def __getitem__(self, rows):
+        return self.part
+
+
+class GatheredRows(Dataset):
+    """One batch as the net reads it, in the place of the rows that it was made of.
+
+    Parameters
+    ----------
+    x : Tensor or SparseRows
+    y : BatchTargets
+    """
+
+    row_bytes = 1
+
+    def __init__(self, x, y):
+        self.X, self.y, self.decode = x, y, y.decode
+
+    def __len__(self):
+        return len(self.X)
+
+    def gather(self, index):  # noqa: ARG002
+        """Return the parts of the batch, as `RowSet.gather` does."""
+        parts = self.X, self.y.labels, self.y.weight
+        return [None if part is None else _Gathered(part) for part in parts]
+
+
+class Batches:
+    """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
+
+    A last batch of a handful of rows would weigh as much as a full one, and a single
+    row breaks batch normalisation; so the rows are spread evenly.
+
+    Parameters
+    ----------
+    rows : RowSet
+    batch_size : int
+        At most so many rows each.
+    shuffle : bool
+        A new order in each pass, from torch's generator.
+    num_workers : int
+        Threads that gather ahead; 0 gathers in step.
+    accumulate : int
+        How many batches make a step of the optimizer.
+    part : pair of int
+        Rank of this process and number of processes: each takes its part of the rows
+        of every batch.
+    """
+
+    def __init__(
+        self,
+        rows,
+        batch_size,
+        shuffle=False,
+        num_workers=0,
+        accumulate=1,
+        part=(0, 1),
+    ):
+        self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
+        self.accumulate, self.part = accumulate, part
+        n_batches = -(-len(rows) // batch_size)
+        if len(rows) // n_batches < part[1]:
+            raise ValueError(
+                f"batch_size={batch_size} is too small: each of {part[1]} processes "
+                "needs a row of every batch."
+            )
+        self.bounds = -(-np.arange(n_batches + 1) * len(rows) // n_batches)
+
+    def __len__(self):
+        return len(self.bounds) - 1
+
+    def __iter__(self):
+        n_rows, (rank, world) = len(self.rows), self.part
+        order = torch.randperm(n_rows).numpy() if self.shuffle else np.arange(n_rows)
+        batches = [order[start:stop][rank::world] for start, stop in self._spans(1)]
+        at_once = max(1, _CHUNK_BYTES // (batches[-1].size * self.rows.row_bytes))
+        chunks = [
+            batches[start : start + at_once] for start in range(0, len(self), at_once)
+        ]
+        places, indices = self._places(), map(np.concatenate, chunks)
+        for chunk, parts in zip(chunks, self._gathered(indices), strict=True):
+            ends = np.cumsum([0, *map(len, chunk)])
+            for start, stop in pairwise(ends):
+                x, labels, weight = (
+                    None if part is None else part[start:stop] for part in parts
+                )
+                place = next(places)
+                yield x, batch_targets(labels, weight, place, self.rows.decode)
+
+    def _spans(self, n_batches):
+        """Return where runs of so many batches start and stop."""
+        return pairwise([*self.bounds[:-1:n_batches], self.bounds[-1]])
+
+    def _places(self):
+        """Yield fraction, first and last of each batch, as in `BatchTargets`."""
+        group, (rank, world) = self.accumulate, self.part
+        steps = [stop - start for start, stop in self._spans(group)]
+        for number, (start, stop) in enumerate(self._spans(1)):
+            own = len(range(start + rank, stop, world))
+            # Processes are averaged as if their fractions were equal.
+            fraction = own * world / steps[number // group]
+            first = number % group == 0
+            yield fraction, first, number % group == group - 1 or stop == len(self.rows)
+
+    def _gathered(self, chunks):
+        """Yield gathered rows, ahead of their use where there are threads for it."""
+        if not self.num_workers:
+            yield from map(self.rows.gather, chunks)
+            return
+        with ThreadPoolExecutor(self.num_workers) as pool:
+            ahead = deque()
+            for chunk in chunks:
+                ahead.append(pool.submit(self.rows.gather, chunk))
+                if len(ahead) > self.num_workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+
+class DatasetRows:
+    """A map-style torch dataset, read like an array of inputs.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Items are inputs, or tuples that begin with one.
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        first = self._input(0)
+        self.shape, self.dtype = (len(dataset), *first.shape), first.dtype
+        self.size = int(np.prod(self.shape))
+        self.nbytes = self.size * self.dtype.itemsize
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.take(index)
+
+    def take(self, index, axis=0):  # noqa: ARG002
+        """Return some rows as an array."""
+        rows = [self._input(int(row)) for row in index]
+        for row in rows:
+            if row.shape != self.shape[1:]:
+                raise ValueError(
+                    f"The items of the Dataset differ in shape: {row.shape} and "
+                    f"{self.shape[1:]}. Pad or crop them to one length."
+                )
+        return np.stack(rows)
+
+    def _input(self, row):
+        item = self.dataset[row]
+        return np.asarray(item[0] if isinstance(item, (tuple, list)) else item)
+
+
+def is_tiny(n_rows):
+    """Whether the rows make one full batch, and get neither dropout nor a split."""
+    return n_rows <= _TINY_ROWS
+
+
+def resolve_device(device, name="device"):
+    """Return a torch device; None is CUDA where there is one, else the CPU."""
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name}={device!r} is not a torch device.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"{name}={str(device)!r}, but torch finds no CUDA device. Use {name}=None "
+            "or 'cpu', or install a CUDA build of torch."
+        )
+    return device
+
+
+def check_devices(estimator):
+    """Raise a ValueError unless the net can train, and its data lie, where they should.
+
+    Numbers are written to the device and read back, as a device may exist and fail.
+    """
+    device, data_device = resolve_device(estimator.device), estimator.data_device
+    try:
+        if estimator.accelerator is None:
+            torch.zeros(1, device=device).item()
+    except Exception as error:  # each kind of device has errors of its own
+        raise ValueError(
+            f"device={str(device)!r} cannot be used here. Use device=None or 'cpu'."
+        ) from error
+    if data_device != "auto" and (
+        resolve_device(data_device, "data_device").type not in ("cpu", device.type)
+    ):
+        raise ValueError(
+            f"data_device={data_device!r} must be 'auto', 'cpu' or the device that "
+            "trains."
+        )
+
+
+def find_device(estimator):
+    """Return the torch device on which an estimator trains."""
+    if estimator.accelerator is None:
+        return resolve_device(estimator.device)
+    return estimator.accelerator.device
+
+
+def resolve_precision(precision, X, device):
+    """Return the dtype of the weights and of the rows that the net reads."""
+    if precision != "auto":
+        return _PRECISIONS[precision]
+    narrow = X.dtype in (np.float32, np.float16)
+    size = X.nnz if hasattr(X, "nnz") else X.size
+    small = size < _SMALL_ENTRIES and device.type == "cpu"
+    return torch.float64 if small and not narrow else torch.float32
+
+
+def moves_data(data_device, device, n_bytes):
+    """Whether training data of that size are put on the device for good."""
+    if device.type == "cpu" or data_device == "cpu":
+        return False
+    if data_device != "auto":
+        return True
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= _DEVICE_FRACTION * free

@@ -1,20 +1,78 @@
-"""The two public estimators: their parameters, and nothing else."""
+"""The two public estimators: their parameters, and nothing else.
+
+A parameter stands here in four lines: in the table of constraints, in the docstring, in
+the signature and in `__init__`, of `ImbalancedNetClassifier` only. Run
+``python tools/write_front.py`` then, which copies them to `ImbalancedMLPClassifier`.
+"""
+
+import os
+from numbers import Integral, Real
 
 import torch
 
-from skimbalance.modules import MLP
+from skimbalance._validation import Number, StrOptions, switch
+from skimbalance.calibration import BaseCalibrator, TemperatureCalibrator
+from skimbalance.modules import ACTIVATIONS, MLP
 from skimbalance.neural_network._base import BaseImbalancedNet
-from skimbalance.neural_network._parameters import (
-    CONSTRAINTS,
-    MLP_CONSTRAINTS,
-    MODULE_CONSTRAINTS,
-    default_dropout,
-)
 
 __all__ = [
     "ImbalancedMLPClassifier",
     "ImbalancedNetClassifier",
 ]
+
+# What each parameter may be. Where a line has no_validation, the function that reads
+# the parameter checks it with the target, or has an error that says more.
+CONSTRAINTS = {
+    "loss": "no_validation",
+    "loss_params": [dict, None],
+    "pos_weight": "no_validation",
+    "label_weight": "no_validation",
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "pos_label": "no_validation",
+    "label_smoothing": [Number(Real, 0, 1, closed="left")],
+    "correct_probabilities": [
+        *switch(),
+        StrOptions({"exact"}),
+        BaseCalibrator,
+        TemperatureCalibrator,
+    ],
+    "threshold": "no_validation",
+    "init_bias": "no_validation",
+    "standardize": [*switch(), StrOptions({"auto"})],
+    "optimizer": "no_validation",
+    "optimizer_params": [dict, None],
+    "lr": [Number(Real, 0, None, closed="neither")],
+    "weight_decay": [Number(Real, 0, None, closed="left"), None],
+    "max_epochs": [Number(Integral, 1, None, closed="left")],
+    "batch_size": [Number(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "gradient_accumulation": [Number(Integral, 1, None, closed="left")],
+    "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
+    "precision": [StrOptions({"auto", "16", "32", "64", "bf16"})],
+    "compile": switch(),
+    "early_stopping": [*switch(), StrOptions({"auto"})],
+    "validation_fraction": [Number(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Number(Integral, 1, None, closed="left")],
+    "scoring": [str, callable, None],
+    "callbacks": [list, tuple, None],
+    "net_params": [dict, None],
+    "n_members": [Number(Integral, 1, None, closed="left")],
+    "num_workers": [Number(Integral, 0, None, closed="left")],
+    "device": [str, torch.device, Number(Integral, 0, None, closed="left"), None],
+    "data_device": [str, torch.device, Number(Integral, 0, None, closed="left")],
+    "warm_start": switch(),
+    "accelerator": "no_validation",
+    "checkpoint": [str, os.PathLike, None],
+    "resume": switch(),
+    "random_state": ["random_state"],
+    "verbose": ["boolean", Number(Integral, 0, None, closed="left")],
+}
+
+
+MLP_CONSTRAINTS = {
+    "hidden_layer_sizes": "no_validation",
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "dropout": [Number(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+}
 
 
 class ImbalancedNetClassifier(BaseImbalancedNet):
@@ -22,7 +80,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
 
     One class for binary, multiclass and multilabel targets. It trains the module with a
     chosen loss and chosen weights, returns probabilities from which their distortion is
-    removed, and decides by a threshold on these.
+    removed, and predicts by a threshold on these.
 
     Parameters
     ----------
@@ -42,8 +100,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
             (n_labels,), default=None
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
-        or class, or a transformer. Computed from the training part only; undone in the
-        probabilities.
+        or class, or a transformer. Computed from the training part only, and corrected
+        in the probabilities.
     label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
@@ -51,7 +109,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         transformer.
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not undone.
+        population, and is not corrected.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -59,11 +117,12 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `predict_proba` or the sign of `decision_function`.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
-        towards the base rate of its label or class. Undone in the probabilities.
-    correct_probabilities : bool or "exact", default=True
-        True undoes loss and `pos_weight` by their exact inverse, then fits one slope
+        towards the base rate of its label or class. Corrected in the probabilities.
+    correct_probabilities : bool, "exact" or calibrator, default=True
+        True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both.
+        the latter, False both. A calibrator of `skimbalance.calibration`, such as
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -100,7 +159,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
     max_grad_norm : float, default=None
-        Cut a longer gradient, over all weights, down to this norm.
+        Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
         on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
@@ -127,7 +186,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         probabilities. It is the loss where there is nothing to correct or no inverse,
         and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
         the rarer value of their label (rows outside the most frequent class), all
-        labels together, nothing tells when to stop: None then trains for 5 epochs, or
+        labels together, no score shows when to stop: None then trains for 5 epochs, or
         as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
@@ -149,7 +208,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     warm_start : bool, default=False
         Go on from the weights of the last fit.
     accelerator : accelerate.Accelerator, default=None
-        One of several processes that train together, each on its share of every batch,
+        One of several processes that train together, each on its part of every batch,
         as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
         is stored.
     checkpoint : str or path, default=None
@@ -199,7 +258,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Number of epochs.
     best_score_ : float or None
         Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to tell when to stop.
+        was held out, or too few positives to know when to stop.
     device_ : torch.device
         Where the net is.
 
@@ -236,7 +295,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     (400, 3)
     """
 
-    _parameter_constraints = {**MODULE_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
+    _parameter_constraints = {  # noqa: RUF012
+        "module": "no_validation",
+        "module_params": [dict, None],
+        **CONSTRAINTS,
+    }
     _dict_params = {  # noqa: RUF012
         "module": "module_params",
         "loss": "loss_params",
@@ -326,13 +389,6 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _module(self, n_rows=0, sparse_input=False):
-        params = dict(self.module_params or {})
-        if self.module is MLP:
-            params.setdefault("dropout", default_dropout(n_rows))
-            params.setdefault("sparse_input", sparse_input)
-        return self.module, params
-
 
 class ImbalancedMLPClassifier(BaseImbalancedNet):
     """Multilayer perceptron for imbalanced data, multilabel first.
@@ -346,8 +402,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     activation : {"relu", "gelu", "silu", "tanh"}, default="relu"
         Between the layers.
     dropout : float or "auto", default="auto"
-        Share of the hidden units left out in training; ``"auto"`` is 0.5, and 0 up to
-        200 rows.
+        Fraction of the hidden units left out in training; ``"auto"`` is 0.5, and 0 up
+        to 200 rows.
     loss : str or loss object, default="log_loss"
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
@@ -356,8 +412,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
             (n_labels,), default=None
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
-        or class, or a transformer. Computed from the training part only; undone in the
-        probabilities.
+        or class, or a transformer. Computed from the training part only, and corrected
+        in the probabilities.
     label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
@@ -365,7 +421,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         transformer.
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not undone.
+        population, and is not corrected.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -373,11 +429,12 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `predict_proba` or the sign of `decision_function`.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
-        towards the base rate of its label or class. Undone in the probabilities.
-    correct_probabilities : bool or "exact", default=True
-        True undoes loss and `pos_weight` by their exact inverse, then fits one slope
+        towards the base rate of its label or class. Corrected in the probabilities.
+    correct_probabilities : bool, "exact" or calibrator, default=True
+        True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both.
+        the latter, False both. A calibrator of `skimbalance.calibration`, such as
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -414,7 +471,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
     max_grad_norm : float, default=None
-        Cut a longer gradient, over all weights, down to this norm.
+        Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
         Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
         on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
@@ -441,7 +498,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         probabilities. It is the loss where there is nothing to correct or no inverse,
         and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
         the rarer value of their label (rows outside the most frequent class), all
-        labels together, nothing tells when to stop: None then trains for 5 epochs, or
+        labels together, no score shows when to stop: None then trains for 5 epochs, or
         as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
@@ -463,7 +520,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     warm_start : bool, default=False
         Go on from the weights of the last fit.
     accelerator : accelerate.Accelerator, default=None
-        One of several processes that train together, each on its share of every batch,
+        One of several processes that train together, each on its part of every batch,
         as started by ``torchrun`` or ``accelerate launch``. Left out when the estimator
         is stored.
     checkpoint : str or path, default=None
@@ -513,7 +570,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Number of epochs.
     best_score_ : float or None
         Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to tell when to stop.
+        was held out, or too few positives to know when to stop.
     device_ : torch.device
         Where the net is.
 
@@ -532,6 +589,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     """
 
     _parameter_constraints = {**MLP_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
+    _module_names = tuple(MLP_CONSTRAINTS)
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
         "optimizer": "optimizer_params",
@@ -621,12 +679,3 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
-
-    def _module(self, n_rows=0, sparse_input=False):
-        dropout = self.dropout
-        return MLP, {
-            "hidden_layer_sizes": self.hidden_layer_sizes,
-            "activation": self.activation,
-            "dropout": default_dropout(n_rows) if dropout == "auto" else dropout,
-            "sparse_input": sparse_input,
-        }

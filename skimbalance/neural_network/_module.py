@@ -4,12 +4,23 @@
 first axis for the members: they read the same batch, and each layer is one batched
 matrix product, so that K small nets take far less than K times as long as one. The
 user's module is tried on real rows before any training.
+
+A criterion is the batch loss: weights and reduction around a plain loss,
+
+    sum_ij w_ij l_ij / (rows in the batch * trained labels * mean sample weight)
+
+It gives the sum; the divisor enters with the gradient of the sum, which is one step
+less on the way there and one less on the way back. `pos_weight` and `label_weight`
+enter the sum and never the divisor, and a row of weight 2 counts as two rows. A missing
+label becomes a negative of weight 0 before the loss sees it: a mask afterwards would
+still leave the gradient of a NaN.
 """
 
 import contextlib
 import copy
 import inspect
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +28,16 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from skimbalance._base import warn_user
+from skimbalance._validation import (
+    accepted_names,
+    check_choice,
+    check_interval,
+    check_keywords,
+    check_layer_sizes,
+)
 from skimbalance.exceptions import ModuleOutputWarning
-from skimbalance.modules import SparseRows
+from skimbalance.losses import PointwiseLoss, SetLoss, SoftmaxLoss
+from skimbalance.modules import ACTIVATIONS, MLP, SparseRows
 
 _BODY = "body."
 # Factors of the parameters that leave a sigmoid in [0, 1], and little else.
@@ -73,7 +92,7 @@ class ScoreModule(nn.Module):
     def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
         super().__init__()
         params = copied(params) | _accepted(build, more)
-        self.body = copied(_built(build, n_features, n_outputs, params))
+        self.body: Any = copied(_built(build, n_features, n_outputs, params))
         self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
         self.n_outputs = n_outputs
         self.to(dtype)
@@ -95,11 +114,11 @@ class ScoreModule(nn.Module):
         scores = check_scores(self.body(x), len(x), self.n_outputs)
         return scores if self.own_bias is None else scores + self.own_bias
 
-    def members(self):
+    def members(self) -> list[nn.Module]:
         """Return each net in this module, on copies of its weights."""
         return [self.member(0)]
 
-    def member(self, number):  # noqa: ARG002
+    def member(self, number) -> nn.Module:  # noqa: ARG002
         """Return one net of this module, on a copy of its weights."""
         return copy.deepcopy(self)
 
@@ -194,7 +213,7 @@ def _added_bias(module, x, n_outputs):
 
 
 def _scores_after(module, x, parameter, step):
-    """Return the output after a step of a parameter, which is then taken back."""
+    """Return the output after a step of a parameter, which is then reverted."""
     kept = parameter.clone()
     try:
         parameter += step
@@ -244,7 +263,7 @@ class MemberModule(ScoreModule):
         )
         return members(parameters)
 
-    def members(self):
+    def members(self) -> list[nn.Module]:
         return [self.member(number) for number in range(self.n_members)]
 
     def member(self, number):
@@ -345,7 +364,9 @@ def _bounded_kind(body, x, scores):
         return None
     stretched = [_stretched(body, x, by) for by in _STRETCHES]
     if not all(map(_in_unit_interval, stretched)):
-        return None
+        return (
+            None  # raw scores that happen to lie in the interval leave it when scaled
+        )
     sums = scores.double().sum(dim=1)
     if bool((sums - 1).abs().max() < _TOLERANCE):
         # A softmax over one output is 1 whatever the weights are.
@@ -355,7 +376,7 @@ def _bounded_kind(body, x, scores):
 
 
 def _in_unit_interval(scores):
-    """Whether no score lies elsewhere; NaN, of huge weights, tells nothing."""
+    """Whether no score lies outside; NaN, of huge weights, is no evidence."""
     return not bool(((scores < 0) | (scores > 1)).any())
 
 
@@ -368,3 +389,216 @@ def _stretched(body, x, factor):
     """Return the output of a module with parameters times a factor."""
     named = body.named_parameters()
     return functional_call(body, {name: p * factor for name, p in named}, (x,))
+
+
+class _Criterion(nn.Module):
+    """Base: holds the loss and the weights, all as buffers that move with the net.
+
+    Parameters
+    ----------
+    loss : Loss
+    *args, **weights
+        As in `weigh`.
+    """
+
+    pos_weight: Any
+    label_weight: Any
+    prior: Any
+
+    def __init__(self, loss, *args, **weights):
+        super().__init__()
+        self.loss: Any = loss
+        self.weigh(*args, **weights)
+
+    def weigh(
+        self,
+        pos_weight=None,
+        label_weight=None,
+        mean_weight=1.0,
+        smoothing=0.0,
+        prior=None,
+    ):
+        """Set the weights; those of another chunk of the rows take their place.
+
+        Parameters
+        ----------
+        pos_weight, label_weight : Tensor of shape (n_outputs,) or None
+        mean_weight : float
+            The mean weight of the rows, for a mean loss of about the plain one.
+        smoothing : float
+            The fraction of the base rates in the targets.
+        prior : Tensor of shape (n_outputs,) or None
+            The base rates.
+        """
+        self.register_buffer("pos_weight", pos_weight)
+        self.register_buffer("label_weight", label_weight)
+        self.register_buffer("prior", prior)
+        self.mean_weight, self.smoothing = mean_weight, smoothing
+
+    @property
+    def sums_rows(self):
+        """Whether rows count one by one, or the rows of a batch together."""
+        return not self.loss.depends_on_batch
+
+    def divisor(self, n_rows):
+        """Return what makes a mean of the sum over so many rows."""
+        return n_rows * self.mean_weight
+
+
+class ClassCriterion(_Criterion):
+    """Multiclass: one value a row, weighted by row and by true class."""
+
+    def forward(self, scores, labels, weight):
+        value = self._value(scores, labels)
+        if self.smoothing:
+            value = torch.lerp(value, self._expected(scores, labels), self.smoothing)
+        if weight is not None:
+            value = value * weight
+        return value.sum()
+
+    def _value(self, scores, labels):
+        value = self.loss(scores, labels)
+        if self.pos_weight is None:
+            return value
+        return value * self.pos_weight[labels].to(value.dtype)
+
+    def _expected(self, scores, labels):
+        """Return the loss of each row if its class were sampled by the base rates."""
+        values = (
+            rate * self._value(scores, torch.full_like(labels, k))
+            for k, rate in enumerate(self.prior.to(scores.dtype))
+        )
+        return sum(values, start=torch.zeros_like(scores[:, 0]))
+
+
+class _LabelCriterion(_Criterion):
+    """Base for label matrices, which may lack labels of rows.
+
+    `n_trained` is the number of labels that are not constant.
+    """
+
+    def weigh(self, *args, n_trained=1, has_missing=False, **weights):
+        super().weigh(*args, **weights)
+        self.n_trained, self.has_missing = n_trained, has_missing
+
+    def _targets(self, labels):
+        """Return labels of 0 and 1; a missing one is a 0 that a weight of 0 hides."""
+        return labels.clamp(min=0) if self.has_missing else labels
+
+    def _entry_weight(self, labels, weight, dtype):
+        """Multiply what weighs each entry, or a column or a row of entries; or None."""
+        product = None
+        for factor in self._factors(labels, weight, dtype):
+            product = factor if product is None else product * factor
+        return product
+
+    def _factors(self, labels, weight, dtype):
+        """Yield the weights of missing labels, of labels and of rows or entries."""
+        if self.has_missing:
+            yield (labels.clamp(max=0) + 1).to(dtype)
+        if self.label_weight is not None:
+            yield self.label_weight.to(dtype)
+        if weight is not None:
+            yield weight if weight.ndim == 2 else weight.unsqueeze(1)
+
+
+class PointwiseCriterion(_LabelCriterion):
+    """Labels one by one: each entry has its weight."""
+
+    def forward(self, scores, labels, weight):
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        weight = self._entry_weight(labels, weight, dtype)
+        targets, positive = self._targets(labels), None
+        if self.smoothing:
+            positive, prior = targets, self.prior.to(dtype).expand_as(scores)
+            targets = torch.lerp(targets.to(dtype), prior, self.smoothing)
+        given = targets, weight, self.pos_weight, positive
+        return self.loss.weighted_sum(scores, *given)
+
+    def divisor(self, n_rows):
+        return super().divisor(n_rows) * self.n_trained
+
+
+class SetCriterion(_LabelCriterion):
+    """The labels of a row together: entries have a mask, rows have weights."""
+
+    def forward(self, scores, labels, weight):
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        outside = None
+        if self.sums_rows and weight is not None:
+            outside, weight = _row_part(labels, weight)
+        entry_weight = self._entry_weight(labels, weight, dtype)
+        if entry_weight is None:
+            entry_weight = scores.new_ones((), dtype=dtype)
+        targets = self._targets(labels).to(dtype)
+        value = self.loss(scores, targets, entry_weight.expand_as(scores))
+        if outside is not None:
+            value = value * outside
+        return value.sum()
+
+    def divisor(self, n_rows):
+        # What couples rows divides by the weights that it finds.
+        return super().divisor(n_rows) if self.sums_rows else n_rows
+
+
+def _row_part(labels, weight):
+    """Split weights into one for each row and relative ones of its entries.
+
+    A weight of rows acts outside of the loss and one of entries inside: without this,
+    equal weights in a row would mean something else than the same weight of the row.
+    """
+    if weight.ndim == 1:
+        return weight, None
+    observed = (labels >= 0).to(weight.dtype)
+    mean = (weight * observed).sum(dim=1) / observed.sum(dim=1).clamp(min=1)
+    return mean, weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1)
+
+
+def sum_over_members(criterion, scores, labels, weight):
+    """Return the sum of the members' losses on one batch.
+
+    Parameters
+    ----------
+    criterion : ClassCriterion, PointwiseCriterion or SetCriterion
+    scores : Tensor of shape (n_samples, n_members, n_outputs)
+    labels, weight : Tensor or None
+        What each member is compared with.
+    """
+    if not criterion.sums_rows:
+        return sum(criterion(one, labels, weight) for one in scores.unbind(1))
+    labels, weight = (
+        None if part is None else torch.cat([part] * scores.shape[1])
+        for part in (labels, weight)
+    )
+    return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
+
+
+def criterion_of(loss):
+    """Return the criterion class that weighs this kind of loss."""
+    kinds = {
+        PointwiseLoss: PointwiseCriterion,
+        SoftmaxLoss: ClassCriterion,
+        SetLoss: SetCriterion,
+    }
+    return next(kinds[base] for base in type(loss).__mro__ if base in kinds)
+
+
+def check_module(module, module_params):
+    """Raise unless the module is a class or function that takes these parameters."""
+    if isinstance(module, nn.Module):
+        raise TypeError(
+            f"module is a {type(module).__name__} instance: pass the class or a "
+            "function that builds it, module(n_features, n_outputs, **module_params), "
+            "so that every fit starts from new weights."
+        )
+    if not callable(module):
+        raise TypeError(
+            f"module={module!r} must be a class or a function that builds a torch "
+            "module: module(n_features, n_outputs, **module_params)."
+        )
+    names, _ = accepted_names(module)
+    check_keywords("module", module_params, module, reserved=names[:2])
+    if module is MLP:
+        check_layer_sizes(module_params.get("hidden_layer_sizes", ()))
+        check_choice("activation", module_params.get("activation", "relu"), ACTIVATIONS)
+        check_interval("dropout", module_params["dropout"], 0, 1, closed="left")

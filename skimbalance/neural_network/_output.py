@@ -7,21 +7,20 @@ scores of a row together.
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from skimbalance._base import warn_user
-from skimbalance._labels import (
-    BINARY,
-    MULTILABEL,
-    has_missing,
-)
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import smoothed_prevalence
+from skimbalance._validation import check_choice, check_per_label
 from skimbalance.calibration import (
+    BaseCalibrator,
     LabelCalibrator,
     PooledCalibrator,
     TemperatureCalibrator,
@@ -33,31 +32,154 @@ from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
+from skimbalance.losses._resolve import check_loss, resolve_loss
 from skimbalance.neural_network._data import decode_labels
 from skimbalance.thresholds._rules import (
     Uncorrected,
     is_same_rule,
     learn_thresholds,
 )
-from skimbalance.weights import PosWeightTransformer, compute_label_weight
+from skimbalance.weights import (
+    LABEL_WEIGHT_SCHEMES,
+    WEIGHT_SCHEMES,
+    PosWeightTransformer,
+    compute_label_weight,
+)
 
 _SELDOM_PREDICTED = (
     "calibrated probabilities of {} seldom pass a threshold of 0.5. Set threshold to a "
     "rule that fits your metric, such as 'f_beta', or wrap the estimator in a "
     "classifier of skimbalance.thresholds."
 )
+_SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
+# The log-odds of 6 in a million: a bias beyond them has hardly a gradient.
 _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
 # Expected positives that weigh as much as the count, where rows are a sample.
 _DOUBT = 3.0
+# Keeps the logit of a matched prevalence finite.
 _LEAST = 1e-12
+
+
+class OutputParams(NamedTuple):
+    """The parameters that an output model is made from, checked with the target.
+
+    Attributes
+    ----------
+    loss : Loss
+        As the user gave it, or made from its name.
+    pos_weight, label_weight : None, str, PosWeightTransformer or ndarray
+        A scheme, or a weight for each output.
+    init_bias : "prior" or ndarray
+        Where the output bias starts.
+    correct : bool, "exact" or calibrator
+        Which stages remove the distortion; a calibrator takes the place of the default.
+    smoothing : float
+        The fraction of the base rates in the targets.
+    """
+
+    loss: Any
+    pos_weight: Any
+    label_weight: Any
+    init_bias: Any
+    correct: Any
+    smoothing: float
+
+
+def resolve_output_params(estimator, target):
+    """Return the parameters that an output model is made from, checked.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    target : Target
+
+    Raises
+    ------
+    ValueError
+        If one makes no sense for the target.
+    """
+    loss = resolve_loss(estimator.loss, estimator.loss_params, target.kind)
+    check_loss(loss, target.n_outputs, estimator.label_smoothing)
+    pos_weight = _resolve_weight("pos_weight", estimator.pos_weight, target)
+    label_weight = _resolve_weight("label_weight", estimator.label_weight, target)
+    if target.kind == MULTICLASS and label_weight is not None:
+        raise ValueError(
+            "label_weight goes with a label matrix; weigh the classes of a 1-D y "
+            "by class_weight or pos_weight."
+        )
+    return OutputParams(
+        loss,
+        pos_weight,
+        label_weight,
+        _resolve_bias(estimator.init_bias, target),
+        as_switch(estimator.correct_probabilities),
+        estimator.label_smoothing,
+    )
+
+
+def as_switch(value):
+    """Return a bool for 0 and 1; a string or an object is left as it is."""
+    return value if isinstance(value, str | BaseEstimator) else bool(value)
+
+
+def _resolve_weight(name, weight, target):
+    """Return `pos_weight` or `label_weight` without names: a scheme, or an array."""
+    if weight is None or isinstance(weight, PosWeightTransformer):
+        return weight
+    if isinstance(weight, str):
+        check_choice(name, weight, _SCHEMES[name])
+        return weight
+    return _as_outputs(name, weight, target, positive=True)
+
+
+def _resolve_bias(init_bias, target):
+    """Return `init_bias` as "prior", or as an array with a number for each output."""
+    if isinstance(init_bias, str):
+        check_choice("init_bias", init_bias, {"prior", "zero"})
+        return "prior" if init_bias == "prior" else np.zeros(target.n_outputs)
+    return _as_outputs("init_bias", init_bias, target)
+
+
+def _as_outputs(name, value, target, positive=False):
+    """Return a number, or a number for each output, as an array of float64.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    value : float, array-like of shape (n_outputs,), dict, Series or data frame
+    target : Target
+        Names the outputs: the columns of a label frame, the classes of a multiclass
+        target, the positive class of a binary one.
+    positive : bool, default=False
+        Whether all must be greater than 0.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs,)
+
+    Raises
+    ------
+    ValueError
+        If the value is no number, not finite, or of another shape.
+    """
+    return check_per_label(
+        name,
+        value,
+        target.n_outputs,
+        names=target.output_names,
+        low=0 if positive else -np.inf,
+        closed="neither",
+    )
 
 
 def _fit_weight(weight, counts):
     """Return the weights of the outputs; a transformer computes them from counts."""
     if isinstance(weight, PosWeightTransformer):
-        return clone(weight).fit(label_counts=counts).pos_weight_
+        fitted: Any = clone(weight)
+        return fitted.fit(label_counts=counts).pos_weight_
     return weight
 
 
@@ -66,28 +188,35 @@ class _Output:
 
     Parameters
     ----------
-    loss : Loss
-        As the user gave it; never changed.
+    params : OutputParams
+        Never changed.
     data : TrainingData
         Of which the target and the counts are read.
-    pos_weight, label_weight : object
-        From `resolve_weight`.
-    correct : bool or "exact"
-        Which stages remove the distortion.
-    smoothing : float
-        The fraction of the base rates in the targets.
     """
 
-    def __init__(self, loss, data, *, pos_weight, label_weight, correct, smoothing):
+    if TYPE_CHECKING:
+        # What the two subclasses have, each in its own way.
+        trained: np.ndarray
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, params, data):
+        loss: Any
+        loss, pos_weight, label_weight = params[:3]
         if pos_weight is not None and isinstance(loss, SetLoss):
             raise ValueError(
                 f"pos_weight has no meaning for {type(loss).__name__}, which takes the "
                 "labels of a row together. Leave it None."
             )
+        if isinstance(params.correct, BaseEstimator):
+            self._check_calibrator(params.correct)
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
-        self.correct, self.smoothing, self.calibrator = correct, smoothing, None
-        self.loss, counts = clone(loss), data.counts
+        self.correct, self.smoothing = params.correct, params.smoothing
+        self.init_bias = params.init_bias
+        self.calibrator: Any = None
+        self.loss: Any = clone(loss)
+        counts = data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
             compared = counts = (np.empty(n_outputs),) * 2
@@ -113,7 +242,7 @@ class _Output:
         return self.target.output_names
 
     def find_link(self):
-        """Ask the loss for the checked map from scores to log-odds."""
+        """Get the checked map from scores to log-odds of the loss."""
         self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
         self.invertible = self.link.problem is None
 
@@ -122,7 +251,12 @@ class _Output:
         return 1.0 if self.pos_weight is None else self.pos_weight
 
     def initial_bias(self):
-        """Return the scores at which the loss predicts the base rates."""
+        """Return where the output bias starts: where the loss predicts the base rates.
+
+        A number of the user for each output comes before that.
+        """
+        if not isinstance(self.init_bias, str):
+            return self.init_bias
         scores = self.link.initial_scores(torch.as_tensor(self.prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
@@ -143,7 +277,7 @@ class _Output:
 
     @property
     def has_probabilities(self):
-        """Whether scores lead to probabilities at all, or were asked for as they are.
+        """Whether scores lead to probabilities at all, or are wanted as they are.
 
         A loss without an inverse needs held-out rows to be calibrated on.
         """
@@ -216,6 +350,21 @@ class _Output:
             scores = self._averaged(raw.double())
             self.calibrator = self._fit_calibrator(scores, values, weight)
 
+    def _check_calibrator(self, calibrator):
+        """Raise a ValueError unless a calibrator suits the target."""
+        if not isinstance(calibrator, self._calibrator_type):
+            raise ValueError(
+                f"correct_probabilities={calibrator!r} is not for this target: binary "
+                "targets and label matrices take a BaseCalibrator of "
+                "skimbalance.calibration, multiclass ones a TemperatureCalibrator."
+            )
+
+    def _new_calibrator(self) -> Any:
+        """Return the calibrator of the user, or else that of the loss."""
+        if isinstance(self.correct, BaseEstimator):
+            return clone(self.correct)
+        return self._default_calibrators[0 if self.invertible else 1]()
+
     def match_prevalence(self, raw, values, weight, counts, doubt):
         """Move the calibrator's intercepts until the probabilities add up.
 
@@ -242,11 +391,15 @@ class _Output:
 class LabelOutput(_Output):
     """Binary and multilabel: each corrected score is the log-odds of a label.
 
-    It is the source that the threshold rules ask (`ThresholdSource`).
+    The threshold rules read it as their `ThresholdSource`.
 
     A label that has one value only among the rows seen so far is not trained, and is
     predicted as a constant.
     """
+
+    # With an inverse of the loss, and without.
+    _default_calibrators = PooledCalibrator, LabelCalibrator
+    _calibrator_type = BaseCalibrator
 
     def _start_counts(self, counts):
         self.counts_known, self.learnt = counts is not None, None
@@ -288,7 +441,7 @@ class LabelOutput(_Output):
         return rate.clip(floor, 1 - floor)
 
     def criterion_params(self, rows):
-        """Return what the batch loss needs beside the loss."""
+        """Return the weights of the batch loss, which its method `weigh` takes."""
         label_weight = self.label_weight
         if not self.trained.all():
             label_weight = self.trained * (
@@ -317,8 +470,7 @@ class LabelOutput(_Output):
 
     def _fit_calibrator(self, scores, values, weight):
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
-        calibrator = PooledCalibrator() if self.invertible else LabelCalibrator()
-        return calibrator.fit(scores, labels, weight)
+        return self._new_calibrator().fit(scores, labels, weight)
 
     def _population_weight(self, values, weight, counts):
         """Return entry weights that give the labels their prevalences.
@@ -336,17 +488,16 @@ class LabelOutput(_Output):
     def match_level(self, raw, values, weight, counts):
         """Move all intercepts alike until the probabilities of held-out rows add up.
 
-        The net knows some of the positives that it was trained on by heart. Those held
-        out show how much the sum over fresh rows falls short, for all labels together.
+        The net remembers some of the positives that it was trained on. Those held out
+        show how much the sum over fresh rows falls short, for all labels together.
         """
         scores = self._averaged(raw.double())
         weight = self._population_weight(values, weight, counts)
         proba = expit(self.calibrator.transform(scores))
         scored = weight.sum()
         wanted = weight.sum(axis=0) @ smoothed_prevalence(*counts)
-        target = matched_prevalence(
-            *np.array([[(weight * proba).sum()], [wanted]]) / scored, scored, doubt=1.0
-        )
+        mean, rate = np.array([[(weight * proba).sum()], [wanted]]) / scored
+        target = matched_prevalence(mean, rate, scored, doubt=1.0)
         self.calibrator.match_prevalence(scores, target.item(), weight)
 
     def _entry_weight(self, values, weight):
@@ -387,7 +538,8 @@ class LabelOutput(_Output):
             if weight is not None and weight.ndim == 2:
                 weight = weight[:, known]
             thresholds[known] = learn_thresholds(rule, values[:, known], proba, weight)
-        self.learnt = (clone(rule), thresholds)
+        kept: Any = clone(rule)
+        self.learnt = (kept, thresholds)
 
     def learnt_thresholds(self, rule):
         """Return the thresholds that a rule learnt in fit."""
@@ -421,6 +573,9 @@ class LabelOutput(_Output):
 class ClassOutput(_Output):
     """Multiclass: the scores of a row compete."""
 
+    _default_calibrators = TemperatureCalibrator, _ShrunkClassCalibrator
+    _calibrator_type = TemperatureCalibrator
+
     def _start_counts(self, counts):  # noqa: ARG002
         self.trained = np.ones(self.n_outputs, dtype=bool)
 
@@ -443,7 +598,7 @@ class ClassOutput(_Output):
         return rate / rate.sum()
 
     def criterion_params(self, rows):
-        """Return what the batch loss needs beside the loss."""
+        """Return the weights of the batch loss, which its method `weigh` takes."""
         return {
             "pos_weight": self.pos_weight,
             "mean_weight": rows.counts[0].sum() / len(rows) or 1.0,
@@ -461,10 +616,7 @@ class ClassOutput(_Output):
         return log_p.numpy()
 
     def _fit_calibrator(self, scores, values, weight):
-        calibrator = (
-            TemperatureCalibrator() if self.invertible else _ShrunkClassCalibrator()
-        )
-        return calibrator.fit(scores, values, weight)
+        return self._new_calibrator().fit(scores, values, weight)
 
     @staticmethod
     def _entry_weight(values, weight):
@@ -509,7 +661,7 @@ def answer_dtype(X):
 
 
 def stacked(blocks, n_rows, dtype):
-    """Return blocks of rows as one array, holding one block beside it."""
+    """Return blocks of rows as one array, with one block in memory besides."""
     out, start = None, 0
     for block in blocks:
         if out is None:
@@ -562,6 +714,7 @@ def label_matrix(blocks, n_rows, target, fraction_without_label):
     fraction_without_label : float
         Of the rows that trained.
     """
+    labels: Any
     if target.sparse_type is None:
         labels = stacked(blocks, n_rows, target.dtype)
     else:
@@ -601,7 +754,7 @@ class NetOutputs:
     """
 
     def __init__(self, estimator):
-        self.estimator = object.__new__(type(estimator))
+        self.estimator: Any = object.__new__(type(estimator))
         vars(self.estimator).update(
             vars(estimator), net_=None, accelerator=None, callbacks=None
         )

@@ -5,6 +5,8 @@ import dis
 import fnmatch
 import inspect
 import pickle
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import numpy as np
@@ -15,16 +17,43 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 from skorch.callbacks.training import ParamMapper
 from skorch.dataset import unpack_data
+from torch import nn
+from torch.optim import Optimizer
 
 from skimbalance._base import warn_user
-from skimbalance._validation import closest
-from skimbalance.neural_network._batches import Batches, RowSet
+from skimbalance._validation import accepted_names, check_keywords, closest
 from skimbalance.neural_network._callbacks import Progress
-from skimbalance.neural_network._criterion import sum_over_members, takes_closure
-from skimbalance.neural_network._module import user_name
+from skimbalance.neural_network._data import (
+    Batches,
+    GatheredRows,
+    RowSet,
+    find_device,
+    is_tiny,
+)
+from skimbalance.neural_network._module import sum_over_members, user_name
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _LOSSES = "train_loss", "valid_loss", "valid_score"
+# The precision of the products under autocast, where it is half of that of the weights.
+_HALF = {"16": torch.float16, "bf16": torch.bfloat16}
+# Parameters of a skorch net that the estimator sets itself.
+_RESERVED_NET_PARAMS = {
+    "batch_size",
+    "callbacks",
+    "compile",
+    "criterion",
+    "dataset",
+    "device",
+    "iterator_train",
+    "iterator_valid",
+    "lr",
+    "max_epochs",
+    "module",
+    "optimizer",
+    "train_split",
+    "verbose",
+    "warm_start",
+}
 
 
 @contextlib.contextmanager
@@ -44,6 +73,142 @@ def gradients():
     """Record gradients in a block of code, whatever mode the caller is in."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
+
+
+def takes_closure(optimizer):
+    """Whether an optimizer, or its class, evaluates the loss itself, as L-BFGS does."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
+class Step:
+    """What happens between the scores of a batch and the next weights.
+
+    Parameters
+    ----------
+    half : torch.dtype or None
+        Half precision of the products (autocast); weights and losses stay float32.
+        float16 scales the loss, so that small gradients survive.
+    max_grad_norm : float or None
+        Norm that the gradient of all weights together is clipped to. skorch's
+        `GradientNormClipping` does the same, but every step has to notify it.
+    """
+
+    def __init__(self, half=None, max_grad_norm=None):
+        self.half, self.max_grad_norm = half, max_grad_norm
+        self.part = 0, 1
+        self.module: Any = None
+        self.optimizer: Any = None
+        self.scaler: Any = None
+        self.parameters: list = []
+
+    def begin(self, net):
+        """Find out about a net that is about to train."""
+        self.module, self.optimizer = net.module_, net.optimizer_
+        self.parameters = [p for _, p in net.get_all_learnable_params()]
+        scales = self.half is torch.float16
+        self.scaler = torch.amp.GradScaler(net.device.type) if scales else None
+        self.factors = {}
+
+    def end(self):
+        """Let go of the optimizer and its tensors."""
+        self.module = self.optimizer = self.scaler = None
+        self.parameters, self.factors = [], {}
+
+    def begin_epoch(self):
+        """Agree with other processes on what is random."""
+
+    def summed(self, total):
+        """Return the sum over all processes."""
+        return total
+
+    def autocast(self, device):
+        """Return the context in which scores and losses are computed."""
+        if self.half is None:
+            return contextlib.nullcontext()
+        return torch.autocast(device.type, self.half)
+
+    def clear(self):
+        """Forget the gradients of the last step."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def backward(self, total, factor):
+        """Add the gradient of a part of the step, which is so much of a sum."""
+        if factor not in self.factors:
+            self.factors[factor] = torch.full_like(total, factor)
+        if self.scaler is not None:
+            total = self.scaler.scale(total)
+        total.backward(self.factors[factor])
+
+    def finish_gradients(self):
+        """Make the gradients what they would be in full precision."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+
+    def update(self):
+        """Move the weights."""
+        if self.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+
+    def state(self):
+        """Return what goes on in the next epoch."""
+        return {} if self.scaler is None else self.scaler.state_dict()
+
+    def load_state(self, state):
+        """Go on from a state."""
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state)
+
+
+class ParallelStep(Step):
+    """A `Step` of one process among several, through Hugging Face accelerate.
+
+    skorch's `AccelerateMixin` gives each process its rows by a torch DataLoader, which
+    reads them one by one; here `Batches` gives it its part of every batch.
+
+    Parameters
+    ----------
+    accelerator : accelerate.Accelerator
+        Knows the processes and the device of this one.
+    half, max_grad_norm : object
+        As in `Step`.
+    """
+
+    def __init__(self, accelerator, half=None, max_grad_norm=None):
+        super().__init__(half, max_grad_norm)
+        self.accelerator = accelerator
+        self.part = accelerator.process_index, accelerator.num_processes
+
+    def __getstate__(self):
+        # A saved net goes on alone: processes cannot be stored.
+        return vars(self) | {"accelerator": None, "part": (0, 1)}
+
+    def begin(self, net):
+        super().begin(net)
+        if self.accelerator is not None:
+            self.module = self.accelerator.prepare_model(net.module_)
+
+    def end(self):
+        super().end()
+        if self.accelerator is not None:
+            self.accelerator.free_memory()  # or it would keep the net of every fit
+
+    def begin_epoch(self):
+        if self.accelerator is not None:
+            from accelerate.utils import synchronize_rng_states
+
+            synchronize_rng_states(["torch"])
+
+    def summed(self, total):
+        if self.accelerator is None:
+            return total
+        return self.accelerator.reduce(total, "sum")
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -107,16 +272,26 @@ class Net(ClassifierMixin, NeuralNet):
     the batches.
     """
 
+    if TYPE_CHECKING:
+        # skorch's signature names the types of its own parts, not of ours.
+        def __init__(self, *args: Any, **kwargs: Any): ...
+
     # A callback may hold the optimizer, whose tensors must follow to another device.
     cuda_dependent_attributes_ = ["callbacks"]  # noqa: RUF012
 
     # The answers of the estimator, which sets them; see `NetOutputs`.
-    outputs_ = None
+    outputs_: Any = None
+    # What a step of the training does, set by the estimator.
+    step_: Step
+    criterion_: Any
+    module_: Any
     # The batch that callbacks are notified of.
-    batch_ = None
+    batch_: Any = None
+    # The raw scores of the validation part in the running epoch, batch by batch.
+    valid_scores_: Any = None
     last_epoch_ = 0
-    # Epochs of an earlier fit whose weights this net has taken over.
-    earlier_ = ()
+    # Epochs of an earlier fit whose weights this net continues with.
+    earlier_: Sequence = ()
 
     @property
     def _default_callbacks(self):
@@ -271,14 +446,9 @@ class Net(ClassifierMixin, NeuralNet):
         if isinstance(X, RowSet):
             return X
         if self.batch_ is not None and X is self.batch_[0]:
-            # A callback asks about the batch that it was given, which is scaled.
-            return _ReadBatch(*self.batch_)
+            # A callback predicts the batch that it was notified of, which is scaled.
+            return GatheredRows(*self.batch_)
         return self.outputs_.rows(self, X, y)
-
-    def get_iterator(self, dataset, training=False):
-        if isinstance(dataset, _ReadBatch):
-            return [(dataset.X, dataset.y)]
-        return super().get_iterator(dataset, training=training)
 
     def get_split_datasets(self, X, y=None, **fit_params):
         if isinstance(X, RowSet):
@@ -314,9 +484,9 @@ class Net(ClassifierMixin, NeuralNet):
             groups = list(_without_decay(groups, self.module_.bias))
         return (groups,), kwargs
 
-    def initialize_optimizer(self):
+    def initialize_optimizer(self, *args, **kwargs):
         try:
-            return super().initialize_optimizer()
+            return super().initialize_optimizer(*args, **kwargs)
         except (TypeError, ValueError) as error:
             if "optimizer" in str(error):
                 raise
@@ -333,25 +503,21 @@ class Net(ClassifierMixin, NeuralNet):
                 for pattern in callback.patterns:
                     _check_pattern(pattern, names, f"The callback {callback_name!r}")
 
-    def reweigh(self, loss, params):
-        """Put a batch loss with other weights in the place of the present one.
+    def reweigh(self, params):
+        """Give the criterion the weights of another chunk of the rows.
+
+        It stays the same object, since the optimizer may train parameters of the loss.
 
         Parameters
         ----------
-        loss : Loss
-            A copy that this net may move to its device.
         params : dict
-            Constructor parameters of the criterion; arrays become tensors.
+            As `weigh` of the criterion takes them.
         """
-        dtype = self.module_.bias.dtype
-        tensors = {
-            key: torch.as_tensor(value, dtype=dtype)
-            if isinstance(value, np.ndarray)
-            else value
-            for key, value in params.items()
-        }
-        criterion = self.criterion(loss, **tensors).to(self.device)
-        self.criterion_ = self.torch_compile(criterion, name="criterion")
+        for key, value in params.items():
+            # Read again where a callback makes the module anew, and the rest with it.
+            setattr(self, f"criterion__{key}", value)
+        self.criterion_.weigh(**params)
+        self.criterion_.to(self.device)
 
     # ----------------------------------------------------------------- steps and epochs
 
@@ -391,7 +557,7 @@ class Net(ClassifierMixin, NeuralNet):
         return self._step_of(scores, total)
 
     def _first_backward(self, total, factor):
-        """Compute the first gradients, or raise where the module cuts them off."""
+        """Compute the first gradients, or raise where the module detaches them."""
         weights = [p for p in self.module_.body.parameters() if p.requires_grad]
         try:
             if total.requires_grad:
@@ -405,7 +571,7 @@ class Net(ClassifierMixin, NeuralNet):
         if weights and all(weight.grad is None for weight in weights):
             raise ValueError(
                 "module gives scores that do not depend on its weights, as far as "
-                "torch can tell, so that nothing would be trained. Look for detach(), "
+                "torch knows, so that nothing would be trained. Look for detach(), "
                 ".data, torch.no_grad() or NumPy in its forward method."
             )
         self.gradients_seen_ = True
@@ -478,7 +644,7 @@ class Net(ClassifierMixin, NeuralNet):
             y_pred=shown,
         )
         self.batch_ = None
-        # A callback that asked for predictions has put the module into that mode.
+        # A callback that predicts has put the module into that mode.
         self._set_training(training)
         return step
 
@@ -546,7 +712,7 @@ class Net(ClassifierMixin, NeuralNet):
         return self._answers(X, self.outputs_.predictions)
 
     def _answers(self, X, answer):
-        scores = self.forward_iter(X)
+        scores: Any = self.forward_iter(X)
         dtype = self.module_.bias.dtype
         return np.concatenate(
             [answer(getattr(raw, "members", raw).to(dtype).cpu()) for raw in scores]
@@ -583,16 +749,6 @@ def _pickled(parts):
         return pickle.dumps(parts)
 
 
-class _ReadBatch:
-    """A batch as the net reads it, in the place of a dataset."""
-
-    def __init__(self, x, y):
-        self.X, self.y = x, y
-
-    def __len__(self):
-        return len(self.X)
-
-
 def _check_pattern(pattern, names, owner):
     """Raise a ValueError where a pattern matches no parameter of the module."""
     if callable(pattern):
@@ -619,3 +775,165 @@ def _without_decay(groups, bias):
             yield {**group, "params": others}
         if len(others) < len(group["params"]):
             yield {**group, "params": [bias], "weight_decay": 0.0}
+
+
+def resolve_batch_size(batch_size, n_rows):
+    """Return the number of rows of a batch."""
+    if batch_size != "auto":
+        return int(batch_size)
+    if is_tiny(n_rows):
+        return n_rows
+    return int(np.clip(2 ** round(np.log2(n_rows / 20)), 32, 256))
+
+
+def resolve_optimizer(optimizer):
+    """Return an optimizer class, which may be given by its name in `torch.optim`."""
+    if isinstance(optimizer, str):
+        known = {
+            name.lower(): value
+            for name, value in vars(torch.optim).items()
+            if isinstance(value, type) and issubclass(value, Optimizer)
+        }
+        # Their base class, and two that take sparse gradients or matrices only.
+        for unfit in ("optimizer", "sparseadam", "muon"):
+            known.pop(unfit, None)
+        if optimizer.lower() not in known:
+            raise ValueError(
+                f"optimizer={optimizer!r} is not known."
+                f"{closest(optimizer.lower(), known)} Use one of {sorted(known)}, or a "
+                "class derived from torch.optim.Optimizer."
+            )
+        return known[optimizer.lower()]
+    if isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer is an instance of {type(optimizer).__name__}: pass the class, "
+            "and its parameters as optimizer_params."
+        )
+    is_class = isinstance(optimizer, type)
+    if not (issubclass(optimizer, Optimizer) if is_class else callable(optimizer)):
+        raise TypeError(
+            f"optimizer={optimizer!r} must be the name of an optimizer of torch, such "
+            "as 'adam', or a class derived from torch.optim.Optimizer."
+        )
+    return optimizer
+
+
+def optimizer_params(estimator, device):
+    """Return the constructor parameters of the optimizer, but for the learning rate."""
+    optimizer = resolve_optimizer(estimator.optimizer)
+    params, decay = dict(estimator.optimizer_params or {}), estimator.weight_decay
+    groups = params.pop("param_groups", None) or []
+    if not isinstance(groups, (list, tuple)):
+        raise ValueError(
+            f"optimizer_params['param_groups']={groups!r} must be a list of pairs of a "
+            "pattern of names and a dict."
+        )
+    check_keywords("optimizer", params, optimizer, reserved=("params",))
+    if "lr" in params:
+        raise ValueError("lr is given twice: as lr and as optimizer__lr. Keep lr.")
+    names, _ = accepted_names(optimizer)
+    if decay is not None:
+        if "weight_decay" in params:
+            raise ValueError(
+                "weight_decay is given twice: as weight_decay and as "
+                "optimizer__weight_decay. Keep one."
+            )
+        check_keywords("optimizer", {"weight_decay": decay}, optimizer)
+        params["weight_decay"] = decay
+    # One kernel for all weights: a step of small nets is mostly calls of kernels.
+    if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
+        params["fused"] = device.type in ("cpu", "cuda")
+    return {**params, "param_groups": list(groups)}
+
+
+def check_optimizer(estimator):
+    """Raise a ValueError unless the optimizer makes steps; it is tried on a weight."""
+    device = find_device(estimator)
+    optimizer = resolve_optimizer(estimator.optimizer)
+    if hasattr(optimizer, "step") and takes_closure(optimizer):
+        _check_closure(estimator, optimizer)
+    params = optimizer_params(estimator, device)
+    groups = params.pop("param_groups")
+    _check_param_groups(groups, optimizer)
+    for more in ({}, *(entries for _, entries in groups)):
+        params_of_group = {"lr": estimator.lr, **params, **more}
+        try:
+            _try_step(optimizer, params_of_group, device)
+        except Exception as error:  # each optimizer has errors of its own
+            raise ValueError(
+                f"optimizer={estimator.optimizer!r} makes no steps with "
+                f"optimizer_params={estimator.optimizer_params!r}: {error}"
+            ) from error
+
+
+def _try_step(optimizer, params, device):
+    weight = torch.zeros(1, 1, requires_grad=True, device=device)
+    weight.grad = torch.ones_like(weight)
+    made = optimizer([weight], **params)
+    if not hasattr(made, "param_groups") or not callable(getattr(made, "step", None)):
+        raise TypeError(f"it gives a {type(made).__name__}, which is no optimizer.")
+    if takes_closure(made):
+        made.step(lambda: (weight**2).sum())
+    else:
+        made.step()
+
+
+def _check_param_groups(groups, optimizer):
+    """Raise a ValueError unless groups are pairs of a pattern and known parameters."""
+    known, takes_any = accepted_names(optimizer)
+    for group in groups:
+        is_pair = isinstance(group, (tuple, list)) and len(group) == 2
+        pattern, entries = group if is_pair else (None, None)
+        if not isinstance(entries, dict) or not (
+            isinstance(pattern, str) or callable(pattern)
+        ):
+            raise ValueError(
+                f"optimizer_params['param_groups'] holds {group!r}, but must hold "
+                "pairs of a pattern of names and a dict, such as ('hidden.*', "
+                "{'lr': 0.0001})."
+            )
+        for key in entries:
+            if key not in known and not takes_any:
+                raise ValueError(
+                    f"optimizer_params['param_groups'] sets {key!r}, which is no "
+                    f"parameter of the optimizer.{closest(key, known)}"
+                )
+
+
+def _check_closure(estimator, optimizer):
+    """Raise a ValueError for parameters that go with no optimizer of a closure."""
+    options = {
+        "gradient_accumulation": estimator.gradient_accumulation != 1,
+        "max_grad_norm": estimator.max_grad_norm is not None,
+        "precision": estimator.precision == "16",
+    }
+    for name in (name for name, given in options.items() if given):
+        raise ValueError(
+            f"{name}={getattr(estimator, name)!r} has no meaning for "
+            f"{optimizer.__name__}, which evaluates the loss itself."
+        )
+
+
+def check_net_params(params):
+    """Raise unless the extra parameters of the skorch net are known and not ours."""
+    names, _ = accepted_names(Net.__init__)
+    options = sorted(set(names) - _RESERVED_NET_PARAMS - {"self"})
+    for key in params or {}:
+        prefix = str(key).partition("__")[0]
+        if prefix in _RESERVED_NET_PARAMS - {"callbacks"} or key == "callbacks":
+            raise ValueError(
+                f"net_params must not hold {key!r}, which the estimator sets itself."
+            )
+        if key not in options and prefix != "callbacks":
+            raise ValueError(
+                f"net_params holds {key!r}, which is no parameter of a skorch net."
+                f"{closest(key, options)}"
+            )
+
+
+def make_step(estimator):
+    """Return the step of a training: on one process, or one of several."""
+    half, accelerator = _HALF.get(estimator.precision), estimator.accelerator
+    if accelerator is None:
+        return Step(half, estimator.max_grad_norm)
+    return ParallelStep(accelerator, half, estimator.max_grad_norm)

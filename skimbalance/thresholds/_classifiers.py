@@ -9,7 +9,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DECISION, PROBA, find_response, warn_positive_class
-from skimbalance._counts import count_labels, have_both_values
+from skimbalance._counts import (
+    count_labels,
+    have_both_values,
+    take_weights,
+)
 from skimbalance._labels import (
     BINARY,
     MULTILABEL,
@@ -20,7 +24,6 @@ from skimbalance._validation import (
     check_choice,
     check_probabilities,
 )
-from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
     RuleParamsMixin,
     resolve_rule,
@@ -29,6 +32,7 @@ from skimbalance.thresholds._search import (
     KnownLabels,
     check_labels,
     check_search,
+    find_pos_label,
     search,
     warn_constant_scores,
 )
@@ -113,7 +117,7 @@ class _ThresholdedClassifier(LabelMetaClassifier):
 def _known_of(parts, target, weight):
     """Return labels and weights of held-out rows, in the order of their scores."""
     rows = np.concatenate(parts)
-    return target.values[rows], None if weight is None else weight[rows]
+    return target.values[rows], take_weights(weight, rows)
 
 
 class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier):
@@ -178,10 +182,10 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------
@@ -378,10 +382,10 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         The classes, or ``[0, 1]`` for each label.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------
@@ -590,10 +594,10 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
         The positive class of a binary target, else None.
 
     n_features_in_ : int
-        Number of features, if the estimator tells.
+        Number of features, if `estimator_` has the attribute.
 
     feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator tells.
+        Their names, if `estimator_` has the attribute.
 
     See Also
     --------

@@ -10,15 +10,14 @@ abstract method:
 - `RowRule`: the labels of a row are compared, without thresholds.
 
 A class without that method cannot be instantiated, so no rule can act as another one.
-A new rule is one class in this file and one line in `RULES`.
+A new rule is a class in this file, its name in `__all__` and a line in `RULES`.
 """
 
 from abc import ABC, abstractmethod
-from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from skimbalance._base import warn_undefined
@@ -26,253 +25,37 @@ from skimbalance._columns import (
     all_entries,
     iter_columns,
     mass_at_least,
-    ratio,
     total,
 )
 from skimbalance._counts import have_both_values
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
-    align_weights,
-    check_choice,
-    check_integer,
-    check_interval,
+    check_k,
     check_per_label,
-    check_probabilities,
     closest,
 )
+from skimbalance.thresholds._plug_in import (
+    check_beta,
+    check_thresholds,
+    f_beta_of_sums,
+    midpoint_below,
+    plug_in,
+)
+
+__all__ = [
+    "Accuracy",
+    "Cardinality",
+    "Cost",
+    "FBeta",
+    "MatchedPrevalence",
+    "MicroFBeta",
+    "Prior",
+    "TopK",
+    "Uncorrected",
+]
 
 # The threshold of the greatest expected accuracy, and scikit-learn's default.
 _DEFAULT = 0.5
-
-
-# --------------------------------------------------------------------------
-# Plug-in thresholds
-
-
-def check_beta(beta):
-    """Raise a ValueError unless `beta` is at least 0; infinity is recall alone."""
-    # `check_interval` accepts finite numbers only.
-    if not (isinstance(beta, Real) and beta == np.inf):
-        check_interval("beta", beta, 0)
-
-
-def _by_average(proba, average):
-    """Return the probabilities as columns, one for each threshold."""
-    check_choice("average", average, {"macro", "micro"})
-    return proba if average == "macro" else proba.reshape(-1, 1)
-
-
-def plug_in_threshold(
-    y_score: ArrayLike, beta: float = 1.0, average: str = "macro"
-) -> NDArray[np.float64]:
-    """Compute the threshold of the greatest expected F-beta from probabilities alone.
-
-    If the k most probable of n rows are predicted positive, the expected F-beta is
-    ``(1 + beta^2) sum_{i<=k} p_i / (k + beta^2 sum_i p_i)``. The threshold
-    ``F* / (1 + beta^2)`` reaches its maximum F*. No labels are needed, but the
-    probabilities must be calibrated, and of rows that did not train the model.
-
-    Parameters
-    ----------
-    y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Probabilities.
-    beta : float, default=1.0
-        Weight of the recall: 0 is the precision, infinity the recall.
-    average : {"macro", "micro"}, default="macro"
-        A threshold for each label, or one for all.
-
-    Returns
-    -------
-    threshold : ndarray of float64, shape (n_labels,)
-        Between 0 and 1; predict the label where the probability is greater. At least
-        one row is, unless all probabilities are 0.
-
-    Raises
-    ------
-    ValueError
-        If a score is not a probability, or an option is not known.
-
-    See Also
-    --------
-    expected_f_beta : The F-beta that a threshold is expected to reach.
-    tune_thresholds : Thresholds from known labels.
-    FBeta : The same as a rule of a classifier.
-
-    References
-    ----------
-    .. [1] Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize
-       F1 Measure", ECML PKDD 2014.
-
-    Examples
-    --------
-    >>> from skimbalance.thresholds import plug_in_threshold
-    >>> plug_in_threshold([0.9, 0.3, 0.1, 0.1])
-    array([0.375])
-    """
-    check_beta(beta)
-    proba = check_probabilities(y_score, "y_score")
-    columns = _by_average(proba, average)
-    best = np.array([plug_in(column, beta)[0] for column in columns.T])
-    return np.broadcast_to(best, proba.shape[1:]).copy()
-
-
-def _f_beta_of_sums(beta, hits, n_predicted, n_positive):
-    """Return F-beta from sums over rows, 0 where it is 0 / 0.
-
-    Numerator and denominator are divided by ``1 + beta^2``, so that both stay finite
-    for a beta of any size, infinity included.
-    """
-    weight = _precision_weight(beta)
-    return ratio(hits, weight * n_predicted + (1 - weight) * n_positive, undefined=0.0)
-
-
-def _precision_weight(beta):
-    """Return ``1 / (1 + beta^2)``, which stays finite for a beta of any size."""
-    if beta <= 1:
-        return 1 / (1 + float(beta) ** 2)
-    # The square of a beta beyond 1e154 would overflow; that of its inverse does not.
-    inverse_square = float(beta) ** -2
-    return inverse_square / (1 + inverse_square)
-
-
-def plug_in(proba, beta, weight=None):
-    """Return the plug-in threshold of one label, and the expected F-beta it reaches.
-
-    Parameters
-    ----------
-    proba : ndarray of shape (n_observed,)
-    beta : float
-        Any number from 0 (precision) to infinity (recall).
-    weight : ndarray of shape (n_observed,) or None
-
-    Returns
-    -------
-    threshold : float
-        The most probable row is above it, unless all probabilities are 0.
-    best : float
-    """
-    if weight is not None:
-        # A row of weight 0 must not be the most probable one.
-        proba, weight = proba[weight > 0], weight[weight > 0]
-    ranked = np.argsort(-proba)
-    weights = np.ones(len(proba)) if weight is None else weight[ranked]
-    # 64-bit sums: in float32 the small probabilities of many rows would be lost.
-    hits = np.cumsum(weights * proba[ranked], dtype=np.float64)
-    best = _f_beta_of_sums(beta, hits, np.cumsum(weights), hits[-1]).max()
-    threshold, top = _precision_weight(beta) * best, proba[ranked[0]]
-    # For beta near 0 the threshold is the largest probability itself, up to rounding.
-    if 0 < top <= threshold:
-        threshold = midpoint_below(proba, top, lowest=0.0)
-    return threshold, best
-
-
-def midpoint_below(score, level, lowest=None):
-    """Return a threshold that the scores from a level upwards exceed, and no other.
-
-    It lies halfway to the next lower score, so that rounding, as from probabilities to
-    log-odds and back, changes no prediction. `lowest` takes the place of that score for
-    the least of them, if there is such a bound.
-    """
-    lower = score[score < level]
-    level = np.float64(level)
-    if len(lower):
-        lowest = lower.max()
-    if lowest is None or lowest >= level:
-        return np.nextafter(level, -np.inf)
-    return lowest + (level - np.float64(lowest)) / 2
-
-
-def expected_f_beta(
-    y_score: ArrayLike,
-    threshold: ArrayLike = 0.5,
-    *,
-    beta: float = 1.0,
-    average: str | None = "macro",
-) -> float | NDArray[np.float64]:
-    """Compute the expected F-beta of predictions from probabilities alone.
-
-    The ratio of the expectations of numerator and denominator, which for more than a
-    few rows is the expectation of the ratio.
-
-    Parameters
-    ----------
-    y_score : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Calibrated probabilities.
-    threshold : float or array-like of shape (n_labels,), default=0.5
-        A label is predicted where its probability is greater.
-    beta : float, default=1.0
-        Weight of the recall: 0 is the precision, infinity the recall.
-    average : {"macro", "micro", None}, default="macro"
-        Mean over labels, one value of all entries, or a value for each label.
-
-    Returns
-    -------
-    score : float, or ndarray of float64 of shape (n_labels,) if `average` is None
-        0 for a label whose probabilities are all 0 and that is predicted nowhere.
-
-    Raises
-    ------
-    ValueError
-        If a score is not a probability, or thresholds do not fit.
-
-    See Also
-    --------
-    plug_in_threshold : The threshold of the greatest value.
-
-    References
-    ----------
-    .. [1] Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize
-       F1 Measure", ECML PKDD 2014.
-
-    Examples
-    --------
-    >>> from skimbalance.thresholds import expected_f_beta
-    >>> round(expected_f_beta([0.9, 0.3, 0.1, 0.1], 0.375), 2)
-    0.75
-    """
-    check_beta(beta)
-    check_choice("average", str(average), {"macro", "micro", "None"})
-    proba = check_probabilities(y_score, "y_score")
-    predicted = proba > check_thresholds(threshold, proba.shape[1])
-    sums = np.array(
-        [part.sum(0, dtype=float) for part in (proba * predicted, predicted, proba)]
-    )
-    if average == "micro":
-        sums = sums.sum(axis=1, keepdims=True)
-    score = _f_beta_of_sums(beta, *sums)
-    return score if average is None else float(score.mean())
-
-
-def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
-    """Return thresholds on probabilities, one for each label.
-
-    Parameters
-    ----------
-    threshold : float, array-like of shape (n_labels,), dict or pandas Series
-        A dict or a Series has a threshold for each name of a label.
-    n_labels : int
-    label_names : ndarray of str or None
-    name : str
-        How the error messages call them.
-    """
-    values = align_weights(threshold, label_names, name)
-    # Not `check_per_label`: None and True would pass as numbers there, and here rules
-    # are the other choice that the error has to name.
-    try:
-        values = np.asarray(values)
-    except ValueError:  # rows of several lengths
-        values = np.asarray(None)
-    if values.dtype.kind not in "iuf" or values.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"{name}={threshold!r} must be a number, an array of shape ({n_labels},) "
-            "with one threshold for each label, the name of a rule or a rule object."
-        )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(
-            f"{name}={threshold!r} must lie in [0, 1]: probabilities are compared "
-            "with it."
-        )
-    return np.broadcast_to(values, (n_labels,)).astype(np.float64)
 
 
 # --------------------------------------------------------------------------
@@ -467,6 +250,7 @@ class Given(PlainRule):
     def check(self, kind, n_labels, label_names=None):
         if kind != MULTICLASS:
             check_thresholds(self.value, n_labels, label_names)
+        # The classes of a multiclass target compete: there is nothing to threshold.
         elif not self.is_default:
             raise ValueError(
                 f"threshold={self.value!r}: of a multiclass target the class of the "
@@ -556,6 +340,7 @@ class Cost(PlainRule):
     @property
     def depends_on_pos_label(self):
         """Whether the two errors differ in their costs."""
+        # An array holds the costs of several labels, which are taken to differ.
         costs = (np.ndim(self.cost_fp) == 0, np.ndim(self.cost_fn) == 0)
         return not all(costs) or self.cost_fp != self.cost_fn
 
@@ -564,13 +349,11 @@ class Cost(PlainRule):
 
     def _costs(self, n_labels, label_names):
         """Return both costs of each label."""
-        costs = []
-        for name in ("cost_fp", "cost_fn"):
-            given = align_weights(getattr(self, name), label_names, name)
-            costs.append(check_per_label(name, given, n_labels, what="cost"))
-            if (costs[-1] < 0).any():
-                raise ValueError(f"{name} must not be negative.")
-        if not np.any(costs, axis=0).all():
+        costs = np.empty((2, n_labels))
+        for row, name in zip(costs, ("cost_fp", "cost_fn"), strict=True):
+            cost = getattr(self, name)
+            row[:] = check_per_label(name, cost, n_labels, names=label_names, low=0)
+        if not costs.any(axis=0).all():
             raise ValueError("cost_fp and cost_fn must not both be 0.")
         return costs
 
@@ -664,7 +447,7 @@ class FBeta(HeldOutRule):
             return threshold
         n_positive = total(weight, target)
         n_rows = len(proba) if weight is None else weight.sum()
-        of_all = _f_beta_of_sums(self.beta, n_positive, n_rows, n_positive)
+        of_all = f_beta_of_sums(self.beta, n_positive, n_rows, n_positive)
         is_useless = best <= of_all or proba.min() > threshold
         return _matched_threshold(target, proba, weight) if is_useless else threshold
 
@@ -810,7 +593,7 @@ class TopK(RowRule):
         self.k = k
 
     def _check_params(self, n_labels, label_names):  # noqa: ARG002
-        check_integer("k", self.k, 1, n_labels, "the number of labels, ")
+        check_k(self.k, n_labels)
 
     def n_predicted(self, proba):  # noqa: ARG002
         return int(self.k)
@@ -903,6 +686,7 @@ def resolve_rule(threshold: Any) -> ThresholdRule:
     if isinstance(threshold, str):
         _check_name(threshold)
         return RULES[threshold]()
+    # A class has most attributes of a rule, and would fail only after training.
     if isinstance(threshold, type) and issubclass(threshold, ThresholdRule):
         raise TypeError(
             f"threshold={threshold.__name__} is a class: pass an object, "
@@ -978,5 +762,5 @@ def is_same_rule(first: ThresholdRule, second: ThresholdRule) -> bool:
     if type(first) is not type(second):
         return False
     # Parameters may be arrays, which have no single truth value.
-    ours, theirs = first.get_params(), second.get_params()
-    return all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    params, others = first.get_params(), second.get_params()
+    return all(np.array_equal(params[name], others[name]) for name in params)

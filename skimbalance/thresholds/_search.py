@@ -2,42 +2,54 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, expit, logit
+from scipy.special import betaincinv
+from sklearn.metrics import get_scorer as sklearn_scorer
+from sklearn.metrics import make_scorer
 
+from skimbalance import metrics
 from skimbalance._base import warn_undefined
 from skimbalance._columns import (
     all_entries,
     confusion,
+    f_beta_of_counts,
     iter_columns,
     ratio,
     tally,
     total,
 )
-from skimbalance._counts import count_labels, have_both_values
+from skimbalance._counts import count_labels, have_both_values, weights_or_ones
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
-from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
+    Scorer,
     align_columns,
     check_choice,
     check_interval,
     check_probabilities,
+    closest,
     column_names,
 )
-from skimbalance.thresholds._metrics import METRICS, Metric, find_metric
+from skimbalance.metrics._scorers import LabelScorer
+from skimbalance.thresholds._plug_in import (
+    are_probabilities,
+    fit_link,
+    metric_plug_in,
+    midpoint_below,
+)
 from skimbalance.thresholds._rules import (
     learn_thresholds,
-    midpoint_below,
     resolve_rule,
 )
 
 # Thresholds that are tried where each costs a call of the metric.
 _GRID = 100
-# Most passes over the labels. The ascent ends by itself long before, as a rule.
+# Most passes over the labels; on drawn problems of 400 x 12 one to three were enough.
 _SWEEPS = 20
 # A smaller gain is rounding, and following it could go on for ever.
 _LEAST_GAIN = 1e-12
@@ -45,113 +57,238 @@ _LEAST_GAIN = 1e-12
 _CONFIDENCE = 0.9
 # Scores that differ by rounding only, relative to the largest one, are constant.
 _CONSTANT = 1e-12
-# Entries that the shared sigmoid is fitted on: for two parameters they are plenty.
-_MOST_ENTRIES = 2**18
-# Part of a row by which counts are moved to compare the gain of one more prediction.
-_STEP = 1e-3
 
 
 # --------------------------------------------------------------------------
-# Plug-in thresholds of any metric
-
-
-def are_probabilities(scores):
-    """Whether scores can be read as probabilities."""
-    return bool(scores.min() >= 0 and scores.max() <= 1)
+# Metrics
 
 
 @dataclass(frozen=True)
-class Link:
-    """A sigmoid, shared by all labels, between scores and probabilities."""
+class Metric:
+    """A metric of confusion counts, or else of true and predicted labels.
 
-    slope: float
-    intercept: float
-    low: float  # `low` and `high` bound the scores that it was fitted on
-    high: float
-    of_odds: bool  # of the log-odds of scores that are probabilities
-
-    def probability(self, scores):
-        """Return the probabilities of the scores."""
-        scores = np.clip(scores, self.low, self.high)
-        if self.of_odds:
-            scores = np.log(scores / (1 - scores))
-        return expit(self.slope * scores + self.intercept)
-
-    def score(self, probability):
-        """Return the score of a probability, within the range of the known ones."""
-        # The logarithm of 0 is minus infinity here, which is clipped.
-        with np.errstate(divide="ignore"):
-            score = (logit(probability) - self.intercept) / self.slope
-        return np.clip(expit(score) if self.of_odds else score, self.low, self.high)
-
-
-def fit_link(labels, scores, weight=None):
-    """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
-    step = -(-scores.size // _MOST_ENTRIES)  # rounded up
-    if weight is not None:
-        weight = weight[::step]
-    target, score, weight = all_entries(labels[::step], scores[::step], weight)
-    of_odds = are_probabilities(scores)
-    low, high = finite_range(score) if of_odds else (score.min(), score.max())
-    # In float32 the bound nearest to 1 would round to 1, whose log-odds are infinite.
-    score = np.clip(score.astype(np.float64), low, high)
-    slope, intercept = fit_sigmoid(target, logit(score) if of_odds else score, weight)
-    return Link(slope, intercept, float(low), float(high), of_odds)
-
-
-def _indifference(metric, expected_tp, predicted, n_positive, n_rows):
-    """Return the probability at which one more predicted row changes nothing.
-
-    It is the ratio of the metric's slopes in false and in true positives, taken as
-    differences, so that a metric needs no derivatives.
+    Attributes
+    ----------
+    of_counts : callable or None
+        ``metric(tp, fp, fn, tn)``.
+    of_labels : callable or None
+        ``metric(y_true, y_pred, sample_weight=...)`` of labels of 0 and 1.
+    depends_on_pos_label : bool
+        Whether its value depends on which class is the positive one.
     """
-    tp = expected_tp + _STEP * np.array([0, 1, 0])
-    fp = predicted - expected_tp + _STEP * np.array([0, 0, 1])
-    now, right, wrong = metric(tp, fp, n_positive - tp, n_rows - n_positive - fp)
-    return (now - wrong) / (right - wrong) if right > wrong else np.inf
+
+    of_counts: Callable | None = None
+    of_labels: Callable | None = None
+    depends_on_pos_label: bool = True
 
 
-def metric_plug_in(metric, proba, weight=None, start=0.0):
-    """Return the threshold of the best expected metric.
+# --------------------------------------------------------------------------
+# Metrics of confusion counts
 
-    After a first threshold, the next one is where one more predicted row changes
-    nothing, until it increases no more. For ratios of linear functions of the confusion
-    counts, F-beta, Jaccard, accuracy and balanced accuracy among them, this is
-    Dinkelbach's iteration, which ends at the best of all thresholds.
+
+def _over(numerator, denominator):
+    """Divide, 0 by 0 being 0 as in scikit-learn."""
+    return ratio(numerator, denominator, undefined=0.0)
+
+
+def _f_beta(beta):
+    """Return F-beta as a metric of confusion counts."""
+
+    def metric(tp, fp, fn, tn):  # noqa: ARG001
+        return f_beta_of_counts(beta, tp, fp, fn, undefined=0.0)
+
+    return metric
+
+
+def _jaccard(tp, fp, fn, tn):  # noqa: ARG001
+    return _over(tp, tp + fp + fn)
+
+
+def _accuracy(tp, fp, fn, tn):
+    return _over(tp + tn, tp + fp + fn + tn)
+
+
+def _balanced_accuracy(tp, fp, fn, tn):
+    return (_over(tp, tp + fn) + _over(tn, tn + fp)) / 2
+
+
+# Differences of weighted sums may be just below 0, where a root is not defined: hence
+# the maxima below.
+
+
+def _geometric_mean(tp, fp, fn, tn):
+    return np.sqrt(np.maximum(_over(tp, tp + fn) * _over(tn, tn + fp), 0))
+
+
+def _matthews(tp, fp, fn, tn):
+    marginals = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return _over(tp * tn - fp * fn, np.sqrt(np.maximum(marginals, 0)))
+
+
+METRICS = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f0.5": _f_beta(0.5),
+    "f1": _f_beta(1),
+    "f2": _f_beta(2),
+    "geometric_mean": _geometric_mean,
+    "jaccard": _jaccard,
+    "matthews_corrcoef": _matthews,
+}
+# These have the same value whichever class is the positive one.
+_SYMMETRIC = {
+    "accuracy",
+    "balanced_accuracy",
+    "geometric_mean",
+    "matthews_corrcoef",
+}
+
+
+# --------------------------------------------------------------------------
+# Metrics of labels
+
+
+def _parameters(function):
+    """Return the parameters of a function by name, none if they are not known."""
+    try:
+        return signature(function).parameters
+    except ValueError:  # some functions written in C have no signature
+        return {}
+
+
+def _check_takes_weights(function, scoring):
+    """Raise a ValueError if a metric is known to take no `sample_weight`."""
+    parameters = _parameters(function)
+    takes_any = any(p.kind == Parameter.VAR_KEYWORD for p in parameters.values())
+    if parameters and not takes_any and "sample_weight" not in parameters:
+        raise ValueError(
+            f"scoring={scoring!r} takes no sample_weight: fit without weights, or use "
+            f"one of {sorted(METRICS)}."
+        )
+
+
+def _of_scorer(scorer, scoring, target):
+    """Return the metric behind a scorer, unless it does not read predictions.
+
+    A scorer of scikit-learn gets the classes of a binary target as they were passed.
+    """
+    if scorer._response_method != "predict":
+        raise ValueError(
+            f"scoring={scoring!r} does not depend on the threshold: there is nothing "
+            f"to tune. Use one of {sorted(METRICS)}."
+        )
+    function, options = scorer._score_func, dict(scorer._kwargs)
+    takes = _parameters(function)
+    # scikit-learn's metrics ignore `pos_label` if they average over the classes.
+    is_averaged = options.get("average", "binary") != "binary"
+    depends_on_pos_label = "pos_label" in takes and not is_averaged
+    if "zero_division" in takes:
+        options.setdefault("zero_division", 0.0)  # its default is 0, with a warning
+    pair = None
+    if isinstance(scorer, LabelScorer):
+        # It reads labels of 0 and 1, where 1 is the positive class already.
+        options.pop("pos_label", None)
+        depends_on_pos_label = True
+    elif target is not None and target.kind == BINARY:
+        last = len(target.classes) - 1
+        pair = target.classes[[last - target.positive, target.positive]]
+        if depends_on_pos_label:
+            options["pos_label"] = pair[1]
+
+    def decode(labels):
+        return np.asarray(labels) if pair is None else pair[np.ravel(labels)]
+
+    def metric(y_true, y_pred, **weights):
+        values = decode(y_true), decode(y_pred)
+        return scorer._sign * function(*values, **options, **weights)
+
+    return Metric(of_labels=metric, depends_on_pos_label=depends_on_pos_label)
+
+
+def _scorer_by_name(scoring):
+    """Return the scorer of this name, of `skimbalance.metrics` or of scikit-learn."""
+    if scoring in metrics.get_scorer_names():
+        return metrics.get_scorer(scoring)
+    try:
+        return sklearn_scorer(scoring)
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"scoring={scoring!r} is not known.{closest(scoring, METRICS)} Use one "
+            f"of {sorted(METRICS)}, the name of a scorer, or a callable "
+            "metric(y_true, y_pred)."
+        ) from error
+
+
+def find_metric(scoring, target=None, *, is_weighted=False):
+    """Return the metric that `scoring` stands for.
 
     Parameters
     ----------
-    metric : callable
-        ``metric(tp, fp, fn, tn)``, of expected counts.
-    proba : ndarray of shape (n_observed,)
-    weight : ndarray of shape (n_observed,) or None
-    start : float
-        The first threshold; nearer to the best it saves rounds.
+    scoring : str or callable
+    target : Target or None
+        None where the labels are 0 and 1.
+    is_weighted : bool
+        Whether the metric has to take `sample_weight`.
     """
-    weighted = proba if weight is None else weight * proba
-    n_positive = weighted.sum(dtype=np.float64)
-    n_rows = len(proba) if weight is None else weight.sum()
-    counts = _expected_counts(weighted, weight, proba > start)
-    threshold = -1.0
-    while True:
-        higher = _indifference(metric, *counts, n_positive, n_rows)
-        if not higher > threshold * (1 + 1e-7):  # nor if it is not a number
-            return max(threshold, 0.0)
-        if higher >= proba.max(initial=0.0):
-            return min(higher, 1.0)
-        threshold = higher
-        # Thresholds only increase, so rows below one are never looked at again.
-        kept = proba > threshold
-        proba, weighted = proba[kept], weighted[kept]
-        weight = None if weight is None else weight[kept]
-        counts = _expected_counts(weighted, weight)
+    if isinstance(scoring, str) and scoring in METRICS:
+        return Metric(METRICS[scoring], depends_on_pos_label=scoring not in _SYMMETRIC)
+    scorer = _scorer_by_name(scoring) if isinstance(scoring, str) else scoring
+    if not callable(scorer):
+        raise ValueError(
+            f"scoring={scoring!r} must be one of {sorted(METRICS)}, the name of a "
+            "scorer, or a callable metric(y_true, y_pred)."
+        )
+    is_scorer = isinstance(scorer, Scorer)
+    if is_weighted:
+        _check_takes_weights(scorer._score_func if is_scorer else scorer, scoring)
+    if not is_scorer:
+        if _own_pos_label(scorer) is None:
+            return Metric(None, scorer, "pos_label" in _parameters(scorer))
+        # It names a class, so it has to get the classes, as a scorer does.
+        scorer = make_scorer(scorer)
+    _check_pos_label(scorer, target)
+    return _of_scorer(scorer, scoring, target)
 
 
-def _expected_counts(weighted, weight, chosen: Any = slice(None)):
-    """Return the expected true positives among chosen rows, and their weight."""
-    weighted = weighted[chosen]
-    predicted = len(weighted) if weight is None else weight[chosen].sum()
-    return weighted.sum(dtype=np.float64), predicted
+# --------------------------------------------------------------------------
+# The positive class of a scorer
+
+
+def _own_pos_label(scoring):
+    """Return the `pos_label` that was given to a scorer, or by `partial`, or None."""
+    if isinstance(scoring, Scorer):
+        own = scoring._kwargs.get("pos_label")
+        return _own_pos_label(scoring._score_func) if own is None else own
+    return scoring.keywords.get("pos_label") if isinstance(scoring, partial) else None
+
+
+def _check_pos_label(scorer, target):
+    """Raise a ValueError unless the `pos_label` of a scorer suits a label matrix."""
+    own = _own_pos_label(scorer)
+    if target is not None and target.kind == MULTILABEL and own not in (None, 0, 1):
+        raise ValueError(
+            f"The scorer has pos_label={own!r}, but y is a label matrix, whose labels "
+            "are 0 and 1."
+        )
+
+
+def find_pos_label(scoring, pos_label):
+    """Return the positive class that a classifier and its scorer agree on, or None.
+
+    Raises
+    ------
+    ValueError
+        If both name one, and not the same.
+    """
+    own = _own_pos_label(scoring)
+    if own is None or pos_label is None:
+        return pos_label if own is None else own
+    if own != pos_label:
+        raise ValueError(
+            f"pos_label={pos_label!r}, but the scorer has pos_label={own!r}: give one "
+            "of them, or the same."
+        )
+    return pos_label
 
 
 # --------------------------------------------------------------------------
@@ -344,7 +481,7 @@ def _ascend(metric, candidates, counts):
 def _search_samples(metric, labels, scores, weight, *, shrinkage, default):
     """Tune one label after the other on the mean over rows."""
     labels = labels.toarray() if sp.issparse(labels) else labels
-    rows = np.ones(len(labels)) if weight is None else weight
+    rows = weights_or_ones(weight, len(labels))
     common, curve = _common_threshold_of_rows(metric, labels, scores, rows)
     known = have_both_values(labels, weight)
     thresholds = np.where(known, common, default)
@@ -434,13 +571,13 @@ def _search_common(of_labels, labels, scores, weight, *, default):
 # A constraint
 
 
-def _lower_bound(hits, size):
+def _lower_bound(n_correct, size):
     """Return the lower bound of a fraction, at 90 % confidence (Clopper-Pearson).
 
     `scipy.stats.binomtest` gives the same for one fraction at a time.
     """
-    bound = betaincinv(np.maximum(hits, 1), size - hits + 1, 1 - _CONFIDENCE)
-    return np.where(hits > 0, bound, 0.0)
+    bound = betaincinv(np.maximum(n_correct, 1), size - n_correct + 1, 1 - _CONFIDENCE)
+    return np.where(n_correct > 0, bound, 0.0)
 
 
 def _constrained_threshold(what, least, target, score):
@@ -629,6 +766,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     Search
     """
     scores = np.concatenate(parts)
+    # Where both classes are equally probable, or a margin is 0.
     default = 0.5 if are_probabilities(scores) else 0.0
     known = have_both_values(labels, weight)
     if not known.all():
@@ -642,6 +780,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     if constraint is not None:
         return _search_constrained(constraint, labels, scores, default)
     if metric.of_labels and average != "macro":
+        # Each value costs a pass over the whole matrix, too much for every label.
         found = _search_common(
             metric.of_labels, labels, scores, weight, default=default
         )
@@ -656,6 +795,7 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
 def warn_constant_scores(parts, known):
     """Warn of labels whose scores are the same in all rows of each classifier."""
     constant = known.copy()
+    # Each classifier by itself: the constants of several folds differ.
     for scores in parts:
         low, high = scores.min(axis=0), scores.max(axis=0)
         constant &= high - low <= _CONSTANT * np.maximum(np.abs(low), np.abs(high))
@@ -668,6 +808,7 @@ def warn_constant_scores(parts, known):
 
 def _check_depends(metric, found):
     """Raise a ValueError if a metric has one value whatever is predicted."""
+    # Those of counts always depend on the predictions.
     values = [curve.values for curve in found.curves if len(curve.values)]
     if metric.of_labels and all(np.ptp(v) == 0 for v in values):
         raise ValueError(

@@ -1,10 +1,6 @@
-"""Splitters that keep every label represented in every part.
+"""The splitters, and the parts that they make of the rows."""
 
-Iterative stratification, refined by swaps, on dense or sparse label matrices, which are
-never densified; features are never looked at. A label's share is over the cells that
-were observed. The splitters work wherever scikit-learn takes one.
-"""
-
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -21,8 +17,6 @@ from skimbalance._labels import (
     MULTILABEL,
     check_target,
 )
-from skimbalance._stratification import label_pairs, missing, part_counts, positives
-from skimbalance._stratification import stratify as distribute
 from skimbalance._validation import (
     check_choice,
     check_integer,
@@ -31,6 +25,25 @@ from skimbalance._validation import (
     split_sizes,
     take_rows,
 )
+from skimbalance.model_selection._greedy import (
+    IterativeStratification,
+    fill_parts,
+    level_sizes,
+    place_groups,
+)
+from skimbalance.model_selection._label_counts import (
+    column_weights,
+    desired_counts,
+    even_range,
+    group_items,
+    label_pairs,
+    missing,
+    part_counts,
+    positives,
+    whole_sizes,
+    widen_for_groups,
+)
+from skimbalance.model_selection._swaps import Refinement
 
 __all__ = [
     "MultilabelStratifiedGroupKFold",
@@ -47,6 +60,7 @@ _SUPPORTED = BINARY, MULTICLASS, MULTILABEL
 
 
 def _check_n_splits(n_splits):
+    # The texts are those of scikit-learn, which its own estimator checks look for.
     if not isinstance(n_splits, Integral):
         raise ValueError(
             f"The number of folds must be of Integral type. {n_splits!r} of type "
@@ -70,7 +84,7 @@ def _check_method(order, refine):
 
 
 def _check_supported(y, name):
-    """Return `y` as a `Target`; say which type it is when that makes none."""
+    """Return `y` as a `Target`; name its type in the error when it is none."""
     try:
         return check_target(y, name)
     except ValueError as error:
@@ -93,7 +107,7 @@ def _kind_of(y):
 def _check_groups(groups):
     if groups is None:
         raise ValueError("The 'groups' parameter should not be None.")
-    return check_array(groups, input_name="groups", ensure_2d=False, dtype=None)
+    return check_array(groups, input_name="groups", ensure_2d=False, dtype=None)  # pyright: ignore[reportArgumentType]
 
 
 def _check_enough(n_splits, n, what):
@@ -104,18 +118,96 @@ def _check_enough(n_splits, n, what):
         )
 
 
-# ----------------------------------------------------------------------- what to spread
+# ----------------------------------------------------------------- the part of each row
+
+
+def stratified_parts(
+    labels, sizes, rng=None, groups=None, *, extra=None, n_required=0, refine=True
+):
+    """Return a part for each row, so that each label keeps its fraction in each part.
+
+    Parameters
+    ----------
+    labels : csr_array of shape (n_samples, n_labels)
+        Positives, from `positives`.
+    sizes : array-like of shape (n_parts,)
+        Desired number of rows of each part.
+    rng : RandomState or None
+        Takes the rows in random order; None keeps the order they have.
+    groups : array-like of shape (n_samples,) or None
+        Rows of one group stay together.
+    extra : csr_array of shape (n_samples, n_columns) or None
+        What else is to be distributed: missing entries, pairs of labels.
+    n_required : int
+        The first parts get a positive of each label that has as many.
+    refine : bool
+        Swap rows after the greedy distribution, which makes the sizes exact too.
+
+    Returns
+    -------
+    part : ndarray of int, shape (n_samples,)
+    """
+    sizes, (n_samples, n_labels) = np.asarray(sizes, dtype=float), labels.shape
+    columns = labels if extra is None else sp.hstack([labels, extra], format="csr")
+    totals = columns.sum(axis=0)
+    weights = column_weights(totals, n_samples, n_labels)
+    # The greedy distribution aims at fractions of rows, so that each part is as likely
+    # to get the rows that are left over; the refinement needs whole sizes.
+    desired = desired_counts(totals, sizes, n_required)
+    whole = whole_sizes(sizes)
+    objective = (
+        desired_counts(totals, whole, n_required),
+        even_range(desired[:n_labels]),
+        weights,
+    )
+    if groups is not None:
+        return _group_parts(columns, groups, whole, objective, rng, refine)
+    part = IterativeStratification(columns, desired, sizes, rng).run()
+    if not refine:
+        return part
+    level_sizes(part, whole, np.diff(labels.indptr), rng)
+    return Refinement(columns, part, *objective, _or_fixed(rng)).run()
+
+
+def _group_parts(columns, groups, sizes, objective, rng, refine):
+    """Return a part for each row, the same one for all rows of a group.
+
+    Groups are items with label counts instead of rows with labels; all else is alike.
+    """
+    desired, even, weights = objective
+    items, index = group_items(columns, groups)
+    even = widen_for_groups(even, items)
+    # The number of rows is one more column, as important as a label is on average.
+    desired, weights = np.vstack([desired, sizes]), np.append(weights, weights.mean())
+    part = place_groups(items, desired, weights, rng)
+    if refine:
+        # Groups may move as well: a move is a swap with an item that holds nothing.
+        nothing = sp.csr_array(items.shape, dtype=items.dtype)
+        both = sp.vstack([items, nothing], format="csr")
+        start = np.concatenate([part, np.arange(len(part)) % len(sizes)])
+        refined = Refinement(both, start, desired, even, weights, _or_fixed(rng)).run()
+        part = refined[: len(part)]
+    fill_parts(part, len(sizes), items[:, [-1]].toarray().ravel())
+    return part[index]
+
+
+def _or_fixed(rng):
+    # Without shuffling the refinement still draws its candidates, always the same ones.
+    return rng or np.random.RandomState(0)
+
+
+# ------------------------------------------------------------------- what to distribute
 
 
 @dataclass(frozen=True)
 class _Labels:
-    """The positives of a target, and what else is to be spread with them.
+    """The positives of a target, and what else is to be distributed with them.
 
     Attributes
     ----------
     positives : csr_array of shape (n_samples, n_labels)
     extra : csr_array of shape (n_samples, n_columns) or None
-        Missing cells and pairs of labels.
+        Missing entries and pairs of labels.
     names : ndarray of shape (n_labels,)
     """
 
@@ -131,19 +223,19 @@ class _Labels:
         values = target.class_index if one_dimensional else target.values
         labels = positives(values)
         extra = [missing(values)] + ([label_pairs(labels)] if order == 2 else [])
-        extra = [columns for columns in extra if columns.shape[1]]
+        extra = [columns for columns in extra if columns.nnz]
         names = target.classes if one_dimensional else target.label_names
         if names is None:
-            names = np.arange(labels.shape[1])
-        extra = sp.hstack(extra, format="csr") if extra else None
+            names = np.arange(target.n_outputs)
+        extra = sp.csr_array(sp.hstack(extra, format="csr")) if extra else None
         return cls(labels, extra, names.astype(str) if names.dtype == "O" else names)
 
     def __len__(self):
-        return self.positives.shape[0]
+        return len(self.positives.indptr) - 1
 
-    def parted(self, sizes, rng, groups, n_required, refine):
+    def parts(self, sizes, rng, groups, n_required, refine):
         """Return the part of each row."""
-        return distribute(
+        return stratified_parts(
             self.positives,
             sizes,
             rng,
@@ -162,13 +254,20 @@ class _LabelSplits:
     part -1 is in no training part either.
     """
 
-    def split(self, X, y, groups=None):
+    n_splits: int
+    order: int
+    refine: bool
+
+    def _rounds(self, labels, groups) -> Iterator[tuple[np.ndarray, int]]:
+        raise NotImplementedError
+
+    def split(self, X, y, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Generate the indices of training and test rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Only its length is looked at.
+            Only its length is used.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             A label matrix of 0, 1 and NaN (missing), or classes.
         groups : object
@@ -198,6 +297,7 @@ class _LabelSplits:
         yield from self._split(X, y, None)
 
     def _split(self, X, y, groups):
+        """Yield the splits of all rounds, with one warning for all of them."""
         check_same_length(X=X, y=y, groups=groups)
         labels, warned = _Labels.of(y, self.order), False
         for part, n_tests in self._rounds(labels, groups):
@@ -207,6 +307,7 @@ class _LabelSplits:
                 yield np.flatnonzero(~chosen & (part >= 0)), np.flatnonzero(chosen)
 
     def _warn_if_empty(self, labels, part, n_tests):
+        """Warn if some test part has no positive of a label; return whether it did."""
         counts = part_counts(labels.positives, part, n_tests)
         n_without = np.count_nonzero((counts == 0).any(axis=1))
         if n_without == 0:
@@ -219,7 +320,7 @@ class _LabelSplits:
         )
         return True
 
-    def report(self, y):
+    def report(self, y) -> np.ndarray:
         """Count the positives of each label in each test fold.
 
         Parameters
@@ -244,6 +345,7 @@ class _LabelSplits:
         return self._report(y, None)
 
     def _report(self, y, groups):
+        """Return the table of `report`; the rows of `groups` stay together."""
         check_same_length(y=y, groups=groups)
         labels = _Labels.of(y, self.order)
         counts = np.hstack(
@@ -255,21 +357,24 @@ class _LabelSplits:
         columns = {"label": labels.names, "positives": labels.positives.sum(axis=0)}
         columns |= {f"fold_{j}": count for j, count in enumerate(counts.T)}
         columns["folds_without"] = (counts == 0).sum(axis=1)
-        return np.rec.fromarrays(list(columns.values()), names=list(columns)).view(
-            np.ndarray
-        )
+        dtype = [(name, column.dtype) for name, column in columns.items()]
+        table = np.empty(len(counts), dtype=dtype)
+        for name, column in columns.items():
+            table[name] = column
+        return table
 
     def _folds(self, labels, groups, rng):
         """Return the fold of each row."""
         _check_enough(self.n_splits, len(labels), f"samples: n_samples={len(labels)}")
         sizes = np.full(self.n_splits, len(labels) / self.n_splits)
-        return labels.parted(sizes, rng, groups, self.n_splits, self.refine)
+        return labels.parts(sizes, rng, groups, self.n_splits, self.refine)
 
 
 # ------------------------------------------------------------------------ the splitters
 
 
-class _KFold(_LabelSplits, BaseCrossValidator):
+# scikit-learn's base classes have a default of None for `y`, which is required here.
+class _KFold(_LabelSplits, BaseCrossValidator):  # pyright: ignore[reportIncompatibleMethodOverride]
     """K folds of rows or of groups."""
 
     def __init__(
@@ -289,7 +394,7 @@ class _KFold(_LabelSplits, BaseCrossValidator):
         self.order = order
         self.refine = refine
 
-    def get_n_splits(self, X=None, y=None, groups=None):  # noqa: ARG002
+    def get_n_splits(self, X=None, y=None, groups=None) -> int:  # noqa: ARG002  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the number of folds.
 
         Parameters
@@ -310,7 +415,7 @@ class _KFold(_LabelSplits, BaseCrossValidator):
 
 
 class MultilabelStratifiedKFold(_KFold):
-    """K folds in which every label keeps its share.
+    """K folds in which every label keeps its fraction.
 
     Iterative stratification [1]_ distributes the rarest label first; swaps of rows
     between the folds then make the label counts more even and the folds equally large.
@@ -324,8 +429,8 @@ class MultilabelStratifiedKFold(_KFold):
     random_state : int, RandomState instance or None, default=None
         Used when `shuffle` is True.
     order : {1, 2}, default=1
-        2 keeps the share of pairs of labels as well [2]_. That takes time and memory in
-        proportion to the pairs of positives that the rows have, 50 million at most.
+        2 keeps the fractions of pairs of labels as well [2]_. Time and memory grow with
+        the number of pairs of positives in the rows, which is 50 million at most.
     refine : bool, default=True
         Swap rows after the iterative stratification. False is the algorithm of the
         papers; its folds may differ in size.
@@ -345,10 +450,10 @@ class MultilabelStratifiedKFold(_KFold):
     Notes
     -----
     The folds' sizes differ by one at most, with ``refine=True``. A label with at least
-    `n_splits` positives has one in each fold wherever the search finds such folds; how
-    many labels have not is said by an `UndefinedLabelWarning`, and which ones by
-    `report`. Of a label with missing cells (NaN) these are spread out as well, so that
-    its share of the observed cells is kept. A 1-D `y` is split by its classes.
+    `n_splits` positives has one in each fold wherever the search finds such folds; an
+    `UndefinedLabelWarning` counts the labels that have not, and `report` names them.
+    The missing entries (NaN) of a label are distributed as well, so that its fraction
+    of the observed entries is kept. A 1-D `y` is split by its classes.
 
     The same seed gives the same folds whatever the dtype and the sparse format of `y`.
 
@@ -386,7 +491,7 @@ class MultilabelStratifiedGroupKFold(_KFold):
     random_state : int, RandomState instance or None, default=None
         Used when `shuffle` is True.
     order : {1, 2}, default=1
-        2 keeps the share of pairs of labels as well, see `MultilabelStratifiedKFold`.
+        2 keeps the fractions of pairs as well, see `MultilabelStratifiedKFold`.
     refine : bool, default=True
         Move and swap groups after the greedy distribution.
 
@@ -419,16 +524,16 @@ class MultilabelStratifiedGroupKFold(_KFold):
     ['b' 'b' 'd'] [2 2]
     """
 
-    # As in scikit-learn's own group splitters: asked for unless one says otherwise.
+    # As in scikit-learn's own group splitters: requested by default.
     __metadata_request__split = {"groups": True}  # noqa: RUF012
 
-    def split(self, X, y, groups=None):
+    def split(self, X, y, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Generate the indices of training and test rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Only its length is looked at.
+            Only its length is used.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             A label matrix of 0, 1 and NaN (missing), or classes.
         groups : array-like of shape (n_samples,)
@@ -452,7 +557,7 @@ class MultilabelStratifiedGroupKFold(_KFold):
         """
         yield from self._split(X, y, _check_groups(groups))
 
-    def report(self, y, groups):
+    def report(self, y, groups) -> np.ndarray:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Count the positives of each label in each test fold.
 
         Parameters
@@ -480,19 +585,19 @@ class MultilabelStratifiedGroupKFold(_KFold):
         yield from super()._rounds(labels, groups)
 
 
-class RepeatedMultilabelStratifiedKFold(_LabelSplits, BaseCrossValidator):
-    """K folds in which every label keeps its share, several times.
+class RepeatedMultilabelStratifiedKFold(_LabelSplits, BaseCrossValidator):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """K folds in which every label keeps its fraction, several times.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, at least 2.
     n_repeats : int, default=10
-        How many times the rows are distributed anew.
+        Number of times that the rows are distributed.
     random_state : int, RandomState instance or None, default=None
         Of the random order of the rows.
     order : {1, 2}, default=1
-        2 keeps the share of pairs of labels as well, see `MultilabelStratifiedKFold`.
+        2 keeps the fractions of pairs as well, see `MultilabelStratifiedKFold`.
     refine : bool, default=True
         Swap rows after the iterative stratification.
 
@@ -531,7 +636,7 @@ class RepeatedMultilabelStratifiedKFold(_LabelSplits, BaseCrossValidator):
         self.order = order
         self.refine = refine
 
-    def get_n_splits(self, X=None, y=None, groups=None):  # noqa: ARG002
+    def get_n_splits(self, X=None, y=None, groups=None) -> int:  # noqa: ARG002  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the number of splits, ``n_splits * n_repeats``.
 
         Parameters
@@ -552,21 +657,21 @@ class RepeatedMultilabelStratifiedKFold(_LabelSplits, BaseCrossValidator):
             yield self._folds(labels, groups, rng), self.n_splits
 
 
-class MultilabelStratifiedShuffleSplit(_LabelSplits, BaseShuffleSplit):
-    """Random splits in which every label keeps its share.
+class MultilabelStratifiedShuffleSplit(_LabelSplits, BaseShuffleSplit):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Random splits in which every label keeps its fraction.
 
     Parameters
     ----------
     n_splits : int, default=10
         Number of splits.
     test_size : float or int, default=None
-        Share or number of the test rows; by default what `train_size` leaves, or 0.1.
+        Fraction or number of test rows; by default what `train_size` leaves, or 0.1.
     train_size : float or int, default=None
-        Share or number of the training rows; by default what `test_size` leaves.
+        Fraction or number of training rows; by default what `test_size` leaves.
     random_state : int, RandomState instance or None, default=None
         Of the random order of the rows.
     order : {1, 2}, default=1
-        2 keeps the share of pairs of labels as well, see `MultilabelStratifiedKFold`.
+        2 keeps the fractions of pairs as well, see `MultilabelStratifiedKFold`.
     refine : bool, default=True
         Swap rows after the iterative stratification, and make the sizes exact.
 
@@ -585,7 +690,7 @@ class MultilabelStratifiedShuffleSplit(_LabelSplits, BaseShuffleSplit):
     -----
     A label with two positives or more has one on each side wherever the search finds
     such a split. A single positive is on the side that should have more of it. Where
-    both sides should have a half more than a whole number, lots are drawn.
+    both sides should have a half more than a whole number, chance decides.
 
     Examples
     --------
@@ -631,8 +736,9 @@ def _two_sides(labels, sizes, rng, groups, refine):
     """Return 0 for the test rows, 1 for the training rows, -1 for rows of neither."""
     n_train, n_test = sizes
     left_out = len(labels) - n_train - n_test
+    # Rows that neither side asks for are a part of their own, as evenly labelled.
     sizes = (n_test, n_train, left_out) if left_out else (n_test, n_train)
-    part = labels.parted(sizes, rng, groups, 2, refine)
+    part = labels.parts(sizes, rng, groups, 2, refine)
     part[part == 2] = -1
     return part
 
@@ -646,8 +752,8 @@ def multilabel_train_test_split(
     random_state=None,
     order=1,
     refine=True,
-):
-    """Split arrays into training and test rows in which every label keeps its share.
+) -> list:
+    """Split arrays into training and test rows in which every label keeps its fraction.
 
     Parameters
     ----------
@@ -660,13 +766,13 @@ def multilabel_train_test_split(
     groups : array-like of shape (n_samples,), default=None
         Rows of one group stay on one side; the sizes are kept as closely as they allow.
     test_size : float or int, default=None
-        Share or number of the test rows; by default what `train_size` leaves, or 0.25.
+        Fraction or number of test rows; by default what `train_size` leaves, or 0.25.
     train_size : float or int, default=None
-        Share or number of the training rows; by default what `test_size` leaves.
+        Fraction or number of training rows; by default what `test_size` leaves.
     random_state : int, RandomState instance or None, default=None
-        Of the order in which rows are taken.
+        Of the order in which rows are placed.
     order : {1, 2}, default=1
-        2 keeps the share of pairs of labels as well, see `MultilabelStratifiedKFold`.
+        2 keeps the fractions of pairs as well, see `MultilabelStratifiedKFold`.
     refine : bool, default=True
         Swap rows after the iterative stratification, and make the sizes exact.
 

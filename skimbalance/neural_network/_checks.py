@@ -1,0 +1,728 @@
+"""What the user passes to the estimators, checked and encoded before any work.
+
+First the inputs: which containers are accepted, and what is wrong with others. Then
+targets and weights, and last the parameters, alone, together and with the target. The
+errors come before those of scikit-learn, NumPy or torch, which name other things.
+"""
+
+import datetime
+import numbers
+import re
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.utils.validation import validate_data
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from skimbalance._base import warn_positive_class
+from skimbalance._counts import SparseWeights, without_weightless
+from skimbalance._labels import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+    check_target,
+    encode_like,
+    find_positive,
+)
+from skimbalance._validation import (
+    check_parameters,
+    check_unique_columns,
+    check_weights,
+    closest,
+)
+from skimbalance.neural_network._callbacks import check_callbacks, check_scoring
+from skimbalance.neural_network._data import (
+    DatasetRows,
+    Rows,
+    check_devices,
+    resolve_device,
+    row_totals,
+)
+from skimbalance.neural_network._module import check_module
+from skimbalance.neural_network._output import resolve_output_params
+from skimbalance.neural_network._training import check_net_params, check_optimizer
+from skimbalance.thresholds._rules import resolve_rule
+from skimbalance.weights import PosWeightTransformer, _class_weights
+
+# Scores that differ with the class that counts as positive.
+_SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
+
+_ONE_ARRAY = (
+    "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "
+    "Inputs of several arrays are not supported yet: join them into one array, and "
+    "take it apart in the forward method of the module"
+)
+_ENCODE = (
+    "Encode it as numbers, for example by OneHotEncoder or OrdinalEncoder in a "
+    "ColumnTransformer"
+)
+# What torch cannot gather rows of, and the type that holds the same values.
+_TAKEN_AS = {"uint16": np.int32, "uint32": np.int64}
+
+
+def as_one_array(X: Any, name="X", y=None) -> Any:
+    """Return inputs in a container that has rows, or raise an error that says why not.
+
+    Parameters
+    ----------
+    X : object
+        As the user passed it.
+    name : str
+        How the error messages call it.
+    y : object, default=None
+        Targets, whose number distinguishes a list of rows from one of input arrays.
+
+    Returns
+    -------
+    DatasetRows, array, sparse matrix or data frame
+        Lists and tensors become arrays; what has a shape stays as it is.
+    """
+    if sp.issparse(X):  # a DOK matrix is a Mapping, too, and has no length
+        return X.tocsr() if X.format == "dok" else X
+    if isinstance(X, DataLoader):
+        raise TypeError(
+            f"{name} is a DataLoader, but {_ONE_ARRAY}. Pass its dataset, "
+            f"{name}=loader.dataset; batch_size and num_workers are parameters of the "
+            "estimator."
+        )
+    if isinstance(X, Mapping) or _is_tuple_of_arrays(X) or _is_list_of_inputs(X, y):
+        raise TypeError(f"{name} is a {type(X).__name__}, but {_ONE_ARRAY}.")
+    if isinstance(X, (str, bytes, Iterator, Set)) or not _is_collection(X):
+        raise TypeError(f"{name} is of type {type(X).__name__}, but {_ONE_ARRAY}.")
+    if isinstance(X, Dataset) or _is_slice_dataset(X):
+        return _dataset_rows(X, name)
+    if isinstance(X, torch.Tensor):
+        return _tensor_as_array(X, name)
+    if isinstance(X, (list, tuple)):
+        return _list_as_array(X, name)
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(
+            f"{name} is a masked array, and masked values would be read as they are: "
+            "fill or impute them first."
+        )
+    return np.asarray(X) if not hasattr(X, "shape") or hasattr(X, "to_list") else X
+
+
+def _is_tuple_of_arrays(X):
+    return isinstance(X, tuple) and any(
+        np.ndim(item) and hasattr(item, "shape") for item in X
+    )
+
+
+def _is_list_of_inputs(X, y):
+    """Whether a list holds arrays of as many rows as `y`, and not rows."""
+    if not isinstance(X, list) or not X or y is None or len(X) == _length(y):
+        return False
+    return all(hasattr(item, "shape") and _length(item) == _length(y) for item in X)
+
+
+def _is_collection(X):
+    return hasattr(X, "__len__") or hasattr(X, "__array__") or isinstance(X, Dataset)
+
+
+def _is_slice_dataset(X):
+    """Whether inputs are a `skorch.helper.SliceDataset`, which is no Dataset itself."""
+    return isinstance(getattr(X, "dataset", None), Dataset) and hasattr(X, "indices_")
+
+
+def _dataset_rows(X, name):
+    """Return a map-style Dataset as rows, or raise an error that says why not."""
+    if isinstance(X, IterableDataset) or not hasattr(X, "__len__"):
+        raise TypeError(
+            f"{name} is an iterable Dataset, but a map-style one is expected, with "
+            "__len__ and __getitem__."
+        )
+    if len(X) == 0:
+        raise ValueError(
+            f"{name} is a Dataset of length 0: at least one row is needed."
+        )
+    item = X[0]
+    first = item[0] if isinstance(item, (tuple, list)) and len(item) else item
+    if isinstance(first, Mapping) or not np.ndim(first):
+        kind = type(first).__name__
+        raise TypeError(
+            f"{name} is a Dataset whose items are of type {kind}, but each item must "
+            f"be one array of inputs, or a tuple that begins with one. A {kind} is not "
+            "supported yet."
+        )
+    rows = DatasetRows(X)
+    if rows.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} is a Dataset whose items have dtype {rows.dtype}: numbers are "
+            "expected."
+        )
+    return rows
+
+
+def _tensor_as_array(X, name):
+    """Return a dense tensor as an array; NumPy has no bfloat16."""
+    if X.layout is not torch.strided:
+        raise TypeError(
+            f"{name} is a tensor of layout {X.layout}: pass a dense tensor, or a CSR "
+            "matrix of scipy.sparse."
+        )
+    if X.is_meta or X.is_quantized:
+        kind = "meta" if X.is_meta else "quantized"
+        raise TypeError(f"{name} is a {kind} tensor: pass one that holds numbers.")
+    X = X.detach().cpu()
+    return (X.float() if X.dtype is torch.bfloat16 else X).numpy()
+
+
+def _list_as_array(X, name):
+    """Return a list of rows as an array, or raise an error that names the way out."""
+    if X and isinstance(X[0], Mapping):
+        raise TypeError(
+            f"{name} is a list of dicts, but {_ONE_ARRAY}. DictVectorizer makes one of "
+            "dicts of numbers and names."
+        )
+    if X and isinstance(X[0], (tuple, list)) and any(map(torch.is_tensor, X[0])):
+        raise TypeError(
+            f"{name} is a list of items of a Dataset, as scikit-learn's tools take "
+            "them out of one. Pass skorch.helper.SliceDataset(dataset) to these tools "
+            "instead, which stays a Dataset when it is sliced."
+        )
+    try:
+        return np.asarray(X)
+    except (ValueError, TypeError) as error:
+        raise ValueError(_describe_ragged(X, name)) from error
+
+
+def _describe_ragged(X, name):
+    """Return the error message for rows that make no array."""
+    lengths = sorted({_length(row) for row in X})
+    shown = ", ".join(map(str, lengths[:3])) + (", ..." if len(lengths) > 3 else "")
+    differ = f"length ({shown})" if len(lengths) > 1 else "shape"
+    return (
+        f"The rows of {name} differ in {differ}. Pad or crop them to one length, so "
+        "that they make one array."
+    )
+
+
+def _length(rows):
+    if hasattr(rows, "shape") and np.ndim(rows):
+        return rows.shape[0]
+    return len(rows) if hasattr(rows, "__len__") else 1
+
+
+def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
+    """Return checked inputs of any container.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Gets the number and the names of the features in `fit`.
+    X : object
+        As the user passed it.
+    reset : bool
+        True in `fit`; else the rows must have the fitted shape.
+    allow_nd : bool
+        Whether a row may have more than one dimension.
+    name : str
+        How the error messages call it.
+
+    Returns
+    -------
+    ndarray, csr_array or DatasetRows
+        Of a dtype that torch computes with.
+    """
+    X = as_one_array(X, name)
+    fitted = None if reset else estimator._input_shape
+    if not isinstance(X, DatasetRows):
+        return _read_array(estimator, X, fitted, allow_nd, name)
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+    elif X.shape[1:] != fitted:
+        raise ValueError(_other_shape(name, X, fitted))
+    return X
+
+
+def _read_array(estimator, X, fitted, allow_nd, name):
+    """Return a checked array; errors of scikit-learn get the name of the argument."""
+    _check_columns(X, name)
+    _check_row_shape(X, fitted, name)
+    X = _with_integers(X)
+    try:
+        with np.errstate(all="ignore"):  # of sums of what is infinite
+            X = validate_data(
+                estimator,
+                X,
+                reset=fitted is None,
+                accept_sparse="csr",
+                order="C",
+                allow_nd=allow_nd,
+            )
+    except (TypeError, ValueError) as error:
+        if re.search(rf"\b{name}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+    X = _as_computable(X, name)
+    return sp.csr_array(X) if sp.issparse(X) else X
+
+
+def _with_integers(X) -> Any:
+    """Return integers of an object or a nullable dtype, or next to bools, as int64.
+
+    scikit-learn would make floats of them, which round large identifiers and are no
+    input of an embedding.
+    """
+    if hasattr(X, "infer_objects"):
+        X = X.infer_objects()
+        kinds = {getattr(dtype, "kind", "O") for dtype in X.dtypes}
+        is_split = "b" in kinds or any(hasattr(d, "numpy_dtype") for d in X.dtypes)
+        if is_split and _are_integers(kinds) and not X.isna().any(axis=None):
+            return X.astype(np.int64)
+    elif isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.size:
+        values = np.array(X.ravel().tolist())
+        if _are_integers({values.dtype.kind}):
+            return values.reshape(X.shape)
+    return X
+
+
+def _are_integers(kinds):
+    return kinds <= set("iub") and not kinds <= {"b"}
+
+
+def _other_shape(name, X, fitted):
+    return (
+        f"{name} has rows of shape {X.shape[1:]}, but the estimator was fitted with "
+        f"rows of shape {fitted}."
+    )
+
+
+def _check_columns(X, name):
+    """Raise an error that names the first column that does not hold numbers."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        check_unique_columns(X, name)
+        # Those of polars have no kind; the array of the column has one.
+        kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
+        for place, (column, kind) in enumerate(zip(X.columns, kinds, strict=True)):
+            if kind not in "biuf":
+                values = X.iloc[:, place] if hasattr(X, "iloc") else X[column]
+                _check_numbers(np.asarray(values), f"Column {column!r} of {name}")
+    elif isinstance(X, np.ndarray):
+        _check_array_columns(X, name)
+    elif sp.issparse(X) and X.dtype.kind == "c":
+        raise ValueError(_complex(name))
+
+
+def _check_array_columns(X, name):
+    """Raise an error that names the first column of an array without numbers."""
+    if X.dtype.kind in "biuf":
+        return
+    if X.dtype.kind == "c":
+        raise ValueError(_complex(name))
+    if X.dtype.kind == "O" and X.ndim == 1 and len({_length(row) for row in X}) > 1:
+        raise ValueError(_describe_ragged(X, name))
+    if X.ndim != 2:
+        _check_numbers(X.ravel(), name)
+        return
+    for place, column in enumerate(X.T):
+        _check_numbers(column, f"Column {place} of {name}")
+
+
+def _check_numbers(values, name):
+    """Raise an error unless the values of a column are numbers."""
+    if values.dtype.kind in "biuf":
+        return
+    if values.dtype.kind == "c":
+        raise ValueError(_complex(name))
+    if values.dtype.kind in "mM" or _are_dates(values):
+        raise ValueError(
+            f"{name} holds dates or times ({values.dtype}). Turn it into numbers, such "
+            "as days since a fixed date, hour and weekday."
+        )
+    try:
+        values.astype(np.float64)
+        if values.dtype.kind in "US":
+            raise ValueError("dtype='numeric' is required")
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(_no_numbers(values, name, error)) from error
+
+
+def _are_dates(values):
+    return len(values) > 0 and all(isinstance(v, datetime.date) for v in values)
+
+
+def _complex(name):
+    return (
+        f"{name} holds complex numbers. Complex data not supported: make two columns, "
+        "of the real and of the imaginary parts."
+    )
+
+
+def _no_numbers(values, name, error):
+    """Return the error message for values that are no numbers."""
+    text = [value for value in values if isinstance(value, (str, bytes))]
+    if not text:
+        return f"{name} holds no numbers: {str(error).rstrip('.')}. {_ENCODE}."
+    return (
+        f"{name} holds strings such as {str(text[0])!r}, but a net computes with "
+        f"numbers. {_ENCODE}."
+    )
+
+
+def _as_computable(X, name):
+    """Return checked inputs in a dtype that torch computes with, of equal values."""
+    dtype = X.dtype
+    wanted = _TAKEN_AS.get(dtype.name, dtype.newbyteorder("="))
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        wanted = np.float64
+    if dtype.name == "float16" and sp.issparse(X):  # SciPy takes no rows of these
+        wanted = np.float32
+    if dtype.name == "uint64":
+        most = X.max() if X.size else 0
+        wanted = np.int64 if most < 2**63 else np.float64
+    if dtype == wanted and dtype.isnative:
+        return X
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        values = X.data if sp.issparse(X) else X
+        if np.abs(values).max(initial=0) > np.finfo(np.float64).max:
+            raise ValueError(f"{name} holds values beyond the range of float64.")
+    return X.astype(wanted)
+
+
+def _check_row_shape(X, fitted, name):
+    """Raise a ValueError unless the rows hold values, in the shape of the fitted ones.
+
+    Rows of one dimension each are left to scikit-learn's check of their number.
+    """
+    shape = X.shape[1:]
+    if len(shape) > 1 and 0 in shape:
+        raise ValueError(f"{name} has rows of shape {shape}, which hold no value.")
+    if fitted is not None and shape != fitted and max(len(shape), len(fitted)) > 1:
+        raise ValueError(_other_shape(name, X, fitted))
+
+
+def check_groups(groups) -> Any:
+    """Return groups as an array, or raise a ValueError unless there is one a row."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has shape {groups.shape}, but must have one entry for each row."
+        )
+    try:
+        np.unique(groups)
+    except TypeError as error:
+        raise ValueError(
+            f"groups holds values that cannot be sorted ({error}), such "
+            "as names and None. Give every row a number or a name."
+        ) from error
+    return groups
+
+
+def encode_rows(X, target, sample_weight, class_weight, name="y"):
+    """Check the weights and find the rows that count.
+
+    An entry of weight 0 becomes a missing label, so that it is absent from the split,
+    the counts, the scores and the thresholds alike. The others are scaled to mean 1
+    over the observed entries: a weight of rows and its copy in each column agree.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array
+        Checked inputs.
+    target : Target
+        Checked targets.
+    sample_weight : array-like, sparse matrix or None
+        As passed.
+    class_weight : dict, "balanced" or None
+        As in scikit-learn.
+    name : str, default="y"
+        How the error messages call the targets.
+    """
+    weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
+    if class_weight is not None:
+        by_class = _weights_by_class(class_weight, target, weight)
+        weight = by_class if weight is None else weight * by_class
+    if weight is not None and weight.ndim == 2:
+        values = without_weightless(values, weight)
+    totals, counts = row_totals(values, weight)
+    index = np.flatnonzero(counts)
+    if len(index) == 0:
+        raise ValueError(_describe_nothing_left(values, weight, name))
+    mean = totals[index].sum() / counts[index].sum()
+    target = replace(target, values=values)
+    return Rows(X, target, _normalized(weight, mean, index), index)
+
+
+def _read_weights(n_samples, target, sample_weight) -> Any:
+    """Return weights of rows, or of entries if these differ within rows.
+
+    The largest weight is 1, so that sums neither overflow nor vanish.
+    """
+    n_labels = None if target.kind == MULTICLASS else target.n_outputs
+    weight = check_weights(
+        sample_weight, n_samples, n_labels, label_names=target.label_names
+    )
+    if weight is None:
+        return None
+    if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
+        weight = weight.toarray()
+    if isinstance(weight, np.ndarray) and weight.ndim == 2:
+        weight = weight[:, 0] if (weight == weight[:, :1]).all() else weight
+    return weight / weight.max()
+
+
+def _weights_by_class(class_weight, target, sample_weight):
+    """Return the weight of the class of each row."""
+    if target.kind == MULTILABEL:
+        raise ValueError(
+            "class_weight goes with a 1-D y. For a label matrix use pos_weight (the "
+            "positives of each label), label_weight (labels among each other) or "
+            "sample_weight of shape (n_samples, n_labels)."
+        )
+    return _class_weights(target, class_weight, sample_weight)[target.class_index]
+
+
+def _normalized(weight, mean, index):
+    """Scale weights to mean 1, in place; None where all that count are equal."""
+    if weight is None:
+        return None
+    if isinstance(weight, SparseWeights):
+        weight = weight / mean
+        stored = weight.stored()
+        return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
+    weight /= mean
+    counted = weight[index]
+    return None if ((counted == 1) | (counted == 0)).all() else weight
+
+
+def _describe_nothing_left(values, weight, name):
+    """Return the error message for rows none of which has an observed label."""
+    if values.ndim == 2 and weight is None:
+        return (
+            f"No label is observed: {name} is missing (NaN) everywhere. At least one "
+            "entry must be 0 or 1."
+        )
+    return (
+        "class_weight and sample_weight leave no row to learn from: each label of "
+        f"{name} is missing (NaN) or has weight 0."
+    )
+
+
+def target_of_classes(y, classes, pos_label):
+    """Encode a first chunk: a 1-D `y` by all its classes, of which it may lack some."""
+    if classes is None or sp.issparse(y) or np.ndim(y) == 2:
+        return check_target(y, pos_label=pos_label)
+    target = check_target(np.asarray(classes), "classes", pos_label)
+    return replace(target, values=encode_like(y, target))
+
+
+def check_params(estimator, target):
+    """Check the parameters, alone and with the target, before any work.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    target : Target
+
+    Returns
+    -------
+    OutputParams
+        Those that an output model is made from.
+
+    Raises
+    ------
+    ValueError
+        If a parameter makes no sense. `InvalidParameterError`, where its line in the
+        table of constraints says so, is a TypeError, too.
+    TypeError
+        If `module`, `callbacks` or `accelerator` is nothing that can be used.
+    """
+    check_parameters(estimator)
+    check_callbacks(estimator.callbacks)
+    check_net_params(estimator.net_params)
+    check_module(*estimator._module())
+    if estimator.accelerator is not None:
+        _check_accelerator(estimator, estimator.accelerator)
+    check_devices(estimator)
+    _check_checkpoint(estimator)
+    check_optimizer(estimator)
+    check_threshold_for(estimator, target)
+    params = resolve_output_params(estimator, target)
+    check_scoring(estimator.scoring, target, estimator.pos_label)
+    _check_class_weight(estimator.class_weight, target)
+    goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
+    if goes_on and np.array_equal(target.classes, estimator.classes_):
+        _check_same_positive(estimator, target.positive)
+    return params
+
+
+def _check_accelerator(estimator, accelerator):
+    """Raise unless an Accelerator leaves precision and steps to the estimator."""
+    if not hasattr(accelerator, "prepare_model"):
+        raise TypeError(
+            f"accelerator={accelerator!r} must be an accelerate.Accelerator or None."
+        )
+    precision, n_batches = (
+        accelerator.mixed_precision,
+        accelerator.gradient_accumulation_steps,
+    )
+    if precision != "no":
+        raise ValueError(
+            f"accelerator has mixed_precision={precision!r}. Leave it 'no', and set "
+            "precision of the estimator to 'bf16' or '16'."
+        )
+    if n_batches != 1:
+        raise ValueError(
+            f"accelerator has gradient_accumulation_steps={n_batches}. Leave it 1, and "
+            "set gradient_accumulation of the estimator."
+        )
+    device, own = estimator.device, accelerator.device
+    if device is not None and resolve_device(device).type != own.type:
+        raise ValueError(
+            f"device={device!r}, but accelerator trains on {str(own)!r}. Leave device "
+            "None."
+        )
+    is_seed = isinstance(estimator.random_state, numbers.Integral)
+    if accelerator.num_processes > 1 and not is_seed:
+        raise ValueError(
+            f"random_state={estimator.random_state!r} must be an int with several "
+            "processes, which all have to draw the same."
+        )
+
+
+def _check_checkpoint(estimator):
+    """Raise a ValueError where checkpoints contradict another parameter."""
+    if estimator.resume and estimator.checkpoint is None:
+        raise ValueError("resume=True needs checkpoint, the folder to resume from.")
+    if estimator.checkpoint == "":
+        raise ValueError("checkpoint='' is no folder. Give one, or None for none.")
+    if estimator.checkpoint is not None and estimator.warm_start:
+        raise ValueError(
+            "checkpoint and warm_start do not go together: a warm start goes on from "
+            "the estimator, resume=True from a checkpoint. Choose one."
+        )
+
+
+def _check_class_weight(class_weight, target):
+    """Raise a ValueError unless the entries of a dict are weights of known classes.
+
+    As in scikit-learn, a class that is left out has weight 1 if all keys are classes.
+    """
+    if not isinstance(class_weight, dict) or target.classes.ndim == 2:
+        return
+    for key, weight in class_weight.items():
+        number = isinstance(weight, (int, float, np.number))
+        if not number or not np.isfinite(weight) or weight < 0:
+            raise ValueError(
+                f"class_weight[{key!r}]={weight!r} must be a finite number that is not "
+                "negative."
+            )
+    known = target.classes.tolist()
+    unknown = [key for key in class_weight if key not in known]
+    if unknown and any(label not in class_weight for label in known):
+        raise ValueError(
+            f"class_weight has the keys {unknown[:5]}, which are none of the classes, "
+            f"{known[:5]}.{closest(unknown[0], known)}"
+        )
+
+
+def check_threshold_for(estimator, target):
+    """Raise a ValueError unless `threshold` suits the target."""
+    rule = resolve_rule(estimator.threshold)
+    rule.check(target.kind, target.n_outputs, target.output_names)
+
+
+def check_first_chunk(estimator, target, params, classes, label_counts):
+    """Raise a ValueError where the first call of `partial_fit` lacks what it needs."""
+    if classes is None and target.kind != MULTILABEL:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if resolve_rule(estimator.threshold).needs_held_out:
+        raise ValueError(
+            f"threshold={estimator.threshold!r} learns from held-out rows, and "
+            "partial_fit holds none out: use a rule that needs none, or wrap the "
+            "fitted estimator with cv='prefit' in "
+            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+        )
+    counts = {
+        "pos_weight": isinstance(params.pos_weight, str | PosWeightTransformer),
+        "label_weight": isinstance(params.label_weight, str | PosWeightTransformer),
+        "loss": params.loss.needs_counts,
+        "label_smoothing": bool(params.smoothing),
+    }
+    counting = [
+        f"{name}={getattr(estimator, name)!r}" for name in counts if counts[name]
+    ]
+    if counting and label_counts is None:
+        raise ValueError(
+            f"{' and '.join(counting)} cannot be used in partial_fit without "
+            "label_counts=(n_positive, n_negative) over all chunks: pass them at "
+            "the first call, or give the weights as an array."
+        )
+
+
+def check_same_classes(estimator, classes):
+    """Raise a ValueError if a later chunk has other classes, or another `pos_label`.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Fitted.
+    classes : array-like or None
+        As passed to `partial_fit`.
+    """
+    target = estimator._target
+    if target.kind == MULTILABEL:
+        return
+    if classes is not None and not _are_classes(classes, target.classes):
+        raise ValueError(
+            f"classes={classes!r} differs from the classes of the first call to "
+            f"partial_fit, {target.classes.tolist()}."
+        )
+    if target.kind == BINARY and estimator.pos_label is not None:
+        positive = find_positive(target.classes, estimator.pos_label)
+        _check_same_positive(estimator, positive)
+
+
+def _are_classes(values, classes):
+    try:
+        return np.array_equal(np.unique(values), classes)
+    except TypeError:  # they cannot be sorted
+        return False
+
+
+def _check_same_positive(estimator, positive):
+    """Raise a ValueError if training goes on with the other class as positive."""
+    target = estimator._target
+    if positive != target.positive:
+        raise ValueError(
+            f"pos_label={estimator.pos_label!r}, but the net was trained with "
+            f"{target.classes.tolist()[target.positive]!r} as the positive class. Fit "
+            "a new estimator, or set pos_label back."
+        )
+
+
+def warn_of_positive_class(estimator, data, pos_weight):
+    """Warn where a parameter treats a positive class that nobody chose in its own way.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+    data : TrainingData
+    pos_weight : None, str, PosWeightTransformer or ndarray
+        From `resolve_weight`.
+    """
+    if data.target.kind != BINARY or data.all_counts is None:
+        return
+    name, scoring = None, estimator.scoring
+    is_one = isinstance(pos_weight, np.ndarray) and (pos_weight == 1).all()
+    if pos_weight is not None and not is_one:
+        name = "pos_weight"
+    elif resolve_rule(estimator.threshold).depends_on_pos_label:
+        name = "threshold"
+    elif isinstance(scoring, str) and scoring in _SCORES_OF_POSITIVES:
+        name = "scoring"
+    if name is not None:
+        parameter = f"{name}={getattr(estimator, name)!r}"
+        pos_label, counts = estimator.pos_label, data.all_counts
+        warn_positive_class(data.target, pos_label, parameter, counts)
