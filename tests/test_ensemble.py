@@ -415,7 +415,7 @@ def test_scikit_learn_checks():
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learn_checks_of_a_net_and_trees():
     """All but what a forest that draws rows fails on its own."""
-    net = ImbalancedMLPClassifier((8,), max_epochs=10)
+    net = ImbalancedMLPClassifier((8,), max_epochs=10, random_state=0)
     results = check_estimator(stack(net, forest(10)), on_fail=None, on_skip=None)
     failed = {r["check_name"] for r in results if r["status"] == "failed"}
     assert failed <= {
