@@ -10,6 +10,7 @@ The modules:
 `metrics`            scores and imbalance measures that read missing labels
 `thresholds`         from probabilities to predictions: rules, search, costs
 `calibration`        calibrators for scores without an exact inverse, prior shift
+`ensemble`           a weighted, calibrated combination of different classifiers
 `displays`           precision-recall, calibration, threshold and training plots
 `datasets`           generators of imbalanced problems
 `modules`            the torch modules used as defaults
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # editors and type checkers complete the names from here
         calibration,
         datasets,
         displays,
+        ensemble,
         exceptions,
         losses,
         metrics,
@@ -46,6 +48,7 @@ __all__ = [
     "calibration",
     "datasets",
     "displays",
+    "ensemble",
     "exceptions",
     "losses",
     "metrics",

@@ -67,7 +67,7 @@ def check_classifier(estimator: Any) -> None:
         )
 
 
-def _to_split(y, target):
+def to_split(y, target):
     """Return the target to stratify by: a label matrix, or one label as classes.
 
     scikit-learn's splitters stratify one label, but read no NaN.
@@ -322,7 +322,7 @@ class LabelMetaClassifier(LabelScoreMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _fit_folds(self, X, y, target, method, routed, random_state=None):
         """Return the held-out rows of each fold, their scores, and the clones."""
-        y_split = _to_split(y, target)
+        y_split = to_split(y, target)
         folds = make_folds(self.cv, y_split, random_state)
         splits = list(folds.split(X, y_split, **routed.splitter.split))
         if target.kind == MULTILABEL:

@@ -26,6 +26,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import (
     _check_method_params,
     _num_samples,
@@ -41,6 +42,7 @@ n_samples_of = _num_samples
 take_rows = _safe_indexing
 take_params = _check_method_params
 Scorer = _Scorer
+Composition = _BaseComposition
 # scikit-learn has no annotations; type checkers infer narrow ones from its defaults.
 check_array: Callable[..., Any] = _check_array
 check_cv: Callable[..., Any] = _check_cv

@@ -5,19 +5,55 @@ input with statistics of its training part. Rows are scaled batch by batch: no s
 copy of the data is ever made.
 """
 
+from numbers import Integral
+from typing import Any, Self
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._validation import check_weights, validate_data
+from skimbalance._validation import (
+    Number,
+    Options,
+    StrOptions,
+    check_parameters,
+    check_weights,
+    validate_data,
+)
 
 __all__ = [
+    "InputEncoder",
     "InputScaler",
 ]
 
+_PIECEWISE, _CLIPPED, _ROW_NORM = "piecewise_linear", "smooth_clip", "row_norm"
 # Rows that are read at once: 64 MiB of doubles for a thousand columns.
 _CHUNK_ROWS = 8192
+# Entries of the float64 block that `transform` works on: 2 MB, which a core's cache
+# holds, so that the five passes over it cost little more than one.
+_BLOCK_ENTRIES = 2**18
+# Entries of the copies of columns that `fit` sorts: 128 MB in float64.
+_SORTED_ENTRIES = 2**24
+# Up to so many columns get the encoding. With 8 bins, 128 columns are 1,152 inputs;
+# more make the first layer the dearest part of a step. On scene (294 columns) and birds
+# (271) the encoding has a higher macro AP (.861 for .841, .466 for .428), so that a
+# larger number is a candidate where time allows.
+_MOST_ENCODED = 128
+# Bins of a column, and the smooth clip beside them: chosen by 3-fold cross-validation
+# inside the training parts of 10 sets of 6 to 103 columns, up to 1,500 rows, one seed,
+# one hidden layer of 256 units. Mean macro AP / log-loss skill: standardised
+# .501 / .224, smooth clip .519 / .241, 8 bins .543 / .284, 8 bins beside standardised
+# .544 / .300, 8 bins beside smooth clip .550 / .302, 16 bins beside standardised
+# .544 / .268, 16 bins beside smooth clip .542 / .250.
+_N_BINS = 8
+# Where the smooth clip bends: Holzmueller et al. (2024) have 3.
+_CLIP = 3.0
+# Stored values of a column may be so many times those of the median column.
+_MOST_RMS = 2.0
+# Cumulated weights differ from a fraction of their sum by rounding alone up to this.
+_TIE = 1e-12
 # Squares below this have lost digits, or are 0 already, in float64.
 _SMALLEST_SQUARE = 1e-290
 # A deviation of so much of the mean is the rounding of the values themselves.
@@ -202,3 +238,355 @@ def _largest(X, columns):
     """Return the largest absolute value of some columns."""
     chunks = (rows[:, columns].astype(np.float64) for rows, _ in _chunks(X, None))
     return np.max([np.abs(rows).max(axis=0) for rows in chunks], axis=0)
+
+
+# --------------------------------------------------------------------------
+# Encoding
+
+
+class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Encode the columns of a table, or of sparse rows, as inputs of a net.
+
+    One rule on the data decides what is done:
+
+    ======================  =======================================================
+    ``"piecewise_linear"``  dense, up to 128 columns: each column scaled, and beside
+                            it its piecewise-linear encoding
+    ``"smooth_clip"``       dense, more columns: each column scaled robustly and
+                            clipped smoothly
+    ``"row_norm"``          sparse: large columns capped, rows of the same length
+    ======================  =======================================================
+
+    Parameters
+    ----------
+    encoding : {"auto", "piecewise_linear", "smooth_clip", "row_norm"}, default="auto"
+        ``"auto"`` follows the rule above. ``"row_norm"`` needs no dense copy of sparse
+        rows; the other two make one.
+
+    n_bins : int, default=8
+        Most bins of a column in the piecewise-linear encoding.
+
+    dtype : {numpy.float32, numpy.float64}, default=numpy.float32
+        Of the output. Whatever it is, columns are scaled in float64 first.
+
+    Attributes
+    ----------
+    encoding_ : {"piecewise_linear", "smooth_clip", "row_norm"}
+        What the rule decided.
+
+    center_ : ndarray of float64, shape (n_features,), or None
+        What is subtracted from the columns; None for ``"row_norm"``.
+
+    scale_ : ndarray of float64, shape (n_features,)
+        What the rest is divided by; infinite for a constant column, which is encoded
+        as 0 whatever its value.
+
+    bin_edges_ : list of ndarray of float64
+        Edges of the bins of each column, ascending; empty where a column has no bins.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, when they are strings.
+
+    See Also
+    --------
+    InputScaler : Scales only.
+    sklearn.preprocessing.KBinsDiscretizer : Bins without the position inside a bin.
+
+    Notes
+    -----
+    With edges ``b_0 < ... < b_T`` the piecewise-linear encoding of a value `x` [1]_ is
+    ``clip((x - b_(t-1)) / (b_t - b_(t-1)), 0, 1)`` for each bin `t`. The edges are
+    quantiles, and several that are equal are one edge. A column of at most
+    ``n_bins + 1`` values has all of them as edges, so that a rare code keeps its bin. A
+    single bin would repeat the scaled column and is left out, as for two values.
+
+    The smooth clip is ``x / sqrt(1 + (x / 3)**2)`` after the subtraction of the median
+    and the division by the interquartile range, or by half the range where that is 0
+    [2]_.
+
+    For sparse rows, the root mean square of the stored values of each column is
+    computed. A column in which it is more than twice that of the median column is
+    scaled down to this. Then each row is brought to the Euclidean length
+    ``sqrt(n_features)``, so that the mean of its squares is 1.
+
+    References
+    ----------
+    .. [1] Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features in
+       Tabular Deep Learning", NeurIPS 2022.
+    .. [2] Holzmueller, Grinsztajn, Steinwart, "Better by Default: Strong Pre-Tuned MLPs
+       and Boosted Trees on Tabular Data", NeurIPS 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.preprocessing import InputEncoder
+    >>> encoder = InputEncoder(n_bins=2).fit(np.arange(9.0).reshape(-1, 1))
+    >>> encoder.bin_edges_
+    [array([0., 4., 8.])]
+    >>> encoder.transform([[5.0]])[:, 1:]
+    array([[1.  , 0.25]], dtype=float32)
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "encoding": [StrOptions({"auto", _PIECEWISE, _CLIPPED, _ROW_NORM})],
+        "n_bins": [Number(Integral, 1, None, closed="left")],
+        "dtype": [Options(type, {np.float32, np.float64})],
+    }
+
+    def __init__(self, encoding="auto", *, n_bins=_N_BINS, dtype=np.float32):
+        self.encoding = encoding
+        self.n_bins = n_bins
+        self.dtype = dtype
+
+    def fit(self, X, y=None, sample_weight=None) -> Self:  # noqa: ARG002
+        """Compute centres, scales and bins.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Dense columns are sorted a few at a time, never copied as a whole.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; a row of weight 0 is left out.
+
+        Returns
+        -------
+        self : InputEncoder
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not known, or `X` is empty, not finite, or too large to be
+            scaled.
+        """
+        check_parameters(self)
+        X = validate_data(self, X, accept_sparse="csr")
+        weight = check_weights(sample_weight, X.shape[0])
+        self.encoding_ = self._choose_encoding(X)
+        if self.encoding_ == _ROW_NORM:
+            self.center_ = None
+            self.scale_ = _capped_scale(sp.csr_array(X), weight)
+            self.bin_edges_ = [np.empty(0) for _ in self.scale_]
+        else:
+            self._fit_columns(X.toarray() if sp.issparse(X) else X, weight)
+        self._set_bins()
+        return self
+
+    def _choose_encoding(self, X):
+        """Return the encoding for data of this form and width."""
+        if self.encoding != "auto":
+            return self.encoding
+        if sp.issparse(X):
+            return _ROW_NORM
+        return _PIECEWISE if X.shape[1] <= _MOST_ENCODED else _CLIPPED
+
+    def _fit_columns(self, X, weight):
+        """Set the centre, the scale and the bins of dense columns."""
+        n_bins = self.n_bins if self.encoding_ == _PIECEWISE else 0
+        found = [
+            (*_robust_scale(*column), _bin_edges(*column, n_bins))
+            for column in _sorted_columns(X, weight)
+        ]
+        center, scale, self.bin_edges_ = zip(*found, strict=True)
+        self.center_, self.scale_ = np.array(center), np.array(scale)
+        self.bin_edges_ = list(self.bin_edges_)
+
+    def _set_bins(self):
+        """Set the column, the lower edge and the width of each bin, in one array each.
+
+        So `transform` computes the bins of all columns at once.
+        """
+        n_bins = [max(len(edges) - 1, 0) for edges in self.bin_edges_]
+        self._bin_column = np.repeat(np.arange(len(n_bins)), n_bins)
+        self._bin_start = np.concatenate([edges[:-1] for edges in self.bin_edges_])
+        self._bin_width = np.concatenate([np.diff(edges) for edges in self.bin_edges_])
+
+    def transform(self, X) -> Any:
+        """Return the encoded rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to encode.
+
+        Returns
+        -------
+        ndarray or csr_array of shape (n_samples, n_features_out)
+            Of `dtype`: all scaled columns, then the bins of all columns. Sparse where
+            `X` is sparse and ``encoding_`` is ``"row_norm"``.
+
+        Raises
+        ------
+        ValueError
+            If `X` has another number of columns.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        if self.encoding_ == _ROW_NORM:
+            return self._normalized(X)
+        n_features = X.shape[1]
+        out = np.empty((X.shape[0], n_features + len(self._bin_column)), self.dtype)
+        step = max(_BLOCK_ENTRIES // out.shape[1], 1)
+        for start in range(0, len(out), step):
+            rows = X[start : start + step]
+            rows = rows.toarray() if sp.issparse(rows) else rows
+            rows, block = rows.astype(np.float64), out[start : start + step]
+            bins = rows[:, self._bin_column]
+            bins -= self._bin_start
+            bins /= self._bin_width
+            np.clip(bins, 0, 1, out=bins)
+            block[:, n_features:] = bins
+            block[:, :n_features] = _smooth_clip((rows - self.center_) / self.scale_)
+        return out
+
+    def _normalized(self, X):
+        """Return rows whose mean square is 1, columns capped; rows of zeros stay.
+
+        The weights of a layer of torch start with a variance of 1 / (3 n_features),
+        which goes with such rows. Rows of length 1 train for 38 to 107 epochs instead
+        of 7 to 15 (medical, enron, corel5k, bibtex), to a macro AP of .294 for .308.
+        """
+        length = np.sqrt(X.shape[1])
+        if not sp.issparse(X):
+            X = normalize(X / self.scale_, copy=False)
+            X *= length
+            return X.astype(self.dtype)
+        # In float64: the square of a scaled value overflows in float32 beyond 1e19.
+        values = X.data / self.scale_[X.indices]
+        X = sp.csr_array((values, X.indices, X.indptr), shape=X.shape)
+        normalize(X, copy=False)
+        X.data *= length
+        return X.astype(self.dtype)
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names of the encoded columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns; by default those seen in `fit`, or ``x0``, ``x1``, ...
+
+        Returns
+        -------
+        names : ndarray of str objects, shape (n_features_out,)
+            The names of the columns, then ``x0_bin0``, ``x0_bin1`` and so on.
+        """
+        check_is_fitted(self)
+        names: Any = super().get_feature_names_out(input_features)
+        bins = [
+            f"{name}_bin{k}"
+            for name, edges in zip(names, self.bin_edges_, strict=True)
+            for k in range(len(edges) - 1)
+        ]
+        return np.array([*names, *bins], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _sorted_columns(X, weight):
+    """Yield the sorted values of each column, and the weight up to each of them.
+
+    Rows of weight 0 are left out. Columns of a C-ordered array are slow to read one by
+    one, so a few are copied at a time.
+    """
+    kept = slice(None)
+    if weight is not None:
+        kept = np.flatnonzero(weight > 0)
+        weight = weight[kept]
+    step = max(_SORTED_ENTRIES // X.shape[0], 1)
+    for start in range(0, X.shape[1], step):
+        block = X[:, start : start + step][kept]
+        # Large integers that are one float64 must be one value here, too.
+        for values in block.T.astype(np.float64, order="C"):
+            if weight is None:
+                values.sort()
+                yield values, np.arange(1.0, len(values) + 1)
+            else:
+                order = np.argsort(values)
+                yield values[order], np.cumsum(weight[order])
+
+
+def _quantiles(values, mass, fractions):
+    """Return the values where the weight up to them reaches fractions of its sum.
+
+    They are values of the data, so integer weights equal repeated rows.
+    """
+    reached = np.searchsorted(mass, np.asarray(fractions) * mass[-1] * (1 - _TIE))
+    return values[reached]
+
+
+def _robust_scale(values, mass):
+    """Return the median, and the interquartile range or half the range if that is 0.
+
+    A constant column has the scale inf: whatever a net reads there, it could not learn
+    what it means.
+    """
+    with np.errstate(over="ignore"):
+        width = values[-1] - values[0]
+    if not np.isfinite(width):
+        raise ValueError("X has values too large to be scaled in float64.")
+    low, median, high = _quantiles(values, mass, [0.25, 0.5, 0.75])
+    scale = high - low if high > low else width / 2
+    return median, scale if scale > 0 else np.inf
+
+
+def _bin_edges(values, mass, n_bins):
+    """Return the edges of at most `n_bins` bins, none instead of a single bin."""
+    distinct = _few_distinct(values, n_bins + 1)
+    if distinct is not None:
+        return distinct if len(distinct) > 2 else np.empty(0)
+    # A frequent value is several quantiles and loses bins. To fill them up from the
+    # other values gave AP .550 and skill .302 against .550 and .304 on 10 sets.
+    edges = np.unique(_quantiles(values, mass, np.linspace(0, 1, n_bins + 1)))
+    return edges if len(edges) > 2 else np.empty(0)
+
+
+def _few_distinct(values, most):
+    """Return the distinct ones of sorted values, None if there are above `most`."""
+    new = values[1:] != values[:-1]
+    if np.count_nonzero(new) >= most:
+        return None
+    return np.append(values[:1], values[1:][new])
+
+
+def _smooth_clip(scaled):
+    """Return scaled values drawn into (-3, 3), nearly as they are around 0."""
+    # Beyond 1e8 the result is 3 in float64; the square would overflow beyond 1e154.
+    unit = np.clip(scaled / _CLIP, -1e8, 1e8)
+    return _CLIP * unit / np.sqrt(1 + unit * unit)
+
+
+def _capped_scale(X, weight):
+    """Return what to divide sparse columns by, relative to the median column.
+
+    The median column's root mean square of the stored values is 1 after the division,
+    so that the squares in row lengths neither overflow nor vanish.
+    """
+    if weight is not None:
+        X, weight = X[weight > 0], weight[weight > 0]
+    n_features, columns = X.shape[1], X.indices
+    largest = abs(X).max(axis=0).toarray().ravel().astype(np.float64)
+    unit = np.where(largest > 0, largest, 1.0)
+    squares = X.data / unit[columns]
+    mass = (squares != 0).astype(np.float64)
+    if weight is not None:
+        mass *= np.repeat(weight, np.diff(X.indptr))
+    squares *= squares
+    squares *= mass
+    sums = np.bincount(columns, squares, n_features)
+    masses = np.bincount(columns, mass, n_features)
+    filled = masses > 0
+    if not filled.any():
+        return np.ones(n_features)
+    rms = unit * np.sqrt(np.divide(sums, masses, out=np.ones(n_features), where=filled))
+    typical = np.median(rms[filled])
+    return np.where(filled, np.maximum(rms / _MOST_RMS, typical), typical)

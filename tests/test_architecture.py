@@ -27,9 +27,11 @@ LEVELS = {
     "displays": 4,
     "model_selection": 4,
     "_meta": 5,
+    "_out_of_fold": 5,
     "calibration": 6,
     "thresholds": 6,
     "neural_network": 7,
+    "ensemble": 8,
 }
 MAY_IMPORT = {
     "torch": {"losses", "modules", "neural_network"},
