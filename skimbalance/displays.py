@@ -161,6 +161,7 @@ class _Display:
     """Base of the displays: prepare the axes."""
 
     def _set_axes(self, ax):
+        """Keep the axes and their figure; without axes make both."""
         # matplotlib is an optional dependency, and slow to import.
         try:
             import matplotlib.pyplot as plt

@@ -62,6 +62,7 @@ class LabelScorer(Scorer):
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):  # noqa: ARG002
+        """Return the metric of the response that it reads, as scikit-learn calls it."""
         options = {**self._kwargs, **kwargs}
         # For the reading of the target alone; the metrics see 0 and 1.
         labels, read_as = read_labels(estimator, y_true, options.pop("pos_label", None))
