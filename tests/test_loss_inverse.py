@@ -237,7 +237,7 @@ def test_probabilities_without_a_score_of_their_own(loss, pos_weight, least, mos
 class Flagged(Terms):
     """Claims of a user that are not true."""
 
-    always_calibrated = False
+    invertible = True
 
 
 def test_claims_are_not_believed():

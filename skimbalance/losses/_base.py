@@ -15,7 +15,7 @@ Weights and reduction stay outside: a loss maps scores and targets to unreduced 
 
 import functools
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from sklearn.base import BaseEstimator
@@ -72,14 +72,14 @@ class Loss(BaseEstimator, torch.nn.Module):
         The kinds of target that the loss takes.
     depends_on_batch : bool
         Whether the loss of a row depends on the other rows of its batch.
-    always_calibrated : bool
-        Whether scores are calibrated on held-out rows without the check in `link`, and
-        without its warning.
+    invertible : bool
+        Whether raw scores stand for probabilities, by the check in `link`. A class that
+        sets ``invertible = False`` has its scores calibrated on held-out rows without
+        the check and its warning; one that sets it True is checked all the same.
     """
 
     target_types = ()
     depends_on_batch = False
-    always_calibrated = False
     # As in scikit-learn; the names and values that `check_params` compares.
     _parameter_constraints: ClassVar[dict] = {}
     n_positive_: torch.Tensor
@@ -87,6 +87,23 @@ class Loss(BaseEstimator, torch.nn.Module):
 
     def __init__(self):
         super().__init__()
+
+    def _has_inverse(self):
+        """Return whether `link` finds an inverse.
+
+        A loss that needs the label counts is taken to have one before `setup`.
+        """
+        if self.needs_counts and "n_positive_" not in self._buffers:
+            return True
+        return self.link().problem is None
+
+    # A property; typed as its value, because a class may set it to False.
+    invertible = cast("bool", property(lambda self: self._has_inverse()))
+
+    def _states_no_inverse(self):
+        """Return whether the class sets ``invertible = False``."""
+        stated = type(self).invertible
+        return not isinstance(stated, property) and not stated
 
     @property
     def needs_counts(self):
@@ -233,7 +250,7 @@ class PointwiseLoss(Loss):
     Whether scores stand for probabilities is checked in `link`: each probability that
     the counted rows can tell apart must belong to one score. A loss that fails is
     calibrated on held-out rows instead, with a warning; a class that sets
-    ``always_calibrated = True`` is calibrated without one.
+    ``invertible = False`` is calibrated without one.
 
     See Also
     --------
@@ -543,7 +560,7 @@ class PointwiseLoss(Loss):
 
     def _stated_problem(self):
         """Return why there is no inverse where the class shows it, or None."""
-        if self.always_calibrated:
+        if self._states_no_inverse():
             return DECLARED
         weighs = type(self).entry_weight is not PointwiseLoss.entry_weight
         return WEIGHTED if weighs else None
@@ -698,11 +715,15 @@ class SoftmaxLoss(Loss):
         function = self.closed_form_log_posterior
         general = SoftmaxLoss.closed_form_log_posterior
         is_closed = type(self).closed_form_log_posterior is not general
-        if self.always_calibrated:
+        if self._states_no_inverse():
             problem = DECLARED if is_closed else NO_MAP
             return SoftmaxLink(function, shift, problem, is_proper=False)
         gradients = self._gradient_matrices
         return find_softmax_link(function, gradients, prior, shift, is_closed=is_closed)
+
+    def _has_inverse(self):
+        # Before `setup` the number of classes is not known.
+        return "n_positive_" not in self._buffers or self.link().problem is None
 
     def _prior(self, n_classes, device):
         """Return the base rates that `setup` counted; equal ones before."""
@@ -766,7 +787,7 @@ class SetLoss(Loss):
     """
 
     target_types = (MULTILABEL,)
-    always_calibrated = True
+    invertible = False
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):  # noqa: ARG002
         if n_outputs is not None:

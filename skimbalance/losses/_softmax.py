@@ -260,7 +260,7 @@ class LDAMLoss(SoftmaxLoss):
     tensor([0.8259, 0.9741])
     """
 
-    always_calibrated = True
+    invertible = False
 
     _parameter_constraints: ClassVar = {
         "max_margin": AT_LEAST_0,
