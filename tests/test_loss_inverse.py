@@ -330,7 +330,7 @@ def test_whether_scores_are_log_odds_is_found_out():
     bent = [FocalLoss(), Hinged(), AsymmetricLoss(), HardNegativeMiningLoss()]
     for losses, expected in ((proper, True), (bent, False)):
         for loss in losses:
-            assert loss.setup([50], [950]).link().is_proper == expected
+            assert loss.setup([50], [950]).link().is_identity == expected
 
 
 # ----------------------------------------------------------------------------- softmax

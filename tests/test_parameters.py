@@ -253,8 +253,8 @@ def test_every_parameter_has_its_line_in_the_table(estimator):
 
 
 def test_the_shared_source_of_the_two_estimators_is_the_same():
-    """Run ``python tools/write_front.py`` where this fails."""
-    path = Path(__file__).parents[1] / "tools" / "write_front.py"
+    """Run ``python tools/copy_parameters.py`` where this fails."""
+    path = Path(__file__).parents[1] / "tools" / "copy_parameters.py"
     tool = runpy.run_path(str(path))
     source = tool["PATH"].read_text()
     assert tool["render"](source) == source

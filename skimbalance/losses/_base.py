@@ -238,7 +238,9 @@ class PointwiseLoss(Loss):
 
     A subclass writes `positive` and `negative`, elementwise in the scores, and gets the
     rest: soft targets, half precision, the inverse and the starting bias. Write
-    ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite.
+    ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite, and
+    ``exp(q * logsigmoid)``, never ``sigmoid ** q``: the derivative of a sigmoid has
+    half of its digits left at a score of 18, and the inverse with it.
 
     Instead of the two terms it may write `positive_value_and_grad` and
     `negative_value_and_grad`, which return the derivative as well: such a loss is
@@ -555,7 +557,7 @@ class PointwiseLoss(Loss):
             function, problem = general, CONTRADICTS
         link = find_link(function, low, high, shift, n_columns)
         link.problem = problem or link.problem
-        link.is_proper = link.is_proper and link.problem is None
+        link.is_identity = link.is_identity and link.problem is None
         return link
 
     def _stated_problem(self):
@@ -717,7 +719,7 @@ class SoftmaxLoss(Loss):
         is_closed = type(self).closed_form_log_posterior is not general
         if self._states_no_inverse():
             problem = DECLARED if is_closed else NO_MAP
-            return SoftmaxLink(function, shift, problem, is_proper=False)
+            return SoftmaxLink(function, shift, problem, is_identity=False)
         gradients = self._gradient_matrices
         return find_softmax_link(function, gradients, prior, shift, is_closed=is_closed)
 

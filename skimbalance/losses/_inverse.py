@@ -119,7 +119,7 @@ class IdentityLink:
     problem: str | None
 
     def __init__(self, problem=DECLARED):
-        self.problem, self.is_proper = problem, False
+        self.problem, self.is_identity = problem, False
 
     def __call__(self, scores):
         return torch.as_tensor(scores, dtype=torch.float64)
@@ -142,20 +142,20 @@ class LogOddsLink:
         The scores between which the function is used; it goes on as a straight line.
     problem : str or None
         Why the map is no inverse; None where it is one.
-    is_proper : bool
+    is_identity : bool
         Whether the function is the identity, which is then not computed.
     """
 
-    def __init__(self, function, shift, ends, problem, is_proper):
+    def __init__(self, function, shift, ends, problem, is_identity):
         self.function, self.shift, self.ends = function, shift, ends
-        self.problem, self.is_proper = problem, is_proper
+        self.problem, self.is_identity = problem, is_identity
         self._values, slopes = _value_and_slope(function, ends)
         self._slopes = slopes.clamp(_LEAST_SLOPE, _LARGEST_SLOPE)
 
     def __call__(self, scores):
         """Return log-odds of float64: the map between its ends, and lines beyond."""
         scores = torch.as_tensor(scores, dtype=torch.float64)
-        if self.is_proper:
+        if self.is_identity:
             return scores - self.shift
         inner = scores.clamp(*self.ends)
         slope = torch.where(scores < inner, self._slopes[0], self._slopes[1])
@@ -176,7 +176,7 @@ class LogOddsLink:
         Tensor of float64, shape (n_columns,)
         """
         target = torch.logit(as_vector(prior))
-        if self.is_proper:
+        if self.is_identity:
             return target + self.shift
         limit = torch.full_like(target, SCORE_LIMIT)
         return _find_root(lambda scores: self(scores) - target, -limit, limit)[1]
@@ -408,13 +408,13 @@ class SoftmaxLink:
         What is subtracted: the log of the weights by true class.
     problem : str or None
         Why the map is no inverse; None where it is one.
-    is_proper : bool
+    is_identity : bool
         Whether scores are log-probabilities as they are.
     """
 
-    def __init__(self, function, shift, problem, is_proper):
+    def __init__(self, function, shift, problem, is_identity):
         self.function, self.shift, self.problem = function, shift, problem
-        self.is_proper = is_proper
+        self.is_identity = is_identity
 
     def __call__(self, scores):
         scores = torch.as_tensor(scores, dtype=torch.float64)

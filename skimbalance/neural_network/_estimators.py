@@ -1,8 +1,8 @@
 """The two public estimators: their parameters, and nothing else.
 
-A parameter stands here in four lines: in the table of constraints, in the docstring, in
-the signature and in `__init__`, of `ImbalancedNetClassifier` only. Run
-``python tools/write_front.py`` then, which copies them to `ImbalancedMLPClassifier`.
+A parameter has four places here: the table of constraints, and the docstring, the
+signature and `__init__` of `ImbalancedNetClassifier`. After a change, run
+``python tools/copy_parameters.py``, which copies them to `ImbalancedMLPClassifier`.
 """
 
 import os

@@ -273,7 +273,7 @@ class _Output:
     @property
     def _distorts(self):
         weighs = self.pos_weight is not None or bool(self.smoothing)
-        return weighs or not self.link.is_proper
+        return weighs or not self.link.is_identity
 
     @property
     def has_probabilities(self):
