@@ -590,7 +590,7 @@ def test_a_row_of_weight_two_is_two_rows(loss):
     scores, targets = torch.randn(5, 3).double(), (torch.rand(5, 3) < 0.5).to(int)
     weight = torch.tensor([2.0, 1, 1, 1, 1], dtype=torch.float64)
     twice = torch.tensor([0, 0, 1, 2, 3, 4])
-    criteria = SetCriterion(loss, mean_weight=6 / 5), SetCriterion(loss)
+    criteria = SetCriterion(loss, mean_entry_weight=6 / 5), SetCriterion(loss)
     given = (scores, targets, weight), (scores[twice], targets[twice], None)
     weighted, repeated = (
         criterion(*rows) / criterion.divisor(len(rows[0]))

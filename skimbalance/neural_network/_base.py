@@ -491,16 +491,16 @@ class BaseImbalancedNet(
             return
         with _after_training("the calibration", "Fit again to have it."):
             try:
-                held_out = self._calibrate(data)
+                scored = self._calibrate(data)
             except KeyboardInterrupt:  # the rest takes moments, so one interrupt waits
-                held_out = self._calibrate(data)
+                scored = self._calibrate(data)
                 warn_user(
                     "The interrupt came after the training, whose calibration was "
                     "ended: nothing is lost.",
                     ConvergenceWarning,
                 )
             if resolve_rule(self.threshold).needs_held_out:
-                self._learn_thresholds(*held_out)
+                self._learn_thresholds(*scored)
 
     def _criterion_params(self, rows):
         """Return the weights of the batch loss for these rows, as tensors."""
@@ -538,19 +538,17 @@ class BaseImbalancedNet(
         output.calibrate(*held_out, counts)
         if output.calibrator is not None and output.calibrator.matches_prevalence:
             scored = self._thinned(population, _MATCHED_ENTRIES)
-            doubt = 1 - len(scored) / len(population) if data.is_split else 1.0
-            output.match_prevalence(*self._scored(scored), counts, doubt)
+            fraction = len(scored) / len(population) if data.is_split else 0.0
+            output.match_prevalence(*self._scored(scored), counts, 1 - fraction)
             if data.is_split:
-                output.match_level(*held_out, counts)
+                output.match_overall_prevalence(*held_out, counts)
         return held_out
 
     def _learn_thresholds(self, raw, values, weight):
         """Learn the thresholds of a rule that reads held-out rows."""
-        thresholds = (
-            f"learning the thresholds of threshold={self.threshold!r}",
-            "Give predict another one, such as set_params(threshold=0.5).",
-        )
-        with _after_training(*thresholds):
+        step = f"learning the thresholds of threshold={self.threshold!r}"
+        way_out = "Give predict another one, such as set_params(threshold=0.5)."
+        with _after_training(step, way_out):
             rule = resolve_rule(self.threshold)
             self._output.learn_thresholds(rule, raw, values, weight)
 

@@ -7,13 +7,14 @@ user's module is tried on real rows before any training.
 
 A criterion is the batch loss: weights and reduction around a plain loss,
 
-    sum_ij w_ij l_ij / (rows in the batch * trained labels * mean sample weight)
+    sum_ij w_ij l_ij / (rows in the batch * trained labels * mean entry weight)
 
-It gives the sum; the divisor enters with the gradient of the sum, which is one step
-less on the way there and one less on the way back. `pos_weight` and `label_weight`
-enter the sum and never the divisor, and a row of weight 2 counts as two rows. A missing
-label becomes a negative of weight 0 before the loss sees it: a mask afterwards would
-still leave the gradient of a NaN.
+with the mean of w_ij over all rows and trained labels, where a missing label counts 0.
+The criterion returns the sum. The divisor enters as the factor that `backward` starts
+from, which saves one operation on the sum and one on its gradient. `pos_weight` and
+`label_weight` enter the sum and never the divisor, and a row of weight 2 counts as two
+rows. A missing label becomes a negative of weight 0 before the loss sees it: a mask
+afterwards would still leave the gradient of a NaN.
 """
 
 import contextlib
@@ -414,7 +415,7 @@ class _Criterion(nn.Module):
         self,
         pos_weight=None,
         label_weight=None,
-        mean_weight=1.0,
+        mean_entry_weight=1.0,
         smoothing=0.0,
         prior=None,
     ):
@@ -423,8 +424,9 @@ class _Criterion(nn.Module):
         Parameters
         ----------
         pos_weight, label_weight : Tensor of shape (n_outputs,) or None
-        mean_weight : float
-            The mean weight of the rows, for a mean loss of about the plain one.
+        mean_entry_weight : float
+            The mean weight of the entries of trained labels, where a missing one
+            counts 0: it makes the mean loss about as large as without weights.
         smoothing : float
             The fraction of the base rates in the targets.
         prior : Tensor of shape (n_outputs,) or None
@@ -433,7 +435,7 @@ class _Criterion(nn.Module):
         self.register_buffer("pos_weight", pos_weight)
         self.register_buffer("label_weight", label_weight)
         self.register_buffer("prior", prior)
-        self.mean_weight, self.smoothing = mean_weight, smoothing
+        self.mean_entry_weight, self.smoothing = mean_entry_weight, smoothing
 
     @property
     def sums_rows(self):
@@ -442,7 +444,7 @@ class _Criterion(nn.Module):
 
     def divisor(self, n_rows):
         """Return what makes a mean of the sum over so many rows."""
-        return n_rows * self.mean_weight
+        return n_rows * self.mean_entry_weight
 
 
 class ClassCriterion(_Criterion):

@@ -57,7 +57,7 @@ _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
 # Expected positives that weigh as much as the count, where rows are a sample.
-_DOUBT = 3.0
+_SAMPLING_WEIGHT = 3.0
 # Keeps the logit of a matched prevalence finite.
 _LEAST = 1e-12
 
@@ -219,15 +219,15 @@ class _Output:
         counts = data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
-            compared = counts = (np.empty(n_outputs),) * 2
+            weighted = counts = (np.empty(n_outputs),) * 2
             self._floor = np.full(n_outputs, _UNSEEN_FLOOR)
         else:
             self.loss.setup(*counts)
-            self.prior, compared = self._prior(counts), self._compared(counts)
+            self.prior, weighted = self._prior(counts), self._weight_counts(counts)
             self._floor = 0.5 / (counts[0] + counts[1] + 1)
         if isinstance(pos_weight, str):
             pos_weight = PosWeightTransformer(pos_weight)
-        self.pos_weight = _fit_weight(pos_weight, compared)
+        self.pos_weight = _fit_weight(pos_weight, weighted)
         self.find_link()
         if isinstance(label_weight, str):
             label_weight = compute_label_weight(
@@ -365,7 +365,7 @@ class _Output:
             return clone(self.correct)
         return self._default_calibrators[0 if self.invertible else 1]()
 
-    def match_prevalence(self, raw, values, weight, counts, doubt):
+    def match_prevalence(self, raw, values, weight, counts, sampling_weight):
         """Move the calibrator's intercepts until the probabilities add up.
 
         Parameters
@@ -376,15 +376,16 @@ class _Output:
             Of the same rows.
         counts : pair of ndarray of shape (n_outputs,)
             Weighted positives and negatives of the population.
-        doubt : float
-            As in `matched_prevalence`.
+        sampling_weight : float
+            As in `target_mean_probability`.
         """
         scores = self._averaged(raw.double())
-        weight = self._entry_weight(values, weight)
+        weight = self._column_weight(values, weight)
         proba = self.probabilities(self.calibrator.transform(scores))
         scored = np.broadcast_to(weight.sum(axis=0), (self.n_outputs,))
         mean = (weight * proba).sum(axis=0) / np.where(scored > 0, scored, 1.0)
-        target = matched_prevalence(mean, smoothed_prevalence(*counts), scored, doubt)
+        rate = smoothed_prevalence(*counts)
+        target = target_mean_probability(mean, rate, scored, sampling_weight)
         self._match(scores, target, weight)
 
 
@@ -425,7 +426,7 @@ class LabelOutput(_Output):
         self.constant = logit(rate.clip(1e-6, 1 - 1e-6))
 
     @staticmethod
-    def _compared(counts):
+    def _weight_counts(counts):
         return counts
 
     @staticmethod
@@ -452,7 +453,7 @@ class LabelOutput(_Output):
         return {
             "pos_weight": self.pos_weight,
             "label_weight": label_weight,
-            "mean_weight": observed / (len(rows) * n_trained) or 1.0,
+            "mean_entry_weight": observed / (len(rows) * n_trained) or 1.0,
             "n_trained": n_trained,
             "has_missing": has_missing(rows.values),
             **self._smoothing_params(),
@@ -477,7 +478,7 @@ class LabelOutput(_Output):
 
         A label without a positive or a negative among the rows keeps its weights.
         """
-        weight = self._entry_weight(values, weight)
+        weight = self._column_weight(values, weight)
         here = np.array([(weight * (values == value)).sum(axis=0) for value in (1, 0)])
         there = np.asarray(counts)
         usable = (here > 0).all(axis=0) & (there > 0).all(axis=0)
@@ -485,7 +486,7 @@ class LabelOutput(_Output):
         factor = there / there.sum(axis=0) * here.sum(axis=0) / here
         return weight * np.where(values == 1, factor[0], factor[1])
 
-    def match_level(self, raw, values, weight, counts):
+    def match_overall_prevalence(self, raw, values, weight, counts):
         """Move all intercepts alike until the probabilities of held-out rows add up.
 
         The net remembers some of the positives that it was trained on. Those held out
@@ -497,10 +498,10 @@ class LabelOutput(_Output):
         scored = weight.sum()
         wanted = weight.sum(axis=0) @ smoothed_prevalence(*counts)
         mean, rate = np.array([[(weight * proba).sum()], [wanted]]) / scored
-        target = matched_prevalence(mean, rate, scored, doubt=1.0)
+        target = target_mean_probability(mean, rate, scored, sampling_weight=1.0)
         self.calibrator.match_prevalence(scores, target.item(), weight)
 
-    def _entry_weight(self, values, weight):
+    def _column_weight(self, values, weight):
         """Return a weight for each entry, 0 where the label is missing or constant."""
         observed = (values >= 0) & self.trained
         if weight is None:
@@ -587,7 +588,7 @@ class ClassOutput(_Output):
         return np.full(n_outputs, 1 / n_outputs)
 
     @staticmethod
-    def _compared(counts):
+    def _weight_counts(counts):
         inside = counts[0]
         return inside, np.full_like(inside, inside.sum() / len(inside))
 
@@ -601,7 +602,7 @@ class ClassOutput(_Output):
         """Return the weights of the batch loss, which its method `weigh` takes."""
         return {
             "pos_weight": self.pos_weight,
-            "mean_weight": rows.counts[0].sum() / len(rows) or 1.0,
+            "mean_entry_weight": rows.counts[0].sum() / len(rows) or 1.0,
             **self._smoothing_params(),
         }
 
@@ -619,7 +620,7 @@ class ClassOutput(_Output):
         return self._new_calibrator().fit(scores, values, weight)
 
     @staticmethod
-    def _entry_weight(values, weight):
+    def _column_weight(values, weight):
         """Return the weight of each row, as a column."""
         weight = np.ones(len(values)) if weight is None else weight
         return weight.reshape(-1, 1)
@@ -632,7 +633,7 @@ class ClassOutput(_Output):
         weight = weight * factor[values]
         return weight * (here.sum() / weight.sum())
 
-    def match_level(self, raw, values, weight, counts):
+    def match_overall_prevalence(self, raw, values, weight, counts):
         """Do nothing: the probabilities of a row add up to one."""
 
     def _match(self, scores, prevalence, weight):
@@ -793,7 +794,7 @@ def _in_numpy(array):
     return array.numpy(force=True) if hasattr(array, "numpy") else array
 
 
-def matched_prevalence(mean, rate, scored, doubt):
+def target_mean_probability(mean, rate, scored, sampling_weight):
     """Return what the mean probability of each output is to become.
 
     Parameters
@@ -804,11 +805,11 @@ def matched_prevalence(mean, rate, scored, doubt):
         From `smoothed_prevalence`.
     scored : ndarray of shape (n_outputs,)
         The weight of the scored rows.
-    doubt : float
-        From 0, where the counted rows are those that were scored and the mean becomes
-        the rate, to 1, where chance had a hand in the difference of the two.
+    sampling_weight : float
+        0: the scored rows are the counted ones, match exactly; 1: they are a sample,
+        shrink the change.
     """
-    doubt = _DOUBT * doubt
+    added = _SAMPLING_WEIGHT * sampling_weight
     ratio = np.ones(len(mean))
-    np.divide(rate * scored + doubt, mean * scored + doubt, out=ratio, where=scored > 0)
+    np.divide(rate * scored + added, mean * scored + added, out=ratio, where=scored > 0)
     return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
