@@ -238,7 +238,8 @@ def check_label_counts(
     ----------
     label_counts : array-like
         The pair ``(n_positive, n_negative)``, or the positives alone if `n_samples` is
-        given.
+        given. Two numbers are a pair only where `n_labels` is 1: else they may also
+        be the positives of two labels.
     n_samples : int or None
         The number of rows that the positives were counted on.
     n_labels : int or None
@@ -250,7 +251,15 @@ def check_label_counts(
                 "label_counts must be the pair (n_positive, n_negative); to give the "
                 "positives alone, pass n_samples as well."
             )
-        positive, negative = map(np.atleast_1d, label_counts)
+        positive, negative = label_counts
+        if np.ndim(positive) == np.ndim(negative) == 0 and n_labels != 1:
+            raise ValueError(
+                f"label_counts={label_counts!r} may mean one label or two. For one "
+                f"label pass ([{positive}], [{negative}]), its positives and its "
+                "negatives. For two labels pass n_samples as well, or the negatives of "
+                f"both: ([{positive}, {negative}], [..., ...])."
+            )
+        positive, negative = np.atleast_1d(positive), np.atleast_1d(negative)
         if positive.shape != negative.shape:
             raise ValueError(
                 f"label_counts holds {positive.size} counts of positives, but "

@@ -120,7 +120,7 @@ def _count_target(target, sample_weight):
 def _resolve_counts(y, label_counts, n_samples, sample_weight):
     """Return both counts of each label, from the targets or from given counts."""
     if (y is None) == (label_counts is None):
-        raise ValueError("Pass either y or label_counts, not both and not neither.")
+        raise ValueError("Pass exactly one of y and label_counts.")
     if label_counts is None:
         if n_samples is not None:
             raise ValueError("n_samples goes with label_counts, not with y.")
@@ -198,7 +198,7 @@ def compute_pos_weight(
         A name in `WEIGHT_SCHEMES`.
     label_counts : array-like of shape (n_labels,) or pair of such, default=None
         Instead of `y`: the positives of each label, together with `n_samples`; or the
-        pair ``(n_positive, n_negative)``.
+        pair ``(n_positive, n_negative)`` of arrays, of one label ``([100], [900])``.
     n_samples : int, default=None
         The number of rows that `label_counts` were counted on.
     power : float, default=0.5
@@ -227,8 +227,9 @@ def compute_pos_weight(
     Raises
     ------
     ValueError
-        If neither or both of `y` and `label_counts` are given, a count is negative, the
-        scheme is unknown, or a parameter is out of its range.
+        Unless exactly one of `y` and `label_counts` is given; if `label_counts` is two
+        numbers without `n_samples`, a count is negative, the scheme is unknown, or a
+        parameter is out of its range.
 
     See Also
     --------
@@ -402,7 +403,7 @@ def compute_label_weight(
         A name in `LABEL_WEIGHT_SCHEMES`.
     label_counts : array-like of shape (n_labels,) or pair of such, default=None
         Instead of `y`: the positives of each label, together with `n_samples`; or the
-        pair ``(n_positive, n_negative)``.
+        pair ``(n_positive, n_negative)`` of arrays, of one label ``([100], [900])``.
     n_samples : int, default=None
         The number of rows that `label_counts` were counted on.
     power : float, default=0.5
@@ -427,8 +428,9 @@ def compute_label_weight(
     Raises
     ------
     ValueError
-        If neither or both of `y` and `label_counts` are given, a count is negative, the
-        scheme is unknown, or a parameter is out of its range.
+        Unless exactly one of `y` and `label_counts` is given; if `label_counts` is two
+        numbers without `n_samples`, a count is negative, the scheme is unknown, or a
+        parameter is out of its range.
 
     See Also
     --------
