@@ -104,6 +104,13 @@ BAD = [
     ({"threshold": 1.5}, {}, r"must lie in \[0, 1\]"),
     ({"threshold": [0.5, 0.5]}, {}, r"expected a number or \(4,\)"),
     ({"threshold": "uncorected"}, {}, "Did you mean 'uncorrected'"),
+    ({"threshold": "prevalence"}, {}, r"Did you mean 'prior'\?"),
+    (
+        {"threshold": "prevalance"},
+        {},
+        r"mean 'matched_prevalence' or 'prior' \(prevalence\)\?",
+    ),
+    ({"threshold": "f1_scor"}, {}, r"Did you mean 'f_beta' \(f1_score\)\?"),
     ({"threshold": 0.4}, {"y": np.arange(300) % 3}, "largest probability"),
     ({"init_bias": "priors"}, {}, "Did you mean 'prior'"),
     ({"num_workers": -1}, {}, "num_workers"),

@@ -108,8 +108,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         number, an array of shape (n_labels,), a dict or Series by label, or a
         transformer.
     class_weight : dict, "balanced" or None, default=None
-        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not corrected.
+        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. Such weights
+        are part of the data, so the probabilities are not corrected for them.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -127,15 +127,14 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
         the threshold of each label by its name. A rule is an object of
-        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
-        ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
-        ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
-        ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. A name stands for the rule with its default parameters;
-        those of an object are searched as ``threshold__beta``. Rules that learn
-        read the held-out rows. These are few: out-of-fold thresholds of
-        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
-        label that was constant in training is predicted by its constant, at 0.5.
+        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
+        searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
+        for the default parameters; the user guide compares the rules.
+        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
+        asked for. Rules that learn thresholds read the held-out rows. These are few:
+        the out-of-fold thresholds of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` vary less. A label
+        that was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -152,9 +151,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     weight_decay : float, default=None
         None is the optimizer's own default. The output bias never decays.
     max_epochs : int, default=100
-        Most passes over the training rows.
+        Maximum number of epochs.
     batch_size : int or "auto", default="auto"
-        ``"auto"``: all rows up to 200 rows, then a 20th of them between 32 and 256.
+        ``"auto"``: all rows up to 200 rows; above 200 rows, the power of two nearest to
+        a 20th of them, between 32 and 256.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -420,8 +420,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         number, an array of shape (n_labels,), a dict or Series by label, or a
         transformer.
     class_weight : dict, "balanced" or None, default=None
-        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not corrected.
+        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. Such weights
+        are part of the data, so the probabilities are not corrected for them.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -439,15 +439,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
         the threshold of each label by its name. A rule is an object of
-        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
-        ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
-        ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
-        ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. A name stands for the rule with its default parameters;
-        those of an object are searched as ``threshold__beta``. Rules that learn
-        read the held-out rows. These are few: out-of-fold thresholds of
-        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` are steadier. A
-        label that was constant in training is predicted by its constant, at 0.5.
+        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
+        searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
+        for the default parameters; the user guide compares the rules.
+        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
+        asked for. Rules that learn thresholds read the held-out rows. These are few:
+        the out-of-fold thresholds of
+        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` vary less. A label
+        that was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -464,9 +463,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     weight_decay : float, default=None
         None is the optimizer's own default. The output bias never decays.
     max_epochs : int, default=100
-        Most passes over the training rows.
+        Maximum number of epochs.
     batch_size : int or "auto", default="auto"
-        ``"auto"``: all rows up to 200 rows, then a 20th of them between 32 and 256.
+        ``"auto"``: all rows up to 200 rows; above 200 rows, the power of two nearest to
+        a 20th of them, between 32 and 256.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.

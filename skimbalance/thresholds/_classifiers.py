@@ -133,21 +133,9 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         A label is predicted where its probability is greater; a dict or a Series has
         the threshold of each label by its name. A rule is an object such as
         ``FBeta(beta=2)``, whose parameters are searched as ``threshold__beta``, or its
-        name, which stands for the default parameters:
-
-        - ``"accuracy"``, `Accuracy`: 0.5, best for the fraction of right entries.
-        - ``"prior"``, `Prior`: the base rate, best for balanced accuracy.
-        - ``"cost"``, `Cost`: ``cost_fp / (cost_fp + cost_fn)``.
-        - ``"f_beta"``, `FBeta`: the plug-in threshold of each label.
-        - ``"micro_f_beta"``, `MicroFBeta`: one plug-in threshold for all entries.
-        - ``"matched_prevalence"``, `MatchedPrevalence`: as many predicted as there are
-          positives.
-        - ``"top_k"``, `TopK`: the most probable label of each row, or the `k` most.
-        - ``"cardinality"``, `Cardinality`: as many labels of a row as it is expected
-          to have.
-
-        ``"f_beta"``, ``"micro_f_beta"`` and ``"matched_prevalence"`` read out-of-fold
-        probabilities.
+        name, such as ``"f_beta"``, which stands for the default parameters. The rules
+        are those of `skimbalance.thresholds`; the user guide compares them. Those that
+        learn thresholds read out-of-fold probabilities.
 
     cv : int, float, splitter, iterable or "prefit", default=5
         The folds of the out-of-fold probabilities, stratified by label. A fraction
@@ -172,7 +160,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
 
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         On the probabilities, of a binary target on that of `pos_label_`; None for the
-        two rules that compare the labels of a row. Labels that had one value only are
+        rules that compare the labels of a row. Labels that had one value only are
         thresholded at 0.5 by the rules that read probabilities, with one warning.
 
     pos_label_ : object

@@ -10,9 +10,10 @@ abstract method:
 - `RowRule`: the labels of a row are compared, without thresholds.
 
 A class without that method cannot be instantiated, so no rule can act as another one.
-A new rule is a class in this file, its name in `__all__` and a line in `RULES`.
+CONTRIBUTING.md lists what belongs to a new rule.
 """
 
+import difflib
 from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
@@ -90,7 +91,8 @@ class ThresholdRule(BaseEstimator, ABC):
     needs_held_out : bool
         Whether the rule learns from rows that did not train the classifier.
     depends_on_pos_label : bool
-        Whether another positive class leads to other predictions.
+        Whether another positive class leads to other predictions. If so, users are
+        warned where the majority counts as positive and `pos_label` is not set.
     """
 
     target_types: tuple[str, ...] = (BINARY, MULTILABEL)
@@ -667,8 +669,15 @@ def _check_name(name):
     if name in RULES:
         return
     plain = name.lower().replace("-", "_").replace(" ", "_")
-    known = _SYNONYMS.get(plain)
-    hint = f" Did you mean {known!r}?" if known else closest(plain, RULES)
+    # The nearest name alone would mislead: "prevalance" is a part of
+    # "matched_prevalence", but means "prevalence", a synonym of "prior".
+    hint = closest(plain, RULES)
+    synonyms = difflib.get_close_matches(plain, _SYNONYMS, n=1)
+    if plain in _SYNONYMS:
+        hint = f" Did you mean {_SYNONYMS[plain]!r}?"
+    elif synonyms and repr(_SYNONYMS[synonyms[0]]) not in hint:
+        known = f"{_SYNONYMS[synonyms[0]]!r} ({synonyms[0]})"
+        hint = f"{hint[:-1]} or {known}?" if hint else f" Did you mean {known}?"
     raise ValueError(
         f"threshold={name!r} is not known.{hint} Use a number, an array, a rule object "
         f"of skimbalance.thresholds, or one of {', '.join(map(repr, sorted(RULES)))}."
