@@ -179,8 +179,19 @@ def _reason(error):
     return str(error) if cause is None else f"{error}: {cause}"
 
 
-def find_response(estimator: object, methods: Iterable[str]) -> str:
-    """Return the name of the first of the methods that the estimator has."""
+def find_response(
+    estimator: object, methods: Iterable[str], needed_by: str | None = None
+) -> str:
+    """Return the name of the first of the methods that the estimator has.
+
+    Parameters
+    ----------
+    estimator : classifier
+    methods : iterable of str
+        In the order of preference.
+    needed_by : str or None
+        The parameter that needs `predict_proba`, for the error.
+    """
     reasons = []
     for name in methods:
         try:
@@ -189,6 +200,12 @@ def find_response(estimator: object, methods: Iterable[str]) -> str:
             reasons.append(_reason(error))
         else:
             return name
+    if needed_by is not None:
+        raise ValueError(
+            f"{type(estimator).__name__} has no {' or '.join(methods)}, which "
+            f"{needed_by} needs: wrap it in CalibratedClassifierCV, or for a label "
+            f"matrix in MultilabelCalibratedClassifierCV. {' '.join(reasons)}"
+        )
     raise ValueError(
         f"{type(estimator).__name__} has none of the methods {', '.join(methods)}, so "
         f"there are no scores to work on. {' '.join(reasons)}"

@@ -28,7 +28,7 @@ _MEAN_TOLERANCE = 1e-12
 def finite_range(proba):
     """Return the bounds to clip probabilities to, so that their log-odds are finite.
 
-    0 counts as half of the least probability above it, and 1 alike.
+    Clip 0 to half of the smallest positive probability, and 1 by the same rule.
     """
     low = float(proba.min(initial=1.0, where=proba > 0)) / 2
     high = 1 - (1 - float(proba.max(initial=0.0, where=proba < 1))) / 2

@@ -602,7 +602,7 @@ class MultilabelCalibrationDisplay(_Display):
 
 
 def _thinned(labels, scores, weight):
-    """Return every so many rows: ten bins need no more than millions of entries."""
+    """Return evenly spaced rows, with about `_BINNED_ENTRIES` entries in all."""
     step = -(-scores.size // _BINNED_ENTRIES)
     return labels[::step], scores[::step], take_weights(weight, slice(None, None, step))
 

@@ -43,7 +43,12 @@ from skimbalance._meta import (
     positive_class,
     to_split,
 )
-from skimbalance._out_of_fold import Task, fit_labelwise, fit_scorer
+from skimbalance._out_of_fold import (
+    LabelwiseScorer,
+    Task,
+    fit_labelwise,
+    fit_scorer,
+)
 from skimbalance._validation import (
     Composition,
     check_weights,
@@ -269,7 +274,7 @@ class MultilabelStackingClassifier(
             rule object, default=0.5
         A label is predicted where its probability is greater; or a rule of
         `skimbalance.thresholds`, such as `FBeta`, or its name, which learns from the
-        out-of-fold probabilities. Of a multiclass target the most probable class is
+        out-of-fold probabilities. For a multiclass target, the most probable class is
         predicted.
 
     cv : int, splitter or iterable, default=None
@@ -576,7 +581,12 @@ class MultilabelStackingClassifier(
         ]
         found = Parallel(n_jobs=self.n_jobs)(jobs)
         self._scorers, scores = map(list, zip(*found, strict=True))
-        self.estimators_ = [scorer.estimator for scorer in self._scorers]
+        self.estimators_ = [
+            scorer.estimators
+            if isinstance(scorer, LabelwiseScorer)
+            else scorer.estimator
+            for scorer in self._scorers
+        ]
         names = [name for name, _ in named]
         fitted = dict(zip(names, self.estimators_, strict=True))
         self.named_estimators_ = Bunch(**fitted)

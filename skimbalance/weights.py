@@ -297,8 +297,8 @@ def compute_class_weight(
 ) -> dict[Any, float]:
     """Compute the `class_weight` of a 1-D target as a dict.
 
-    A class weight defines the population: it is a sample weight by class, and
-    probabilities are not corrected for it. To weigh the training only, pass
+    A class weight is a sample weight by class, and so part of the data: predicted
+    probabilities are those of the weighted data. To weigh the training only, pass
     `pos_weight`.
 
     Parameters
@@ -473,8 +473,8 @@ class PosWeightTransformer(BaseEstimator):
     The estimators accept it as `pos_weight`, so that a grid sets its parameters as
     ``pos_weight__scheme``. They fit it inside their `fit`, on the training part only,
     and correct the probabilities for its weights. The result of its `transform(Y)`
-    passed as `sample_weight` gives the same training, but defines the population: the
-    probabilities are not corrected then.
+    passed as `sample_weight` gives the same training, but is part of the data: the
+    probabilities are those of the weighted data, and not corrected.
 
     Parameters
     ----------

@@ -104,14 +104,17 @@ from skimbalance.thresholds._rules import (
     resolve_rule,
 )
 
-# Bytes of one chunk of a prediction, of which a handful of copies are in use.
+# Bytes of one chunk of a prediction. A few copies of a chunk exist at a time, so this
+# bounds the memory of a prediction, whatever the number of rows.
 _PREDICTION_BYTES = 2**23
-# Of the default module with more rows than a full batch.
+# Dropout of the default module, where the rows make more than one batch: the rate of
+# Srivastava et al. (2014).
 _DROPOUT = 0.5
-# Held-out entries that slope and intercept are fitted on: two numbers need no more.
+# Held-out entries that slope and intercept are fitted on. The bound is a choice: it
+# limits the time of the fit, which reads all of them in each evaluation.
 _CALIBRATION_ENTRIES = 2**20
-# Entries whose probabilities are added up to match the prevalence of each label; more
-# than for the slope, since a rare label has few positives among them.
+# Entries whose probabilities are added up to match the prevalence of each label: 32 MiB
+# of float64. More than for the slope, as a rare label has few positives among them.
 _MATCHED_ENTRIES = 2**22
 # Rows that a calibration gets in any case, however many labels there are.
 _LEAST_CALIBRATION_ROWS = 100
@@ -152,7 +155,7 @@ def _after_training(step, way_out):
 class BaseImbalancedNet(
     RuleParamsMixin, DictParamsMixin, LabelScoreMixin, ClassifierMixin, BaseEstimator
 ):
-    """The estimator, but for the names of its parameters."""
+    """Base of the two estimators, which add the parameters and their defaults."""
 
     # The trained net; None where no label had two values.
     net_: Any
@@ -191,9 +194,9 @@ class BaseImbalancedNet(
             one an entry that is not stored is 0 and a stored NaN is missing.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or entries. They define the population: probabilities are
-            calibrated for the weighted one, and not corrected. 0 means that the row or
-            entry is not there. A sparse matrix holds what the weights exceed 1 by.
+            Weights of rows or entries. Weights are part of the data: predicted
+            probabilities are those of the weighted data. A row or an entry of weight 0
+            is ignored. A sparse matrix holds what the weights exceed 1 by.
         X_val : {array-like, sparse matrix} of shape (n_held_out, n_features), \
                 default=None
             Rows to hold out, instead of a part of `X`.
@@ -553,7 +556,7 @@ class BaseImbalancedNet(
             self._output.learn_thresholds(rule, raw, values, weight)
 
     def _thinned(self, rows, most_entries):
-        """Return every so many rows, of about so many outputs in all."""
+        """Return evenly spaced rows, with at most `most_entries` entries in all."""
         most = max(_LEAST_CALIBRATION_ROWS, most_entries // self._output.n_outputs)
         return rows.thinned(most)
 

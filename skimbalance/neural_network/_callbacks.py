@@ -26,7 +26,8 @@ from skimbalance._validation import Scorer, closest, scorer_pos_label
 from skimbalance.neural_network._data import as_dense, decode_labels
 from skimbalance.neural_network._module import copied
 
-# With fewer positives the average precision of a label follows single rows.
+# A choice: with fewer positives, one row makes up half or all of the average precision
+# of a label.
 _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.
 _BLOCK_ENTRIES = 2**18
@@ -88,7 +89,7 @@ class KeepBest(Callback):
         self.best, self.warned, self._spare = Best(), False, None
 
     def start_from(self, module):
-        """Keep weights that are good already, of a net that is trained further."""
+        """Take the weights of a continued net as the best so far."""
         self.best = Best(copy_state(module))
 
     def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002

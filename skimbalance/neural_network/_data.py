@@ -39,7 +39,7 @@ from skimbalance.modules import SparseRows
 _VALIDATION_ENTRIES = 2**23
 # The least scale that float32 holds with all its digits.
 _TINY_SINGLE = np.finfo(np.float32).tiny
-# Rows that are gathered at once.
+# Bytes of the rows gathered at once.
 _CHUNK_BYTES = 2**20
 # Values of X below which the CPU computes in double precision: `check_estimator` of
 # scikit-learn compares two fits at 1e-7, which float32 does not hold.
@@ -105,10 +105,10 @@ class TrainingData:
 
     @property
     def population(self):
-        """The rows that the probabilities are for.
+        """The rows whose base rates the probabilities are to have.
 
-        Rows that the user has held out may be of another population than those that
-        trained, so they stand for themselves.
+        All rows of `fit`; or the rows that the user holds out, which may come from
+        another population than the training rows.
         """
         return self.rows if self.is_split else self.held_out
 
@@ -181,7 +181,7 @@ class Rows:
     def counts(self):
         """The weighted counts of each output: positives and negatives.
 
-        Of a multiclass target the rows in each class, and out of it.
+        For a multiclass target, the rows in each class and those outside it.
         """
         values, weight = self.selected("values"), self.selected("weight")
         if self.target.kind != MULTICLASS:
@@ -199,7 +199,7 @@ class Rows:
         return self.at(self.index[:n_rows])
 
     def thinned(self, most):
-        """Return every so many rows, at most about so many."""
+        """Return evenly spaced rows, at most `most`."""
         return self.at(self.index[:: -(-len(self) // most)])
 
     def selected(self, name) -> Any:

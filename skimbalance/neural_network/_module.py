@@ -142,7 +142,8 @@ def check_scores(scores, n_rows, n_outputs):
         raise ValueError(
             f"module gives an output of shape {tuple(scores.shape)} for {n_rows} "
             f"rows, but must give shape {(n_rows, n_outputs)}: one raw score "
-            "for each output. Its second argument, n_outputs, is their number."
+            "for each output. Build the module with n_outputs outputs, its second "
+            "argument."
         )
     if not scores.is_floating_point():
         raise TypeError(

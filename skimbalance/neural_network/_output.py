@@ -52,7 +52,8 @@ _SELDOM_PREDICTED = (
     "classifier of skimbalance.thresholds."
 )
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
-# The log-odds of 6 in a million: a bias beyond them has hardly a gradient.
+# The log-odds of 6 in a million, a choice: the log loss of an entry that agrees with a
+# bias beyond it has a gradient below 1e-5.
 _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
@@ -184,7 +185,7 @@ def _fit_weight(weight, counts):
 
 
 class _Output:
-    """Base: the loss on a clone, its weights, and what removes their distortion.
+    """Base: a copy of the loss, its weights, and the correction of their distortion.
 
     Parameters
     ----------
@@ -341,9 +342,9 @@ class _Output:
         values, weight : array
             Their targets and weights.
         counts : pair of ndarray of shape (n_outputs,)
-            Weighted positives and negatives of the population. The rows are weighted
-            to have the same prevalences: a rare label has more positives among them
-            than its fraction, so that it has any.
+            Weighted positives and negatives of the population, whose prevalences the
+            rows are weighted to have. Without that, a rare label has too many positives
+            among them: the split places one there even where its fraction is below one.
         """
         if self.correct and self.correct != "exact":
             weight = self._population_weight(values, weight, counts)
@@ -662,7 +663,7 @@ def answer_dtype(X):
 
 
 def stacked(blocks, n_rows, dtype):
-    """Return blocks of rows as one array, with one block in memory besides."""
+    """Concatenate blocks, holding one at a time."""
     out, start = None, 0
     for block in blocks:
         if out is None:
@@ -673,7 +674,7 @@ def stacked(blocks, n_rows, dtype):
 
 
 def top_k(proba, k):
-    """Return the columns and the values of the k largest of each row, falling."""
+    """Return columns and values of the k largest of each row, in descending order."""
     top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
     order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
     top = np.take_along_axis(top, order, axis=1)

@@ -54,6 +54,15 @@ _RESERVED_NET_PARAMS = {
     "verbose",
     "warm_start",
 }
+# What a user sets instead, where the parameter of the estimator has another name; None
+# where the estimator needs its own.
+_INSTEAD_OF = {
+    "criterion": "loss",
+    "dataset": None,
+    "iterator_train": "batch_size and num_workers",
+    "iterator_valid": "batch_size and num_workers",
+    "train_split": "validation_fraction, or X_val and y_val of fit,",
+}
 
 
 @contextlib.contextmanager
@@ -212,17 +221,18 @@ class ParallelStep(Step):
 
 
 class TrainingStopped(KeyboardInterrupt):
-    """Training ends before its last epoch, as it should.
+    """End the training before its last epoch, on purpose.
 
-    A KeyboardInterrupt, since that is how skorch's own methods are ended.
+    A subclass of KeyboardInterrupt, as skorch's `partial_fit` ends without an error at
+    that one only.
     """
 
 
 def _is_raised_by_skorch(error):
-    """Whether a callback of skorch ends the training by a KeyboardInterrupt.
+    """Return whether a callback of skorch raised this KeyboardInterrupt on purpose.
 
-    A user's Ctrl-C may come while such a callback runs, so it has to be a statement of
-    its that raises the error.
+    A Ctrl-C of the user may arrive while such a callback runs. It is told apart by the
+    instruction that raised the error: in the callback that is a `raise` statement.
     """
     trace = error.__traceback__
     while trace.tb_next is not None:
@@ -233,9 +243,10 @@ def _is_raised_by_skorch(error):
 
 
 def _compile(module):
-    """Compile a module, apart from others of its class: torch counts compilations.
+    """Compile a module, separately from other modules of its class.
 
-    Where torch cannot keep them apart it gives up after some fits in a process.
+    torch limits the compilations of one class. Without this option, which old versions
+    lack, it stops compiling after some fits in one process.
     """
     known = inspect.signature(torch.compile).parameters
     options = {"isolate_recompiles": True} if "isolate_recompiles" in known else {}
@@ -534,7 +545,7 @@ class Net(ClassifierMixin, NeuralNet):
             return scores, self.criterion_(scores, *targets)
 
     def _step_of(self, scores, total):
-        """Return what skorch expects of a step; its loss is a mean that is not read."""
+        """Return skorch's dict for a step; its loss is None where nothing reads it."""
         total = total.detach()
         watched = self.watches_batches_ or self.records_batches_
         is_read = watched or self.step_takes_closure_
@@ -901,7 +912,7 @@ def _check_param_groups(groups, optimizer):
 
 
 def _check_closure(estimator, optimizer):
-    """Raise a ValueError for parameters that go with no optimizer of a closure."""
+    """Raise a ValueError for parameters that an optimizer with a closure ignores."""
     options = {
         "gradient_accumulation": estimator.gradient_accumulation != 1,
         "max_grad_norm": estimator.max_grad_norm is not None,
@@ -910,7 +921,8 @@ def _check_closure(estimator, optimizer):
     for name in (name for name, given in options.items() if given):
         raise ValueError(
             f"{name}={getattr(estimator, name)!r} has no meaning for "
-            f"{optimizer.__name__}, which evaluates the loss itself."
+            f"{optimizer.__name__}, which evaluates the loss itself. Leave {name} at "
+            "its default, or use another optimizer, such as AdamW."
         )
 
 
@@ -923,12 +935,19 @@ def check_net_params(params):
         if prefix in _RESERVED_NET_PARAMS - {"callbacks"} or key == "callbacks":
             raise ValueError(
                 f"net_params must not hold {key!r}, which the estimator sets itself."
+                f"{_instead_of(prefix)}"
             )
         if key not in options and prefix != "callbacks":
             raise ValueError(
                 f"net_params holds {key!r}, which is no parameter of a skorch net."
                 f"{closest(key, options)}"
             )
+
+
+def _instead_of(name):
+    """Return the way out for a parameter of a skorch net that the estimator sets."""
+    instead = _INSTEAD_OF.get(name, f"the parameter {name} of the estimator")
+    return f" Use {instead} instead." if instead else " Leave it out."
 
 
 def make_step(estimator):

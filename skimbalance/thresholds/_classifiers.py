@@ -159,7 +159,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         Fitted on all rows.
 
     thresholds_ : ndarray of float64, shape (n_labels,), or None
-        On the probabilities, of a binary target on that of `pos_label_`; None for the
+        On the probabilities; for a binary target, on that of `pos_label_`. None for the
         rules that compare the labels of a row. Labels that had one value only are
         thresholded at 0.5 by the rules that read probabilities, with one warning.
 
@@ -248,7 +248,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         rule = resolve_rule(self.threshold)
         names = target.output_names
         rule.check(target.kind, target.n_outputs, names)
-        find_response(self.estimator, (PROBA,))
+        find_response(self.estimator, (PROBA,), f"threshold={self.threshold!r}")
         if rule.depends_on_pos_label:
             what = f"threshold={self.threshold!r}"
             counts = count_labels(target.values, weight)
@@ -302,9 +302,9 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         `decision_function`.
 
     scoring : str or callable, default="f1"
-        What to maximise, as in `tune_thresholds`. Of a binary target a scorer of
-        scikit-learn gets the classes as they were passed, and its own `pos_label`
-        counts; a callable ``metric(y_true, y_pred)`` gets 1 for the positive class.
+        What to maximise, as in `tune_thresholds`. For a binary target, a scorer of
+        scikit-learn gets the classes as they were passed, and uses its own `pos_label`;
+        a callable ``metric(y_true, y_pred)`` gets 1 for the positive class.
 
     average : {"macro", "micro", "samples"}, default="macro"
         The metric of each label; of all entries together; the mean over rows.
@@ -349,9 +349,9 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         The fitted classifier that predicts.
 
     thresholds_ : ndarray of float64, shape (n_labels,)
-        A label is predicted where its score is greater. Of a binary target the score is
-        that of `pos_label_`; the sign of `decision_function` is changed if that is the
-        first of `classes_`.
+        A label is predicted where its score is greater. For a binary target, the score
+        is that of `pos_label_`; the sign of `decision_function` is changed if that is
+        the first of `classes_`.
 
     best_scores_ : ndarray of float64 of shape (n_labels,), or float
         The out-of-fold metric at `thresholds_`: of each label under ``"macro"``, else
@@ -550,7 +550,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
 class MinimumExpectedCostClassifier(_ThresholdedClassifier):
     """Predict the class of least expected cost.
 
-    Of a row with the class probabilities p it predicts ``argmin_j sum_y p_y C[y, j]``.
+    For a row with the class probabilities p it predicts ``argmin_j sum_y p_y C[y, j]``.
     The probabilities must be calibrated, so train without class weights; the costs come
     in here.
 
@@ -649,7 +649,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
                 "MultilabelFixedThresholdClassifier with threshold='cost'."
             )
         costs = self._check_costs(target)
-        find_response(self.estimator, (PROBA,))
+        find_response(self.estimator, (PROBA,), "cost_matrix")
         routed = self._route(sample_weight, params)
         self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._costs = costs

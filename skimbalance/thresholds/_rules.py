@@ -255,7 +255,7 @@ class Given(PlainRule):
         # The classes of a multiclass target compete: there is nothing to threshold.
         elif not self.is_default:
             raise ValueError(
-                f"threshold={self.value!r}: of a multiclass target the class of the "
+                f"threshold={self.value!r}: for a multiclass target, the class of the "
                 "largest probability is predicted (leave the default, 0.5), or that of "
                 "the largest raw score ('uncorrected')."
             )
@@ -368,8 +368,8 @@ class Uncorrected(PlainRule):
     """Threshold the raw score of a net at 0, before loss and weights are corrected.
 
     This is the trade-off that `pos_weight` and the loss of a net of
-    `skimbalance.neural_network` asked for. Of a multiclass target the class of the
-    largest raw score is predicted. Other classifiers have no raw scores.
+    `skimbalance.neural_network` asked for. For a multiclass target, the class of
+    the largest raw score is predicted. Other classifiers have no raw scores.
 
     Examples
     --------
