@@ -79,6 +79,8 @@ def warn_positive_class(target: Any, pos_label: Any, asked: str, counts: Any) ->
     if pos_label is not None or target.kind != "binary" or len(target.classes) < 2:
         return
     positive, negative = counts[0].item(), counts[1].item()
+    # scikit-learn takes the last class as the positive one without a word, and in data
+    # such as "fraud" and "ok" that is the majority.
     if positive > negative * (1 + _ROUNDING):
         other, last = target.classes.tolist()
         warn_user(
@@ -93,6 +95,8 @@ def warn_positive_class(target: Any, pos_label: Any, asked: str, counts: Any) ->
 @contextlib.contextmanager
 def unchanged_on_error(estimator: object) -> Iterator[None]:
     """Restore the attributes of an estimator if the block raises."""
+    # A shallow copy: attributes that were replaced come back. What is changed in place,
+    # as the net is by partial_fit, has to restore itself.
     before = vars(estimator).copy()
     try:
         yield

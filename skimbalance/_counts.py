@@ -219,11 +219,12 @@ def without_weightless(labels: Any, weight: Any) -> Any:
     zero = weight.zeros() if isinstance(weight, SparseWeights) else weight == 0
     if not sp.issparse(labels):
         zero = zero.toarray() == 1 if sp.issparse(zero) else zero
-        zero &= labels != MISSING
+        zero &= labels != MISSING  # if none is new, nothing has to be copied
         return np.where(zero, np.int8(MISSING), labels) if zero.any() else labels
     zero = sp.csr_array(zero, dtype=np.int8)
     if zero.nnz == 0:
         return labels
+    # Setting entries of a CSR array one by one would rebuild it for each new one.
     labels = sp.csr_array(labels - labels.multiply(zero) + MISSING * zero)
     labels.eliminate_zeros()
     return labels
@@ -246,6 +247,7 @@ def check_label_counts(
         The number of labels of `y`, if it is known.
     """
     if n_samples is None:
+        # Three numbers or more cannot be a pair; two numbers can, see below.
         if not hasattr(label_counts, "__len__") or len(label_counts) != 2:
             raise ValueError(
                 "label_counts must be the pair (n_positive, n_negative); to give the "

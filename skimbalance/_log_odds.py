@@ -17,11 +17,12 @@ from skimbalance._counts import (
     weights_or_ones,
 )
 
-# Positives and negatives that are added to the counts of an output.
+# Positives and negatives that are added to the counts of an output; a choice between
+# the two errors that `smoothed_prevalence` names.
 _ADDED = 0.25
-# Newton's steps end after four or five; bisection alone would need sixty.
+# More than bisection alone needs: from bounds 100 apart to 1e-12 it takes 47 steps.
 _NEWTON_STEPS = 100
-# On the log-odds of the mean, near the rounding of their sum.
+# On the log-odds of a mean: a choice, above the rounding of the sums.
 _MEAN_TOLERANCE = 1e-12
 
 
@@ -140,8 +141,8 @@ def match_means(log_odds, target, weight=None):
     """Return what to add to each column so that its mean probability is the target.
 
     Newton's method on the log-odds of the mean, kept between bounds on the root.
-    `scipy.optimize.elementwise.find_root` takes 11 evaluations of all rows where this
-    takes 4: 2.6 times its time on 20,000 x 100 log-odds, 13 times on one column.
+    `scipy.optimize.elementwise.find_root` evaluates all rows 11 to 13 times where this
+    does so 4 times (20,000 normal log-odds in each of 1 and of 100 columns).
 
     Parameters
     ----------

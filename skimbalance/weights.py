@@ -56,6 +56,7 @@ def _sqrt(count, reference, **_):
 
 
 def _log(count, reference, **_):
+    # 1 is added, since the weight would be negative where positives are the majority.
     return np.log1p(reference / count)
 
 
@@ -64,6 +65,7 @@ def _power(count, reference, *, power, **_):
 
 
 def _effective_ratio(count, reference, *, beta, **_):
+    # The factor 1 / (1 - beta) of both numbers cancels.
     return _effective_number(reference, beta) / _effective_number(count, beta)
 
 
@@ -87,6 +89,7 @@ WEIGHT_SCHEMES = {
 
 def _among_labels(scheme):
     """Return a scheme that compares each label with the most frequent one."""
+    # The negatives do not serve here: nearly all rows are negatives of any rare label.
     return lambda count, **params: scheme(count, count.max(), **params)
 
 
@@ -158,6 +161,7 @@ def _weigh(scheme, *counts, smoothing, cap, normalize, **params):
     weight = np.ones(counts.shape[1])
     if defined.any():
         weight[defined] = scheme(*counts[:, defined], **params)
+    # Before the normalisation, which would make the bound depend on other labels.
     if cap is not None:
         weight = np.minimum(weight, cap)
     return weight if normalize is None else _normalize(weight, defined, normalize)
@@ -285,6 +289,7 @@ def _class_weights(target, class_weight, sample_weight=None):
         return _given_weights(class_weight, classes)
     check_choice("class_weight", class_weight, WEIGHT_SCHEMES)
     counts = _class_counts(target.class_index, len(classes), sample_weight)
+    # For a class, the count that it is compared with takes the place of the negatives.
     return compute_pos_weight(label_counts=counts, scheme=class_weight)
 
 
@@ -367,6 +372,7 @@ def _given_weights(class_weight, classes):
         )
     for key, value in class_weight.items():
         check_interval(f"class_weight[{key!r}]", value, 0, closed="left")
+    # As in scikit-learn, a class that is left out has weight 1.
     return np.array([float(class_weight.get(key, 1.0)) for key in classes])
 
 
@@ -463,6 +469,7 @@ def compute_label_weight(
 
 def _sparse_excess(labels, pos_weight):
     """Return the weights of sparse labels as the excess over 1, which stays sparse."""
+    # What is stored and no positive is missing: its weight 0 is 1 below the others.
     excess = np.where(labels.data == 1, pos_weight[labels.indices] - 1, -1.0)
     return sp.csr_array((excess, labels.indices, labels.indptr), shape=labels.shape)
 
@@ -570,6 +577,7 @@ class PosWeightTransformer(BaseEstimator):
             classes = np.tile([0, 1], (len(self.pos_weight_), 1))
             target = Target(MULTILABEL, None, classes)
         else:
+            # Without the labels, which a pickle would carry along.
             target = replace(check_target(y), values=None)
         self._target = target
         self.target_type_, self.classes_ = target.kind, target.classes

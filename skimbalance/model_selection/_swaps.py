@@ -10,23 +10,27 @@ import numpy as np
 
 from skimbalance.model_selection._label_counts import NOISE, part_counts
 
-# Entries of the items that are compared at a time, about: their costs stay in the
-# cache, and few of them are stale before the swaps of a chunk are done.
+# About how many entries the items have that are compared at a time: a choice. Costs are
+# computed once a chunk, so that swaps in a longer one would follow outdated costs.
 _ENTRIES_PER_CHUNK = 65_536
 _ITEMS_PER_CHUNK = 128, 2048
-# Work of all sweeps, in entries: a matrix above this size gets a single sweep, which
-# takes about as long as the greedy distribution; a small one at most 300.
+# Work of all sweeps, in entries, and the least and the largest number of sweeps. A
+# choice: large matrices get a single sweep, and no matrix more than 300.
 _LOAD = 2_000_000
 _SWEEPS = 1, 300
-# The objective is dominated by a label of this weight; it starts at 1 again.
+# A choice: a label of this weight outweighs all others, and its weight is then set back
+# to 1, so that the others count again.
 _LARGEST_BOOST = 1000
-# Excess positives that are as bad as a label that a part lacks altogether.
+# A choice: so many excess positives are as bad as a label that a part lacks altogether.
 _LACK = 20
-# A search holds what each two items have in common, 160 x 160: 0.2 MB, in the cache.
+# A bound of the memory: a search holds what each two items have in common, 160 x 160
+# numbers of 8 bytes.
 _SEARCHED_ITEMS = 160
-# Searches at most while only evenness is at stake, and while a part lacks a label.
+# Choices: the most searches while only evenness is at stake, and while a part lacks a
+# label.
 _SEARCHES = 10, 40
-# Steps of a search, and of how many an item that moved stays where it is.
+# Choices: the most steps of a search, in all and for each item, and the range of the
+# number of steps that an item stays where it is after a move.
 _STEPS = 300
 _STEPS_PER_ITEM = 5
 _TENURE = 4, 12
@@ -223,7 +227,7 @@ class Refinement:
         )
 
     def _n_sweeps(self):
-        # The overhead of an item (indices, ranks, sorting) is about that of 10 entries.
+        # An estimate: indices, ranks and sorting of an item count as 10 entries.
         load = self.items.nnz + 10 * len(self.part)
         return int(np.clip(_LOAD // load, *_SWEEPS))
 

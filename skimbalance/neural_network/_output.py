@@ -137,6 +137,7 @@ def _resolve_weight(name, weight, target):
 
 def _resolve_bias(init_bias, target):
     """Return `init_bias` as "prior", or as an array with a number for each output."""
+    # "prior" stays a string: the base rates are known only with the training part.
     if isinstance(init_bias, str):
         check_choice("init_bias", init_bias, {"prior", "zero"})
         return "prior" if init_bias == "prior" else np.zeros(target.n_outputs)
@@ -196,7 +197,7 @@ class _Output:
     """
 
     if TYPE_CHECKING:
-        # What the two subclasses have, each in its own way.
+        # Attributes and methods of the two subclasses, for type checkers.
         trained: np.ndarray
 
         def __getattr__(self, name: str) -> Any: ...
@@ -211,20 +212,24 @@ class _Output:
             )
         if isinstance(params.correct, BaseEstimator):
             self._check_calibrator(params.correct)
+        # Without the labels, which a pickle of the estimator would carry along.
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
         self.correct, self.smoothing = params.correct, params.smoothing
         self.init_bias = params.init_bias
         self.calibrator: Any = None
+        # `setup` stores the label counts in the loss: that of the user stays as it is.
         self.loss: Any = clone(loss)
         counts = data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
+            # Not read: `check_first_chunk` refuses weights that depend on the counts.
             weighted = counts = (np.empty(n_outputs),) * 2
             self._floor = np.full(n_outputs, _UNSEEN_FLOOR)
         else:
             self.loss.setup(*counts)
             self.prior, weighted = self._prior(counts), self._weight_counts(counts)
+            # The least probability that the counted rows can tell from 0.
             self._floor = 0.5 / (counts[0] + counts[1] + 1)
         if isinstance(pos_weight, str):
             pos_weight = PosWeightTransformer(pos_weight)
@@ -273,6 +278,7 @@ class _Output:
 
     @property
     def _distorts(self):
+        # `label_weight` is missing here: it scales the loss of a label as a whole.
         weighs = self.pos_weight is not None or bool(self.smoothing)
         return weighs or not self.link.is_identity
 
@@ -422,6 +428,7 @@ class LabelOutput(_Output):
         positive, negative = self._counts
         observed = positive + negative
         self.trained = (positive > 0) & (negative > 0)
+        # For a label without an observed entry, nothing is known but the other labels.
         density = positive.sum() / max(observed.sum(), 1)
         rate = np.where(observed > 0, (positive + 0.5) / (observed + 1), density)
         self.constant = logit(rate.clip(1e-6, 1 - 1e-6))
@@ -445,6 +452,7 @@ class LabelOutput(_Output):
     def criterion_params(self, rows):
         """Return the weights of the batch loss, which its method `weigh` takes."""
         label_weight = self.label_weight
+        # A weight of 0 leaves a constant label out: no other code has to know of it.
         if not self.trained.all():
             label_weight = self.trained * (
                 1.0 if label_weight is None else label_weight
@@ -471,6 +479,7 @@ class LabelOutput(_Output):
         return scores.numpy()
 
     def _fit_calibrator(self, scores, values, weight):
+        # Labels without a score of their own, and missing ones, are left out.
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
         return self._new_calibrator().fit(scores, labels, weight)
 
@@ -482,6 +491,7 @@ class LabelOutput(_Output):
         weight = self._column_weight(values, weight)
         here = np.array([(weight * (values == value)).sum(axis=0) for value in (1, 0)])
         there = np.asarray(counts)
+        # No weight gives a prevalence to a label that lacks one of its values here.
         usable = (here > 0).all(axis=0) & (there > 0).all(axis=0)
         here, there = (np.where(usable, count, 1.0) for count in (here, there))
         factor = there / there.sum(axis=0) * here.sum(axis=0) / here
@@ -535,11 +545,12 @@ class LabelOutput(_Output):
     def learn_thresholds(self, rule, raw, values, weight):
         """Learn the thresholds of a rule from rows that did not train the net."""
         known, thresholds = self.trained, np.full(self.n_outputs, 0.5)
-        if known.any():
+        if known.any():  # else a rule has nothing to learn from
             proba = self.probabilities(self.scores(raw))[:, known]
             if weight is not None and weight.ndim == 2:
                 weight = weight[:, known]
             thresholds[known] = learn_thresholds(rule, values[:, known], proba, weight)
+        # A copy, as a later `set_params(threshold__beta=...)` changes the rule itself.
         kept: Any = clone(rule)
         self.learnt = (kept, thresholds)
 
@@ -596,6 +607,7 @@ class ClassOutput(_Output):
     @staticmethod
     def _prior(counts):
         total = counts[0].sum()
+        # A class without rows gets half a row, so that its log is finite.
         rate = np.maximum(counts[0] / total, 0.5 / (total + 1))
         return rate / rate.sum()
 
@@ -638,6 +650,7 @@ class ClassOutput(_Output):
         """Do nothing: the probabilities of a row add up to one."""
 
     def _match(self, scores, prevalence, weight):
+        # Each was shrunk by itself, so that the sum may differ from 1.
         prevalence = prevalence / prevalence.sum()
         self.calibrator.match_prevalence(scores, prevalence, weight.ravel())
 
@@ -652,6 +665,7 @@ class ClassOutput(_Output):
 
     def _predict(self, raw, rule):
         """Return the index of the predicted class."""
+        # The largest raw score; the inverse of a loss may change the order of classes.
         if isinstance(rule, Uncorrected):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)
@@ -666,7 +680,7 @@ def stacked(blocks, n_rows, dtype):
     """Concatenate blocks, holding one at a time."""
     out, start = None, 0
     for block in blocks:
-        if out is None:
+        if out is None:  # the first block shows the number of columns
             out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
         out[start : start + len(block)] = block
         start += len(block)
@@ -675,6 +689,7 @@ def stacked(blocks, n_rows, dtype):
 
 def top_k(proba, k):
     """Return columns and values of the k largest of each row, in descending order."""
+    # A partition first, so that only k columns have to be sorted.
     top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
     order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
     top = np.take_along_axis(top, order, axis=1)
@@ -735,6 +750,7 @@ def label_matrix(blocks, n_rows, target, fraction_without_label):
 def warn_no_positive(predicted, positive, prior):
     """Warn if no row is predicted positive where at least one positive is expected."""
     n_rows = len(predicted)
+    # With fewer expected positives, none is no surprise.
     if n_rows * prior >= 1 and not (predicted == positive).any():
         shown = positive.item() if isinstance(positive, np.generic) else positive
         warn_user(
