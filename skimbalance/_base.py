@@ -10,7 +10,7 @@ probability of a 1, or, of a 1-D target, of its positive class.
 import contextlib
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -168,6 +168,47 @@ class DictParamsMixin(BaseEstimator):
                 setattr(self, name, value)
         super().set_params(**nested)
         return self
+
+
+class NamedParamsMixin(BaseEstimator):
+    """Explain that ``threshold__beta`` needs an object where a name is given.
+
+    Without it `set_params` fails on a name with ``'str' object has no attribute
+    'set_params'``, after it has set some of the other parameters.
+
+    `_nested_checks` maps a parameter to a function of its value and of the nested
+    parameters, by their own names, which raises the error.
+    """
+
+    _nested_checks: ClassVar[dict[str, Callable[[Any, dict], None]]] = {}
+
+    def set_params(self, **params):
+        """Set the parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``parameter__name`` for those of an object.
+
+        Returns
+        -------
+        self : estimator
+            This object.
+
+        Raises
+        ------
+        ValueError
+            If a nested parameter is set where there is no object.
+        """
+        for name, check in self._nested_checks.items():
+            prefix = f"{name}__"
+            nested = {
+                key.removeprefix(prefix): value
+                for key, value in params.items()
+                if key.startswith(prefix)
+            }
+            check(params.get(name, getattr(self, name)), nested)
+        return super().set_params(**params)
 
 
 # --------------------------------------------------------------------------

@@ -15,13 +15,13 @@ CONTRIBUTING.md lists what belongs to a new rule.
 
 import difflib
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from skimbalance._base import warn_undefined
+from skimbalance._base import NamedParamsMixin, warn_undefined
 from skimbalance._columns import (
     all_entries,
     iter_columns,
@@ -704,43 +704,6 @@ def resolve_rule(threshold: Any) -> ThresholdRule:
     return threshold if isinstance(threshold, ThresholdRule) else Given(threshold)
 
 
-class RuleParamsMixin(BaseEstimator):
-    """Explain that ``threshold__beta`` needs a rule object, for a class with a rule.
-
-    Without it `set_params` fails on the name of a rule with ``'str' object has no
-    attribute 'set_params'``, after it has set some of the other parameters.
-    """
-
-    threshold: Any
-
-    def set_params(self, **params):
-        """Set the parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name; ``threshold__name`` for those of a rule object.
-
-        Returns
-        -------
-        self : estimator
-            This object.
-
-        Raises
-        ------
-        ValueError
-            If a parameter of a rule is set, and `threshold` is not a rule object.
-        """
-        prefix = "threshold__"
-        nested = {
-            key.removeprefix(prefix): value
-            for key, value in params.items()
-            if key.startswith(prefix)
-        }
-        _check_has_params(params.get("threshold", self.threshold), nested)
-        return super().set_params(**params)
-
-
 def _check_has_params(threshold, params):
     """Raise a ValueError that shows the rule object if a name is given parameters."""
     if not params or hasattr(threshold, "get_params"):
@@ -764,6 +727,12 @@ def _check_has_params(threshold, params):
         f'threshold="{threshold}" is a name and has no parameters; pass '
         f"threshold={rule.__name__}({shown})."
     )
+
+
+class RuleParamsMixin(NamedParamsMixin):
+    """Explain that ``threshold__beta`` needs a rule object."""
+
+    _nested_checks: ClassVar = {"threshold": _check_has_params}
 
 
 def is_same_rule(first: ThresholdRule, second: ThresholdRule) -> bool:
