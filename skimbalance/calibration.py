@@ -127,7 +127,7 @@ class BaseCalibrator(BaseEstimator, ABC):
             1, 0, and below 0 where a label is missing.
         log_odds : ndarray of float64, shape (n_samples, n_labels)
         weight : None, ndarray or SparseWeights
-            Of the rows or entries.
+            Weights of the rows or entries.
         """
 
     @abstractmethod
@@ -468,7 +468,7 @@ class _ClassCalibrator(BaseEstimator, ABC):
         Parameters
         ----------
         log_proba : array-like of shape (n_samples, n_classes)
-            Of rows that did not train what gave them.
+            Log-probabilities of rows that did not train the model.
         y : array-like of int, shape (n_samples,)
             Index of the true class.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -617,7 +617,7 @@ class MultilabelCalibratedClassifierCV(NamedParamsMixin, LabelMetaClassifier):
     Parameters
     ----------
     estimator : classifier
-        Of a label matrix or of two classes, with `decision_function` or
+        A classifier of a label matrix or of two classes, with `decision_function` or
         `predict_proba`.
 
     method : {"sigmoid", "isotonic", "temperature", "beta", "pooled"} or \
@@ -643,7 +643,7 @@ class MultilabelCalibratedClassifierCV(NamedParamsMixin, LabelMetaClassifier):
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out fraction.
+        Seed of the held-out fraction.
 
     pos_label : object, default=None
         The positive class of a binary target, whose log-odds the calibrator maps; None
@@ -843,7 +843,7 @@ class MultilabelCalibratedClassifierCV(NamedParamsMixin, LabelMetaClassifier):
         Returns
         -------
         log_proba : ndarray of float64, shape (n_samples, n_labels) or (n_samples, 2)
-            Of each label, or of each class of a 1-D target.
+            The logarithm of the probability of each label, or class of a 1-D target.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

@@ -180,7 +180,7 @@ class _Entries:
 
 
 def _choose_shrinkage(entries):
-    """Return the fraction of the way to equal weights of least held-out log-loss.
+    """Return how far to move the weights towards equal ones, by held-out log-loss.
 
     Each fold is judged by weights that the other folds give. Of equal ones the largest.
     """
@@ -285,7 +285,7 @@ class MultilabelStackingClassifier(
         Estimators fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the default estimators, and of a held-out fraction as `cv`.
+        Seed of the default estimators, and of a held-out fraction as `cv`.
 
     pos_label : object, default=None
         The positive class of a binary target; None is the last of `classes_`. The order
@@ -671,7 +671,7 @@ class MultilabelStackingClassifier(
         part = np.full(len(observed), -1)
         for number, (_, test) in enumerate(splits):
             part[test] = number
-        # Every so many rows, for weights and slope only; intercepts read all of them.
+        # Evenly spaced rows, for weights and slope only; intercepts read all rows.
         step = -(-features[0].size // _MOST_ENTRIES)
         chosen = observed[::step]
         parts = np.broadcast_to(_as_column(part, observed), observed.shape)
@@ -779,7 +779,7 @@ class MultilabelStackingClassifier(
         -------
         log_proba : ndarray of float64, shape (n_samples, n_labels) or \
                 (n_samples, n_classes)
-            Of each label, or of each class of a 1-D target.
+            The logarithm of the probability of each label, or class of a 1-D target.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

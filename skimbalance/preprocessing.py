@@ -267,7 +267,7 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Most bins of a column in the piecewise-linear encoding.
 
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
-        Of the output. Whatever it is, columns are scaled in float64 first.
+        The dtype of the output. Columns are scaled in float64 before the conversion.
 
     Attributes
     ----------
@@ -516,7 +516,7 @@ def _sorted_columns(X, weight):
 
 
 def _quantiles(values, mass, fractions):
-    """Return the values where the weight up to them reaches fractions of its sum.
+    """Return the weighted quantiles of sorted values.
 
     They are values of the data, so integer weights equal repeated rows.
     """
@@ -527,8 +527,8 @@ def _quantiles(values, mass, fractions):
 def _robust_scale(values, mass):
     """Return the median, and the interquartile range or half the range if that is 0.
 
-    A constant column has the scale inf: whatever a net reads there, it could not learn
-    what it means.
+    A constant column has the scale inf, so that the net reads 0 there: it cannot learn
+    anything about other values of that column.
     """
     with np.errstate(over="ignore"):
         width = values[-1] - values[0]
@@ -551,7 +551,7 @@ def _bin_edges(values, mass, n_bins):
 
 
 def _few_distinct(values, most):
-    """Return the distinct ones of sorted values, None if there are above `most`."""
+    """Return the distinct values of sorted ones, None if more than `most`."""
     new = values[1:] != values[:-1]
     if np.count_nonzero(new) >= most:
         return None
@@ -559,7 +559,7 @@ def _few_distinct(values, most):
 
 
 def _smooth_clip(scaled):
-    """Return scaled values drawn into (-3, 3), nearly as they are around 0."""
+    """Return scaled values compressed into (-3, 3), nearly unchanged around 0."""
     # Beyond 1e8 the result is 3 in float64; the square would overflow beyond 1e154.
     unit = np.clip(scaled / _CLIP, -1e8, 1e8)
     return _CLIP * unit / np.sqrt(1 + unit * unit)

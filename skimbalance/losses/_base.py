@@ -123,7 +123,7 @@ class Loss(BaseEstimator, torch.nn.Module):
         Raises
         ------
         ValueError, TypeError
-            If a parameter makes no sense, or not for so many outputs.
+            If a parameter is invalid, or does not fit the number of outputs.
         """
         check_parameters(self)
 
@@ -207,7 +207,7 @@ class Loss(BaseEstimator, torch.nn.Module):
         return buffer.to(like)
 
     def _floor(self):
-        """Return the least eta that the counted rows can tell from zero."""
+        """Return the least probability that the counted rows can distinguish from 0."""
         if "n_positive_" not in self._buffers:
             return _float64([_UNSEEN_FLOOR])
         n_rows = self.n_positive_ + self.n_negative_
@@ -220,7 +220,7 @@ def _depth(cls, name):
 
 
 def _derive_again(cls, base, name, sources):
-    """Restore the default of a method where a subclass overrides what it restates.
+    """Restore the default of a method where a subclass overrides what it depends on.
 
     Without this, a subclass of a built-in loss that overrides a term would keep the
     formulas that were derived from the term it replaces.
@@ -568,7 +568,7 @@ class PointwiseLoss(Loss):
         return WEIGHTED if weighs else None
 
     def _check_terms(self, n_labels, device):
-        """Return the number of columns of which the terms differ: 1, or all labels.
+        """Return 1 if the terms are the same in all columns, else the number of labels.
 
         Raise unless both terms give a finite number for each score, and one of them
         depends on it.

@@ -91,7 +91,7 @@ def _candidates(costs, own, bound):
     left, right : ndarray of int
         Item numbers; the parts on the left are lower.
     cost : ndarray of float
-        Of each swap, if the two have no more in common than any two items.
+        The estimated cost of each swap, for two items with an average overlap.
     """
     n_parts = costs.shape[1]
     best = [costs[own == j].min(axis=0, initial=np.inf) for j in range(n_parts)]
@@ -252,7 +252,7 @@ class Refinement:
         return lacking.sum(axis=1), excess.sum(axis=1)
 
     def _boost(self, unmet):
-        """Raise the weights of some labels by half; the largest fall back to 1."""
+        """Multiply the weights of some labels by 1.5; reset those above the limit."""
         labels = np.flatnonzero(unmet)
         if len(labels):
             boost = self.weights[labels] / self.base_weights[labels]
@@ -307,7 +307,7 @@ class Refinement:
     def _exchange(self, apart, first, second, rank):
         """Swap pairs of items in the order of their rank, while that pays.
 
-        The costs are stale after the first swap: try few, then more and more.
+        Each swap changes the costs of the others: a few are tried first, then more.
         """
         source, target = self.part[first], self.part[second]
         failed = np.zeros(self.n_parts, dtype=bool)

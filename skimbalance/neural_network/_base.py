@@ -1,4 +1,4 @@
-"""The estimators: what a user of scikit-learn sees."""
+"""The base of the estimators: fit, partial_fit and the methods that predict."""
 
 import contextlib
 import copy
@@ -123,7 +123,7 @@ _TRIED_ROWS = 32
 
 
 def _has_probabilities(estimator):
-    """Whether there are probabilities; an AttributeError with the reason if not."""
+    """Return True if there are probabilities; else raise an error with the reason."""
     if not estimator.__sklearn_is_fitted__() or estimator._output.has_probabilities:
         return True
     raise AttributeError(
@@ -135,7 +135,7 @@ def _has_probabilities(estimator):
 
 @contextlib.contextmanager
 def _after_training(step, way_out):
-    """Warn where a step after the training fails: the trained net must not be lost."""
+    """Turn an error of a step after the training into a warning, to keep the net."""
     try:
         yield
     except KeyboardInterrupt:
@@ -485,7 +485,7 @@ class BaseImbalancedNet(
         return self._as_read(rows, moves=moves)
 
     def _train(self, data, checkpoint):
-        """Train as long as held-out rows gain by it, then calibrate on them."""
+        """Train, stopping early if rows are held out, and calibrate on these."""
         held_out = data.held_out
         watched = None if held_out is None else self._as_trained_on(held_out)
         stopping, epochs = early_stopping_of(self, data)
@@ -529,11 +529,10 @@ class BaseImbalancedNet(
         self.best_score_ = best if np.isfinite(best) else None
 
     def _calibrate(self, data):
-        """Fit what the inverse of the loss leaves over; return the held-out scores.
+        """Fit the calibrator; return the scores, targets and weights of held-out rows.
 
-        Slope and intercept come from rows that did not train. A tenth of the rows holds
-        a tenth of the positives: how many of a label there are is known better from all
-        rows.
+        Slope and intercept are fitted on rows that did not train. Prevalences are then
+        matched on all rows, since the held-out part has few positives of a rare label.
         """
         output, population = self._output, data.population
         counts = population.counts
@@ -577,7 +576,7 @@ class BaseImbalancedNet(
             self.net_ = self._make_net(rows)
 
     def _next_seed(self):
-        """Return a seed for one more chunk, from a generator that goes on."""
+        """Return the seed of the next chunk, from the generator of all chunks."""
         if not hasattr(self, "_rng"):
             self._rng = _generator(self.random_state)
         return _draw_seed(self._rng)
@@ -596,7 +595,7 @@ class BaseImbalancedNet(
 
     @property
     def calibrator_(self):
-        """What corrects the scores after the inverse of the loss, or None."""
+        """The calibrator, which is applied after the inverse of the loss; or None."""
         check_is_fitted(self)
         return self._output.calibrator
 
@@ -631,7 +630,7 @@ class BaseImbalancedNet(
             yield answer(raw)
 
     def _filled(self, X, answer) -> Any:
-        """Return the answers for all rows in one array of the inputs' precision."""
+        """Return the results for all rows in one array, in the dtype of the inputs."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
         return stacked(self._blocks(X, answer), X.shape[0], answer_dtype(X))
@@ -674,8 +673,8 @@ class BaseImbalancedNet(
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Of each class, or that each label is 1. float32 for float32 inputs, else
-            float64. Corrected if `probabilities_corrected_`.
+            The probability of each class, or that each label is 1; float32 for float32
+            inputs, else float64. Corrected if `probabilities_corrected_`.
 
         Raises
         ------
@@ -786,7 +785,7 @@ class BaseImbalancedNet(
         return self._output.predict(raw, self._usable_rule())
 
     def _usable_rule(self):
-        """Return the rule; without probabilities only the raw scores are left."""
+        """Return the rule; without probabilities, it thresholds raw scores at 0."""
         rule = resolve_rule(self.threshold)
         if self._output.has_probabilities or isinstance(rule, Uncorrected):
             return rule

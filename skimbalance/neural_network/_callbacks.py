@@ -44,7 +44,7 @@ _LOGGERS = "skorch.callbacks.logging"
 
 
 def copy_state(module, place=None):
-    """Return a copy of the weights and buffers of a module, in the place of another."""
+    """Return a copy of the weights and buffers; overwrite another copy if given."""
     state = module.state_dict()
     if place is None:
         return {key: value.clone() for key, value in state.items()}
@@ -62,7 +62,7 @@ class Best(NamedTuple):
 
 
 class KeepBest(Callback):
-    """Watch each epoch: keep the best weights, stop when they get no better.
+    """Keep the best weights, and stop when no epoch improves them any more.
 
     skorch's `EarlyStopping` reads one key of the history; this one also scores the
     validation part, accepts a score that is NaN, and keeps weights that an interrupt
@@ -105,7 +105,7 @@ class KeepBest(Callback):
         )
 
     def _is_better(self, value):
-        """Whether weights are to be kept; while no score is finite, the last are."""
+        """Return whether the score is better, or no score has been finite yet."""
         return value > self.best.value or not np.isfinite(self.best.value)
 
     def _keep(self, module, epoch, value):
@@ -154,7 +154,7 @@ class KeepBest(Callback):
         return -last["valid_loss"] if "valid_loss" in last else None
 
     def saved(self):
-        """Return what goes on after a checkpoint, as plain data."""
+        """Return the state that a checkpoint stores, as plain data."""
         state, epoch, value = self.best
         return {
             "state": state,
@@ -164,7 +164,7 @@ class KeepBest(Callback):
         }
 
     def restore(self, saved):
-        """Go on from what was saved."""
+        """Continue from a saved state."""
         self.best = Best(saved["state"], saved["epoch"], saved["value"])
         self.warned = saved["warned"]
 
@@ -282,7 +282,7 @@ def _reliable_labels(values):
 
 
 def _ranks_reliably(output, values):
-    """Whether held-out labels are enough to watch their macro average precision."""
+    """Return whether enough held-out labels can be ranked to watch their macro AP."""
     reliable = _reliable_labels(values)
     pooled = count_labels(values)[0][reliable].sum()
     half = output.trained.sum() / 2
@@ -297,7 +297,7 @@ def _n_rare(output, values):
 
 
 def _default_scoring(output, values):
-    """Return what is watched where the user did not say.
+    """Return the score that early stopping watches by default.
 
     The loss with large weights of rare labels is too noisy: where an inverse removes
     them from the probabilities, these are watched.

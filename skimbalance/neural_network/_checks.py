@@ -233,7 +233,7 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
     Returns
     -------
     ndarray, csr_array or DatasetRows
-        Of a dtype that torch computes with.
+        In a dtype that torch computes with.
     """
     X = as_one_array(X, name)
     fitted = None if reset else estimator._input_shape

@@ -157,7 +157,7 @@ class Rows:
     target : Target
         With the values of all rows; without values where there are inputs only.
     weight : ndarray, SparseWeights or None
-        Of rows or entries, with mean 1.
+        Weights of rows or entries, with mean 1.
     index : ndarray of int
     sources : dict
         What reads the arrays, shared with other rows of the same ones.
@@ -261,7 +261,7 @@ class Rows:
 
     @property
     def n_bytes(self):
-        """What the arrays take."""
+        """The memory of the arrays."""
         arrays = (self.X, self.values, self.weight)
         return sum(
             array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
@@ -302,7 +302,7 @@ def as_dense(matrix) -> Any:
 
 
 def row_totals(values, weight):
-    """Return of each row the weight and the number of the entries that count."""
+    """Return the weight and the number of the counted entries of each row."""
     if values.ndim == 1:
         counts = np.ones(len(values))
     elif not has_missing(values):
@@ -405,7 +405,7 @@ def batch_targets(labels, weight, place, decode):
 
 
 def _moved(array, dtype, device):
-    """Return an array as a tensor of a dtype on a device, by pinned memory to CUDA."""
+    """Return an array as a tensor on a device, for CUDA through pinned memory."""
     tensor = torch.as_tensor(array)
     if dtype.itemsize < tensor.dtype.itemsize:
         tensor = tensor.to(dtype)  # before it goes to the device: fewer bytes to copy
@@ -417,7 +417,7 @@ def _moved(array, dtype, device):
 def _as_memory(array):
     """Return an array as a tensor, which gathers on all threads, if it lies in memory.
 
-    What is only read, from a file as a rule, stays what it is.
+    A read-only array, as a rule a memory map of a file, is returned as it is.
     """
     # torch warns of arrays that it could write to, and takes no negative strides.
     in_memory = isinstance(array, np.ndarray) and array.flags.writeable
@@ -435,7 +435,7 @@ class _DenseSource:
 
     @property
     def row_bytes(self):
-        """Roughly what a gathered row takes."""
+        """About how many bytes a gathered row takes."""
         return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
 
     batch_row_bytes = row_bytes
@@ -462,7 +462,7 @@ class _DenseSource:
 
 
 class _InputSource(_DenseSource):
-    """An array of inputs, which are scaled before they lose precision.
+    """An array of inputs, which are scaled in their own precision and then converted.
 
     Times in seconds since 1970 differ by less than the rounding of float32.
     """
@@ -492,19 +492,19 @@ class _InputSource(_DenseSource):
         return rows
 
     def _on_device_of(self, rows, name):
-        """Return a statistic on the device of the rows, on which it then stays."""
+        """Return a statistic on the device of the rows, and keep it there."""
         statistic = getattr(self, name).to(rows.device)
         setattr(self, name, statistic)
         return statistic
 
 
 def _is_normal_in_single(scale):
-    """Whether float32 can divide by a scale, which may be 0 in it if it is tiny."""
+    """Return whether the scale is large enough to be a divisor in float32."""
     return scale is None or bool((np.asarray(scale) >= _TINY_SINGLE).all())
 
 
 def _scales_in_single(array, center, scale):
-    """Whether float32 holds the rows of an array and what centres them."""
+    """Return whether rows and centre of an array can be subtracted in float32."""
     if not np.can_cast(array.dtype, np.float32) or not _is_normal_in_single(scale):
         return False
     if center is None:
@@ -527,7 +527,7 @@ def _check_range(rows, dtype):
 
 
 class _IntegerSource(_DenseSource):
-    """An array of integers for a module that reads them as such, as embeddings do."""
+    """An array of integers for a module that takes integers, such as embeddings."""
 
     def __init__(self, array, device):
         super().__init__(array, torch.int64, device)
@@ -543,7 +543,7 @@ class _IntegerSource(_DenseSource):
 
 
 class _ResidentRows:
-    """A CSR array on a device, of which rows are selected without waiting for it."""
+    """A CSR array on a device; selecting rows does not wait for the device."""
 
     def __init__(self, array, device):
         self.shape, self.nnz, self.device = array.shape, array.nnz, device
@@ -628,12 +628,12 @@ class _SparseSource:
 
     @property
     def row_bytes(self):
-        """Roughly what a gathered row takes."""
+        """About how many bytes a gathered row takes."""
         return 16 * self.array.nnz // max(1, self.array.shape[0])
 
     @property
     def batch_row_bytes(self):
-        """Roughly what a row takes as the net reads it."""
+        """About how many bytes a row takes as the net reads it."""
         if self.chunk is _SparseChunk:
             return self.row_bytes
         return self.array.shape[1] * self.dtype.itemsize
@@ -694,8 +694,8 @@ def weight_source(weight, dtype, device):
 class RowSet(Dataset):
     """Inputs, labels and weights of the same rows, or of some of them.
 
-    To skorch it is a dataset whose inputs are itself, so that a net reads them as they
-    lie, and whose targets are those that the user passed.
+    For skorch it is a dataset: its inputs are the object itself, so that the net reads
+    the arrays without a copy, and its targets are in the form that the user passed.
 
     Parameters
     ----------
@@ -749,12 +749,12 @@ class RowSet(Dataset):
 
     @property
     def row_bytes(self):
-        """Roughly what a gathered row takes."""
+        """About how many bytes a gathered row takes."""
         return 8 + sum(s.row_bytes for s in self.sources if s is not None)
 
     @property
     def batch_row_bytes(self):
-        """Roughly what a row of inputs takes as the net reads it."""
+        """About how many bytes a row of inputs takes as the net reads it."""
         return self.sources[0].batch_row_bytes
 
     def gather(self, index) -> list[Any]:
@@ -764,7 +764,7 @@ class RowSet(Dataset):
 
 
 class _Gathered:
-    """A part of a batch that is gathered already: each slice of it is all of it."""
+    """A part of a batch that is gathered already; any slice returns the whole part."""
 
     def __init__(self, part):
         self.part = part
@@ -774,7 +774,7 @@ class _Gathered:
 
 
 class GatheredRows(Dataset):
-    """One batch as the net reads it, in the place of the rows that it was made of.
+    """One batch that takes the place of the rows it was made of.
 
     Parameters
     ----------
@@ -799,8 +799,8 @@ class GatheredRows(Dataset):
 class Batches:
     """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
 
-    A last batch of a handful of rows would weigh as much as a full one, and a single
-    row breaks batch normalisation; so the rows are spread evenly.
+    With batches of `batch_size`, a last one of a few rows would weigh as much as a full
+    one, and batch normalisation fails on a single row.
 
     Parameters
     ----------
@@ -927,7 +927,7 @@ class DatasetRows:
 
 
 def is_tiny(n_rows):
-    """Whether the rows make one full batch, and get neither dropout nor a split."""
+    """Return whether all rows make one batch, without dropout and held-out rows."""
     return n_rows <= _TINY_ROWS
 
 

@@ -193,7 +193,7 @@ class _Output:
     params : OutputParams
         Never changed.
     data : TrainingData
-        Of which the target and the counts are read.
+        Its target and its counts are read.
     """
 
     if TYPE_CHECKING:
@@ -268,12 +268,12 @@ class _Output:
 
     @property
     def is_corrected(self):
-        """Whether the distortion was removed from the probabilities, or never there."""
+        """Whether the probabilities are free of distortion: removed, or never there."""
         return self.has_probabilities if self.correct else not self._distorts
 
     @property
     def corrects(self):
-        """Whether an inverse takes a distortion out of the scores."""
+        """Whether the inverse of the loss removes a distortion from the scores."""
         return bool(self.correct) and self.invertible and self._distorts
 
     @property
@@ -284,7 +284,7 @@ class _Output:
 
     @property
     def has_probabilities(self):
-        """Whether scores lead to probabilities at all, or are wanted as they are.
+        """Whether scores can be turned into probabilities, or are to stay as they are.
 
         A loss without an inverse needs held-out rows to be calibrated on.
         """
@@ -380,7 +380,7 @@ class _Output:
         raw : Tensor
             Raw scores of rows of the population, all of them or a sample.
         values, weight : array
-            Of the same rows.
+            Targets and weights of the same rows.
         counts : pair of ndarray of shape (n_outputs,)
             Weighted positives and negatives of the population.
         sampling_weight : float
@@ -484,7 +484,7 @@ class LabelOutput(_Output):
         return self._new_calibrator().fit(scores, labels, weight)
 
     def _population_weight(self, values, weight, counts):
-        """Return entry weights that give the labels their prevalences.
+        """Return weights of entries that give the rows the prevalences of `counts`.
 
         A label without a positive or a negative among the rows keeps its weights.
         """
@@ -498,10 +498,11 @@ class LabelOutput(_Output):
         return weight * np.where(values == 1, factor[0], factor[1])
 
     def match_overall_prevalence(self, raw, values, weight, counts):
-        """Move all intercepts alike until the probabilities of held-out rows add up.
+        """Shift all intercepts equally to match the sum of held-out probabilities.
 
-        The net remembers some of the positives that it was trained on. Those held out
-        show how much the sum over fresh rows falls short, for all labels together.
+        The net has fitted the positives that it was trained on, so the sum of its
+        probabilities is too small on new rows. The held-out rows show by how much, for
+        all labels together.
         """
         scores = self._averaged(raw.double())
         weight = self._population_weight(values, weight, counts)
@@ -639,7 +640,7 @@ class ClassOutput(_Output):
         return weight.reshape(-1, 1)
 
     def _population_weight(self, values, weight, counts):
-        """Return row weights that give the classes here their prevalences."""
+        """Return weights of rows with which they have the prevalences of `counts`."""
         weight = np.ones(len(values)) if weight is None else weight
         here = np.bincount(values, weights=weight, minlength=self.n_outputs)
         factor = np.divide(counts[0], here, out=np.ones(len(here)), where=here > 0)
@@ -702,7 +703,7 @@ def both_classes(log_odds, target, log=False):
     Parameters
     ----------
     log_odds : ndarray of shape (n_samples, 1)
-        Of the positive class.
+        The log-odds of the positive class.
     target : Target
     log : bool, default=False
 
@@ -729,7 +730,7 @@ def label_matrix(blocks, n_rows, target, fraction_without_label):
     n_rows : int
     target : Target
     fraction_without_label : float
-        Of the rows that trained.
+        Fraction of the training rows.
     """
     labels: Any
     if target.sparse_type is None:

@@ -89,7 +89,7 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_labels) or (n_samples, n_classes)
-            Of each label, or of each class of a 1-D target.
+            The logarithm of the probability of each label, or class of a 1-D target.
         """
         # A probability of 0 is minus infinity here, without a warning, as in
         # scikit-learn.
@@ -146,7 +146,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out fraction.
+        Seed of the held-out fraction.
 
     pos_label : object, default=None
         The positive class of a binary target, which thresholds, rules and costs are
@@ -298,7 +298,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
     Parameters
     ----------
     estimator : classifier
-        Of a label matrix or of two classes, with `predict_proba` or
+        A classifier of a label matrix or of two classes, with `predict_proba` or
         `decision_function`.
 
     scoring : str or callable, default="f1"
@@ -336,7 +336,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out fraction.
+        Seed of the held-out fraction.
 
     pos_label : object, default=None
         The positive class of a binary target, which thresholds and metric are about;
