@@ -246,8 +246,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     scaler_ : InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
-        Slope and intercepts, fitted on the held-out rows; those of the intercepts that
-        belong to one label or class, on all rows of `fit`.
+        Slope and intercept, fitted on the held-out rows. An intercept for each label or
+        class is then fitted on all rows of `fit`.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
     probabilities_corrected_ : bool
@@ -257,8 +257,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     n_iter_ : int
         Number of epochs.
     best_score_ : float or None
-        Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to know when to stop.
+        Best validation score, or minus the best validation loss. None if no rows were
+        held out, or too few of their entries are positive to show when to stop.
     device_ : torch.device
         Where the net is.
 
@@ -558,8 +558,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     scaler_ : InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
-        Slope and intercepts, fitted on the held-out rows; those of the intercepts that
-        belong to one label or class, on all rows of `fit`.
+        Slope and intercept, fitted on the held-out rows. An intercept for each label or
+        class is then fitted on all rows of `fit`.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
     probabilities_corrected_ : bool
@@ -569,8 +569,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     n_iter_ : int
         Number of epochs.
     best_score_ : float or None
-        Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to know when to stop.
+        Best validation score, or minus the best validation loss. None if no rows were
+        held out, or too few of their entries are positive to show when to stop.
     device_ : torch.device
         Where the net is.
 
