@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -428,9 +429,8 @@ net, X, proba = joblib.load(r"{tmp_path / "net.joblib"}")
 np.testing.assert_allclose(net.predict_proba(X), proba, atol=1e-5)
 assert net.device_.type == "cpu"
 """
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, env={"CUDA_VISIBLE_DEVICES": ""}
-    )
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 def test_clone_of_a_fitted_net_is_unfitted(problem):
