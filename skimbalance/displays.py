@@ -48,7 +48,7 @@ __all__ = [
     "TrainingHistoryDisplay",
 ]
 
-# Up to so many labels have a line of their own: matplotlib's colours repeat after ten.
+# The most labels with a line of their own: matplotlib's colours repeat after ten.
 _MOST_LINES = 10
 # Ten bins of 4 million entries have a standard error below 0.001.
 _BINNED_ENTRIES = 2**22

@@ -36,7 +36,7 @@ _CHUNK_ROWS = 8192
 _BLOCK_ENTRIES = 2**18
 # Entries of the copies of columns that `fit` sorts: 128 MB in float64.
 _SORTED_ENTRIES = 2**24
-# Up to so many columns get the encoding. With 8 bins, 128 columns are 1,152 inputs;
+# The most columns that get the encoding. With 8 bins, 128 columns are 1,152 inputs;
 # more make the first layer the dearest part of a step. On scene (294 columns) and birds
 # (271) the encoding has a higher macro AP (.861 for .841, .466 for .428), so that a
 # larger number is a candidate where time allows.
@@ -50,7 +50,7 @@ _MOST_ENCODED = 128
 _N_BINS = 8
 # Where the smooth clip bends: Holzmueller et al. (2024) have 3.
 _CLIP = 3.0
-# Stored values of a column may be so many times those of the median column.
+# The largest root mean square of stored values, relative to the median column.
 _MOST_RMS = 2.0
 # Cumulated weights differ from a fraction of their sum by rounding alone up to this.
 _TIE = 1e-12

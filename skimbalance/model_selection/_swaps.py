@@ -21,7 +21,7 @@ _SWEEPS = 1, 300
 # A choice: a label of this weight outweighs all others, and its weight is then set back
 # to 1, so that the others count again.
 _LARGEST_BOOST = 1000
-# A choice: so many excess positives are as bad as a label that a part lacks altogether.
+# A choice: 20 excess positives are as bad as a label that a part lacks altogether.
 _LACK = 20
 # A bound of the memory: a search holds what each two items have in common, 160 x 160
 # numbers of 8 bytes.

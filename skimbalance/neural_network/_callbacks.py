@@ -35,7 +35,7 @@ _BLOCK_ENTRIES = 2**18
 _LEAST_POOLED_POSITIVES = 100
 # Held-out positives, of all outputs together, below which a score is noise.
 _LEAST_JUDGED = 5
-# Training without a usable score: so many epochs, or steps if that is longer.
+# Choices: the epochs of a training without a usable score, or its steps if longer.
 _UNJUDGED_EPOCHS = 5
 _UNJUDGED_STEPS = 100
 _SHOWN = "train_loss", "valid_loss", "valid_score"

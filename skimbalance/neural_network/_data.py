@@ -806,7 +806,7 @@ class Batches:
     ----------
     rows : RowSet
     batch_size : int
-        At most so many rows each.
+        Maximum number of rows of a batch.
     shuffle : bool
         A new order in each pass, from torch's generator.
     num_workers : int
@@ -859,7 +859,7 @@ class Batches:
                 yield x, batch_targets(labels, weight, place, self.rows.decode)
 
     def _spans(self, n_batches):
-        """Return where runs of so many batches start and stop."""
+        """Return where runs of `n_batches` batches start and stop."""
         return pairwise([*self.bounds[:-1:n_batches], self.bounds[-1]])
 
     def _places(self):
