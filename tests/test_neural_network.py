@@ -1,4 +1,4 @@
-"""The estimators as their users meet them: targets, weights, honesty."""
+"""The estimators as their users meet them: targets, weights, calibration."""
 
 import warnings
 
@@ -340,7 +340,7 @@ def test_batch_loss_is_the_formula_written_out(problem):
     assert net.history_[0]["train_loss"] == pytest.approx(expected, rel=1e-9)
 
 
-# ----------------------------------------------------------------------------- honesty
+# ------------------------------------------------------------------------- calibration
 
 
 def test_starting_bias_predicts_the_base_rates(problem):
