@@ -208,6 +208,57 @@ class LabelScoreMixin(ClassifierMixin):
         return float(np.average(correct, weights=weight))
 
 
+class LabelProbabilityMixin:
+    """Return the probabilities of labels, or of the classes of a 1-D target.
+
+    A class defines `_label_probabilities`, which gives the one column of a binary
+    target.
+    """
+
+    _target: Target
+    _label_probabilities: Callable
+    classes_: Any
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return calibrated probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        proba : ndarray of float64, shape (n_samples, n_labels) or \
+                (n_samples, n_classes)
+            That each label is 1, or of each class of a 1-D target.
+        """
+        proba = self._label_probabilities(X)
+        if self._target.kind != BINARY:
+            return proba
+        if len(self.classes_) == 1:
+            return np.ones_like(proba)
+        columns = [1 - proba, proba]
+        return np.hstack(columns[::-1] if self._target.is_flipped else columns)
+
+    def predict_log_proba(self, X) -> np.ndarray:
+        """Return the logarithms of the calibrated probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        log_proba : ndarray of float64, shape (n_samples, n_labels) or \
+                (n_samples, n_classes)
+            The logarithm of the probability of each label, or class of a 1-D target.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+
 class LabelMetaClassifier(LabelScoreMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of the classifiers that wrap one classifier of labels.
 

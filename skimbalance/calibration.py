@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from skimbalance._base import DECISION, PROBA, NamedParamsMixin, find_response
 from skimbalance._columns import all_entries, iter_columns, total
 from skimbalance._counts import count_labels, take_weights, weights_or_ones
-from skimbalance._labels import BINARY, check_label_matrix, with_missing
+from skimbalance._labels import check_label_matrix, with_missing
 from skimbalance._log_odds import (
     FiniteLogOdds,
     as_columns,
@@ -32,7 +32,7 @@ from skimbalance._log_odds import (
     match_means,
     smoothed_prevalence,
 )
-from skimbalance._meta import LabelMetaClassifier
+from skimbalance._meta import LabelMetaClassifier, LabelProbabilityMixin
 from skimbalance._validation import (
     check_choice,
     check_interval,
@@ -608,7 +608,9 @@ class _ShrunkClassCalibrator(_ClassCalibrator):
 # The classifier
 
 
-class MultilabelCalibratedClassifierCV(NamedParamsMixin, LabelMetaClassifier):
+class MultilabelCalibratedClassifierCV(
+    NamedParamsMixin, LabelProbabilityMixin, LabelMetaClassifier
+):
     """Calibrate the probabilities of each label, out of fold.
 
     For classifiers whose scores are no calibrated probabilities: forests, margins, nets
@@ -810,43 +812,6 @@ class MultilabelCalibratedClassifierCV(NamedParamsMixin, LabelMetaClassifier):
             log_odds = self._log_odds(scores)
             total_proba = total_proba + expit(self.calibrator_.transform(log_odds))
         return total_proba / len(self.estimators_)
-
-    def predict_proba(self, X) -> np.ndarray:
-        """Return calibrated probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        proba : ndarray of float64, shape (n_samples, n_labels) or (n_samples, 2)
-            That each label is 1, or of each class of a 1-D target.
-        """
-        proba = self._label_probabilities(X)
-        if self._target.kind != BINARY:
-            return proba
-        if len(self.classes_) == 1:
-            return np.ones_like(proba)
-        columns = [1 - proba, proba]
-        return np.hstack(columns[::-1] if self._target.is_flipped else columns)
-
-    def predict_log_proba(self, X) -> np.ndarray:
-        """Return the logarithms of the calibrated probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        log_proba : ndarray of float64, shape (n_samples, n_labels) or (n_samples, 2)
-            The logarithm of the probability of each label, or class of a 1-D target.
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
 
     def predict(self, X):
         """Predict the labels whose calibrated probability is above 0.5.

@@ -38,6 +38,7 @@ from skimbalance._labels import (
 )
 from skimbalance._meta import (
     LabelMetaClassifier,
+    LabelProbabilityMixin,
     check_classifier,
     make_folds,
     positive_class,
@@ -250,7 +251,7 @@ class _NamedEstimators(Composition):
 
 
 class MultilabelStackingClassifier(
-    RuleParamsMixin, LabelMetaClassifier, _NamedEstimators
+    RuleParamsMixin, LabelProbabilityMixin, LabelMetaClassifier, _NamedEstimators
 ):
     """Combine different classifiers by weights on their log-odds, and calibrate.
 
@@ -732,7 +733,7 @@ class MultilabelStackingClassifier(
     # ----------------------------------------------------------------------
     # Predictions
 
-    def _probabilities(self, X):
+    def _label_probabilities(self, X):
         """Return the probability of each label, or of each class of many."""
         check_is_fitted(self)
         if not self._scorers:
@@ -744,45 +745,6 @@ class MultilabelStackingClassifier(
         proba = np.tile(self._constant, (len(scores), 1))
         proba[:, self._varies] = expit(scores)
         return proba
-
-    def predict_proba(self, X) -> np.ndarray:
-        """Return calibrated probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        proba : ndarray of float64, shape (n_samples, n_labels) or \
-                (n_samples, n_classes)
-            That each label is 1, or of each class of a 1-D target.
-        """
-        proba = self._probabilities(X)
-        if self._target.kind != BINARY:
-            return proba
-        if len(self.classes_) == 1:
-            return np.ones_like(proba)
-        columns = [1 - proba, proba]
-        return np.hstack(columns[::-1] if self._target.is_flipped else columns)
-
-    def predict_log_proba(self, X) -> np.ndarray:
-        """Return the logarithms of the calibrated probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        log_proba : ndarray of float64, shape (n_samples, n_labels) or \
-                (n_samples, n_classes)
-            The logarithm of the probability of each label, or class of a 1-D target.
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
 
     def predict(self, X) -> Any:
         """Predict by the thresholds, or the most probable of many classes.
@@ -797,7 +759,7 @@ class MultilabelStackingClassifier(
         y : ndarray or sparse matrix of shape (n_samples,) or (n_samples, n_labels)
             In the form of the fitted `y`.
         """
-        proba = self._probabilities(X)
+        proba = self._label_probabilities(X)
         if self._target.kind == MULTICLASS:
             return self.classes_[proba.argmax(axis=1)]
         return self._as_target(self._rule.predict(proba, self.thresholds_))

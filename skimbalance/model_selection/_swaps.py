@@ -344,8 +344,8 @@ class Refinement:
         slope += gradient[enters] - gradient[leaves]
         gain = np.bincount(here, value * slope, minlength=self.n_parts)
         failed = gain > -NOISE
-        undo = failed[here]
-        _shift(gradient, enters[undo], leaves[undo], change[undo])
+        back = failed[here]
+        _shift(gradient, enters[back], leaves[back], change[back])
         return failed
 
 
