@@ -64,8 +64,10 @@ from skimbalance.neural_network._data import (
     Rows,
     TrainingData,
     as_dense,
-    find_device,
     is_tiny,
+)
+from skimbalance.neural_network._devices import (
+    find_device,
     moves_data,
     resolve_precision,
 )

@@ -27,9 +27,9 @@ from skimbalance.neural_network._data import (
     Batches,
     GatheredRows,
     RowSet,
-    find_device,
     is_tiny,
 )
+from skimbalance.neural_network._devices import find_device
 from skimbalance.neural_network._module import sum_over_members, user_name
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
