@@ -57,14 +57,16 @@ from skimbalance.neural_network._checks import (
     target_of_classes,
     warn_of_positive_class,
 )
+from skimbalance.neural_network._cross_fit import (
+    hold_out,
+    keep_corrections,
+    out_of_fold_log_odds,
+    remember_folds,
+    trained_on_others,
+)
 from skimbalance.neural_network._data import (
     Batches,
     DatasetRows,
-    FirstChunk,
-    Rows,
-    TrainingData,
-    as_dense,
-    is_tiny,
 )
 from skimbalance.neural_network._devices import (
     find_device,
@@ -88,6 +90,13 @@ from skimbalance.neural_network._output import (
     top_k,
     warn_no_positive,
 )
+from skimbalance.neural_network._rows import (
+    FirstChunk,
+    Rows,
+    TrainingData,
+    as_dense,
+    is_tiny,
+)
 from skimbalance.neural_network._training import (
     Net,
     gradients,
@@ -110,6 +119,8 @@ from skimbalance.thresholds._rules import (
 _PREDICTION_BYTES = 2**23
 # Of the default module with more rows than a full batch.
 _DROPOUT = 0.5
+# Out-of-fold scores are kept up to so many: 64 MB.
+_OUT_OF_FOLD_ENTRIES = 2**24
 # Held-out entries that slope and intercept are fitted on: two numbers need no more.
 _CALIBRATION_ENTRIES = 2**20
 # Entries whose probabilities are added up to match the prevalence of each label; more
@@ -317,20 +328,25 @@ class BaseImbalancedNet(
         if seed is None:  # else a resumed run repeats the draws of the first one
             seed = _draw_seed(_generator(self.random_state))
         vars(self).pop("_rng", None)
-        if data.held_out is None and self._holds_out(len(data.rows)):
-            data.split(self.validation_fraction, np.random.RandomState(seed))
+        saved = None if checkpoint is None else checkpoint.fold
+        hold_out(self, data, np.random.RandomState(seed), saved)
         self._check_held_out(data)
         previous = self._net_to_continue(data)
-        self._set_output(self._make_output(data, params), data)
+        output, corrected = self._make_output(data, params), None
+        if previous is not None and trained_on_others(self, data):
+            corrected = self._output
+        self._set_output(output, data)
         _warn_constant(self._output.trained)
         if self._output.trained.any():
             with seeded(seed, self.device_):
-                self.net_ = self._make_net(data.training)
+                self.net_ = self._make_net(data.training, data.n_folds)
                 if previous is not None:
                     take_over(self.net_, previous, bool(self._module_names))
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
-                self._train(data, checkpoint)
+                    checkpoint.fold = data.training.fold
+                self._train(data, checkpoint, corrected)
+        remember_folds(self, data, corrected is None)
         return self
 
     def _module(self, n_rows=0, sparse_input=False):
@@ -343,11 +359,6 @@ class BaseImbalancedNet(
                 params["dropout"] = 0.0 if is_tiny(n_rows) else _DROPOUT
             params.setdefault("sparse_input", sparse_input)
         return build, params
-
-    def _holds_out(self, n_rows):
-        if isinstance(self.early_stopping, str):
-            return not is_tiny(n_rows)
-        return bool(self.early_stopping)
 
     def _check_held_out(self, data):
         """Raise a ValueError where a rule lacks the rows that it learns from."""
@@ -371,6 +382,8 @@ class BaseImbalancedNet(
         warn_of_positive_class(self, data, params.pos_weight)
         make = ClassOutput if data.target.kind == MULTICLASS else LabelOutput
         output, has_held_out = make(params, data), data.held_out is not None
+        if data.n_folds:
+            output.find_learnt(data)
         if data.counts is None or output.trained.any():
             check_link(output.loss, output.link, output.correct, has_held_out)
         return output
@@ -394,6 +407,7 @@ class BaseImbalancedNet(
             # A warm start keeps the scaler under the weights that it goes on with.
             self.scaler_ = self._fit_scaler(data.training)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
+        self.out_of_fold_log_odds_ = None
 
     def _standardizes(self, X):
         """Whether inputs are scaled before the module reads them."""
@@ -411,10 +425,11 @@ class BaseImbalancedNet(
             return None
         return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
 
-    def _make_net(self, rows):
+    def _make_net(self, rows, n_folds=0):
         """Return a skorch net with new weights, tried on the first rows."""
         build, params = self._module(len(rows), sp.issparse(rows.X))
-        shape, is_single = self._input_shape, self.n_members == 1
+        n_members = n_folds or (1 if self.n_members == "auto" else self.n_members)
+        shape, is_single = self._input_shape, n_members == 1
         optimizer = optimizer_params(self, self.device_)
         step = make_step(self)
         net: Any = Net(
@@ -425,7 +440,7 @@ class BaseImbalancedNet(
             module__n_outputs=self._output.n_outputs,
             module__bias=self._output.initial_bias(),
             module__dtype=self._dtype,
-            **({} if is_single else {"module__n_members": self.n_members}),
+            **({} if is_single else {"module__n_members": n_members}),
             criterion=criterion_of(self._output.loss),
             criterion__loss=copy.deepcopy(self._output.loss),
             **{
@@ -483,19 +498,26 @@ class BaseImbalancedNet(
         moves = moves_data(self.data_device, self.device_, rows.n_bytes)
         return self._as_read(rows, moves=moves)
 
-    def _train(self, data, checkpoint):
-        """Train as long as held-out rows gain by it, then calibrate on them."""
-        held_out = data.held_out
-        watched = None if held_out is None else self._as_trained_on(held_out)
+    def _train(self, data, checkpoint, corrected):
+        """Train as long as held-out rows gain by it, then calibrate on them.
+
+        Where none is known to be held out, `corrected` is the output model of the
+        earlier fit, whose corrections are kept.
+        """
+        held_out, watched = data.held_out, data.watched
+        watched = None if watched is None else self._as_trained_on(watched)
         stopping, epochs = early_stopping_of(self, data)
         self._run(data.training, watched, epochs, stopping, checkpoint)
-        if held_out is None:
+        if corrected is not None:
+            keep_corrections(self._output, corrected)
+        if held_out is None or corrected is not None:
             return
         with _after_training("the calibration", "Fit again to have it."):
+            calibrate = self._calibrate_members if data.n_folds else self._calibrate
             try:
-                held_out = self._calibrate(data)
+                held_out = calibrate(data)
             except KeyboardInterrupt:  # the rest takes moments, so one interrupt waits
-                held_out = self._calibrate(data)
+                held_out = calibrate(data)
                 warn_user(
                     "The interrupt came after the training, whose calibration was "
                     "ended: nothing is lost.",
@@ -546,6 +568,18 @@ class BaseImbalancedNet(
                 output.match_level(*held_out, counts)
         return held_out
 
+    def _calibrate_members(self, data):
+        """Fit the calibration on out-of-fold scores; keep and return these scores."""
+        most_entries = max(_MATCHED_ENTRIES, _OUT_OF_FOLD_ENTRIES)
+        rows = self._thinned(data.held_out, most_entries)
+        raw, values, weight = self._scored(rows)
+        member = rows.fold[rows.index]
+        counts = data.population.counts
+        self._output.calibrate_members(raw, values, weight, member, counts)
+        if self._output.has_probabilities and len(rows) == len(data.held_out):
+            self.out_of_fold_log_odds_ = out_of_fold_log_odds(self, rows, raw)
+        return raw, values, weight
+
     def _learn_thresholds(self, raw, values, weight):
         """Learn the thresholds of a rule that reads held-out rows."""
         thresholds = (
@@ -586,6 +620,8 @@ class BaseImbalancedNet(
     def _train_chunk(self, rows):
         """Train for an epoch on the rows of one chunk."""
         self._output.update_counts(rows.counts)
+        # Each member trains on all rows of a chunk, and holds none out any more.
+        self.out_of_fold_log_odds_ = self._folds = None
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
@@ -814,8 +850,11 @@ class BaseImbalancedNet(
         return tags
 
     def __getstate__(self):
-        # Processes and their connections cannot be stored.
+        # Processes and their connections cannot be stored. Out-of-fold scores are as
+        # many as the entries of `y`, and are of use right after `fit`.
         state: Any = super().__getstate__()
+        if state.get("out_of_fold_log_odds_") is not None:
+            state = {**state, "out_of_fold_log_odds_": None}
         return {**state, "accelerator": None}
 
     def __setstate__(self, state):

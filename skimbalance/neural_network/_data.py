@@ -1,8 +1,7 @@
-"""The data of a fit, from the encoded arrays to the batches that the net reads.
+"""The rows of a fit as the net reads them, from the encoded arrays to the batches.
 
-`TrainingData` holds all rows of a fit and its parts, each an index into arrays that are
-encoded once and never copied. A `RowSet` is such a part as the net reads it, and
-`Batches` hands it out. No array is converted or copied as a whole: rows are gathered
+A `RowSet` is an index into arrays that are encoded once and never copied, and `Batches`
+hands it out. No array is converted or copied as a whole: rows are gathered
 for many batches at once, scaled in place and handed out as slices, so that a step pays
 neither for a call per row nor for a scaled copy of the data. Items of a torch dataset
 are read or computed row by row.
@@ -12,8 +11,6 @@ import copy
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,319 +19,15 @@ import scipy.sparse as sp
 import torch
 from skorch.dataset import Dataset
 
-from skimbalance._counts import MISSING, SparseWeights, count_labels, entries_with
-from skimbalance._labels import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
-    Target,
-    has_missing,
-    with_missing,
-)
-from skimbalance.model_selection._label_counts import positives
-from skimbalance.model_selection._splitters import stratified_parts
+from skimbalance._counts import SparseWeights
 from skimbalance.modules import SparseRows
 
-# Held-out entries beyond which a score gains little and an epoch takes longer.
-_VALIDATION_ENTRIES = 2**23
 # The least scale that float32 holds with all its digits.
 _TINY_SINGLE = np.finfo(np.float32).tiny
 # Rows that are gathered at once.
 _CHUNK_BYTES = 2**20
-# Rows up to which all make one full batch, without dropout and without a held-out part:
-# `check_estimator` expects the same net of weighted rows as of repeated ones. With more
-# rows a net that is never stopped was worse than a constant.
-_TINY_ROWS = 200
 # Below this fraction of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
-
-
-class TrainingData:
-    """The data of a fit: the rows given to it, those that train and those held out.
-
-    Parameters
-    ----------
-    rows : Rows
-        All rows that were given as `X` and `y`.
-    held_out : Rows or None
-        Rows that the user holds out. `split` takes some of `rows` instead.
-    groups : ndarray of shape (n_samples,) or None
-        Rows of one group stay together when the rows are split.
-
-    Attributes
-    ----------
-    training : Rows
-        The rows that train the net.
-    """
-
-    def __init__(self, rows, held_out=None, groups=None):
-        self.rows = self.training = rows
-        self.held_out, self.groups = held_out, groups
-
-    @property
-    def target(self):
-        """The kind and the classes of the targets."""
-        return self.rows.target
-
-    @property
-    def counts(self):
-        """The weighted positives and negatives of each output that train."""
-        return self.training.counts
-
-    @property
-    def all_counts(self):
-        """The same among all rows given to `fit`."""
-        return self.rows.counts
-
-    @property
-    def is_split(self):
-        """Whether the held-out rows are of the arrays whose other rows train."""
-        return self.held_out is not None and self.held_out.X is self.rows.X
-
-    @property
-    def population(self):
-        """The rows that the probabilities are for.
-
-        Rows that the user has held out may be of another population than those that
-        trained, so they stand for themselves.
-        """
-        return self.rows if self.is_split else self.held_out
-
-    def split(self, fraction, rng):
-        """Hold out a stratified fraction of the rows, as an index into their arrays."""
-        rows, n_rows = self.rows, len(self.rows)
-        n_held = max(1, round(fraction * n_rows))
-        n_held = min(n_held, max(100, _VALIDATION_ENTRIES // self.target.n_outputs))
-        groups = None if self.groups is None else self.groups[rows.index]
-        sizes = n_rows - n_held, n_held
-        # Two positives of a label: one to train on, and one to judge by.
-        part = stratified_parts(rows.rarer_values(), sizes, rng, groups, n_required=2)
-        if part.all() or not part.any():
-            raise ValueError(
-                "The rows cannot be split into a training and a validation part. Pass "
-                "more rows or groups, X_val and y_val, or early_stopping=False."
-            )
-        self.training, self.held_out = (rows.at(rows.index[part == k]) for k in (0, 1))
-
-
-class FirstChunk(TrainingData):
-    """The first of several chunks, whose label counts are given, or are not known."""
-
-    def __init__(self, rows, label_counts):
-        super().__init__(rows)
-        self.label_counts = label_counts
-
-    @property
-    def counts(self):
-        """The counts over all chunks to come, or None."""
-        return self.label_counts
-
-    @property
-    def all_counts(self):
-        """The same."""
-        return self.label_counts
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Inputs, target and weights of all rows, and the index of those selected.
-
-    Attributes
-    ----------
-    X : ndarray, csr_array or DatasetRows
-    target : Target
-        With the values of all rows; without values where there are inputs only.
-    weight : ndarray, SparseWeights or None
-        Of rows or entries, with mean 1.
-    index : ndarray of int
-    sources : dict
-        What reads the arrays, shared with other rows of the same ones.
-    """
-
-    X: Any
-    target: Target
-    weight: Any
-    index: np.ndarray
-    sources: dict = field(default_factory=dict)
-
-    def __len__(self):
-        return len(self.index)
-
-    @property
-    def values(self) -> Any:
-        """The encoded targets of all rows."""
-        return self.target.values
-
-    @cached_property
-    def counts(self):
-        """The weighted counts of each output: positives and negatives.
-
-        Of a multiclass target the rows in each class, and out of it.
-        """
-        values, weight = self.selected("values"), self.selected("weight")
-        if self.target.kind != MULTICLASS:
-            return count_labels(values, weight)
-        n_classes = self.target.n_outputs
-        inside = np.bincount(values, weights=weight, minlength=n_classes).astype(float)
-        return inside, inside.sum() - inside
-
-    def at(self, index):
-        """Return other rows of the same arrays."""
-        return Rows(self.X, self.target, self.weight, index, self.sources)
-
-    def first(self, n_rows):
-        """Return the first of the rows."""
-        return self.at(self.index[:n_rows])
-
-    def thinned(self, most):
-        """Return every so many rows, at most about so many."""
-        return self.at(self.index[:: -(-len(self) // most)])
-
-    def selected(self, name) -> Any:
-        """Return the selected rows of one of the arrays; all of them uncopied."""
-        array = getattr(self, name)
-        if array is None or len(self.index) == self.X.shape[0]:
-            return array
-        return array[self.index]
-
-    def row_weight(self):
-        """Return a weight for each row of the arrays, 0 where it is not selected.
-
-        The weight of a row is the mean weight of its observed entries.
-        """
-        weight = np.zeros(self.X.shape[0])
-        totals, counts = row_totals(self.values, self.weight)
-        weight[self.index] = totals[self.index] / counts[self.index]
-        return weight
-
-    def rarer_values(self):
-        """Return which rows have the rarer value of each label, or each class.
-
-        Only entries that have a weight count. The columns come in no particular order.
-        """
-        labels: Any = positives(self.values)
-        if self.values.ndim == 2:
-            n_positive, n_negative = count_labels(self.selected("values"))
-            common = np.flatnonzero(n_positive > n_negative)
-            labels = self._with_weight(labels)
-            if len(common):
-                others = np.flatnonzero(n_positive <= n_negative)
-                negatives = [labels[:, others], self._negatives(common)]
-                labels = sp.hstack(negatives, format="csr")
-        return labels if len(self) == self.X.shape[0] else labels[self.index]
-
-    def _negatives(self, columns):
-        """Return the negatives of some columns, which are few labels."""
-        values = self.values[:, columns]
-        values = as_dense(values)
-        return self._with_weight(sp.csr_array(values == 0).astype(np.int8), columns)
-
-    def _with_weight(self, entries, columns=slice(None)):
-        """Return the entries whose own weight is not 0."""
-        weight = self.weight
-        if weight is None or weight.ndim == 1:
-            return entries
-        weight = weight[:, columns]
-        is_sparse = isinstance(weight, SparseWeights)
-        absent = weight.zeros() if is_sparse else sp.csr_array(weight == 0)
-        return sp.csr_array(entries - entries.multiply(absent))
-
-    def fraction_without_label(self):
-        """Return the fraction of the rows that have no positive."""
-        if sp.issparse(self.values):
-            labelled = np.diff(self.values.indptr) > 0
-        else:
-            labelled = (self.values > 0).any(axis=1)
-        return 1 - float(np.mean(labelled[self.index]))
-
-    @property
-    def n_bytes(self):
-        """What the arrays take."""
-        arrays = (self.X, self.values, self.weight)
-        return sum(
-            array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
-            if sp.issparse(array)
-            else array.nbytes
-            for array in arrays
-            if array is not None
-        )
-
-    def row_set(self, dtype, device, scaler, keep_sparse, moves=False, x_dtype=None):
-        """Return the rows as the net reads them.
-
-        The sources are shared with other rows of the same arrays, so that what `moves`
-        to the device does so once. Inputs may have a dtype of their own: integers.
-        """
-        x_dtype = dtype if x_dtype is None else x_dtype
-        key = moves, x_dtype
-        if key not in self.sources:
-            center, scale = (
-                (None, None) if scaler is None else (scaler.center_, scaler.scale_)
-            )
-            self.sources[key] = sources = (
-                input_source(self.X, x_dtype, device, center, scale, keep_sparse),
-                label_source(self.values, device),
-                weight_source(self.weight, dtype, device),
-            )
-            for source in sources if moves else ():
-                if source is not None:
-                    source.move()
-        decode = partial(decode_labels, replace(self.target, values=None))
-        x, labels, weight = self.sources[key]
-        return RowSet(self.index, x, labels, weight, decode)
-
-
-def as_dense(matrix) -> Any:
-    """Return a matrix as an array, which it is already unless it is sparse."""
-    return matrix.toarray() if sp.issparse(matrix) else matrix
-
-
-def row_totals(values, weight):
-    """Return of each row the weight and the number of the entries that count."""
-    if values.ndim == 1:
-        counts = np.ones(len(values))
-    elif not has_missing(values):
-        counts = np.full(values.shape[0], values.shape[1], dtype=np.float64)
-    elif sp.issparse(values):
-        absent = entries_with(values, MISSING)
-        counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
-    else:
-        counts = np.count_nonzero(values != MISSING, axis=1).astype(np.float64)
-    if weight is None:
-        return counts, counts
-    if weight.ndim == 1:
-        return weight * counts, counts * (weight > 0)
-    return _entry_totals(values, weight), counts
-
-
-def _entry_totals(values, weight):
-    """Return the weight of the observed entries of each row."""
-    if not sp.issparse(values):
-        return weight.sum(axis=1, where=values != MISSING)
-    absent = entries_with(values, MISSING)
-    if isinstance(weight, SparseWeights):
-        return weight.T.sum_outside(sp.csr_array(absent.T))
-    return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)
-
-
-def decode_labels(target, labels):
-    """Return encoded labels, true or predicted, in the form that users pass.
-
-    Parameters
-    ----------
-    target : Target
-        Its values are not read.
-    labels : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        As `Target.values`, dense.
-    """
-    if target.kind == MULTILABEL:
-        return with_missing(labels)
-    if len(target.classes) == 1:
-        return np.repeat(target.classes, len(labels))
-    if target.kind == BINARY:
-        labels = labels.ravel()
-        labels = 1 - labels if target.is_flipped else labels
-    return target.classes[labels]
 
 
 class BatchTargets(torch.Tensor):
@@ -354,6 +47,10 @@ class BatchTargets(torch.Tensor):
     first, last : bool
         Where in the step the batch stands: more than one batch makes a step when
         gradients accumulate.
+    fold : Tensor of int64 or None
+        Of each row, the member that does not train on it.
+    member : int or None
+        The only member that scores these rows, as it does not train on them.
     """
 
     # Without it each operation on the labels would look for an override in Python.
@@ -361,7 +58,7 @@ class BatchTargets(torch.Tensor):
 
     labels: torch.Tensor
     weight: torch.Tensor | None
-    decode = None
+    decode = fold = member = None
 
     def cpu(self):  # type: ignore[override]  # of torch's generated stubs
         """Return the targets in the memory of the CPU."""
@@ -382,13 +79,14 @@ def _with_labels(labels, like):
     return targets
 
 
-def batch_targets(labels, weight, place, decode):
+def batch_targets(labels, weight, place, decode, fold=None, member=None):
     """Return labels, weights and the place in a step as the second item of a batch."""
     if labels is None:
         return None
     targets = labels.as_subclass(BatchTargets)
     targets.labels, targets.weight, targets.decode = labels, weight, decode
     targets.fraction, targets.first, targets.last = place
+    targets.fold, targets.member = fold, member
     return targets
 
 
@@ -693,17 +391,27 @@ class RowSet(Dataset):
         From `input_source`, `label_source` and `weight_source`.
     decode : callable or None
         Turns an array of labels into targets as the user passed them.
+    fold : source or None
+        Of the member that does not train on a row.
+
+    Attributes
+    ----------
+    folds : ndarray of int or None
+        Ascending: the only member that scores each of the rows.
     """
 
-    def __init__(self, rows, x, labels=None, weight=None, decode=None):
-        self.rows, self.sources, self.decode = rows, (x, labels, weight), decode
+    folds: Any = None
+
+    def __init__(self, rows, x, labels=None, weight=None, decode=None, fold=None):
+        self.rows, self.sources = rows, (x, labels, weight, fold)
+        self.decode = decode
 
     def __len__(self):
         return len(self.rows)
 
     def __getitem__(self, row):
         rows = np.atleast_1d(np.arange(len(self))[row])
-        x, labels, weight = self.gather(rows)
+        x, labels, weight, _ = self.gather(rows)
         every = slice(0, len(rows))
         labels, weight = (
             None if part is None else part[every] for part in (labels, weight)
@@ -774,13 +482,14 @@ class GatheredRows(Dataset):
 
     def __init__(self, x, y):
         self.X, self.y, self.decode = x, y, y.decode
+        self.folds = None if y.member is None else np.full(len(x), y.member)
 
     def __len__(self):
         return len(self.X)
 
     def gather(self, index):  # noqa: ARG002
         """Return the parts of the batch, as `RowSet.gather` does."""
-        parts = self.X, self.y.labels, self.y.weight
+        parts = self.X, self.y.labels, self.y.weight, self.y.fold
         return [None if part is None else _Gathered(part) for part in parts]
 
 
@@ -788,7 +497,8 @@ class Batches:
     """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
 
     A last batch of a handful of rows would weigh as much as a full one, and a single
-    row breaks batch normalisation; so the rows are spread evenly.
+    row breaks batch normalisation; so the rows are spread evenly. Where a single member
+    scores each row, all rows of a batch have the same one.
 
     Parameters
     ----------
@@ -817,13 +527,19 @@ class Batches:
     ):
         self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
         self.accumulate, self.part = accumulate, part
-        n_batches = -(-len(rows) // batch_size)
-        if len(rows) // n_batches < part[1]:
+        edges = np.array([0, len(rows)])
+        if rows.folds is not None:
+            edges = np.append(np.unique(rows.folds, return_index=True)[1], len(rows))
+        starts = [
+            start + _even_bounds(stop - start, batch_size)[:-1]
+            for start, stop in pairwise(edges)
+        ]
+        self.bounds = np.append(np.concatenate(starts), len(rows))
+        if part[1] > 1 and np.diff(self.bounds).min() < part[1]:
             raise ValueError(
                 f"batch_size={batch_size} is too small: each of {part[1]} processes "
                 "needs a row of every batch."
             )
-        self.bounds = -(-np.arange(n_batches + 1) * len(rows) // n_batches)
 
     def __len__(self):
         return len(self.bounds) - 1
@@ -837,14 +553,17 @@ class Batches:
             batches[start : start + at_once] for start in range(0, len(self), at_once)
         ]
         places, indices = self._places(), map(np.concatenate, chunks)
+        folds, number = self.rows.folds, 0
         for chunk, parts in zip(chunks, self._gathered(indices), strict=True):
             ends = np.cumsum([0, *map(len, chunk)])
             for start, stop in pairwise(ends):
-                x, labels, weight = (
+                x, labels, weight, fold = (
                     None if part is None else part[start:stop] for part in parts
                 )
-                place = next(places)
-                yield x, batch_targets(labels, weight, place, self.rows.decode)
+                member = None if folds is None else int(folds[self.bounds[number]])
+                number += 1
+                given = labels, weight, next(places), self.rows.decode, fold, member
+                yield x, batch_targets(*given)
 
     def _spans(self, n_batches):
         """Return where runs of so many batches start and stop."""
@@ -874,6 +593,12 @@ class Batches:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+
+
+def _even_bounds(n_rows, batch_size):
+    """Return where batches of nearly equal size start, and the end of the last."""
+    n_batches = -(-n_rows // batch_size)
+    return -(-np.arange(n_batches + 1) * n_rows // n_batches)
 
 
 class DatasetRows:
@@ -912,8 +637,3 @@ class DatasetRows:
     def _input(self, row):
         item = self.dataset[row]
         return np.asarray(item[0] if isinstance(item, (tuple, list)) else item)
-
-
-def is_tiny(n_rows):
-    """Whether the rows make one full batch, and get neither dropout nor a split."""
-    return n_rows <= _TINY_ROWS

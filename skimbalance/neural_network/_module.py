@@ -122,6 +122,10 @@ class ScoreModule(nn.Module):
         """Return one net of this module, on a copy of its weights."""
         return copy.deepcopy(self)
 
+    def scores_of(self, member, x):  # noqa: ARG002
+        """Return the raw scores of one member, of shape (n_samples, n_outputs)."""
+        return self(x)
+
 
 def user_name(name):
     """Return the name that a parameter has in the user's own module."""
@@ -271,6 +275,13 @@ class MemberModule(ScoreModule):
         for tensor in _tensors(member).values():
             tensor.data = tensor.data[number].clone()
         return member
+
+    def scores_of(self, member, x):
+        if self._compiled_call_impl is not None:
+            # Weights of another shape would be compiled anew, for each member.
+            return self(x)[:, member]
+        tensors = {name: tensor[member] for name, tensor in _tensors(self).items()}
+        return functional_call(self, tensors, (x,))
 
 
 def reads_integers(module, x):
@@ -554,7 +565,7 @@ def _row_part(labels, weight):
     return mean, weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1)
 
 
-def sum_over_members(criterion, scores, labels, weight):
+def sum_over_members(criterion, scores, labels, weight, fold=None):
     """Return the sum of the members' losses on one batch.
 
     Parameters
@@ -563,14 +574,41 @@ def sum_over_members(criterion, scores, labels, weight):
     scores : Tensor of shape (n_samples, n_members, n_outputs)
     labels, weight : Tensor or None
         What each member is compared with.
+    fold : Tensor of int64, shape (n_samples,), or None
+        The member that does not train on a row. The mean over the other rows counts as
+        that of a whole batch.
     """
+    n_rows, n_members = scores.shape[:2]
     if not criterion.sums_rows:
-        return sum(criterion(one, labels, weight) for one in scores.unbind(1))
-    labels, weight = (
-        None if part is None else torch.cat([part] * scores.shape[1])
-        for part in (labels, weight)
-    )
+        if fold is None:
+            return sum(criterion(one, labels, weight) for one in scores.unbind(1))
+        return _sum_without_held_out(criterion, scores, labels, weight, fold)
+    labels = torch.cat([labels] * n_members)
+    weight = None if weight is None else torch.cat([weight] * n_members)
+    if fold is not None:
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        trains = fold != torch.arange(n_members, device=fold.device).unsqueeze(1)
+        n_trained = trains.sum(dim=1, keepdim=True).clamp(min=1)
+        share = (trains.to(dtype) * (n_rows / n_trained)).flatten()
+        if weight is not None:
+            share = weight * (share if weight.ndim == 1 else share.unsqueeze(1))
+        weight = share
     return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
+
+
+def _sum_without_held_out(criterion, scores, labels, weight, fold):
+    """Return the sum of losses that couple rows, of the rows that a member trains on.
+
+    A weight of 0 would leave a row in the ranks or sums that such a loss computes.
+    """
+    total = scores.new_zeros(())
+    for number, one in enumerate(scores.unbind(1)):
+        rows = torch.nonzero(fold != number).squeeze(1)
+        if len(rows):
+            own = None if weight is None else weight[rows]
+            value = criterion(one[rows], labels[rows], own)
+            total = total + value * (len(fold) / len(rows))
+    return total
 
 
 def criterion_of(loss):

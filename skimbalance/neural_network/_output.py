@@ -16,8 +16,13 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from sklearn.base import BaseEstimator, clone
 
 from skimbalance._base import warn_user
+from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
-from skimbalance._log_odds import smoothed_prevalence
+from skimbalance._log_odds import (
+    EXPECTED_STRENGTH,
+    prevalence_of_counts,
+    smoothed_prevalence,
+)
 from skimbalance._validation import check_choice, check_per_label
 from skimbalance.calibration import (
     BaseCalibrator,
@@ -33,7 +38,9 @@ from skimbalance.losses._inverse import (
     unsmoothed_log_probabilities,
 )
 from skimbalance.losses._resolve import check_loss, resolve_loss
-from skimbalance.neural_network._data import decode_labels
+from skimbalance.neural_network._rows import (
+    decode_labels,
+)
 from skimbalance.thresholds._rules import (
     Uncorrected,
     is_same_rule,
@@ -56,8 +63,11 @@ _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
-# Expected positives that weigh as much as the count, where rows are a sample.
-_DOUBT = 3.0
+# Entries that slope and intercept are fitted on: two numbers need no more.
+_SLOPE_ENTRIES = 2**20
+# Log-odds beyond this are rounding of float32 probabilities, 6e-8 next to 1: a score of
+# 100 for a single wrong entry would flatten the slope for all others.
+_MOST_LOG_ODDS = 15.0
 # Keeps the logit of a matched prevalence finite.
 _LEAST = 1e-12
 
@@ -215,6 +225,8 @@ class _Output:
         self.correct, self.smoothing = params.correct, params.smoothing
         self.init_bias = params.init_bias
         self.calibrator: Any = None
+        # With folds: which members have seen both values of each output in training.
+        self.has_learnt: Any = None
         self.loss: Any = clone(loss)
         counts = data.counts
         if counts is None:
@@ -297,7 +309,14 @@ class _Output:
         -------
         ndarray of float64, shape (n_samples, n_outputs)
         """
-        scores = self._averaged(raw.double())
+        raw = raw.double()
+        if self.has_learnt is not None and raw.ndim == 3:
+            # Calibrated one by one: the calibrator is fitted on scores of single ones.
+            members = [self._calibrated(self._corrected(m)) for m in raw.unbind(1)]
+            return self._pool(members, self.has_learnt)
+        return self._calibrated(self._averaged(raw))
+
+    def _calibrated(self, scores):
         return scores if self.calibrator is None else self.calibrator.transform(scores)
 
     def class_probabilities(self, raw):
@@ -329,7 +348,44 @@ class _Output:
     def _averaged(self, raw):
         if raw.ndim == 2:
             return self._corrected(raw)
-        return self._pool([self._corrected(member) for member in raw.unbind(1)])
+        members = [self._corrected(member) for member in raw.unbind(1)]
+        return self._pool(members, self.has_learnt)
+
+    def calibrate_members(self, raw, values, weight, member, counts):
+        """Fit a calibrator that is right for the mean of the members' probabilities.
+
+        One slope and one intercept on the out-of-fold scores of all rows. Then the
+        intercept of each output moves until the probabilities add up to the counts,
+        with `EXPECTED_STRENGTH`. The mean over members has the same expected sum.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n_samples, n_outputs)
+            Out-of-fold raw scores.
+        values, weight : array
+            Targets and weights of the same rows.
+        member : ndarray of int, shape (n_samples,)
+            Which member scored each row.
+        counts : pair of ndarray of shape (n_outputs,)
+            Weighted positives and negatives of the population.
+        """
+        if not self.correct or self.correct == "exact":
+            return
+        scores = self._corrected(raw.double())
+        if self.invertible:
+            scores = np.clip(scores, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
+        weight = self._entry_weight(values, weight) * self.has_learnt[member]
+        some = slice(None, None, -(-scores.size // _SLOPE_ENTRIES))
+        calibrator = self._fit_calibrator(scores[some], values[some], weight[some])
+        self.calibrator = calibrator
+        if not calibrator.matches_prevalence:
+            return
+        proba = self.probabilities(calibrator.transform(scores))
+        mass, observed = np.zeros(self.n_outputs), counts[0] + counts[1]
+        mass += weight.sum(axis=0)
+        mean = ratio((weight * proba).sum(axis=0), mass, undefined=0.5)
+        rate = prevalence_of_counts(counts[0], mean * observed, observed)
+        self._match(scores, np.clip(rate, _LEAST, 1 - _LEAST), weight)
 
     def calibrate(self, raw, values, weight, counts):
         """Fit what remains to be corrected, on rows that did not train the net.
@@ -468,6 +524,13 @@ class LabelOutput(_Output):
             scores = unsmoothed_log_odds(scores, prior, self.smoothing, floor)
         return scores.numpy()
 
+    def find_learnt(self, data):
+        """Find out which members train on both values of each label."""
+        counts = np.array([rows.counts for rows in data.training.outside_each_fold()])
+        learnt = (counts > 0).all(axis=1)
+        # Where none has seen both, as of one positive and one negative, all take part.
+        self.has_learnt = learnt | ~learnt.any(axis=0)
+
     def _fit_calibrator(self, scores, values, weight):
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
         return self._new_calibrator().fit(scores, labels, weight)
@@ -518,10 +581,16 @@ class LabelOutput(_Output):
         return scores
 
     @staticmethod
-    def _pool(scores):
-        """Return the log-odds of the members' mean probability."""
+    def _pool(scores, has_learnt):
+        """Return the log-odds of the members' mean probability.
+
+        A member without a positive of a label, or a negative, has no say about it.
+        """
+        share = None
+        if has_learnt is not None and not has_learnt.all():
+            share = has_learnt[:, None].astype(np.float64)
         positive, negative = (
-            logsumexp([log_expit(sign * score) for score in scores], axis=0)
+            logsumexp([log_expit(sign * score) for score in scores], axis=0, b=share)
             for sign in (1, -1)
         )
         return positive - negative
@@ -615,8 +684,12 @@ class ClassOutput(_Output):
             log_p = unsmoothed_log_probabilities(log_p, prior, self.smoothing, floor)
         return log_p.numpy()
 
+    def find_learnt(self, data):
+        """Let all members have a say: a class that one has not seen is near 0 there."""
+        self.has_learnt = np.ones((data.n_folds, 1), dtype=bool)
+
     def _fit_calibrator(self, scores, values, weight):
-        return self._new_calibrator().fit(scores, values, weight)
+        return self._new_calibrator().fit(scores, values, weight.ravel())
 
     @staticmethod
     def _entry_weight(values, weight):
@@ -625,12 +698,12 @@ class ClassOutput(_Output):
         return weight.reshape(-1, 1)
 
     def _population_weight(self, values, weight, counts):
-        """Return row weights that give the classes here their prevalences."""
+        """Return row weights, as a column, that give the classes their prevalences."""
         weight = np.ones(len(values)) if weight is None else weight
         here = np.bincount(values, weights=weight, minlength=self.n_outputs)
         factor = np.divide(counts[0], here, out=np.ones(len(here)), where=here > 0)
         weight = weight * factor[values]
-        return weight * (here.sum() / weight.sum())
+        return (weight * (here.sum() / weight.sum())).reshape(-1, 1)
 
     def match_level(self, raw, values, weight, counts):
         """Do nothing: the probabilities of a row add up to one."""
@@ -640,7 +713,7 @@ class ClassOutput(_Output):
         self.calibrator.match_prevalence(scores, prevalence, weight.ravel())
 
     @staticmethod
-    def _pool(scores):
+    def _pool(scores, has_learnt):  # noqa: ARG004
         """Return the log of the members' mean probability."""
         return logsumexp(scores, axis=0) - np.log(len(scores))
 
@@ -808,7 +881,7 @@ def matched_prevalence(mean, rate, scored, doubt):
         From 0, where the counted rows are those that were scored and the mean becomes
         the rate, to 1, where chance had a hand in the difference of the two.
     """
-    doubt = _DOUBT * doubt
+    doubt = EXPECTED_STRENGTH * doubt
     ratio = np.ones(len(mean))
     np.divide(rate * scored + doubt, mean * scored + doubt, out=ratio, where=scored > 0)
     return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
