@@ -391,8 +391,6 @@ class RowSet(Dataset):
         From `input_source`, `label_source` and `weight_source`.
     decode : callable or None
         Turns an array of labels into targets as the user passed them.
-    fold : source or None
-        Of the member that does not train on a row.
 
     Attributes
     ----------
@@ -402,9 +400,15 @@ class RowSet(Dataset):
 
     folds: Any = None
 
-    def __init__(self, rows, x, labels=None, weight=None, decode=None, fold=None):
-        self.rows, self.sources = rows, (x, labels, weight, fold)
+    def __init__(self, rows, x, labels=None, weight=None, decode=None):
+        self.rows, self.sources = rows, (x, labels, weight, None)
         self.decode = decode
+
+    def mask_folds(self, source, moves):
+        """Tell of each row which member does not train on it."""
+        if moves:
+            source.move()
+        self.sources = (*self.sources[:3], source)
 
     def __len__(self):
         return len(self.rows)

@@ -37,7 +37,7 @@ from skimbalance._validation import (
 )
 from skimbalance.exceptions import ModuleOutputWarning
 from skimbalance.losses import PointwiseLoss, SetLoss, SoftmaxLoss
-from skimbalance.modules import ACTIVATIONS, MLP, SparseRows
+from skimbalance.modules import ACTIVATIONS, MLP, SparseLinear, SparseRows
 
 _BODY = "body."
 # Factors of the parameters that leave a sigmoid in [0, 1], and little else.
@@ -249,7 +249,8 @@ class MemberModule(ScoreModule):
 
     def __init__(self, *, n_members, **kwargs):
         super().__init__(**kwargs)
-        self.accepts_sparse, self.n_members = False, n_members
+        self.n_members, self.is_mlp = n_members, type(self.body) is MLP
+        self.accepts_sparse = self.accepts_sparse and self.is_mlp
         others = [_tensors(ScoreModule(**kwargs)) for _ in range(n_members - 1)]
         for name, tensor in _tensors(self).items():
             tensor.data = torch.stack(
@@ -259,6 +260,9 @@ class MemberModule(ScoreModule):
     def forward(self, x):
         if self.bias.ndim == 1:  # inside the map, or a member on its own
             return super().forward(x)
+        if self.is_mlp:
+            scores = _stacked_scores(self.body, x)
+            return scores if self.own_bias is None else scores + self.own_bias
         parameters = dict(self.named_parameters()), dict(self.named_buffers())
         members = vmap(
             lambda tensors: functional_call(self, tensors, (x,)),
@@ -282,6 +286,36 @@ class MemberModule(ScoreModule):
             return self(x)[:, member]
         tensors = {name: tensor[member] for name, tensor in _tensors(self).items()}
         return functional_call(self, tensors, (x,))
+
+
+def _stacked_scores(mlp, x):
+    """Return the raw scores of several MLPs whose parameters are stacked.
+
+    Of shape (n_samples, n_members, n_outputs). `vmap` would do the same, but takes
+    no `SparseRows`, and calls of its own for each operation.
+    """
+    for layer in (*mlp.hidden, mlp.output):
+        has_weight = isinstance(layer, (nn.Linear, SparseLinear))
+        x = _stacked_layer(layer, x) if has_weight else layer(x)
+    return x.transpose(0, 1)
+
+
+def _stacked_layer(layer, x):
+    """Return the outputs of stacked linear layers, members first.
+
+    The first layer reads the same rows for all members, as one product.
+    """
+    weight, bias = layer.weight, layer.bias
+    is_linear = isinstance(layer, nn.Linear)  # its weight has a row for each output
+    if isinstance(x, SparseRows):
+        return torch.stack([x.matmul(w) for w in weight.unbind()]) + bias.unsqueeze(1)
+    if x.ndim == 2 and is_linear:
+        both = torch.addmm(bias.flatten(), x, weight.flatten(0, 1).t())
+        return both.view(len(x), *bias.shape).transpose(0, 1)
+    if x.ndim == 2:
+        x = x.expand(len(weight), *x.shape)
+    weight = weight.transpose(1, 2) if is_linear else weight
+    return torch.baddbmm(bias.unsqueeze(1), x, weight)
 
 
 def reads_integers(module, x):

@@ -87,7 +87,7 @@ class TrainingData:
     @property
     def watched(self):
         """The held-out rows that are scored in each epoch, or None."""
-        if not self.n_folds:
+        if self.held_out is None or not self.n_folds:
             return self.held_out
         return self.held_out.thinned(self._most_rows(_OUT_OF_FOLD_ENTRIES))
 
@@ -203,7 +203,7 @@ class Rows:
     weight: Any
     index: np.ndarray
     sources: dict = field(default_factory=dict)
-    fold: np.ndarray | None = None
+    fold: Any = None
     by_fold: bool = False
 
     def __len__(self):
@@ -345,12 +345,12 @@ class Rows:
                 if source is not None:
                     source.move()
         decode = partial(decode_labels, replace(self.target, values=None))
-        fold = None if self.fold is None else label_source(self.fold, device)
-        if fold is not None and moves:
-            fold.move()
-        rows = RowSet(self.index, *self.sources[key], decode, fold)
+        x, labels, weight = self.sources[key]
+        rows = RowSet(self.index, x, labels, weight, decode)
         if self.by_fold:
             rows.folds = self.fold[self.index]
+        elif self.fold is not None:
+            rows.mask_folds(label_source(self.fold, device), moves)
         return rows
 
 
