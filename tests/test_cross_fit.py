@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score
 from skorch.callbacks import Callback, EpochScoring
 
 from skimbalance._labels import check_target
+from skimbalance._log_odds import match_means
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses import LogLoss, SetLoss
@@ -24,6 +25,7 @@ from skimbalance.neural_network._module import (
     sum_over_members,
 )
 from skimbalance.neural_network._rows import TrainingData
+from skimbalance.thresholds import MatchedPrevalence
 
 
 def mlp(**params):
@@ -464,6 +466,44 @@ def test_without_calibration_the_members_are_averaged(problem, correct):
     mean = expit(member_scores(net, X)).mean(axis=1)
     np.testing.assert_allclose(net.predict_proba(X), mean, rtol=1e-5)
     np.testing.assert_allclose(net.decision_function(X), logit(mean), rtol=1e-4)
+
+
+# --------------------------------------------------------------------------
+# Thresholds
+
+
+def test_thresholds_are_those_of_scores_spread_as_the_mean_is(problem):
+    X, Y = problem
+    net = mlp(threshold="matched_prevalence", max_epochs=20).fit(X, Y)
+    _, fold = net._folds
+    each = net.calibrator_.transform(member_scores(net, X).reshape(-1, 4))
+    each, rows = each.reshape(300, 5, 4), np.arange(300)
+    between = np.array(
+        [
+            np.delete(each[row], fold[row], axis=0).var(axis=0, ddof=1)
+            for row in range(300)
+        ]
+    ).mean()
+    single = each[rows, fold]
+    spread = np.sqrt(1 - between * 0.8 / single.var(axis=0).mean())
+    assert 0.5 < spread < 0.999
+    drawn = spread * single
+    drawn += match_means(drawn, expit(single).mean(axis=0))
+    right = MatchedPrevalence().learn(Y, expit(drawn), None)
+    np.testing.assert_allclose(net._output.learnt[1], right, rtol=1e-4)
+
+
+def test_as_many_positives_are_predicted_in_fresh_rows_as_there_are():
+    predicted = positives = 0
+    for seed in range(3):
+        X, Y = make_imbalanced_multilabel(
+            3000, 8, 6, cardinality=1.5, imbalance_ratio=8, random_state=seed
+        )
+        params = {"hidden_layer_sizes": (32,), "max_epochs": 30, "random_state": seed}
+        net = mlp(threshold="matched_prevalence", **params).fit(X[:500], Y[:500])
+        predicted += net.predict(X[500:]).sum()
+        positives += 2500 * Y[:500].mean(axis=0).sum()
+    assert predicted / positives == pytest.approx(1, abs=0.07)
 
 
 # --------------------------------------------------------------------------

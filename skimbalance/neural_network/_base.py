@@ -126,6 +126,8 @@ _CALIBRATION_ENTRIES = 2**20
 # Entries whose probabilities are added up to match the prevalence of each label; more
 # than for the slope, since a rare label has few positives among them.
 _MATCHED_ENTRIES = 2**22
+# Entries that the spread of the members' mean is measured on: one number for all.
+_SPREAD_ENTRIES = 2**18
 # Rows that a calibration gets in any case, however many labels there are.
 _LEAST_CALIBRATION_ROWS = 100
 # Rows that a module is tried on before any training.
@@ -524,7 +526,7 @@ class BaseImbalancedNet(
                     ConvergenceWarning,
                 )
             if resolve_rule(self.threshold).needs_held_out:
-                self._learn_thresholds(*held_out)
+                self._learn_thresholds(data, *held_out)
 
     def _criterion_params(self, rows):
         """Return the weights of the batch loss for these rows, as tensors."""
@@ -580,15 +582,19 @@ class BaseImbalancedNet(
             self.out_of_fold_log_odds_ = out_of_fold_log_odds(self, rows, raw)
         return raw, values, weight
 
-    def _learn_thresholds(self, raw, values, weight):
+    def _learn_thresholds(self, data, raw, values, weight):
         """Learn the thresholds of a rule that reads held-out rows."""
         thresholds = (
             f"learning the thresholds of threshold={self.threshold!r}",
             "Give predict another one, such as set_params(threshold=0.5).",
         )
         with _after_training(*thresholds):
-            rule = resolve_rule(self.threshold)
-            self._output.learn_thresholds(rule, raw, values, weight)
+            rule, spread = resolve_rule(self.threshold), 1.0
+            if data.n_folds:
+                rows = self._thinned(data.training, _SPREAD_ENTRIES)
+                of_all, _, _ = self._scored(rows)
+                spread = self._output.spread_of_mean(of_all, rows.fold[rows.index])
+            self._output.learn_thresholds(rule, raw, values, weight, spread)
 
     def _thinned(self, rows, most_entries):
         """Return every so many rows, of about so many outputs in all."""

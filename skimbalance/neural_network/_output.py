@@ -20,6 +20,7 @@ from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
     EXPECTED_STRENGTH,
+    match_means,
     prevalence_of_counts,
     smoothed_prevalence,
 )
@@ -68,6 +69,8 @@ _SLOPE_ENTRIES = 2**20
 # Log-odds beyond this are rounding of float32 probabilities, 6e-8 next to 1: a score of
 # 100 for a single wrong entry would flatten the slope for all others.
 _MOST_LOG_ODDS = 15.0
+# Part of the spread of single scores that the mean keeps in any case.
+_LEAST_SPREAD = 0.5
 # Keeps the logit of a matched prevalence finite.
 _LEAST = 1e-12
 
@@ -599,11 +602,49 @@ class LabelOutput(_Output):
         """Return the probability of each label."""
         return expit(scores)
 
-    def learn_thresholds(self, rule, raw, values, weight):
-        """Learn the thresholds of a rule from rows that did not train the net."""
+    def spread_of_mean(self, raw, fold):
+        """Return how much less the members' mean is spread than the score of one.
+
+        A mean of `K` members has the variance of one without ``1 - 1 / K`` of the
+        variance between members, measured where all of them trained on a row or all
+        but one. With it `MatchedPrevalence` predicts 1.02, .99, 1.10, 1.01 and .99 of
+        the positives of fresh rows (emotions, yeast, birds, medical, cal500; one
+        split), and 1.02, .98, 1.05, 1.00 and .93 without. Between members that did not
+        train on a row the variance is 1.5 times as much, which did no better.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n_samples, n_members, n_outputs)
+            Raw scores of rows of `fit`.
+        fold : ndarray of int, shape (n_samples,)
+            The member that did not train on each row.
+        """
+        n_rows, n_members = raw.shape[:2]
+        if n_members < 3 or not self.trained.any():
+            return 1.0  # a single member trained on each row
+        members = [self._calibrated(self._corrected(m)) for m in raw.double().unbind(1)]
+        scores = np.stack(members, axis=1)[:, :, self.trained]
+        is_out = fold[:, None] == np.arange(n_members)
+        others = scores[~is_out].reshape(n_rows, n_members - 1, -1)
+        between = others.var(axis=1, ddof=1).mean() * (1 - 1 / n_members)
+        whole = scores[is_out].var(axis=0).mean()
+        return float(np.sqrt(max(1 - between / max(whole, _LEAST), _LEAST_SPREAD**2)))
+
+    def learn_thresholds(self, rule, raw, values, weight, spread=1.0):
+        """Learn the thresholds of a rule from rows that did not train the net.
+
+        The scores of single members are drawn together as those of the mean are, at
+        the same mean probability of each label: there are fewer large ones in a mean,
+        and thresholds on single scores would be passed too seldom.
+        """
         known, thresholds = self.trained, np.full(self.n_outputs, 0.5)
         if known.any():
-            proba = self.probabilities(self.scores(raw))[:, known]
+            scores = self.scores(raw)[:, known]
+            if spread < 1:
+                mean = self.probabilities(scores).mean(axis=0)
+                scores = spread * scores
+                scores = scores + match_means(scores, mean.clip(_LEAST, 1 - _LEAST))
+            proba = self.probabilities(scores)
             if weight is not None and weight.ndim == 2:
                 weight = weight[:, known]
             thresholds[known] = learn_thresholds(rule, values[:, known], proba, weight)
