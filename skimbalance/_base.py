@@ -10,7 +10,7 @@ probability of a 1, or, of a 1-D target, of its positive class.
 import contextlib
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,6 +79,8 @@ def warn_positive_class(target: Any, pos_label: Any, asked: str, counts: Any) ->
     if pos_label is not None or target.kind != "binary" or len(target.classes) < 2:
         return
     positive, negative = counts[0].item(), counts[1].item()
+    # scikit-learn takes the last class as the positive one without a word, and in data
+    # such as "fraud" and "ok" that is the majority.
     if positive > negative * (1 + _ROUNDING):
         other, last = target.classes.tolist()
         warn_user(
@@ -93,6 +95,8 @@ def warn_positive_class(target: Any, pos_label: Any, asked: str, counts: Any) ->
 @contextlib.contextmanager
 def unchanged_on_error(estimator: object) -> Iterator[None]:
     """Restore the attributes of an estimator if the block raises."""
+    # A shallow copy: attributes that were replaced come back. What is changed in place,
+    # as the net is by partial_fit, has to restore itself.
     before = vars(estimator).copy()
     try:
         yield
@@ -166,6 +170,47 @@ class DictParamsMixin(BaseEstimator):
         return self
 
 
+class NamedParamsMixin(BaseEstimator):
+    """Explain that ``threshold__beta`` needs an object where a name is given.
+
+    Without it `set_params` fails on a name with ``'str' object has no attribute
+    'set_params'``, after it has set some of the other parameters.
+
+    `_nested_checks` maps a parameter to a function of its value and of the nested
+    parameters, by their own names, which raises the error.
+    """
+
+    _nested_checks: ClassVar[dict[str, Callable[[Any, dict], None]]] = {}
+
+    def set_params(self, **params):
+        """Set the parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``parameter__name`` for those of an object.
+
+        Returns
+        -------
+        self : estimator
+            This object.
+
+        Raises
+        ------
+        ValueError
+            If a nested parameter is set where there is no object.
+        """
+        for name, check in self._nested_checks.items():
+            prefix = f"{name}__"
+            nested = {
+                key.removeprefix(prefix): value
+                for key, value in params.items()
+                if key.startswith(prefix)
+            }
+            check(params.get(name, getattr(self, name)), nested)
+        return super().set_params(**params)
+
+
 # --------------------------------------------------------------------------
 # Scores of any classifier
 
@@ -179,8 +224,19 @@ def _reason(error):
     return str(error) if cause is None else f"{error}: {cause}"
 
 
-def find_response(estimator: object, methods: Iterable[str]) -> str:
-    """Return the name of the first of the methods that the estimator has."""
+def find_response(
+    estimator: object, methods: Iterable[str], needed_by: str | None = None
+) -> str:
+    """Return the name of the first of the methods that the estimator has.
+
+    Parameters
+    ----------
+    estimator : classifier
+    methods : iterable of str
+        In the order of preference.
+    needed_by : str or None
+        The parameter that needs `predict_proba`, for the error.
+    """
     reasons = []
     for name in methods:
         try:
@@ -189,6 +245,12 @@ def find_response(estimator: object, methods: Iterable[str]) -> str:
             reasons.append(_reason(error))
         else:
             return name
+    if needed_by is not None:
+        raise ValueError(
+            f"{type(estimator).__name__} has no {' or '.join(methods)}, which "
+            f"{needed_by} needs: wrap it in CalibratedClassifierCV, or for a label "
+            f"matrix in MultilabelCalibratedClassifierCV. {' '.join(reasons)}"
+        )
     raise ValueError(
         f"{type(estimator).__name__} has none of the methods {', '.join(methods)}, so "
         f"there are no scores to work on. {' '.join(reasons)}"

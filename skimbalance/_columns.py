@@ -28,7 +28,7 @@ def iter_columns(labels, scores, weight=None):
     scores : ndarray of shape (n_samples, n_labels)
         A number for each entry.
     weight : None, ndarray or SparseWeights
-        Of rows or entries.
+        Weights of rows or entries.
 
     Yields
     ------
@@ -108,7 +108,7 @@ def mass_at_least(score, levels, weight=None):
 
 
 def _count_at_few_levels(score, levels):
-    """Count without a sort of all scores: only those in the bucket of a level compete.
+    """Count without sorting: only scores in the bucket of a level are compared.
 
     A rare label has few levels, so most scores are counted by bucket alone. Measured
     against ``np.searchsorted(np.sort(score), levels)`` on float64 scores of rare labels
@@ -129,10 +129,11 @@ def _count_at_few_levels(score, levels):
 
 
 def _buckets(values):
-    """Return integers below 2 ** _BUCKET_BITS that never fall where the values rise.
+    """Return integers below 2 ** _BUCKET_BITS that do not decrease with the values.
 
-    The bits of a float32, read as an integer, rise with it, and as fast in each octave:
-    buckets suit probabilities of 1e-4 as well as those of 0.5.
+    The bits of a positive float32, read as an integer, increase with its value, by the
+    same number in each octave. So buckets are as narrow, relative to the value, for
+    probabilities of 1e-4 as for those of 0.5.
     """
     # + 0 turns -0.0, whose bits are those of the least integer, into 0.0.
     with np.errstate(over="ignore"):
@@ -171,7 +172,7 @@ def tally(target, score, weight=None):
 
 
 def _distinct(ranked):
-    """Return the distinct ones of sorted values, and where each comes first."""
+    """Return the distinct values of sorted ones, and the first position of each."""
     new = np.ones(len(ranked), dtype=bool)
     np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
     first = np.flatnonzero(new)

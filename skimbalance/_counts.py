@@ -219,11 +219,12 @@ def without_weightless(labels: Any, weight: Any) -> Any:
     zero = weight.zeros() if isinstance(weight, SparseWeights) else weight == 0
     if not sp.issparse(labels):
         zero = zero.toarray() == 1 if sp.issparse(zero) else zero
-        zero &= labels != MISSING
+        zero &= labels != MISSING  # if none is new, nothing has to be copied
         return np.where(zero, np.int8(MISSING), labels) if zero.any() else labels
     zero = sp.csr_array(zero, dtype=np.int8)
     if zero.nnz == 0:
         return labels
+    # Setting entries of a CSR array one by one would rebuild it for each new one.
     labels = sp.csr_array(labels - labels.multiply(zero) + MISSING * zero)
     labels.eliminate_zeros()
     return labels
@@ -238,19 +239,29 @@ def check_label_counts(
     ----------
     label_counts : array-like
         The pair ``(n_positive, n_negative)``, or the positives alone if `n_samples` is
-        given.
+        given. Two numbers are a pair only where `n_labels` is 1: else they may also
+        be the positives of two labels.
     n_samples : int or None
         The number of rows that the positives were counted on.
     n_labels : int or None
         The number of labels of `y`, if it is known.
     """
     if n_samples is None:
+        # Three numbers or more cannot be a pair; two numbers can, see below.
         if not hasattr(label_counts, "__len__") or len(label_counts) != 2:
             raise ValueError(
                 "label_counts must be the pair (n_positive, n_negative); to give the "
                 "positives alone, pass n_samples as well."
             )
-        positive, negative = map(np.atleast_1d, label_counts)
+        positive, negative = label_counts
+        if np.ndim(positive) == np.ndim(negative) == 0 and n_labels != 1:
+            raise ValueError(
+                f"label_counts={label_counts!r} may mean one label or two. For one "
+                f"label pass ([{positive}], [{negative}]), its positives and its "
+                "negatives. For two labels pass n_samples as well, or the negatives of "
+                f"both: ([{positive}, {negative}], [..., ...])."
+            )
+        positive, negative = np.atleast_1d(positive), np.atleast_1d(negative)
         if positive.shape != negative.shape:
             raise ValueError(
                 f"label_counts holds {positive.size} counts of positives, but "

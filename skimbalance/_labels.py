@@ -64,6 +64,7 @@ def read_target(y: Any, name: str) -> Any:
     TypeError
         If they are bytes.
     """
+    # The checks that are switched off here follow below: their messages say what to do.
     values: Any = check_array(
         _without_nullable_dtype(_as_readable(y, name)),
         accept_sparse="csr",
@@ -133,6 +134,7 @@ def _read_sequence(y, name):
     if any(isinstance(value, set | frozenset) for value in y):
         raise ValueError(_describe_label_lists(name))
     is_string = [isinstance(value, str) for value in y]
+    # Of one kind, check_array reads them right, and faster than object by object.
     if all(is_string) or not any(is_string):
         return y
     values = np.empty(len(y), dtype=object)
@@ -187,6 +189,7 @@ def _read_objects(values, name):
         raise ValueError(_not_classes(name, kind))
     if len(known) < len(flat):
         flat = [np.nan if _is_missing(value) else float(value) for value in flat]
+    # NumPy finds the dtype again that a pandas column of objects has lost.
     read = np.array(flat)
     # Decimal, Fraction and integers beyond int64 are still objects.
     read = read.astype(np.float64) if read.dtype == object else read
@@ -227,7 +230,7 @@ def _encode_entries(entries, y, name):
     if entries.dtype.kind not in "iuf":
         raise ValueError(_describe_strings(entries, name))
     one = entries == 1
-    codes = one.view(np.int8)
+    codes = one.view(np.int8)  # the bytes of the mask itself, without a copy
     # Two counts instead of two masks: as a rule all that is not 0 is 1.
     if np.count_nonzero(one) == np.count_nonzero(entries):
         return codes
@@ -252,6 +255,7 @@ def _encode_sparse(y: Any, name: str) -> Any:
         (_encode_entries(y.data, y, name), y.indices, y.indptr), shape=y.shape
     )
     if not codes.data.all():
+        # A stored 0 is no label. Its removal writes into the arrays of the user.
         codes = codes.copy()
         codes.eliminate_zeros()
     return codes
@@ -498,6 +502,7 @@ def _encode_classes(y, name, pos_label):
     if y.dtype.kind == "f" and (y % 1).any() and y.min() >= 0 and y.max() <= 1:
         soft = _describe_soft_labels(name)
         raise ValueError(f"Unknown label type: continuous values in {name}. {soft}")
+    # After the checks above, whose messages say what to do.
     check_classification_targets(y)
     classes, index = np.unique(y, return_inverse=True)
     if type_of_target(y) == MULTICLASS and len(classes) > 2:
@@ -558,6 +563,7 @@ def _find_classes(y, classes, name):
     """Return the index of each value among the classes, which are sorted."""
     index = np.zeros(0, dtype=np.intp)
     try:
+        # Beyond the last class the place is len(classes): clipped, it differs from y.
         index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
         unknown = np.unique(y[np.asarray(classes[index] != y)])
     except TypeError:  # strings among numbers cannot be ordered
@@ -599,6 +605,7 @@ def check_scored_labels(
     weight = check_weights(sample_weight, n_samples, n_labels, label_names=names)
     if weight is None or weight.ndim == 2:
         return without_weightless(labels, weight), scores, weight
+    # A row without weight has no say, but its score would be a threshold of a curve.
     kept = weight > 0
     if kept.all():  # as almost always: no copy
         return labels, scores, weight

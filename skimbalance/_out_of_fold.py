@@ -101,7 +101,7 @@ class LabelwiseScorer:
     scorers: list
 
     @property
-    def estimator(self):
+    def estimators(self):
         """The fitted estimators, one for each label."""
         return [scorer.estimator for scorer in self.scorers]
 

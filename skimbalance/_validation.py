@@ -69,6 +69,7 @@ def closest(name: object, options: Iterable) -> str:
     """
     known = {str(option).lower(): str(option) for option in options}
     given = str(name).lower()
+    # With the cutoff of difflib, 0.6: one or two wrong letters of a short name.
     matches = difflib.get_close_matches(given, known)
     matches = matches or [key for key in known if f"{given}_".startswith(f"{key}_")]
     if not matches:
@@ -78,6 +79,7 @@ def closest(name: object, options: Iterable) -> str:
 
 def check_choice(name: str, value: object, options: Collection) -> None:
     """Raise a ValueError that lists the options unless `value` is one of them."""
+    # The type first: an array or a list has no hash, and `in` would raise.
     if not isinstance(value, str | Integral) or value not in options:
         known = ", ".join(repr(option) for option in sorted(options))
         raise ValueError(
@@ -128,6 +130,7 @@ def check_switch(name: str, value: object) -> None:
 def check_layer_sizes(sizes: Any, name: str = "hidden_layer_sizes") -> tuple[int, ...]:
     """Return the widths of layers as a tuple of int; an int stands for one layer."""
     widths: Any = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    # A bool is an Integral as well; the loop below rejects it with the same message.
     if isinstance(widths, Integral):
         widths = (widths,)
     if not isinstance(widths, (list, tuple, range)):
@@ -175,6 +178,7 @@ def check_parameters(estimator: Any) -> None:
         try:
             validate_parameter_constraints({name: constraints}, {name: value}, caller)
         except InvalidParameterError as error:
+            # scikit-learn lists the options, and leaves the nearest one to the reader.
             options = [c.options for c in constraints if isinstance(c, StrOptions)]
             hint = closest(value, set().union(*options))
             raise InvalidParameterError(f"{error}{hint}") from None
@@ -366,6 +370,7 @@ def align_columns(frame: Any, label_names: Any, name: str) -> Any:
     if columns is None or label_names is None or np.array_equal(columns, label_names):
         return frame
     known = set(label_names)
+    # A frame that was made of an array has the columns 0, 1, ...: order, not names.
     positions = [str(number) for number in range(len(label_names))]
     if columns.tolist() == positions and known != set(positions):
         return frame
@@ -430,7 +435,7 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
         return np.asarray(weights)
     known = positions if names is None else list(names)
     if all(isinstance(label, str) for label in known):
-        # The columns of a label frame are known by their names as strings.
+        # `column_names` returns strings, also for columns that are numbers.
         given = {str(key): entry for key, entry in given.items()}
     unknown = [key for key in given if key not in known]
     lacking = [key for key in known if key not in given]
@@ -479,7 +484,7 @@ def check_weights(
         return None
     aligned = align_columns(sample_weight, label_names, name)
     weight = _as_weights(aligned, name)
-    if weight.ndim == 0:
+    if weight.ndim == 0:  # a number for all, as in scikit-learn
         weight = np.full(n_samples, float(weight))
     allowed = [(n_samples,)] + ([(n_samples, n_labels)] if n_labels else [])
     if weight.shape not in allowed:

@@ -4,13 +4,12 @@ The loss itself removes the distortion that its weights and its form cause. What
 remains, the over-confidence of a flexible net on few rows, takes two numbers for all
 labels together. Classifiers without such an inverse take a map for each label.
 
-A calibrator of labels derives from `BaseCalibrator` and works wherever one is asked
-for; `_resolve_calibrator` holds the names.
+Calibrators of labels derive from `BaseCalibrator`; `_CALIBRATORS` holds their names.
 """
 
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -20,13 +19,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import DECISION, PROBA, find_response
+from skimbalance._base import DECISION, PROBA, NamedParamsMixin, find_response
 from skimbalance._columns import all_entries, iter_columns, total
-from skimbalance._counts import (
-    count_labels,
-    take_weights,
-    weights_or_ones,
-)
+from skimbalance._counts import count_labels, take_weights, weights_or_ones
 from skimbalance._labels import BINARY, check_label_matrix, with_missing
 from skimbalance._log_odds import (
     FiniteLogOdds,
@@ -132,7 +127,7 @@ class BaseCalibrator(BaseEstimator, ABC):
             1, 0, and below 0 where a label is missing.
         log_odds : ndarray of float64, shape (n_samples, n_labels)
         weight : None, ndarray or SparseWeights
-            Of the rows or entries.
+            Weights of the rows or entries.
         """
 
     @abstractmethod
@@ -150,8 +145,7 @@ class BaseCalibrator(BaseEstimator, ABC):
         Parameters
         ----------
         log_odds : array-like of shape (n_samples, n_labels)
-            Or any scores that rise with them, of rows that did not train what gave
-            them.
+            Or scores that increase with them, of rows that did not train the model.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels)
             0, 1 and NaN for a missing label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
@@ -198,8 +192,7 @@ class BaseCalibrator(BaseEstimator, ABC):
         Parameters
         ----------
         log_odds : array-like of shape (n_samples, n_labels)
-            As in `fit`, of rows of the population that the prevalence is of; they need
-            no targets.
+            As in `fit`, of rows whose mean is to meet it; they need no targets.
         prevalence : float or array-like of shape (n_labels,)
             The mean that the calibrated probabilities of each label are to have, above
             0 and below 1. A number is the mean over all entries, which moves the
@@ -430,15 +423,7 @@ _CALIBRATORS = {name: partial(LabelCalibrator, name) for name in _MAPS} | {
 
 
 def _resolve_calibrator(calibrator, name="method") -> Any:
-    """Return the calibrator that a parameter stands for, not fitted.
-
-    Parameters
-    ----------
-    calibrator : str or BaseCalibrator
-        A name stands for a calibrator with its default parameters.
-    name : str
-        The name of the parameter, for the error.
-    """
+    """Return the calibrator, not fitted, that the parameter `name` stands for."""
     if isinstance(calibrator, str):
         check_choice(name, calibrator, _CALIBRATORS)
         return _CALIBRATORS[calibrator]()
@@ -449,6 +434,19 @@ def _resolve_calibrator(calibrator, name="method") -> Any:
             f"or one of {', '.join(map(repr, sorted(_CALIBRATORS)))}."
         )
     return clone(calibrator)
+
+
+def _check_is_object(method, params):
+    """Raise a ValueError that shows the object if a name is given parameters."""
+    if params and isinstance(method, str):
+        given = ", ".join(f"{name}={value!r}" for name, value in params.items())
+        kind = "Pooled"
+        if method in _MAPS:
+            kind, given = "Label", f'"{method}", {given}'
+        raise ValueError(
+            f'method="{method}" is a name and has no parameters; pass an object of '
+            f"skimbalance.calibration, such as method={kind}Calibrator({given})."
+        )
 
 
 # --------------------------------------------------------------------------
@@ -470,7 +468,7 @@ class _ClassCalibrator(BaseEstimator, ABC):
         Parameters
         ----------
         log_proba : array-like of shape (n_samples, n_classes)
-            Of rows that did not train what gave them.
+            Log-probabilities of rows that did not train the model.
         y : array-like of int, shape (n_samples,)
             Index of the true class.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -610,7 +608,7 @@ class _ShrunkClassCalibrator(_ClassCalibrator):
 # The classifier
 
 
-class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
+class MultilabelCalibratedClassifierCV(NamedParamsMixin, LabelMetaClassifier):
     """Calibrate the probabilities of each label, out of fold.
 
     For classifiers whose scores are no calibrated probabilities: forests, margins, nets
@@ -619,7 +617,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
     Parameters
     ----------
     estimator : classifier
-        Of a label matrix or of two classes, with `decision_function` or
+        A classifier of a label matrix or of two classes, with `decision_function` or
         `predict_proba`.
 
     method : {"sigmoid", "isotonic", "temperature", "beta", "pooled"} or \
@@ -645,7 +643,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out fraction.
+        Seed of the held-out fraction.
 
     pos_label : object, default=None
         The positive class of a binary target, whose log-odds the calibrator maps; None
@@ -693,6 +691,8 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
     >>> model.fit(X, Y).predict_proba(X).shape
     (100, 5)
     """
+
+    _nested_checks: ClassVar = {"method": _check_is_object}
 
     def __init__(
         self,
@@ -843,7 +843,7 @@ class MultilabelCalibratedClassifierCV(LabelMetaClassifier):
         Returns
         -------
         log_proba : ndarray of float64, shape (n_samples, n_labels) or (n_samples, 2)
-            Of each label, or of each class of a 1-D target.
+            The logarithm of the probability of each label, or class of a 1-D target.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -960,8 +960,7 @@ def estimate_prior(
     Returns
     -------
     new_prior : ndarray of float64, shape (n_labels,)
-        Between 0 and 1. From a few rows it is rough: its standard error is that of the
-        fraction of positives at best.
+        Between 0 and 1. Its standard error is at least that of a fraction of the rows.
 
     Raises
     ------

@@ -29,7 +29,7 @@ _MAX_RATE = 0.95
 
 
 def _long_tail(n_labels, total, ratio):
-    """Return falling rates of the given sum, the first `ratio` times the last."""
+    """Return decreasing rates of a given sum, the first `ratio` times the last."""
     rates = np.geomspace(ratio, 1.0, n_labels)
     return rates * (total / rates.sum())
 

@@ -48,7 +48,7 @@ __all__ = [
     "TrainingHistoryDisplay",
 ]
 
-# Up to so many labels have a line of their own: matplotlib's colours repeat after ten.
+# The most labels with a line of their own: matplotlib's colours repeat after ten.
 _MOST_LINES = 10
 # Ten bins of 4 million entries have a standard error below 0.001.
 _BINNED_ENTRIES = 2**22
@@ -85,7 +85,7 @@ def _scores_of(estimator, X, methods, read_as):
 
 
 def _warn_positive_class(target):
-    """Warn where the majority counts as positive, but for classes that 1 is one of."""
+    """Warn where the majority counts as positive, unless 1 is one of the classes."""
     if not set(target.classes.tolist()) <= {-1, 0, 1}:
         warn_positive_class(target, None, "The display", count_labels(target.values))
 
@@ -111,7 +111,7 @@ def _as_labels(y, pos_label, name="y_true"):
 
 
 def _align(y_true, **frames):
-    """Return frames that go with the labels, their columns in the order of `y_true`."""
+    """Return frames with their columns in the order of those of `y_true`."""
     names = column_names(y_true)
     return [align_columns(frame, names, name) for name, frame in frames.items()]
 
@@ -602,7 +602,7 @@ class MultilabelCalibrationDisplay(_Display):
 
 
 def _thinned(labels, scores, weight):
-    """Return every so many rows: ten bins need no more than millions of entries."""
+    """Return evenly spaced rows, with about `_BINNED_ENTRIES` entries in all."""
     step = -(-scores.size // _BINNED_ENTRIES)
     return labels[::step], scores[::step], take_weights(weight, slice(None, None, step))
 
@@ -725,7 +725,7 @@ class ThresholdCurveDisplay(_CurveDisplay):
         return self
 
     def _mark_thresholds(self, ax):
-        """Show where the thresholds of the labels are, below the curves."""
+        """Mark the thresholds of the labels below the curves."""
         marks = np.clip(list(self.label_thresholds.values()), self.thresholds[0], None)
         if len(marks) > _MOST_LINES:
             counts, edges = np.histogram(marks, self.thresholds[::5])

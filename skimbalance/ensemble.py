@@ -44,7 +44,12 @@ from skimbalance._meta import (
     positive_class,
     to_split,
 )
-from skimbalance._out_of_fold import Task, fit_labelwise, fit_scorer
+from skimbalance._out_of_fold import (
+    LabelwiseScorer,
+    Task,
+    fit_labelwise,
+    fit_scorer,
+)
 from skimbalance._validation import (
     Composition,
     check_weights,
@@ -171,7 +176,7 @@ class _Entries:
 
 
 def _choose_shrinkage(entries):
-    """Return the fraction of the way to equal weights of least held-out log-loss.
+    """Return how far to move the weights towards equal ones, by held-out log-loss.
 
     Each fold is judged by weights that the other folds give. Of equal ones the largest.
     """
@@ -255,7 +260,7 @@ class MultilabelStackingClassifier(
             rule object, default=0.5
         A label is predicted where its probability is greater; or a rule of
         `skimbalance.thresholds`, such as `FBeta`, or its name, which learns from the
-        out-of-fold probabilities. Of a multiclass target the most probable class is
+        out-of-fold probabilities. For a multiclass target, the most probable class is
         predicted.
 
     cv : int, splitter or iterable, default=None
@@ -266,7 +271,7 @@ class MultilabelStackingClassifier(
         Estimators fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the default estimators, and of a held-out fraction as `cv`.
+        Seed of the default estimators, and of a held-out fraction as `cv`.
 
     pos_label : object, default=None
         The positive class of a binary target; None is the last of `classes_`. The order
@@ -562,7 +567,12 @@ class MultilabelStackingClassifier(
         ]
         found = Parallel(n_jobs=self.n_jobs)(jobs)
         self._scorers, scores = map(list, zip(*found, strict=True))
-        self.estimators_ = [scorer.estimator for scorer in self._scorers]
+        self.estimators_ = [
+            scorer.estimators
+            if isinstance(scorer, LabelwiseScorer)
+            else scorer.estimator
+            for scorer in self._scorers
+        ]
         names = [name for name, _ in named]
         fitted = dict(zip(names, self.estimators_, strict=True))
         self.named_estimators_ = Bunch(**fitted)
@@ -647,7 +657,7 @@ class MultilabelStackingClassifier(
         part = np.full(len(observed), -1)
         for number, (_, test) in enumerate(splits):
             part[test] = number
-        # Every so many rows, for weights and slope only; intercepts read all of them.
+        # Evenly spaced rows, for weights and slope only; intercepts read all rows.
         step = -(-features[0].size // _MOST_ENTRIES)
         chosen = observed[::step]
         parts = np.broadcast_to(_as_column(part, observed), observed.shape)
@@ -755,7 +765,7 @@ class MultilabelStackingClassifier(
         -------
         log_proba : ndarray of float64, shape (n_samples, n_labels) or \
                 (n_samples, n_classes)
-            Of each label, or of each class of a 1-D target.
+            The logarithm of the probability of each label, or class of a 1-D target.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

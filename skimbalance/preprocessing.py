@@ -36,7 +36,7 @@ _CHUNK_ROWS = 8192
 _BLOCK_ENTRIES = 2**18
 # Entries of the copies of columns that `fit` sorts: 128 MB in float64.
 _SORTED_ENTRIES = 2**24
-# Up to so many columns get the encoding. With 8 bins, 128 columns are 1,152 inputs;
+# The most columns that get the encoding. With 8 bins, 128 columns are 1,152 inputs;
 # more make the first layer the dearest part of a step. On scene (294 columns) and birds
 # (271) the encoding has a higher macro AP (.861 for .841, .466 for .428), so that a
 # larger number is a candidate where time allows.
@@ -50,7 +50,7 @@ _MOST_ENCODED = 128
 _N_BINS = 8
 # Where the smooth clip bends: Holzmueller et al. (2024) have 3.
 _CLIP = 3.0
-# Stored values of a column may be so many times those of the median column.
+# The largest root mean square of stored values, relative to the median column.
 _MOST_RMS = 2.0
 # Cumulated weights differ from a fraction of their sum by rounding alone up to this.
 _TIE = 1e-12
@@ -267,7 +267,7 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Most bins of a column in the piecewise-linear encoding.
 
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
-        Of the output. Whatever it is, columns are scaled in float64 first.
+        The dtype of the output. Columns are scaled in float64 before the conversion.
 
     Attributes
     ----------
@@ -516,7 +516,7 @@ def _sorted_columns(X, weight):
 
 
 def _quantiles(values, mass, fractions):
-    """Return the values where the weight up to them reaches fractions of its sum.
+    """Return the weighted quantiles of sorted values.
 
     They are values of the data, so integer weights equal repeated rows.
     """
@@ -527,8 +527,8 @@ def _quantiles(values, mass, fractions):
 def _robust_scale(values, mass):
     """Return the median, and the interquartile range or half the range if that is 0.
 
-    A constant column has the scale inf: whatever a net reads there, it could not learn
-    what it means.
+    A constant column has the scale inf, so that the net reads 0 there: it cannot learn
+    anything about other values of that column.
     """
     with np.errstate(over="ignore"):
         width = values[-1] - values[0]
@@ -551,7 +551,7 @@ def _bin_edges(values, mass, n_bins):
 
 
 def _few_distinct(values, most):
-    """Return the distinct ones of sorted values, None if there are above `most`."""
+    """Return the distinct values of sorted ones, None if more than `most`."""
     new = values[1:] != values[:-1]
     if np.count_nonzero(new) >= most:
         return None
@@ -559,7 +559,7 @@ def _few_distinct(values, most):
 
 
 def _smooth_clip(scaled):
-    """Return scaled values drawn into (-3, 3), nearly as they are around 0."""
+    """Return scaled values compressed into (-3, 3), nearly unchanged around 0."""
     # Beyond 1e8 the result is 3 in float64; the square would overflow beyond 1e154.
     unit = np.clip(scaled / _CLIP, -1e8, 1e8)
     return _CLIP * unit / np.sqrt(1 + unit * unit)

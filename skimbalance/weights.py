@@ -56,6 +56,7 @@ def _sqrt(count, reference, **_):
 
 
 def _log(count, reference, **_):
+    # 1 is added, since the weight would be negative where positives are the majority.
     return np.log1p(reference / count)
 
 
@@ -64,6 +65,7 @@ def _power(count, reference, *, power, **_):
 
 
 def _effective_ratio(count, reference, *, beta, **_):
+    # The factor 1 / (1 - beta) of both numbers cancels.
     return _effective_number(reference, beta) / _effective_number(count, beta)
 
 
@@ -87,6 +89,7 @@ WEIGHT_SCHEMES = {
 
 def _among_labels(scheme):
     """Return a scheme that compares each label with the most frequent one."""
+    # The negatives do not serve here: nearly all rows are negatives of any rare label.
     return lambda count, **params: scheme(count, count.max(), **params)
 
 
@@ -120,7 +123,7 @@ def _count_target(target, sample_weight):
 def _resolve_counts(y, label_counts, n_samples, sample_weight):
     """Return both counts of each label, from the targets or from given counts."""
     if (y is None) == (label_counts is None):
-        raise ValueError("Pass either y or label_counts, not both and not neither.")
+        raise ValueError("Pass exactly one of y and label_counts.")
     if label_counts is None:
         if n_samples is not None:
             raise ValueError("n_samples goes with label_counts, not with y.")
@@ -158,6 +161,7 @@ def _weigh(scheme, *counts, smoothing, cap, normalize, **params):
     weight = np.ones(counts.shape[1])
     if defined.any():
         weight[defined] = scheme(*counts[:, defined], **params)
+    # Before the normalisation, which would make the bound depend on other labels.
     if cap is not None:
         weight = np.minimum(weight, cap)
     return weight if normalize is None else _normalize(weight, defined, normalize)
@@ -198,7 +202,7 @@ def compute_pos_weight(
         A name in `WEIGHT_SCHEMES`.
     label_counts : array-like of shape (n_labels,) or pair of such, default=None
         Instead of `y`: the positives of each label, together with `n_samples`; or the
-        pair ``(n_positive, n_negative)``.
+        pair ``(n_positive, n_negative)`` of arrays, of one label ``([100], [900])``.
     n_samples : int, default=None
         The number of rows that `label_counts` were counted on.
     power : float, default=0.5
@@ -227,8 +231,9 @@ def compute_pos_weight(
     Raises
     ------
     ValueError
-        If neither or both of `y` and `label_counts` are given, a count is negative, the
-        scheme is unknown, or a parameter is out of its range.
+        Unless exactly one of `y` and `label_counts` is given; if `label_counts` is two
+        numbers without `n_samples`, a count is negative, the scheme is unknown, or a
+        parameter is out of its range.
 
     See Also
     --------
@@ -284,6 +289,7 @@ def _class_weights(target, class_weight, sample_weight=None):
         return _given_weights(class_weight, classes)
     check_choice("class_weight", class_weight, WEIGHT_SCHEMES)
     counts = _class_counts(target.class_index, len(classes), sample_weight)
+    # For a class, the count that it is compared with takes the place of the negatives.
     return compute_pos_weight(label_counts=counts, scheme=class_weight)
 
 
@@ -296,8 +302,8 @@ def compute_class_weight(
 ) -> dict[Any, float]:
     """Compute the `class_weight` of a 1-D target as a dict.
 
-    A class weight defines the population: it is a sample weight by class, and
-    probabilities are not corrected for it. To weigh the training only, pass
+    A class weight is a sample weight by class, and so part of the data: predicted
+    probabilities are those of the weighted data. To weigh the training only, pass
     `pos_weight`.
 
     Parameters
@@ -366,6 +372,7 @@ def _given_weights(class_weight, classes):
         )
     for key, value in class_weight.items():
         check_interval(f"class_weight[{key!r}]", value, 0, closed="left")
+    # As in scikit-learn, a class that is left out has weight 1.
     return np.array([float(class_weight.get(key, 1.0)) for key in classes])
 
 
@@ -402,7 +409,7 @@ def compute_label_weight(
         A name in `LABEL_WEIGHT_SCHEMES`.
     label_counts : array-like of shape (n_labels,) or pair of such, default=None
         Instead of `y`: the positives of each label, together with `n_samples`; or the
-        pair ``(n_positive, n_negative)``.
+        pair ``(n_positive, n_negative)`` of arrays, of one label ``([100], [900])``.
     n_samples : int, default=None
         The number of rows that `label_counts` were counted on.
     power : float, default=0.5
@@ -427,8 +434,9 @@ def compute_label_weight(
     Raises
     ------
     ValueError
-        If neither or both of `y` and `label_counts` are given, a count is negative, the
-        scheme is unknown, or a parameter is out of its range.
+        Unless exactly one of `y` and `label_counts` is given; if `label_counts` is two
+        numbers without `n_samples`, a count is negative, the scheme is unknown, or a
+        parameter is out of its range.
 
     See Also
     --------
@@ -461,6 +469,7 @@ def compute_label_weight(
 
 def _sparse_excess(labels, pos_weight):
     """Return the weights of sparse labels as the excess over 1, which stays sparse."""
+    # What is stored and no positive is missing: its weight 0 is 1 below the others.
     excess = np.where(labels.data == 1, pos_weight[labels.indices] - 1, -1.0)
     return sp.csr_array((excess, labels.indices, labels.indptr), shape=labels.shape)
 
@@ -471,8 +480,8 @@ class PosWeightTransformer(BaseEstimator):
     The estimators accept it as `pos_weight`, so that a grid sets its parameters as
     ``pos_weight__scheme``. They fit it inside their `fit`, on the training part only,
     and correct the probabilities for its weights. The result of its `transform(Y)`
-    passed as `sample_weight` gives the same training, but defines the population: the
-    probabilities are not corrected then.
+    passed as `sample_weight` gives the same training, but is part of the data: the
+    probabilities are those of the weighted data, and not corrected.
 
     Parameters
     ----------
@@ -568,6 +577,7 @@ class PosWeightTransformer(BaseEstimator):
             classes = np.tile([0, 1], (len(self.pos_weight_), 1))
             target = Target(MULTILABEL, None, classes)
         else:
+            # Without the labels, which a pickle would carry along.
             target = replace(check_target(y), values=None)
         self._target = target
         self.target_type_, self.classes_ = target.kind, target.classes

@@ -528,3 +528,14 @@ def test_estimate_prior_of_classes_sums_to_one():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("method", ["isotonic", "pooled"])
+def test_parameters_of_a_method_need_an_object(method):
+    model = MultilabelCalibratedClassifierCV(LinearSVC(), method=method)
+    kind = "PooledCalibrator" if method == "pooled" else "LabelCalibrator"
+    with pytest.raises(ValueError, match=rf"has no parameters; .*method={kind}\("):
+        model.set_params(cv=3, method__shrinkage=3.0)
+    assert model.cv is None
+    model.set_params(method=LabelCalibrator(method), method__shrinkage=3.0)
+    assert model.method.shrinkage == 3.0

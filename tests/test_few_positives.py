@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from skimbalance._log_odds import smoothed_prevalence
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.neural_network._output import matched_prevalence
+from skimbalance.neural_network._output import target_mean_probability
 
 
 def held_out_by(n, Y, **fit_params):
@@ -131,7 +131,7 @@ def test_held_out_rows_that_cannot_judge_keep_the_last_epoch():
 # The probabilities
 
 
-def test_thesmoothed_prevalence_adds_a_quarter():
+def test_the_smoothed_prevalence_adds_a_quarter():
     positive, negative = (
         np.array([1.0, 4.0, 0.4, 0.0, 0]),
         np.array([99.0, 6, 9.6, 5, 0]),
@@ -140,12 +140,12 @@ def test_thesmoothed_prevalence_adds_a_quarter():
     np.testing.assert_allclose(smoothed_prevalence(positive, negative), right)
 
 
-def test_the_matched_prevalence_by_its_formula():
+def test_the_target_of_a_mean_probability_by_its_formula():
     mean, rate = np.array([0.01, 0.2, 0.0]), np.array([0.02, 0.1, 0.3])
     scored = np.array([100.0, 1000, 0])
-    exact = matched_prevalence(mean, rate, scored, 0.0)
+    exact = target_mean_probability(mean, rate, scored, 0.0)
     np.testing.assert_allclose(exact[:2], rate[:2])
-    drawn = matched_prevalence(mean, rate, scored, 1.0)
+    drawn = target_mean_probability(mean, rate, scored, 1.0)
     right = [0.01 * (2 + 3) / (1 + 3), 0.2 * (100 + 3) / (200 + 3)]
     np.testing.assert_allclose(drawn[:2], right)
     assert (exact > 0).all()

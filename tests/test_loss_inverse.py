@@ -237,7 +237,7 @@ def test_probabilities_without_a_score_of_their_own(loss, pos_weight, least, mos
 class Flagged(Terms):
     """Claims of a user that are not true."""
 
-    always_calibrated = False
+    invertible = True
 
 
 def test_claims_are_not_believed():
@@ -330,7 +330,7 @@ def test_whether_scores_are_log_odds_is_found_out():
     bent = [FocalLoss(), Hinged(), AsymmetricLoss(), HardNegativeMiningLoss()]
     for losses, expected in ((proper, True), (bent, False)):
         for loss in losses:
-            assert loss.setup([50], [950]).link().is_proper == expected
+            assert loss.setup([50], [950]).link().is_identity == expected
 
 
 # ----------------------------------------------------------------------------- softmax

@@ -451,6 +451,14 @@ def test_a_net_predicts_constant_labels_by_their_constant():
         assert predicted[:, 1].all()
 
 
+def test_a_rule_that_needs_probabilities_says_how_to_get_them():
+    X, Y = _rows(100)
+    model = MultilabelFixedThresholdClassifier(LinearSVC(), threshold="f_beta")
+    wanted = "LinearSVC has no predict_proba, which threshold='f_beta' needs: wrap it"
+    with pytest.raises(ValueError, match=wanted):
+        model.fit(X, Y[:, 0])
+
+
 def test_a_net_refuses_rules_it_cannot_follow():
     X, Y = _rows(400)
     for options, y, message in (

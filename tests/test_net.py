@@ -126,7 +126,7 @@ def test_pointwise_criterion_is_the_formula(loss, weight):
         loss,
         torch.as_tensor(pos_weight),
         torch.as_tensor(label_weight),
-        mean_weight=1.7,
+        mean_entry_weight=1.7,
         n_trained=3,
         has_missing=True,
     )
@@ -147,7 +147,7 @@ def test_class_criterion_is_the_formula():
     labels = torch.as_tensor(RNG.integers(0, 3, size=37))
     weight, pos_weight = torch.as_tensor(W[:, 0]), torch.tensor([1.0, 2.0, 5.0])
     criterion = criterion_of(SoftmaxLogLoss())(
-        SoftmaxLogLoss(), pos_weight.double(), mean_weight=0.5
+        SoftmaxLogLoss(), pos_weight.double(), mean_entry_weight=0.5
     )
     log_p = scores.log_softmax(dim=1)[torch.arange(37), labels]
     expected = -(weight * pos_weight[labels] * log_p).sum() / 37 / 0.5
@@ -168,7 +168,7 @@ def test_set_criterion_masks_cells_and_weighs_rows(weight):
     scores = torch.as_tensor(RNG.normal(size=(37, 4)))
     label_weight = torch.as_tensor(RNG.random(4))
     criterion = criterion_of(RowError())(
-        RowError(), label_weight=label_weight, mean_weight=2.0, has_missing=True
+        RowError(), label_weight=label_weight, mean_entry_weight=2.0, has_missing=True
     )
     given = {"none": None, "rows": W[:, 0], "cells": W}[weight]
     cells = {"none": np.ones((37, 1)), "rows": W[:, :1], "cells": W}[weight]

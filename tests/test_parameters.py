@@ -89,8 +89,10 @@ BAD = [
     ),
     ({"weight_decay": -1}, {}, "'weight_decay'.*Got -1"),
     ({"optimizer_params": {"bettas": 1}}, {}, "Did you mean 'betas'"),
-    ({"net_params": {"train_split": None}}, {}, "'train_split'"),
-    ({"net_params": {"criterion__x": None}}, {}, "'criterion__x'"),
+    ({"net_params": {"train_split": None}}, {}, "'train_split'.*X_val and y_val"),
+    ({"net_params": {"criterion__x": None}}, {}, "'criterion__x'.* Use loss instead"),
+    ({"net_params": {"lr": 1}}, {}, "Use the parameter lr of the estimator"),
+    ({"net_params": {"dataset": None}}, {}, "'dataset'.* Leave it out"),
     ({"net_params": {"use_cachin": True}}, {}, "Did you mean 'use_caching'"),
     ({"net_params": {"compile": True}}, {}, "'compile'"),
     ({"max_epochs": 0}, {}, "max_epochs"),
@@ -104,6 +106,13 @@ BAD = [
     ({"threshold": 1.5}, {}, r"must lie in \[0, 1\]"),
     ({"threshold": [0.5, 0.5]}, {}, r"expected a number or \(4,\)"),
     ({"threshold": "uncorected"}, {}, "Did you mean 'uncorrected'"),
+    ({"threshold": "prevalence"}, {}, r"Did you mean 'prior'\?"),
+    (
+        {"threshold": "prevalance"},
+        {},
+        r"mean 'matched_prevalence' or 'prior' \(prevalence\)\?",
+    ),
+    ({"threshold": "f1_scor"}, {}, r"Did you mean 'f_beta' \(f1_score\)\?"),
     ({"threshold": 0.4}, {"y": np.arange(300) % 3}, "largest probability"),
     ({"init_bias": "priors"}, {}, "Did you mean 'prior'"),
     ({"num_workers": -1}, {}, "num_workers"),
@@ -112,7 +121,7 @@ BAD = [
     (
         {"max_grad_norm": 1.0, "optimizer": torch.optim.LBFGS},
         {},
-        "max_grad_norm=1.0 has no meaning for LBFGS",
+        r"max_grad_norm=1.0 has no meaning for LBFGS.* Leave max_grad_norm",
     ),
     ({"data_device": "meta"}, {}, "data_device='meta' must be 'auto', 'cpu'"),
     ({"resume": True}, {}, "resume=True needs checkpoint"),
@@ -253,8 +262,8 @@ def test_every_parameter_has_its_line_in_the_table(estimator):
 
 
 def test_the_shared_source_of_the_two_estimators_is_the_same():
-    """Run ``python tools/write_front.py`` where this fails."""
-    path = Path(__file__).parents[1] / "tools" / "write_front.py"
+    """Run ``python tools/copy_parameters.py`` where this fails."""
+    path = Path(__file__).parents[1] / "tools" / "copy_parameters.py"
     tool = runpy.run_path(str(path))
     source = tool["PATH"].read_text()
     assert tool["render"](source) == source

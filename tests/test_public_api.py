@@ -125,4 +125,4 @@ def test_every_loss_documents_its_inverse_and_its_use(loss):
     assert "\nWhen to use it: " in doc
     assert "\nInverse: " in doc
     none = "\nInverse: none" in doc or "on paper" in doc
-    assert none == loss.always_calibrated
+    assert none == (not loss.invertible)

@@ -531,7 +531,9 @@ def test_scores_that_are_all_nan_never_stop_the_training():
     assert net.best_score_ is None
 
 
-@pytest.mark.parametrize("step", ["calibrate", "match_prevalence", "match_level"])
+@pytest.mark.parametrize(
+    "step", ["calibrate", "match_prevalence", "match_overall_prevalence"]
+)
 def test_an_interrupt_while_the_scores_are_calibrated(monkeypatch, step):
     params = {"loss": "focal", "early_stopping": True, "max_epochs": 4}
     whole = small(**params).fit(X, Y)

@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -286,8 +287,12 @@ def test_partial_fit_needs_counts_and_classes_where_they_matter(problem):
         small(pos_weight=PosWeightTransformer()).partial_fit(X, Y)
     with pytest.raises(ValueError, match="label_counts is for 2 labels"):
         small().partial_fit(X, Y, label_counts=([1, 2], [3, 4]))
+    with pytest.raises(ValueError, match="one label or two"):
+        small().partial_fit(X, Y, label_counts=[30, 270])
     with pytest.raises(ValueError, match="classes must be passed"):
         small().partial_fit(X, Y[:, 0])
+    one = small().partial_fit(X, Y[:, 0], classes=[0, 1], label_counts=(30, 270))
+    assert one.prior_ == pytest.approx(0.1)
     net = small().partial_fit(X[:50], Y[:50, 0], classes=[0, 1, 2])
     assert net.predict_proba(X).shape == (300, 3)
     with pytest.raises(ValueError, match="not among the known"):
@@ -424,9 +429,8 @@ net, X, proba = joblib.load(r"{tmp_path / "net.joblib"}")
 np.testing.assert_allclose(net.predict_proba(X), proba, atol=1e-5)
 assert net.device_.type == "cpu"
 """
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, env={"CUDA_VISIBLE_DEVICES": ""}
-    )
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 def test_clone_of_a_fitted_net_is_unfitted(problem):

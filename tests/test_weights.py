@@ -202,14 +202,23 @@ def test_transformer_is_a_scikit_learn_object():
     assert by_counts.transform(np.eye(3)).shape == (3, 3)
 
 
+@pytest.mark.parametrize("compute", [compute_label_weight, PosWeightTransformer().fit])
+def test_two_numbers_are_no_counts(compute):
+    with pytest.raises(ValueError, match="one label or two"):
+        compute(label_counts=[100, 200])
+    compute(label_counts=([100], [200]))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"y": [[1]], "scheme": "sqr"}, "Did you mean 'sqrt'"),
-        ({}, "either y or label_counts"),
-        ({"y": [[1]], "label_counts": [1], "n_samples": 1}, "either y or label_counts"),
+        ({}, "exactly one of y and label_counts"),
+        ({"y": [[1]], "label_counts": [1], "n_samples": 1}, "exactly one of"),
         ({"y": [[1]], "n_samples": 3}, "n_samples goes with label_counts"),
         ({"label_counts": [1, 2, 3]}, "pair"),
+        ({"label_counts": [100, 200]}, r"one label or two.* \(\[100\], \[200\]\)"),
+        ({"label_counts": np.array([100, 200])}, "pass n_samples as well"),
         ({"label_counts": [5], "n_samples": 3}, "exceed n_samples"),
         ({"label_counts": ([1], [np.nan])}, "finite"),
         (

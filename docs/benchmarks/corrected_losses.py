@@ -80,10 +80,10 @@ def cases(kind):
         if k == kind and name != "soft_target"  # by default the same as log loss
     }
     for name, loss in sorted(losses.values(), key=lambda pair: pair[0]):
-        if not loss.always_calibrated:
+        if loss.invertible:
             yield from ((name, *weight) for weight in WEIGHTS)
     for name, loss in sorted(losses.values(), key=lambda pair: pair[0]):
-        if loss.always_calibrated:
+        if not loss.invertible:
             yield name, None, 0.0
 
 

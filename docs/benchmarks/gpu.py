@@ -26,7 +26,7 @@ SIZES = [
 ]
 MEMBERS = (1, 5, 16)
 # An epoch is the difference of a long and a short fit, which start alike.
-SHORT, LONG = 2, 12
+SHORT, LONG = 2, 8
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
 
 

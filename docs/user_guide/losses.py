@@ -34,9 +34,14 @@ def plain(text):
 
 
 def costs():
-    """Return the eager cost of each loss as measured by the benchmark."""
-    rows = re.findall(r"^\| `(\w+)` \| \*\*(.*?)\*\*", COST.read_text(), re.M)
-    return dict(rows)
+    """Return the eager cost of each loss as measured with several threads."""
+    page = COST.read_text().partition(f"\n{threads()} threads;")[2]
+    return dict(re.findall(r"^\| `(\w+)` \| \*\*(.*?)\*\*", page, re.M))
+
+
+def threads():
+    """Return the number of threads of the second table of costs."""
+    return re.search(r"^(\d+) threads;", COST.read_text(), re.M).group(1)
 
 
 def table(kind):
@@ -82,7 +87,8 @@ the kind of target: `"focal"` is the softmax focal loss for a multiclass `y`.
 
 `z` is the score, `s` its sigmoid, `LS` the log of the sigmoid, `l+` and `l-` the loss
 of a positive and of a negative label. *Cost* is forward and backward over the time of
-torch's binary cross-entropy ([how it was measured](../benchmarks/loss_cost.md)).
+torch's binary cross-entropy, both with {threads} threads ([how it was measured, and
+with one thread](../benchmarks/loss_cost.md)).
 
 {labels}
 
@@ -208,8 +214,10 @@ calibrated on the held-out rows: a slope and an intercept for each label, drawn 
 those of all labels where it has few positives (`LabelCalibrator`); LDAM by a
 temperature and an intercept for each class. If nothing was held out (up to 100 rows,
 `early_stopping=False`, `partial_fit`), `predict_proba` and `decision_function` of the
-built-in ones do not exist, the error gives the reason, and `predict` has its threshold
-at a raw score of 0.
+built-in ones do not exist. scikit-learn's `available_if` makes the error, an
+`AttributeError` that names the method only; the reason is its cause, which a traceback
+shows above it, and code finds as `error.__cause__`. `predict` has its threshold at a
+raw score of 0.
 
 ## Where copied code differs
 
@@ -230,7 +238,8 @@ at a raw score of 0.
 
 def main():
     """Write the page beside this script."""
-    page = PAGE.format(labels=table(MULTILABEL), classes=table(MULTICLASS))
+    tables = {"labels": table(MULTILABEL), "classes": table(MULTICLASS)}
+    page = PAGE.format(**tables, threads=threads())
     (HERE / "losses.md").write_text(page)
 
 

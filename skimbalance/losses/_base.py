@@ -15,7 +15,7 @@ Weights and reduction stay outside: a loss maps scores and targets to unreduced 
 
 import functools
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from sklearn.base import BaseEstimator
@@ -72,14 +72,14 @@ class Loss(BaseEstimator, torch.nn.Module):
         The kinds of target that the loss takes.
     depends_on_batch : bool
         Whether the loss of a row depends on the other rows of its batch.
-    always_calibrated : bool
-        Whether scores are calibrated on held-out rows without the check in `link`, and
-        without its warning.
+    invertible : bool
+        Whether raw scores stand for probabilities, by the check in `link`. A class that
+        sets ``invertible = False`` has its scores calibrated on held-out rows without
+        the check and its warning; one that sets it True is checked all the same.
     """
 
     target_types = ()
     depends_on_batch = False
-    always_calibrated = False
     # As in scikit-learn; the names and values that `check_params` compares.
     _parameter_constraints: ClassVar[dict] = {}
     n_positive_: torch.Tensor
@@ -87,6 +87,23 @@ class Loss(BaseEstimator, torch.nn.Module):
 
     def __init__(self):
         super().__init__()
+
+    def _has_inverse(self):
+        """Return whether `link` finds an inverse.
+
+        A loss that needs the label counts is taken to have one before `setup`.
+        """
+        if self.needs_counts and "n_positive_" not in self._buffers:
+            return True
+        return self.link().problem is None
+
+    # A property; typed as its value, because a class may set it to False.
+    invertible = cast("bool", property(lambda self: self._has_inverse()))
+
+    def _states_no_inverse(self):
+        """Return whether the class sets ``invertible = False``."""
+        stated = type(self).invertible
+        return not isinstance(stated, property) and not stated
 
     @property
     def needs_counts(self):
@@ -106,7 +123,7 @@ class Loss(BaseEstimator, torch.nn.Module):
         Raises
         ------
         ValueError, TypeError
-            If a parameter makes no sense, or not for so many outputs.
+            If a parameter is invalid, or does not fit the number of outputs.
         """
         check_parameters(self)
 
@@ -190,7 +207,7 @@ class Loss(BaseEstimator, torch.nn.Module):
         return buffer.to(like)
 
     def _floor(self):
-        """Return the least eta that the counted rows can tell from zero."""
+        """Return the least probability that the counted rows can distinguish from 0."""
         if "n_positive_" not in self._buffers:
             return _float64([_UNSEEN_FLOOR])
         n_rows = self.n_positive_ + self.n_negative_
@@ -203,7 +220,7 @@ def _depth(cls, name):
 
 
 def _derive_again(cls, base, name, sources):
-    """Restore the default of a method where a subclass overrides what it restates.
+    """Restore the default of a method where a subclass overrides what it depends on.
 
     Without this, a subclass of a built-in loss that overrides a term would keep the
     formulas that were derived from the term it replaces.
@@ -221,7 +238,9 @@ class PointwiseLoss(Loss):
 
     A subclass writes `positive` and `negative`, elementwise in the scores, and gets the
     rest: soft targets, half precision, the inverse and the starting bias. Write
-    ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite.
+    ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite, and
+    ``exp(q * logsigmoid)``, never ``sigmoid ** q``: the derivative of a sigmoid has
+    half of its digits left at a score of 18, and the inverse with it.
 
     Instead of the two terms it may write `positive_value_and_grad` and
     `negative_value_and_grad`, which return the derivative as well: such a loss is
@@ -233,7 +252,7 @@ class PointwiseLoss(Loss):
     Whether scores stand for probabilities is checked in `link`: each probability that
     the counted rows can tell apart must belong to one score. A loss that fails is
     calibrated on held-out rows instead, with a warning; a class that sets
-    ``always_calibrated = True`` is calibrated without one.
+    ``invertible = False`` is calibrated without one.
 
     See Also
     --------
@@ -538,18 +557,18 @@ class PointwiseLoss(Loss):
             function, problem = general, CONTRADICTS
         link = find_link(function, low, high, shift, n_columns)
         link.problem = problem or link.problem
-        link.is_proper = link.is_proper and link.problem is None
+        link.is_identity = link.is_identity and link.problem is None
         return link
 
     def _stated_problem(self):
         """Return why there is no inverse where the class shows it, or None."""
-        if self.always_calibrated:
+        if self._states_no_inverse():
             return DECLARED
         weighs = type(self).entry_weight is not PointwiseLoss.entry_weight
         return WEIGHTED if weighs else None
 
     def _check_terms(self, n_labels, device):
-        """Return the number of columns of which the terms differ: 1, or all labels.
+        """Return 1 if the terms are the same in all columns, else the number of labels.
 
         Raise unless both terms give a finite number for each score, and one of them
         depends on it.
@@ -698,11 +717,15 @@ class SoftmaxLoss(Loss):
         function = self.closed_form_log_posterior
         general = SoftmaxLoss.closed_form_log_posterior
         is_closed = type(self).closed_form_log_posterior is not general
-        if self.always_calibrated:
+        if self._states_no_inverse():
             problem = DECLARED if is_closed else NO_MAP
-            return SoftmaxLink(function, shift, problem, is_proper=False)
+            return SoftmaxLink(function, shift, problem, is_identity=False)
         gradients = self._gradient_matrices
         return find_softmax_link(function, gradients, prior, shift, is_closed=is_closed)
+
+    def _has_inverse(self):
+        # Before `setup` the number of classes is not known.
+        return "n_positive_" not in self._buffers or self.link().problem is None
 
     def _prior(self, n_classes, device):
         """Return the base rates that `setup` counted; equal ones before."""
@@ -766,7 +789,7 @@ class SetLoss(Loss):
     """
 
     target_types = (MULTILABEL,)
-    always_calibrated = True
+    invertible = False
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):  # noqa: ARG002
         if n_outputs is not None:

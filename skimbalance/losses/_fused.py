@@ -165,7 +165,7 @@ def _as_mask(targets, dtype):
 def _look_up(loss, scores, targets, pos_weight):
     """Return where targets are not 0, by flat index, with value and gradient; or None.
 
-    All at once: small steps between the blocks would let the other threads fall asleep.
+    All at once, as small steps between the blocks would let the other threads idle.
     """
     other = targets.to(torch.bool).numpy()
     if np.count_nonzero(other) > _FEW * other.size:
@@ -190,7 +190,7 @@ def _mixture(loss, fraction, weight, scores, *labels):
 
 
 def _with_positives(terms, rows, positives):
-    """Write what was looked up into the value and the gradient of some rows."""
+    """Write the looked-up entries into the value and the gradient of some rows."""
     index, entries, looked_up = positives
     width = terms[0][:1].numel()
     part = slice(*np.searchsorted(index, (rows.start * width, rows.stop * width)))

@@ -119,7 +119,7 @@ class IdentityLink:
     problem: str | None
 
     def __init__(self, problem=DECLARED):
-        self.problem, self.is_proper = problem, False
+        self.problem, self.is_identity = problem, False
 
     def __call__(self, scores):
         return torch.as_tensor(scores, dtype=torch.float64)
@@ -142,20 +142,20 @@ class LogOddsLink:
         The scores between which the function is used; it goes on as a straight line.
     problem : str or None
         Why the map is no inverse; None where it is one.
-    is_proper : bool
+    is_identity : bool
         Whether the function is the identity, which is then not computed.
     """
 
-    def __init__(self, function, shift, ends, problem, is_proper):
+    def __init__(self, function, shift, ends, problem, is_identity):
         self.function, self.shift, self.ends = function, shift, ends
-        self.problem, self.is_proper = problem, is_proper
+        self.problem, self.is_identity = problem, is_identity
         self._values, slopes = _value_and_slope(function, ends)
         self._slopes = slopes.clamp(_LEAST_SLOPE, _LARGEST_SLOPE)
 
     def __call__(self, scores):
         """Return log-odds of float64: the map between its ends, and lines beyond."""
         scores = torch.as_tensor(scores, dtype=torch.float64)
-        if self.is_proper:
+        if self.is_identity:
             return scores - self.shift
         inner = scores.clamp(*self.ends)
         slope = torch.where(scores < inner, self._slopes[0], self._slopes[1])
@@ -176,7 +176,7 @@ class LogOddsLink:
         Tensor of float64, shape (n_columns,)
         """
         target = torch.logit(as_vector(prior))
-        if self.is_proper:
+        if self.is_identity:
             return target + self.shift
         limit = torch.full_like(target, SCORE_LIMIT)
         return _find_root(lambda scores: self(scores) - target, -limit, limit)[1]
@@ -257,7 +257,7 @@ class _Table:
         self.trusted = self._least_trusted()
 
     def _clamped(self, scores, values):
-        """Clamp to the log-odds of interest; outer NaN counts as the end on its side.
+        """Clamp to the log-odds of interest, also where outer scores have NaN.
 
         Both slopes vanish there, as they do where a sigmoid underflows.
         """
@@ -266,9 +266,9 @@ class _Table:
         return torch.minimum(torch.maximum(values, self.low), self.high)
 
     def _without_far_ends(self, values):
-        """Let far scores count as an end, once the map has come to that end.
+        """Set far scores to an end of the range, once the map has reached that end.
 
-        A clamped sigmoid, say, pushes back no score that is so far out.
+        The loss of a clamped sigmoid, for example, has no gradient at such scores.
         """
         left = (values <= self.low) & (self.grid < 0)
         right = (values >= self.high) & (self.grid > 0)
@@ -280,8 +280,9 @@ class _Table:
     def _least_trusted(self):
         """Return, by column, the log-odds under which the map is not used.
 
-        Nothing where it goes on rising all the way down, as a focal loss does. Else the
-        least value of interest, or the last one where all of interest lie farther up.
+        That is minus infinity where the map increases over the whole grid, as for a
+        focal loss. Else it is the least log-odds of interest, or the last value of the
+        map if that is smaller.
         """
         rises = self.raw.diff(dim=0) >= _LEAST_SLOPE * _SEARCH_STEP
         rises = rises & self.raw[:-1].isfinite()
@@ -323,10 +324,10 @@ class _Table:
         return reaches_low & reaches_high
 
     def _jumps(self):
-        """Return whether scores that a net cannot tell apart have unlike log-odds.
+        """Return whether the map jumps between scores that float32 cannot distinguish.
 
-        Some probabilities are followed: intervals that hold one and rise too much are
-        halved until they rise less, or are as narrow as float32 resolves.
+        Intervals that contain a followed log-odds and rise too much are halved, until
+        they rise less or are as narrow as the resolution of float32.
         """
         below, above = self.grid[:-1], self.grid[1:]
         first, last = self.values[:-1], self.values[1:]
@@ -360,7 +361,7 @@ class _Table:
         return values.isfinite() & (values >= self.trusted) & (slope >= least_slope)
 
     def _centre(self, least_slope):
-        """Return usable scores in the middle of what is of interest, or None.
+        """Return usable scores in the middle of the log-odds of interest, or None.
 
         Where the map jumps over the middle it may be usable on one side of it only.
         """
@@ -408,13 +409,13 @@ class SoftmaxLink:
         What is subtracted: the log of the weights by true class.
     problem : str or None
         Why the map is no inverse; None where it is one.
-    is_proper : bool
+    is_identity : bool
         Whether scores are log-probabilities as they are.
     """
 
-    def __init__(self, function, shift, problem, is_proper):
+    def __init__(self, function, shift, problem, is_identity):
         self.function, self.shift, self.problem = function, shift, problem
-        self.is_proper = is_proper
+        self.is_identity = is_identity
 
     def __call__(self, scores):
         scores = torch.as_tensor(scores, dtype=torch.float64)
@@ -520,7 +521,8 @@ def left_null_vector(matrices):
 def _solve_fixed_point(function, target, steps=1000, tolerance=1e-14):
     """Solve ``function(z) == target`` row by row, for maps of bounded positive slope.
 
-    Steps go along the error; a row's are halved where it grows, else lengthened.
+    A step is a multiple of the error, by row: halved if the error grows, else
+    increased.
     """
     scores, rate = target.clone(), torch.ones_like(target[:, :1])
     error = target - function(scores)

@@ -370,7 +370,7 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
             [1.1000, 1.0997]])
     """
 
-    always_calibrated = True
+    invertible = False
 
     _parameter_constraints: ClassVar = {
         **NegativeTolerantLoss._parameter_constraints,

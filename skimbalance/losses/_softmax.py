@@ -169,10 +169,10 @@ class SoftmaxPoly1Loss(SoftmaxLoss):
 class LogitAdjustedLoss(SoftmaxLoss):
     """Logit-adjusted loss [1]_, balanced softmax [2]_: log loss of ``z + tau log pi``.
 
-    The net learns what the classes look like apart from how frequent they are: the
-    largest raw score is the best class for balanced accuracy. With the estimator's
-    ``threshold="uncorrected"`` the raw scores predict, with the default the posterior
-    does.
+    The net learns how the classes differ apart from their frequencies: the class of the
+    largest raw score is the one of greatest balanced accuracy. The estimator predicts
+    that class with ``threshold="uncorrected"``, and the most probable class with the
+    default.
 
     Inverse: ``softmax(z + tau log pi)``.
 
@@ -260,7 +260,7 @@ class LDAMLoss(SoftmaxLoss):
     tensor([0.8259, 0.9741])
     """
 
-    always_calibrated = True
+    invertible = False
 
     _parameter_constraints: ClassVar = {
         "max_margin": AT_LEAST_0,

@@ -172,7 +172,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
             [0.]])
     """
 
-    always_calibrated = True
+    invertible = False
     depends_on_batch = True
 
     _parameter_constraints: ClassVar = {

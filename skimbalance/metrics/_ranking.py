@@ -32,7 +32,7 @@ from skimbalance.metrics._per_label import (
     resolve_undefined,
 )
 
-# Entries ranked at a time: the float64 copies of a block take about 100 MB.
+# Entries ranked at a time, a bound of the memory: each float64 copy takes 34 MB.
 _RANKED_ENTRIES = 2**22
 _NO_TRUE_LABEL = "no true label"
 
@@ -61,10 +61,10 @@ def _blocks(labels, scores):
 
 
 def _gain_of_top(gain, scores, k):
-    """Return the gain of the k best scores of each row, ties sharing their places.
+    """Return the gain of the k best scores of each row; equal scores share places.
 
-    A partition and no `argpartition`: where scores tie at place k, the sum is the mean
-    over all orders of the tied labels, whichever of them the partition puts first.
+    Where scores are equal at place k, the result is the mean over all orders of the
+    tied labels, so it does not depend on which of them a partition puts first.
     """
     last = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
     above, tied = scores > last, scores == last

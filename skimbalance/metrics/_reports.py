@@ -162,8 +162,8 @@ def label_frequency_report(
 def _resampled_precision(target, score, n_bootstraps, rng):
     """Return the average precision of resampled entries of one label.
 
-    Only how many entries fall between two positives matters, so these counts are drawn
-    instead of the entries.
+    The average precision depends only on the numbers of entries between two positives,
+    so these counts are drawn instead of the entries.
     """
     levels, hits, predicted = tally(target, score)
     positive = counts_at(hits)
@@ -216,10 +216,11 @@ def label_report(
     n_bootstraps : int, default=200
         Resamples behind the interval of the average precision.
     confidence_level : float, default=0.95
-        Of the interval, from the quantiles of the resampled values. A label with a
-        handful of positives has a wide one, and it is still too narrow.
+        Confidence level of the interval, which is made of quantiles of the resampled
+        values. A label with a handful of positives has a wide one, and it is still too
+        narrow.
     random_state : int, RandomState instance or None, default=None
-        Of the resamples.
+        Seed of the resamples.
 
     Returns
     -------

@@ -22,10 +22,10 @@ def _counts_per_part(demand, excess, n_rows, rng=None):
     """Return how many of the next rows of a label each part receives.
 
     Each row goes to the part with the largest demand for the label, and lowers it by
-    one. So the demands are levelled from above, and the rows that whole numbers leave
-    over go where the demand is largest. Of equal demands a part with many rows too few
-    comes first, then chance decides: otherwise half a positive would go to the same
-    part in every split.
+    one. So the largest demands are lowered first, and rows that are left over by
+    rounding go to the parts with the largest demand. Between equal demands, the part
+    that lacks most rows comes first, and then chance decides: otherwise the same part
+    would get the extra positive in every split.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class IterativeStratification:
     sizes : ndarray of float, shape (n_parts,)
         Rows that each part should have.
     rng : RandomState or None
-        Of the order in which the rows of a label are placed.
+        Random generator of the order in which the rows of a label are placed.
     """
 
     def __init__(self, items, desired, sizes, rng):
@@ -139,8 +139,8 @@ def level_sizes(part, sizes, n_labels, rng):
     n_labels : ndarray of shape (n_samples,)
         Number of labels of each row.
     rng : RandomState or None
-        Of the order of rows with as many labels: without it the classes that come
-        first would give up their rows in every split.
+        Random generator of the order of rows with equally many labels: without it, the
+        first classes would give up their rows in every split.
     """
     excess = np.bincount(part, minlength=len(sizes)) - sizes
     if not excess.any():
@@ -162,7 +162,7 @@ def place_groups(items, desired, weights, rng):
     desired : ndarray of shape (n_columns, n_parts)
     weights : ndarray of shape (n_columns,)
     rng : RandomState or None
-        Of the order of groups that are equally large.
+        Random generator of the order of groups that are equally large.
 
     Returns
     -------

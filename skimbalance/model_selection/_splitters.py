@@ -172,7 +172,7 @@ def stratified_parts(
 def _group_parts(columns, groups, sizes, objective, rng, refine):
     """Return a part for each row, the same one for all rows of a group.
 
-    Groups are items with label counts instead of rows with labels; all else is alike.
+    Groups are handled as rows are, with counts of labels instead of labels.
     """
     desired, even, weights = objective
     items, index = group_items(columns, groups)
@@ -595,7 +595,7 @@ class RepeatedMultilabelStratifiedKFold(_LabelSplits, BaseCrossValidator):  # py
     n_repeats : int, default=10
         Number of times that the rows are distributed.
     random_state : int, RandomState instance or None, default=None
-        Of the random order of the rows.
+        Seed of the random order of the rows.
     order : {1, 2}, default=1
         2 keeps the fractions of pairs as well, see `MultilabelStratifiedKFold`.
     refine : bool, default=True
@@ -669,7 +669,7 @@ class MultilabelStratifiedShuffleSplit(_LabelSplits, BaseShuffleSplit):  # pyrig
     train_size : float or int, default=None
         Fraction or number of training rows; by default what `test_size` leaves.
     random_state : int, RandomState instance or None, default=None
-        Of the random order of the rows.
+        Seed of the random order of the rows.
     order : {1, 2}, default=1
         2 keeps the fractions of pairs as well, see `MultilabelStratifiedKFold`.
     refine : bool, default=True
@@ -770,7 +770,7 @@ def multilabel_train_test_split(
     train_size : float or int, default=None
         Fraction or number of training rows; by default what `test_size` leaves.
     random_state : int, RandomState instance or None, default=None
-        Of the order in which rows are placed.
+        Seed of the order in which rows are placed.
     order : {1, 2}, default=1
         2 keeps the fractions of pairs as well, see `MultilabelStratifiedKFold`.
     refine : bool, default=True

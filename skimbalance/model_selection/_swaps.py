@@ -10,23 +10,27 @@ import numpy as np
 
 from skimbalance.model_selection._label_counts import NOISE, part_counts
 
-# Entries of the items that are compared at a time, about: their costs stay in the
-# cache, and few of them are stale before the swaps of a chunk are done.
+# About how many entries the items have that are compared at a time: a choice. Costs are
+# computed once a chunk, so that swaps in a longer one would follow outdated costs.
 _ENTRIES_PER_CHUNK = 65_536
 _ITEMS_PER_CHUNK = 128, 2048
-# Work of all sweeps, in entries: a matrix above this size gets a single sweep, which
-# takes about as long as the greedy distribution; a small one at most 300.
+# Work of all sweeps, in entries, and the least and the largest number of sweeps. A
+# choice: large matrices get a single sweep, and no matrix more than 300.
 _LOAD = 2_000_000
 _SWEEPS = 1, 300
-# The objective is dominated by a label of this weight; it starts at 1 again.
+# A choice: a label of this weight outweighs all others, and its weight is then set back
+# to 1, so that the others count again.
 _LARGEST_BOOST = 1000
-# Excess positives that are as bad as a label that a part lacks altogether.
+# A choice: 20 excess positives are as bad as a label that a part lacks altogether.
 _LACK = 20
-# A search holds what each two items have in common, 160 x 160: 0.2 MB, in the cache.
+# A bound of the memory: a search holds what each two items have in common, 160 x 160
+# numbers of 8 bytes.
 _SEARCHED_ITEMS = 160
-# Searches at most while only evenness is at stake, and while a part lacks a label.
+# Choices: the most searches while only evenness is at stake, and while a part lacks a
+# label.
 _SEARCHES = 10, 40
-# Steps of a search, and of how many an item that moved stays where it is.
+# Choices: the most steps of a search, in all and for each item, and the range of the
+# number of steps that an item stays where it is after a move.
 _STEPS = 300
 _STEPS_PER_ITEM = 5
 _TENURE = 4, 12
@@ -87,7 +91,7 @@ def _candidates(costs, own, bound):
     left, right : ndarray of int
         Item numbers; the parts on the left are lower.
     cost : ndarray of float
-        Of each swap, if the two have no more in common than any two items.
+        The estimated cost of each swap, for two items with an average overlap.
     """
     n_parts = costs.shape[1]
     best = [costs[own == j].min(axis=0, initial=np.inf) for j in range(n_parts)]
@@ -223,7 +227,7 @@ class Refinement:
         )
 
     def _n_sweeps(self):
-        # The overhead of an item (indices, ranks, sorting) is about that of 10 entries.
+        # An estimate: indices, ranks and sorting of an item count as 10 entries.
         load = self.items.nnz + 10 * len(self.part)
         return int(np.clip(_LOAD // load, *_SWEEPS))
 
@@ -248,7 +252,7 @@ class Refinement:
         return lacking.sum(axis=1), excess.sum(axis=1)
 
     def _boost(self, unmet):
-        """Raise the weights of some labels by half; the largest fall back to 1."""
+        """Multiply the weights of some labels by 1.5; reset those above the limit."""
         labels = np.flatnonzero(unmet)
         if len(labels):
             boost = self.weights[labels] / self.base_weights[labels]
@@ -303,7 +307,7 @@ class Refinement:
     def _exchange(self, apart, first, second, rank):
         """Swap pairs of items in the order of their rank, while that pays.
 
-        The costs are stale after the first swap: try few, then more and more.
+        Each swap changes the costs of the others: a few are tried first, then more.
         """
         source, target = self.part[first], self.part[second]
         failed = np.zeros(self.n_parts, dtype=bool)

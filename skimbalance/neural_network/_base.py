@@ -1,4 +1,4 @@
-"""The estimators: what a user of scikit-learn sees."""
+"""The base of the estimators: fit, partial_fit and the methods that predict."""
 
 import contextlib
 import copy
@@ -115,16 +115,19 @@ from skimbalance.thresholds._rules import (
     resolve_rule,
 )
 
-# Bytes of one chunk of a prediction, of which a handful of copies are in use.
+# Bytes of one chunk of a prediction. A few copies of a chunk exist at a time, so this
+# bounds the memory of a prediction, whatever the number of rows.
 _PREDICTION_BYTES = 2**23
-# Of the default module with more rows than a full batch.
+# Dropout of the default module, where the rows make more than one batch: the rate of
+# Srivastava et al. (2014).
 _DROPOUT = 0.5
 # Out-of-fold scores are kept up to so many: 64 MB.
 _OUT_OF_FOLD_ENTRIES = 2**24
-# Held-out entries that slope and intercept are fitted on: two numbers need no more.
+# Held-out entries that slope and intercept are fitted on. The bound is a choice: it
+# limits the time of the fit, which reads all of them in each evaluation.
 _CALIBRATION_ENTRIES = 2**20
-# Entries whose probabilities are added up to match the prevalence of each label; more
-# than for the slope, since a rare label has few positives among them.
+# Entries whose probabilities are added up to match the prevalence of each label: 32 MiB
+# of float64. More than for the slope, as a rare label has few positives among them.
 _MATCHED_ENTRIES = 2**22
 # Entries that the spread of the members' mean is measured on: one number for all.
 _SPREAD_ENTRIES = 2**18
@@ -135,7 +138,7 @@ _TRIED_ROWS = 32
 
 
 def _has_probabilities(estimator):
-    """Whether there are probabilities; an AttributeError with the reason if not."""
+    """Return True if there are probabilities; else raise an error with the reason."""
     if not estimator.__sklearn_is_fitted__() or estimator._output.has_probabilities:
         return True
     raise AttributeError(
@@ -147,7 +150,7 @@ def _has_probabilities(estimator):
 
 @contextlib.contextmanager
 def _after_training(step, way_out):
-    """Warn where a step after the training fails: the trained net must not be lost."""
+    """Turn an error of a step after the training into a warning, to keep the net."""
     try:
         yield
     except KeyboardInterrupt:
@@ -167,7 +170,7 @@ def _after_training(step, way_out):
 class BaseImbalancedNet(
     RuleParamsMixin, DictParamsMixin, LabelScoreMixin, ClassifierMixin, BaseEstimator
 ):
-    """The estimator, but for the names of its parameters."""
+    """Base of the two estimators, which add the parameters and their defaults."""
 
     # The trained net; None where no label had two values.
     net_: Any
@@ -206,9 +209,9 @@ class BaseImbalancedNet(
             one an entry that is not stored is 0 and a stored NaN is missing.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or entries. They define the population: probabilities are
-            calibrated for the weighted one, and not corrected. 0 means that the row or
-            entry is not there. A sparse matrix holds what the weights exceed 1 by.
+            Weights of rows or entries. Weights are part of the data: predicted
+            probabilities are those of the weighted data. A row or an entry of weight 0
+            is ignored. A sparse matrix holds what the weights exceed 1 by.
         X_val : {array-like, sparse matrix} of shape (n_held_out, n_features), \
                 default=None
             Rows to hold out, instead of a part of `X`.
@@ -501,7 +504,7 @@ class BaseImbalancedNet(
         return self._as_read(rows, moves=moves)
 
     def _train(self, data, checkpoint, corrected):
-        """Train as long as held-out rows gain by it, then calibrate on them.
+        """Train, stopping early if rows are held out, and calibrate on these.
 
         Where none is known to be held out, `corrected` is the output model of the
         earlier fit, whose corrections are kept.
@@ -517,16 +520,16 @@ class BaseImbalancedNet(
         with _after_training("the calibration", "Fit again to have it."):
             calibrate = self._calibrate_members if data.n_folds else self._calibrate
             try:
-                held_out = calibrate(data)
+                scored = calibrate(data)
             except KeyboardInterrupt:  # the rest takes moments, so one interrupt waits
-                held_out = calibrate(data)
+                scored = calibrate(data)
                 warn_user(
                     "The interrupt came after the training, whose calibration was "
                     "ended: nothing is lost.",
                     ConvergenceWarning,
                 )
             if resolve_rule(self.threshold).needs_held_out:
-                self._learn_thresholds(data, *held_out)
+                self._learn_thresholds(data, *scored)
 
     def _criterion_params(self, rows):
         """Return the weights of the batch loss for these rows, as tensors."""
@@ -552,11 +555,10 @@ class BaseImbalancedNet(
         self.best_score_ = best if np.isfinite(best) else None
 
     def _calibrate(self, data):
-        """Fit what the inverse of the loss leaves over; return the held-out scores.
+        """Fit the calibrator; return the scores, targets and weights of held-out rows.
 
-        Slope and intercept come from rows that did not train. A tenth of the rows holds
-        a tenth of the positives: how many of a label there are is known better from all
-        rows.
+        Slope and intercept are fitted on rows that did not train. Prevalences are then
+        matched on all rows, since the held-out part has few positives of a rare label.
         """
         output, population = self._output, data.population
         counts = population.counts
@@ -564,10 +566,10 @@ class BaseImbalancedNet(
         output.calibrate(*held_out, counts)
         if output.calibrator is not None and output.calibrator.matches_prevalence:
             scored = self._thinned(population, _MATCHED_ENTRIES)
-            doubt = 1 - len(scored) / len(population) if data.is_split else 1.0
-            output.match_prevalence(*self._scored(scored), counts, doubt)
+            fraction = len(scored) / len(population) if data.is_split else 0.0
+            output.match_prevalence(*self._scored(scored), counts, 1 - fraction)
             if data.is_split:
-                output.match_level(*held_out, counts)
+                output.match_overall_prevalence(*held_out, counts)
         return held_out
 
     def _calibrate_members(self, data):
@@ -584,11 +586,9 @@ class BaseImbalancedNet(
 
     def _learn_thresholds(self, data, raw, values, weight):
         """Learn the thresholds of a rule that reads held-out rows."""
-        thresholds = (
-            f"learning the thresholds of threshold={self.threshold!r}",
-            "Give predict another one, such as set_params(threshold=0.5).",
-        )
-        with _after_training(*thresholds):
+        step = f"learning the thresholds of threshold={self.threshold!r}"
+        way_out = "Give predict another one, such as set_params(threshold=0.5)."
+        with _after_training(step, way_out):
             rule, spread = resolve_rule(self.threshold), 1.0
             if data.n_folds:
                 rows = self._thinned(data.training, _SPREAD_ENTRIES)
@@ -597,7 +597,7 @@ class BaseImbalancedNet(
             self._output.learn_thresholds(rule, raw, values, weight, spread)
 
     def _thinned(self, rows, most_entries):
-        """Return every so many rows, of about so many outputs in all."""
+        """Return evenly spaced rows, with at most `most_entries` entries in all."""
         most = max(_LEAST_CALIBRATION_ROWS, most_entries // self._output.n_outputs)
         return rows.thinned(most)
 
@@ -618,7 +618,7 @@ class BaseImbalancedNet(
             self.net_ = self._make_net(rows)
 
     def _next_seed(self):
-        """Return a seed for one more chunk, from a generator that goes on."""
+        """Return the seed of the next chunk, from the generator of all chunks."""
         if not hasattr(self, "_rng"):
             self._rng = _generator(self.random_state)
         return _draw_seed(self._rng)
@@ -639,7 +639,7 @@ class BaseImbalancedNet(
 
     @property
     def calibrator_(self):
-        """What corrects the scores after the inverse of the loss, or None."""
+        """The calibrator, which is applied after the inverse of the loss; or None."""
         check_is_fitted(self)
         return self._output.calibrator
 
@@ -674,7 +674,7 @@ class BaseImbalancedNet(
             yield answer(raw)
 
     def _filled(self, X, answer) -> Any:
-        """Return the answers for all rows in one array of the inputs' precision."""
+        """Return the results for all rows in one array, in the dtype of the inputs."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
         return stacked(self._blocks(X, answer), X.shape[0], answer_dtype(X))
@@ -717,8 +717,8 @@ class BaseImbalancedNet(
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Of each class, or that each label is 1. float32 for float32 inputs, else
-            float64. Corrected if `probabilities_corrected_`.
+            The probability of each class, or that each label is 1; float32 for float32
+            inputs, else float64. Corrected if `probabilities_corrected_`.
 
         Raises
         ------
@@ -829,7 +829,7 @@ class BaseImbalancedNet(
         return self._output.predict(raw, self._usable_rule())
 
     def _usable_rule(self):
-        """Return the rule; without probabilities only the raw scores are left."""
+        """Return the rule; without probabilities, it thresholds raw scores at 0."""
         rule = resolve_rule(self.threshold)
         if self._output.has_probabilities or isinstance(rule, Uncorrected):
             return rule

@@ -29,7 +29,8 @@ from skimbalance.neural_network._rows import (
     decode_labels,
 )
 
-# With fewer positives the average precision of a label follows single rows.
+# A choice: with fewer positives, one row makes up half or all of the average precision
+# of a label.
 _LEAST_POSITIVES = 3
 # Scores that are worked on at a time, in double precision.
 _BLOCK_ENTRIES = 2**18
@@ -37,7 +38,7 @@ _BLOCK_ENTRIES = 2**18
 _LEAST_POOLED_POSITIVES = 100
 # Held-out positives, of all outputs together, below which a score is noise.
 _LEAST_JUDGED = 5
-# Training without a usable score: so many epochs, or steps if that is longer.
+# Choices: the epochs of a training without a usable score, or its steps if longer.
 _UNJUDGED_EPOCHS = 5
 _UNJUDGED_STEPS = 100
 _SHOWN = "train_loss", "valid_loss", "valid_score"
@@ -46,7 +47,7 @@ _LOGGERS = "skorch.callbacks.logging"
 
 
 def copy_state(module, place=None):
-    """Return a copy of the weights and buffers of a module, in the place of another."""
+    """Return a copy of the weights and buffers; overwrite another copy if given."""
     state = module.state_dict()
     if place is None:
         return {key: value.clone() for key, value in state.items()}
@@ -64,7 +65,7 @@ class Best(NamedTuple):
 
 
 class KeepBest(Callback):
-    """Watch each epoch: keep the best weights, stop when they get no better.
+    """Keep the best weights, and stop when no epoch improves them any more.
 
     skorch's `EarlyStopping` reads one key of the history; this one also scores the
     validation part, accepts a score that is NaN, and keeps weights that an interrupt
@@ -91,7 +92,7 @@ class KeepBest(Callback):
         self.best, self.warned, self._spare = Best(), False, None
 
     def start_from(self, module):
-        """Keep weights that are good already, of a net that is trained further."""
+        """Take the weights of a continued net as the best so far."""
         self.best = Best(copy_state(module))
 
     def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
@@ -107,7 +108,7 @@ class KeepBest(Callback):
         )
 
     def _is_better(self, value):
-        """Whether weights are to be kept; while no score is finite, the last are."""
+        """Return whether the score is better, or no score has been finite yet."""
         return value > self.best.value or not np.isfinite(self.best.value)
 
     def _keep(self, module, epoch, value):
@@ -156,7 +157,7 @@ class KeepBest(Callback):
         return -last["valid_loss"] if "valid_loss" in last else None
 
     def saved(self):
-        """Return what goes on after a checkpoint, as plain data."""
+        """Return the state that a checkpoint stores, as plain data."""
         state, epoch, value = self.best
         return {
             "state": state,
@@ -166,7 +167,7 @@ class KeepBest(Callback):
         }
 
     def restore(self, saved):
-        """Go on from what was saved."""
+        """Continue from a saved state."""
         self.best = Best(saved["state"], saved["epoch"], saved["value"])
         self.warned = saved["warned"]
 
@@ -291,14 +292,14 @@ def _reliable_labels(rows):
 
 
 def _can_judge(output, rows):
-    """Whether held-out rows show when to stop."""
+    """Return whether held-out rows show when to stop."""
     if rows.by_fold and output.target.kind != MULTICLASS:
         return bool(_reliable_labels(rows).any())
     return _n_rare(output, rows.selected("values")) >= _LEAST_JUDGED
 
 
 def _ranks_reliably(output, rows):
-    """Whether held-out labels are enough to watch their macro average precision.
+    """Return whether enough held-out labels can be ranked to watch their macro AP.
 
     Out-of-fold scores of all rows are as good as there can be any: each label with
     enough positives has its say.
@@ -319,7 +320,7 @@ def _n_rare(output, values):
 
 
 def _default_scoring(output, rows):
-    """Return what is watched where the user did not say.
+    """Return the score that early stopping watches by default.
 
     The loss with large weights of rare labels is too noisy: where an inverse removes
     them from the probabilities, these are watched.

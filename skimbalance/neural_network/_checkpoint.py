@@ -178,7 +178,7 @@ class Checkpoint(Callback):
         self.saved = None
 
     def _restore_optimizer(self, optimizer):
-        """Give an optimizer its saved state, in proportion to a new learning rate."""
+        """Restore the state of an optimizer, and scale its rates to a new one."""
         fresh = [
             {key: group[key] for key in _EXECUTION if key in group}
             for group in optimizer.param_groups
@@ -281,7 +281,7 @@ def _restore_dtypes(optimizer, saved):
 
 
 def _scaled(rate, ratio):
-    """Return a learning rate as if its training had begun with another one."""
+    """Return a learning rate scaled as if training had begun with another one."""
     new, old = ratio
     return rate if new == old else new * (rate / old)
 
@@ -396,7 +396,7 @@ def _read(file):
 
 
 class NotPlainError(TypeError):
-    """A value that cannot be stored without running code when it is loaded."""
+    """Raised for a value whose loading would run code."""
 
 
 def state_of(callback, start):
@@ -467,7 +467,7 @@ def decode(value, present: Any = None) -> Any:
 
 
 def training_callbacks(callbacks):
-    """Return those of a user's callbacks that are known to change the training."""
+    """Return the callbacks of the user that are known to change the training."""
     bare = [item[-1] if isinstance(item, tuple) else item for item in callbacks or ()]
     return [
         callback
@@ -547,7 +547,7 @@ def described(value):
 
 
 def _in_one_form(value: Any) -> Any:
-    """Return one form of what is equal: 2.0 and 2, an array and a list of numbers."""
+    """Return equal values in one form: 2.0 as 2, an array of numbers as a list."""
     if isinstance(value, (list, tuple)) and len(value) > _SHOWN_ITEMS:
         are_numbers = all(isinstance(item, numbers.Real) for item in value)
         return np.asarray(value, dtype=np.float64) if are_numbers else value
@@ -582,7 +582,7 @@ def _described_object(value):
 
 
 def _is_filled(cell):
-    """Whether a variable of a closure, a cell to Python, has a value."""
+    """Return whether a variable of a closure (a cell of Python) has a value."""
     try:
         return cell.cell_contents is not None
     except ValueError:
@@ -612,12 +612,12 @@ _ONE_FORM = {
 
 
 def _identity_of(name, value):
-    """Return the text of a parameter that its equal forms have in common."""
+    """Return a text that is the same for all equal forms of a parameter."""
     return identity_of(_ONE_FORM[name](value) if name in _ONE_FORM else value)
 
 
 def run_identity(estimator, data):
-    """Return what a run has in common with one that may resume it, as texts.
+    """Return texts that must be the same in a run that resumes this one.
 
     Parameters
     ----------
@@ -697,7 +697,7 @@ def check_warm_start(estimator, target, is_scaled):
     estimator : BaseImbalancedNet
         Fitted, with a net.
     target : Target
-        Of the present data.
+        The target of the present data.
     is_scaled : bool
         Whether inputs are to be scaled.
     """

@@ -100,11 +100,13 @@ def as_one_array(X: Any, name="X", y=None) -> Any:
         return _tensor_as_array(X, name)
     if isinstance(X, (list, tuple)):
         return _list_as_array(X, name)
+    # A mask without a masked value hides nothing, and is dropped by check_array.
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(
             f"{name} is a masked array, and masked values would be read as they are: "
             "fill or impute them first."
         )
+    # A pandas Series has a shape, but none of the columns that frames are checked by.
     return np.asarray(X) if not hasattr(X, "shape") or hasattr(X, "to_list") else X
 
 
@@ -132,6 +134,7 @@ def _is_slice_dataset(X):
 
 def _dataset_rows(X, name):
     """Return a map-style Dataset as rows, or raise an error that says why not."""
+    # Batches are drawn by index, in a new order each epoch: a stream has no index.
     if isinstance(X, IterableDataset) or not hasattr(X, "__len__"):
         raise TypeError(
             f"{name} is an iterable Dataset, but a map-style one is expected, with "
@@ -141,6 +144,7 @@ def _dataset_rows(X, name):
         raise ValueError(
             f"{name} is a Dataset of length 0: at least one row is needed."
         )
+    # One item stands for all; `DatasetRows` compares the shape of the others with it.
     item = X[0]
     first = item[0] if isinstance(item, (tuple, list)) and len(item) else item
     if isinstance(first, Mapping) or not np.ndim(first):
@@ -166,6 +170,7 @@ def _tensor_as_array(X, name):
             f"{name} is a tensor of layout {X.layout}: pass a dense tensor, or a CSR "
             "matrix of scipy.sparse."
         )
+    # A meta tensor has a shape and no values; NumPy has no quantized types.
     if X.is_meta or X.is_quantized:
         kind = "meta" if X.is_meta else "quantized"
         raise TypeError(f"{name} is a {kind} tensor: pass one that holds numbers.")
@@ -180,6 +185,7 @@ def _list_as_array(X, name):
             f"{name} is a list of dicts, but {_ONE_ARRAY}. DictVectorizer makes one of "
             "dicts of numbers and names."
         )
+    # cross_validate takes the rows of a Dataset one by one: a list of (input, target).
     if X and isinstance(X[0], (tuple, list)) and any(map(torch.is_tensor, X[0])):
         raise TypeError(
             f"{name} is a list of items of a Dataset, as scikit-learn's tools take "
@@ -228,7 +234,7 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
     Returns
     -------
     ndarray, csr_array or DatasetRows
-        Of a dtype that torch computes with.
+        In a dtype that torch computes with.
     """
     X = as_one_array(X, name)
     fitted = None if reset else estimator._input_shape
@@ -236,6 +242,7 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
         return _read_array(estimator, X, fitted, allow_nd, name)
     if reset:
         estimator.n_features_in_ = X.shape[1]
+        # Of an earlier fit on a data frame.
         vars(estimator).pop("feature_names_in_", None)
     elif X.shape[1:] != fitted:
         raise ValueError(_other_shape(name, X, fitted))
@@ -244,6 +251,7 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
 
 def _read_array(estimator, X, fitted, allow_nd, name):
     """Return a checked array; errors of scikit-learn get the name of the argument."""
+    # First what scikit-learn would report without the column, or without a way out.
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     X = _with_integers(X)
@@ -258,8 +266,10 @@ def _read_array(estimator, X, fitted, allow_nd, name):
                 allow_nd=allow_nd,
             )
     except (TypeError, ValueError) as error:
+        # Most messages of scikit-learn say X, whatever the argument is called.
         if re.search(rf"\b{name}\b", str(error)):
             raise
+        # Subclasses of the two may need other arguments than a message.
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
     X = _as_computable(X, name)
@@ -273,7 +283,7 @@ def _with_integers(X) -> Any:
     input of an embedding.
     """
     if hasattr(X, "infer_objects"):
-        X = X.infer_objects()
+        X = X.infer_objects()  # columns of objects that are all integers, or all floats
         kinds = {getattr(dtype, "kind", "O") for dtype in X.dtypes}
         is_split = "b" in kinds or any(hasattr(d, "numpy_dtype") for d in X.dtypes)
         if is_split and _are_integers(kinds) and not X.isna().any(axis=None):
@@ -340,6 +350,7 @@ def _check_numbers(values, name):
         )
     try:
         values.astype(np.float64)
+        # astype reads "1" as 1, but strings of digits are codes as a rule.
         if values.dtype.kind in "US":
             raise ValueError("dtype='numeric' is required")
     except (TypeError, ValueError) as error:
@@ -373,13 +384,14 @@ def _as_computable(X, name):
     """Return checked inputs in a dtype that torch computes with, of equal values."""
     dtype = X.dtype
     wanted = _TAKEN_AS.get(dtype.name, dtype.newbyteorder("="))
-    if dtype.kind == "f" and dtype.itemsize > 8:
+    if dtype.kind == "f" and dtype.itemsize > 8:  # torch has no long double
         wanted = np.float64
     if dtype.name == "float16" and sp.issparse(X):  # SciPy takes no rows of these
         wanted = np.float32
-    if dtype.name == "uint64":
+    if dtype.name == "uint64":  # exact as int64 if it fits, and else rounded
         most = X.max() if X.size else 0
         wanted = np.int64 if most < 2**63 else np.float64
+    # Files may hold the other byte order, which torch cannot read.
     if dtype == wanted and dtype.isnative:
         return X
     if dtype.kind == "f" and dtype.itemsize > 8:
@@ -411,7 +423,7 @@ def check_groups(groups) -> Any:
             f"groups has shape {groups.shape}, but must have one entry for each row."
         )
     try:
-        np.unique(groups)
+        np.unique(groups)  # the splitter sorts them, too
     except TypeError as error:
         raise ValueError(
             f"groups holds values that cannot be sorted ({error}), such "
@@ -450,6 +462,7 @@ def encode_rows(X, target, sample_weight, class_weight, name="y"):
     index = np.flatnonzero(counts)
     if len(index) == 0:
         raise ValueError(_describe_nothing_left(values, weight, name))
+    # Over entries, not over rows: rows may have different numbers of missing labels.
     mean = totals[index].sum() / counts[index].sum()
     target = replace(target, values=values)
     return Rows(X, target, _normalized(weight, mean, index), index)
@@ -469,6 +482,7 @@ def _read_weights(n_samples, target, sample_weight) -> Any:
     if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
         weight = weight.toarray()
     if isinstance(weight, np.ndarray) and weight.ndim == 2:
+        # One weight a row takes less memory than the same one in each column.
         weight = weight[:, 0] if (weight == weight[:, :1]).all() else weight
     return weight / weight.max()
 
@@ -552,6 +566,7 @@ def check_params(estimator, target):
     params = resolve_output_params(estimator, target)
     check_scoring(estimator.scoring, target, estimator.pos_label)
     _check_class_weight(estimator.class_weight, target)
+    # Else the net of the last fit is not used, and may have had another positive class.
     goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
     if goes_on and np.array_equal(target.classes, estimator.classes_):
         _check_same_positive(estimator, target.positive)
@@ -564,6 +579,7 @@ def _check_accelerator(estimator, accelerator):
         raise TypeError(
             f"accelerator={accelerator!r} must be an accelerate.Accelerator or None."
         )
+    # The training step of the estimator does both, and accelerate would do them again.
     precision, n_batches = (
         accelerator.mixed_precision,
         accelerator.gradient_accumulation_steps,
@@ -584,6 +600,7 @@ def _check_accelerator(estimator, accelerator):
             f"device={device!r}, but accelerator trains on {str(own)!r}. Leave device "
             "None."
         )
+    # None, or a generator that a process has drawn from, would differ by process.
     is_seed = isinstance(estimator.random_state, numbers.Integral)
     if accelerator.num_processes > 1 and not is_seed:
         raise ValueError(
@@ -651,6 +668,7 @@ def check_first_chunk(estimator, target, params, classes, label_counts):
         "loss": params.loss.needs_counts,
         "label_smoothing": bool(params.smoothing),
     }
+    # Names of schemes are known by `params`; messages show what the user has set.
     counting = [
         f"{name}={getattr(estimator, name)!r}" for name in counts if counts[name]
     ]
@@ -716,6 +734,7 @@ def warn_of_positive_class(estimator, data, pos_weight):
     if data.target.kind != BINARY or data.all_counts is None:
         return
     name, scoring = None, estimator.scoring
+    # Weights of 1 treat both classes alike.
     is_one = isinstance(pos_weight, np.ndarray) and (pos_weight == 1).all()
     if pos_weight is not None and not is_one:
         name = "pos_weight"

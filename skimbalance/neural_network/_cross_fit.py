@@ -44,7 +44,7 @@ def hold_out(estimator, data, rng, saved=None):
 
 
 def _cross_fits(estimator, data, holds_out):
-    """Whether each member holds out a fold of its own."""
+    """Return whether each member holds out a fold of its own."""
     if isinstance(estimator.cross_fit, str):
         if data.held_out is not None or not holds_out or estimator.n_members == 1:
             return False
@@ -71,7 +71,7 @@ def _n_folds(estimator):
 
 
 def _goes_on(estimator):
-    """Whether training goes on from the weights of an earlier fit."""
+    """Return whether training goes on from the weights of an earlier fit."""
     return estimator.warm_start and getattr(estimator, "net_", None) is not None
 
 
@@ -94,14 +94,14 @@ def _kept_folds(estimator, data):
 
 
 def _suits(fold, rows):
-    """Whether each of the rows has a fold."""
+    """Return whether each of the rows has a fold."""
     if fold is None or len(fold) != rows.X.shape[0]:
         return False
     return bool((fold[rows.index] >= 0).all())
 
 
 def trained_on_others(estimator, data):
-    """Whether members have trained on other rows before, of which they hold out some.
+    """Return whether members that hold out folds have trained on other rows before.
 
     Then no member is known not to have trained on a row, so no score is out of fold.
     """

@@ -24,7 +24,7 @@ from skimbalance.modules import SparseRows
 
 # The least scale that float32 holds with all its digits.
 _TINY_SINGLE = np.finfo(np.float32).tiny
-# Rows that are gathered at once.
+# Bytes of the rows gathered at once.
 _CHUNK_BYTES = 2**20
 # Below this fraction of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
@@ -91,7 +91,7 @@ def batch_targets(labels, weight, place, decode, fold=None, member=None):
 
 
 def _moved(array, dtype, device):
-    """Return an array as a tensor of a dtype on a device, by pinned memory to CUDA."""
+    """Return an array as a tensor on a device, for CUDA through pinned memory."""
     tensor = torch.as_tensor(array)
     if dtype.itemsize < tensor.dtype.itemsize:
         tensor = tensor.to(dtype)  # before it goes to the device: fewer bytes to copy
@@ -103,7 +103,7 @@ def _moved(array, dtype, device):
 def _as_memory(array):
     """Return an array as a tensor, which gathers on all threads, if it lies in memory.
 
-    What is only read, from a file as a rule, stays what it is.
+    A read-only array, as a rule a memory map of a file, is returned as it is.
     """
     # torch warns of arrays that it could write to, and takes no negative strides.
     in_memory = isinstance(array, np.ndarray) and array.flags.writeable
@@ -121,7 +121,7 @@ class _DenseSource:
 
     @property
     def row_bytes(self):
-        """Roughly what a gathered row takes."""
+        """About how many bytes a gathered row takes."""
         return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
 
     batch_row_bytes = row_bytes
@@ -148,7 +148,7 @@ class _DenseSource:
 
 
 class _InputSource(_DenseSource):
-    """An array of inputs, which are scaled before they lose precision.
+    """An array of inputs, which are scaled in their own precision and then converted.
 
     Times in seconds since 1970 differ by less than the rounding of float32.
     """
@@ -178,19 +178,19 @@ class _InputSource(_DenseSource):
         return rows
 
     def _on_device_of(self, rows, name):
-        """Return a statistic on the device of the rows, on which it then stays."""
+        """Return a statistic on the device of the rows, and keep it there."""
         statistic = getattr(self, name).to(rows.device)
         setattr(self, name, statistic)
         return statistic
 
 
 def _is_normal_in_single(scale):
-    """Whether float32 can divide by a scale, which may be 0 in it if it is tiny."""
+    """Return whether the scale is large enough to be a divisor in float32."""
     return scale is None or bool((np.asarray(scale) >= _TINY_SINGLE).all())
 
 
 def _scales_in_single(array, center, scale):
-    """Whether float32 holds the rows of an array and what centres them."""
+    """Return whether rows and centre of an array can be subtracted in float32."""
     if not np.can_cast(array.dtype, np.float32) or not _is_normal_in_single(scale):
         return False
     if center is None:
@@ -213,7 +213,7 @@ def _check_range(rows, dtype):
 
 
 class _IntegerSource(_DenseSource):
-    """An array of integers for a module that reads them as such, as embeddings do."""
+    """An array of integers for a module that takes integers, such as embeddings."""
 
     def __init__(self, array, device):
         super().__init__(array, torch.int64, device)
@@ -229,7 +229,7 @@ class _IntegerSource(_DenseSource):
 
 
 class _ResidentRows:
-    """A CSR array on a device, of which rows are selected without waiting for it."""
+    """A CSR array on a device; selecting rows does not wait for the device."""
 
     def __init__(self, array, device):
         self.shape, self.nnz, self.device = array.shape, array.nnz, device
@@ -314,12 +314,12 @@ class _SparseSource:
 
     @property
     def row_bytes(self):
-        """Roughly what a gathered row takes."""
+        """About how many bytes a gathered row takes."""
         return 16 * self.array.nnz // max(1, self.array.shape[0])
 
     @property
     def batch_row_bytes(self):
-        """Roughly what a row takes as the net reads it."""
+        """About how many bytes a row takes as the net reads it."""
         if self.chunk is _SparseChunk:
             return self.row_bytes
         return self.array.shape[1] * self.dtype.itemsize
@@ -380,8 +380,8 @@ def weight_source(weight, dtype, device):
 class RowSet(Dataset):
     """Inputs, labels and weights of the same rows, or of some of them.
 
-    To skorch it is a dataset whose inputs are itself, so that a net reads them as they
-    lie, and whose targets are those that the user passed.
+    For skorch it is a dataset: its inputs are the object itself, so that the net reads
+    the arrays without a copy, and its targets are in the form that the user passed.
 
     Parameters
     ----------
@@ -449,12 +449,12 @@ class RowSet(Dataset):
 
     @property
     def row_bytes(self):
-        """Roughly what a gathered row takes."""
+        """About how many bytes a gathered row takes."""
         return 8 + sum(s.row_bytes for s in self.sources if s is not None)
 
     @property
     def batch_row_bytes(self):
-        """Roughly what a row of inputs takes as the net reads it."""
+        """About how many bytes a row of inputs takes as the net reads it."""
         return self.sources[0].batch_row_bytes
 
     def gather(self, index) -> list[Any]:
@@ -464,7 +464,7 @@ class RowSet(Dataset):
 
 
 class _Gathered:
-    """A part of a batch that is gathered already: each slice of it is all of it."""
+    """A part of a batch that is gathered already; any slice returns the whole part."""
 
     def __init__(self, part):
         self.part = part
@@ -474,7 +474,7 @@ class _Gathered:
 
 
 class GatheredRows(Dataset):
-    """One batch as the net reads it, in the place of the rows that it was made of.
+    """One batch that takes the place of the rows it was made of.
 
     Parameters
     ----------
@@ -500,15 +500,15 @@ class GatheredRows(Dataset):
 class Batches:
     """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
 
-    A last batch of a handful of rows would weigh as much as a full one, and a single
-    row breaks batch normalisation; so the rows are spread evenly. Where a single member
-    scores each row, all rows of a batch have the same one.
+    With batches of `batch_size`, a last one of a few rows would weigh as much as a full
+    one, and batch normalisation fails on a single row. Where a single member scores
+    each row, all rows of a batch have the same one.
 
     Parameters
     ----------
     rows : RowSet
     batch_size : int
-        At most so many rows each.
+        Maximum number of rows of a batch.
     shuffle : bool
         A new order in each pass, from torch's generator.
     num_workers : int
@@ -570,7 +570,7 @@ class Batches:
                 yield x, batch_targets(*given)
 
     def _spans(self, n_batches):
-        """Return where runs of so many batches start and stop."""
+        """Return where runs of `n_batches` batches start and stop."""
         return pairwise([*self.bounds[:-1:n_batches], self.bounds[-1]])
 
     def _places(self):

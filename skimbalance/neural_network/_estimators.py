@@ -1,8 +1,8 @@
 """The two public estimators: their parameters, and nothing else.
 
-A parameter stands here in four lines: in the table of constraints, in the docstring, in
-the signature and in `__init__`, of `ImbalancedNetClassifier` only. Run
-``python tools/write_front.py`` then, which copies them to `ImbalancedMLPClassifier`.
+A parameter has four places here: the table of constraints, and the docstring, the
+signature and `__init__` of `ImbalancedNetClassifier`. After a change, run
+``python tools/copy_parameters.py``, which copies them to `ImbalancedMLPClassifier`.
 """
 
 import os
@@ -109,8 +109,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         number, an array of shape (n_labels,), a dict or Series by label, or a
         transformer.
     class_weight : dict, "balanced" or None, default=None
-        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not corrected.
+        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. Such weights
+        are part of the data, so the probabilities are not corrected for them.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -128,14 +128,13 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
         the threshold of each label by its name. A rule is an object of
-        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
-        ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
-        ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
-        ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. A name stands for the rule with its default parameters;
-        those of an object are searched as ``threshold__beta``. Rules that learn
-        read the held-out rows: all rows with `cross_fit`, else few. A
-        label that was constant in training is predicted by its constant, at 0.5.
+        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
+        searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
+        for the default parameters; the user guide compares the rules.
+        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
+        asked for. Rules that learn thresholds read the held-out rows: all rows with
+        `cross_fit`, else few. A label that was constant in training is predicted by its
+        constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -152,9 +151,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     weight_decay : float, default=None
         None is the optimizer's own default. The output bias never decays.
     max_epochs : int, default=100
-        Most passes over the training rows.
+        Maximum number of epochs.
     batch_size : int or "auto", default="auto"
-        ``"auto"``: all rows up to 100 rows, then a 20th of them between 32 and 256.
+        ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
+        a 20th of them, between 32 and 256.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -259,9 +259,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     scaler_ : InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
-        Slope and intercepts, fitted on the held-out rows; those of the intercepts that
-        belong to one label or class, on all rows of `fit`. With folds it maps the
-        scores of each member, before their mean.
+        Slope and intercept, fitted on the held-out rows. An intercept for each label or
+        class is then fitted on all rows of `fit`. With folds they map
+        the scores of each member, before their mean.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
     out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
@@ -276,8 +276,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     n_iter_ : int
         Number of epochs.
     best_score_ : float or None
-        Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to know when to stop.
+        Best validation score, or minus the best validation loss. None if no rows were
+        held out, or too few of their entries are positive to show when to stop.
     device_ : torch.device
         Where the net is.
 
@@ -441,8 +441,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         number, an array of shape (n_labels,), a dict or Series by label, or a
         transformer.
     class_weight : dict, "balanced" or None, default=None
-        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. It defines the
-        population, and is not corrected.
+        For a 1-D `y`, exactly scikit-learn's: a sample weight by class. Such weights
+        are part of the data, so the probabilities are not corrected for them.
     pos_label : int, float, bool or str, default=None
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
@@ -460,14 +460,13 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
         the threshold of each label by its name. A rule is an object of
-        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, or its name:
-        ``"accuracy"``, ``"prior"``, ``"cost"``, ``"f_beta"``, ``"micro_f_beta"``,
-        ``"matched_prevalence"``, ``"top_k"``, ``"cardinality"``, or
-        ``"uncorrected"``, which thresholds the raw score at 0, the trade-off that the
-        weights asked for. A name stands for the rule with its default parameters;
-        those of an object are searched as ``threshold__beta``. Rules that learn
-        read the held-out rows: all rows with `cross_fit`, else few. A
-        label that was constant in training is predicted by its constant, at 0.5.
+        `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
+        searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
+        for the default parameters; the user guide compares the rules.
+        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
+        asked for. Rules that learn thresholds read the held-out rows: all rows with
+        `cross_fit`, else few. A label that was constant in training is predicted by its
+        constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -484,9 +483,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     weight_decay : float, default=None
         None is the optimizer's own default. The output bias never decays.
     max_epochs : int, default=100
-        Most passes over the training rows.
+        Maximum number of epochs.
     batch_size : int or "auto", default="auto"
-        ``"auto"``: all rows up to 100 rows, then a 20th of them between 32 and 256.
+        ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
+        a 20th of them, between 32 and 256.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -591,9 +591,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     scaler_ : InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
-        Slope and intercepts, fitted on the held-out rows; those of the intercepts that
-        belong to one label or class, on all rows of `fit`. With folds it maps the
-        scores of each member, before their mean.
+        Slope and intercept, fitted on the held-out rows. An intercept for each label or
+        class is then fitted on all rows of `fit`. With folds they map
+        the scores of each member, before their mean.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
     out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
@@ -608,8 +608,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     n_iter_ : int
         Number of epochs.
     best_score_ : float or None
-        Best validation score, or minus the best validation loss; None where nothing
-        was held out, or too few positives to know when to stop.
+        Best validation score, or minus the best validation loss. None if no rows were
+        held out, or too few of their entries are positive to show when to stop.
     device_ : torch.device
         Where the net is.
 

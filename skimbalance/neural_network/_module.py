@@ -7,13 +7,14 @@ user's module is tried on real rows before any training.
 
 A criterion is the batch loss: weights and reduction around a plain loss,
 
-    sum_ij w_ij l_ij / (rows in the batch * trained labels * mean sample weight)
+    sum_ij w_ij l_ij / (rows in the batch * trained labels * mean entry weight)
 
-It gives the sum; the divisor enters with the gradient of the sum, which is one step
-less on the way there and one less on the way back. `pos_weight` and `label_weight`
-enter the sum and never the divisor, and a row of weight 2 counts as two rows. A missing
-label becomes a negative of weight 0 before the loss sees it: a mask afterwards would
-still leave the gradient of a NaN.
+with the mean of w_ij over all rows and trained labels, where a missing label counts 0.
+The criterion returns the sum. The divisor enters as the factor that `backward` starts
+from, which saves one operation on the sum and one on its gradient. `pos_weight` and
+`label_weight` enter the sum and never the divisor, and a row of weight 2 counts as two
+rows. A missing label becomes a negative of weight 0 before the loss sees it: a mask
+afterwards would still leave the gradient of a NaN.
 """
 
 import contextlib
@@ -63,9 +64,9 @@ def copied(value):
 class ScoreModule(nn.Module):
     """The user's module, with an output bias that starts at the base rates.
 
-    The bias is a parameter of our own, unless the module turns out to add one to its
-    output by itself: then it is that one, with the start added to its value. What the
-    user passes, or returns from a function, is copied and never changed.
+    If the module adds a bias to its output, that is the output bias, and the start is
+    added to its value; else this class adds a parameter. The module that the user
+    passes, or returns from a function, is copied and never changed.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ class ScoreModule(nn.Module):
     bias : array-like of shape (n_outputs,)
         Where the bias starts.
     dtype : torch.dtype
-        Of the weights.
+        The dtype of the weights.
     **more
         Further parameters that skorch's callbacks set, such as `InputShapeSetter`; they
         go to `build` if it takes them.
@@ -145,7 +146,8 @@ def check_scores(scores, n_rows, n_outputs):
         raise ValueError(
             f"module gives an output of shape {tuple(scores.shape)} for {n_rows} "
             f"rows, but must give shape {(n_rows, n_outputs)}: one raw score "
-            "for each output. Its second argument, n_outputs, is their number."
+            "for each output. Build the module with n_outputs outputs, its second "
+            "argument."
         )
     if not scores.is_floating_point():
         raise TypeError(
@@ -197,7 +199,8 @@ def _probe(accepts_sparse, n_features, dtype):
 def _added_bias(module, x, n_outputs):
     """Return the name of the last parameter that is added to the output, or None.
 
-    Found by trial: a step of the parameter has to be the step of the output.
+    It is found by trial: adding a step to the parameter must add that step to the
+    output.
     """
     was_training, found = module.training, None
     module.eval()
@@ -385,7 +388,7 @@ def _try_members(module, x):
 
 @contextlib.contextmanager
 def _evaluated_body(module):
-    """Give the user's module, or that of one member, without a trace of its use."""
+    """Yield the user's module, or that of a member, and restore its state."""
     body = module.body if module.n_members == 1 else module.member(0).body
     was_training, device = body.training, module.bias.device
     body.eval()
@@ -421,7 +424,7 @@ def _bounded_kind(body, x, scores):
 
 
 def _in_unit_interval(scores):
-    """Whether no score lies outside; NaN, of huge weights, is no evidence."""
+    """Return whether all scores lie in [0, 1]; NaN, from huge weights, is ignored."""
     return not bool(((scores < 0) | (scores > 1)).any())
 
 
@@ -459,7 +462,7 @@ class _Criterion(nn.Module):
         self,
         pos_weight=None,
         label_weight=None,
-        mean_weight=1.0,
+        mean_entry_weight=1.0,
         smoothing=0.0,
         prior=None,
     ):
@@ -468,8 +471,9 @@ class _Criterion(nn.Module):
         Parameters
         ----------
         pos_weight, label_weight : Tensor of shape (n_outputs,) or None
-        mean_weight : float
-            The mean weight of the rows, for a mean loss of about the plain one.
+        mean_entry_weight : float
+            The mean weight of the entries of trained labels, where a missing one
+            counts 0: it makes the mean loss about as large as without weights.
         smoothing : float
             The fraction of the base rates in the targets.
         prior : Tensor of shape (n_outputs,) or None
@@ -478,16 +482,16 @@ class _Criterion(nn.Module):
         self.register_buffer("pos_weight", pos_weight)
         self.register_buffer("label_weight", label_weight)
         self.register_buffer("prior", prior)
-        self.mean_weight, self.smoothing = mean_weight, smoothing
+        self.mean_entry_weight, self.smoothing = mean_entry_weight, smoothing
 
     @property
     def sums_rows(self):
-        """Whether rows count one by one, or the rows of a batch together."""
+        """Whether the loss is a sum over rows, not a function of the batch."""
         return not self.loss.depends_on_batch
 
     def divisor(self, n_rows):
-        """Return what makes a mean of the sum over so many rows."""
-        return n_rows * self.mean_weight
+        """Return the number that the sum over `n_rows` rows is divided by."""
+        return n_rows * self.mean_entry_weight
 
 
 class ClassCriterion(_Criterion):
@@ -527,7 +531,7 @@ class _LabelCriterion(_Criterion):
         self.n_trained, self.has_missing = n_trained, has_missing
 
     def _targets(self, labels):
-        """Return labels of 0 and 1; a missing one is a 0 that a weight of 0 hides."""
+        """Return labels of 0 and 1; a missing label becomes a 0, whose weight is 0."""
         return labels.clamp(min=0) if self.has_missing else labels
 
     def _entry_weight(self, labels, weight, dtype):
@@ -548,7 +552,7 @@ class _LabelCriterion(_Criterion):
 
 
 class PointwiseCriterion(_LabelCriterion):
-    """Labels one by one: each entry has its weight."""
+    """Criterion of a `PointwiseLoss`: each entry has a weight."""
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
@@ -565,7 +569,7 @@ class PointwiseCriterion(_LabelCriterion):
 
 
 class SetCriterion(_LabelCriterion):
-    """The labels of a row together: entries have a mask, rows have weights."""
+    """Criterion of a `SetLoss`: entries have a mask, rows have weights."""
 
     def forward(self, scores, labels, weight):
         dtype = torch.promote_types(scores.dtype, torch.float32)
@@ -589,8 +593,9 @@ class SetCriterion(_LabelCriterion):
 def _row_part(labels, weight):
     """Split weights into one for each row and relative ones of its entries.
 
-    A weight of rows acts outside of the loss and one of entries inside: without this,
-    equal weights in a row would mean something else than the same weight of the row.
+    A weight of a row multiplies the loss of the row, and weights of entries act inside
+    of that loss. The split makes equal weights of all entries the same as a weight of
+    the row.
     """
     if weight.ndim == 1:
         return weight, None

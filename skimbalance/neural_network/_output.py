@@ -60,7 +60,8 @@ _SELDOM_PREDICTED = (
     "classifier of skimbalance.thresholds."
 )
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
-# The log-odds of 6 in a million: a bias beyond them has hardly a gradient.
+# The log-odds of 6 in a million, a choice: the log loss of an entry that agrees with a
+# bias beyond it has a gradient below 1e-5.
 _BIAS_LIMIT = 12.0
 # The least probability that smoothing leaves where the rows have not been counted.
 _UNSEEN_FLOOR = 5e-7
@@ -149,6 +150,7 @@ def _resolve_weight(name, weight, target):
 
 def _resolve_bias(init_bias, target):
     """Return `init_bias` as "prior", or as an array with a number for each output."""
+    # "prior" stays a string: the base rates are known only with the training part.
     if isinstance(init_bias, str):
         check_choice("init_bias", init_bias, {"prior", "zero"})
         return "prior" if init_bias == "prior" else np.zeros(target.n_outputs)
@@ -197,18 +199,18 @@ def _fit_weight(weight, counts):
 
 
 class _Output:
-    """Base: the loss on a clone, its weights, and what removes their distortion.
+    """Base: a copy of the loss, its weights, and the correction of their distortion.
 
     Parameters
     ----------
     params : OutputParams
         Never changed.
     data : TrainingData
-        Of which the target and the counts are read.
+        Its target and its counts are read.
     """
 
     if TYPE_CHECKING:
-        # What the two subclasses have, each in its own way.
+        # Attributes and methods of the two subclasses, for type checkers.
         trained: np.ndarray
 
         def __getattr__(self, name: str) -> Any: ...
@@ -223,6 +225,7 @@ class _Output:
             )
         if isinstance(params.correct, BaseEstimator):
             self._check_calibrator(params.correct)
+        # Without the labels, which a pickle of the estimator would carry along.
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
         self.correct, self.smoothing = params.correct, params.smoothing
@@ -230,19 +233,22 @@ class _Output:
         self.calibrator: Any = None
         # With folds: which members have seen both values of each output in training.
         self.has_learnt: Any = None
+        # `setup` stores the label counts in the loss: that of the user stays as it is.
         self.loss: Any = clone(loss)
         counts = data.counts
         if counts is None:
             self.prior = self._unknown_prior(n_outputs)
-            compared = counts = (np.empty(n_outputs),) * 2
+            # Not read: `check_first_chunk` refuses weights that depend on the counts.
+            weighted = counts = (np.empty(n_outputs),) * 2
             self._floor = np.full(n_outputs, _UNSEEN_FLOOR)
         else:
             self.loss.setup(*counts)
-            self.prior, compared = self._prior(counts), self._compared(counts)
+            self.prior, weighted = self._prior(counts), self._weight_counts(counts)
+            # The least probability that the counted rows can tell from 0.
             self._floor = 0.5 / (counts[0] + counts[1] + 1)
         if isinstance(pos_weight, str):
             pos_weight = PosWeightTransformer(pos_weight)
-        self.pos_weight = _fit_weight(pos_weight, compared)
+        self.pos_weight = _fit_weight(pos_weight, weighted)
         self.find_link()
         if isinstance(label_weight, str):
             label_weight = compute_label_weight(
@@ -277,22 +283,23 @@ class _Output:
 
     @property
     def is_corrected(self):
-        """Whether the distortion was removed from the probabilities, or never there."""
+        """Whether the probabilities are free of distortion: removed, or never there."""
         return self.has_probabilities if self.correct else not self._distorts
 
     @property
     def corrects(self):
-        """Whether an inverse takes a distortion out of the scores."""
+        """Whether the inverse of the loss removes a distortion from the scores."""
         return bool(self.correct) and self.invertible and self._distorts
 
     @property
     def _distorts(self):
+        # `label_weight` is missing here: it scales the loss of a label as a whole.
         weighs = self.pos_weight is not None or bool(self.smoothing)
-        return weighs or not self.link.is_proper
+        return weighs or not self.link.is_identity
 
     @property
     def has_probabilities(self):
-        """Whether scores lead to probabilities at all, or are wanted as they are.
+        """Whether scores can be turned into probabilities, or are to stay as they are.
 
         A loss without an inverse needs held-out rows to be calibrated on.
         """
@@ -377,7 +384,7 @@ class _Output:
         scores = self._corrected(raw.double())
         if self.invertible:
             scores = np.clip(scores, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
-        weight = self._entry_weight(values, weight) * self.has_learnt[member]
+        weight = self._column_weight(values, weight) * self.has_learnt[member]
         some = slice(None, None, -(-scores.size // _SLOPE_ENTRIES))
         calibrator = self._fit_calibrator(scores[some], values[some], weight[some])
         self.calibrator = calibrator
@@ -400,9 +407,9 @@ class _Output:
         values, weight : array
             Their targets and weights.
         counts : pair of ndarray of shape (n_outputs,)
-            Weighted positives and negatives of the population. The rows are weighted
-            to have the same prevalences: a rare label has more positives among them
-            than its fraction, so that it has any.
+            Weighted positives and negatives of the population, whose prevalences the
+            rows are weighted to have. Without that, a rare label has too many positives
+            among them: the split places one there even where its fraction is below one.
         """
         if self.correct and self.correct != "exact":
             weight = self._population_weight(values, weight, counts)
@@ -424,7 +431,7 @@ class _Output:
             return clone(self.correct)
         return self._default_calibrators[0 if self.invertible else 1]()
 
-    def match_prevalence(self, raw, values, weight, counts, doubt):
+    def match_prevalence(self, raw, values, weight, counts, sampling_weight):
         """Move the calibrator's intercepts until the probabilities add up.
 
         Parameters
@@ -432,18 +439,19 @@ class _Output:
         raw : Tensor
             Raw scores of rows of the population, all of them or a sample.
         values, weight : array
-            Of the same rows.
+            Targets and weights of the same rows.
         counts : pair of ndarray of shape (n_outputs,)
             Weighted positives and negatives of the population.
-        doubt : float
-            As in `matched_prevalence`.
+        sampling_weight : float
+            As in `target_mean_probability`.
         """
         scores = self._averaged(raw.double())
-        weight = self._entry_weight(values, weight)
+        weight = self._column_weight(values, weight)
         proba = self.probabilities(self.calibrator.transform(scores))
         scored = np.broadcast_to(weight.sum(axis=0), (self.n_outputs,))
         mean = (weight * proba).sum(axis=0) / np.where(scored > 0, scored, 1.0)
-        target = matched_prevalence(mean, smoothed_prevalence(*counts), scored, doubt)
+        rate = smoothed_prevalence(*counts)
+        target = target_mean_probability(mean, rate, scored, sampling_weight)
         self._match(scores, target, weight)
 
 
@@ -479,12 +487,13 @@ class LabelOutput(_Output):
         positive, negative = self._counts
         observed = positive + negative
         self.trained = (positive > 0) & (negative > 0)
+        # For a label without an observed entry, nothing is known but the other labels.
         density = positive.sum() / max(observed.sum(), 1)
         rate = np.where(observed > 0, (positive + 0.5) / (observed + 1), density)
         self.constant = logit(rate.clip(1e-6, 1 - 1e-6))
 
     @staticmethod
-    def _compared(counts):
+    def _weight_counts(counts):
         return counts
 
     @staticmethod
@@ -502,6 +511,7 @@ class LabelOutput(_Output):
     def criterion_params(self, rows):
         """Return the weights of the batch loss, which its method `weigh` takes."""
         label_weight = self.label_weight
+        # A weight of 0 leaves a constant label out: no other code has to know of it.
         if not self.trained.all():
             label_weight = self.trained * (
                 1.0 if label_weight is None else label_weight
@@ -511,7 +521,7 @@ class LabelOutput(_Output):
         return {
             "pos_weight": self.pos_weight,
             "label_weight": label_weight,
-            "mean_weight": observed / (len(rows) * n_trained) or 1.0,
+            "mean_entry_weight": observed / (len(rows) * n_trained) or 1.0,
             "n_trained": n_trained,
             "has_missing": has_missing(rows.values),
             **self._smoothing_params(),
@@ -535,27 +545,30 @@ class LabelOutput(_Output):
         self.has_learnt = learnt | ~learnt.any(axis=0)
 
     def _fit_calibrator(self, scores, values, weight):
+        # Labels without a score of their own, and missing ones, are left out.
         labels = np.where((values < 0) | ~self.trained, np.nan, values)
         return self._new_calibrator().fit(scores, labels, weight)
 
     def _population_weight(self, values, weight, counts):
-        """Return entry weights that give the labels their prevalences.
+        """Return weights of entries that give the rows the prevalences of `counts`.
 
         A label without a positive or a negative among the rows keeps its weights.
         """
-        weight = self._entry_weight(values, weight)
+        weight = self._column_weight(values, weight)
         here = np.array([(weight * (values == value)).sum(axis=0) for value in (1, 0)])
         there = np.asarray(counts)
+        # No weight gives a prevalence to a label that lacks one of its values here.
         usable = (here > 0).all(axis=0) & (there > 0).all(axis=0)
         here, there = (np.where(usable, count, 1.0) for count in (here, there))
         factor = there / there.sum(axis=0) * here.sum(axis=0) / here
         return weight * np.where(values == 1, factor[0], factor[1])
 
-    def match_level(self, raw, values, weight, counts):
-        """Move all intercepts alike until the probabilities of held-out rows add up.
+    def match_overall_prevalence(self, raw, values, weight, counts):
+        """Shift all intercepts equally to match the sum of held-out probabilities.
 
-        The net remembers some of the positives that it was trained on. Those held out
-        show how much the sum over fresh rows falls short, for all labels together.
+        The net has fitted the positives that it was trained on, so the sum of its
+        probabilities is too small on new rows. The held-out rows show by how much, for
+        all labels together.
         """
         scores = self._averaged(raw.double())
         weight = self._population_weight(values, weight, counts)
@@ -563,10 +576,10 @@ class LabelOutput(_Output):
         scored = weight.sum()
         wanted = weight.sum(axis=0) @ smoothed_prevalence(*counts)
         mean, rate = np.array([[(weight * proba).sum()], [wanted]]) / scored
-        target = matched_prevalence(mean, rate, scored, doubt=1.0)
+        target = target_mean_probability(mean, rate, scored, sampling_weight=1.0)
         self.calibrator.match_prevalence(scores, target.item(), weight)
 
-    def _entry_weight(self, values, weight):
+    def _column_weight(self, values, weight):
         """Return a weight for each entry, 0 where the label is missing or constant."""
         observed = (values >= 0) & self.trained
         if weight is None:
@@ -638,7 +651,7 @@ class LabelOutput(_Output):
         and thresholds on single scores would be passed too seldom.
         """
         known, thresholds = self.trained, np.full(self.n_outputs, 0.5)
-        if known.any():
+        if known.any():  # else a rule has nothing to learn from
             scores = self.scores(raw)[:, known]
             if spread < 1:
                 mean = self.probabilities(scores).mean(axis=0)
@@ -648,6 +661,7 @@ class LabelOutput(_Output):
             if weight is not None and weight.ndim == 2:
                 weight = weight[:, known]
             thresholds[known] = learn_thresholds(rule, values[:, known], proba, weight)
+        # A copy, as a later `set_params(threshold__beta=...)` changes the rule itself.
         kept: Any = clone(rule)
         self.learnt = (kept, thresholds)
 
@@ -697,13 +711,14 @@ class ClassOutput(_Output):
         return np.full(n_outputs, 1 / n_outputs)
 
     @staticmethod
-    def _compared(counts):
+    def _weight_counts(counts):
         inside = counts[0]
         return inside, np.full_like(inside, inside.sum() / len(inside))
 
     @staticmethod
     def _prior(counts):
         total = counts[0].sum()
+        # A class without rows gets half a row, so that its log is finite.
         rate = np.maximum(counts[0] / total, 0.5 / (total + 1))
         return rate / rate.sum()
 
@@ -711,7 +726,7 @@ class ClassOutput(_Output):
         """Return the weights of the batch loss, which its method `weigh` takes."""
         return {
             "pos_weight": self.pos_weight,
-            "mean_weight": rows.counts[0].sum() / len(rows) or 1.0,
+            "mean_entry_weight": rows.counts[0].sum() / len(rows) or 1.0,
             **self._smoothing_params(),
         }
 
@@ -733,23 +748,24 @@ class ClassOutput(_Output):
         return self._new_calibrator().fit(scores, values, weight.ravel())
 
     @staticmethod
-    def _entry_weight(values, weight):
+    def _column_weight(values, weight):
         """Return the weight of each row, as a column."""
         weight = np.ones(len(values)) if weight is None else weight
         return weight.reshape(-1, 1)
 
     def _population_weight(self, values, weight, counts):
-        """Return row weights, as a column, that give the classes their prevalences."""
+        """Return weights, as a column, for the prevalences of `counts`."""
         weight = np.ones(len(values)) if weight is None else weight
         here = np.bincount(values, weights=weight, minlength=self.n_outputs)
         factor = np.divide(counts[0], here, out=np.ones(len(here)), where=here > 0)
         weight = weight * factor[values]
         return (weight * (here.sum() / weight.sum())).reshape(-1, 1)
 
-    def match_level(self, raw, values, weight, counts):
+    def match_overall_prevalence(self, raw, values, weight, counts):
         """Do nothing: the probabilities of a row add up to one."""
 
     def _match(self, scores, prevalence, weight):
+        # Each was shrunk by itself, so that the sum may differ from 1.
         prevalence = prevalence / prevalence.sum()
         self.calibrator.match_prevalence(scores, prevalence, weight.ravel())
 
@@ -764,6 +780,7 @@ class ClassOutput(_Output):
 
     def _predict(self, raw, rule):
         """Return the index of the predicted class."""
+        # The largest raw score; the inverse of a loss may change the order of classes.
         if isinstance(rule, Uncorrected):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)
@@ -775,10 +792,10 @@ def answer_dtype(X):
 
 
 def stacked(blocks, n_rows, dtype):
-    """Return blocks of rows as one array, with one block in memory besides."""
+    """Concatenate blocks, holding one at a time."""
     out, start = None, 0
     for block in blocks:
-        if out is None:
+        if out is None:  # the first block shows the number of columns
             out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
         out[start : start + len(block)] = block
         start += len(block)
@@ -786,7 +803,8 @@ def stacked(blocks, n_rows, dtype):
 
 
 def top_k(proba, k):
-    """Return the columns and the values of the k largest of each row, falling."""
+    """Return columns and values of the k largest of each row, in descending order."""
+    # A partition first, so that only k columns have to be sorted.
     top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
     order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
     top = np.take_along_axis(top, order, axis=1)
@@ -799,7 +817,7 @@ def both_classes(log_odds, target, log=False):
     Parameters
     ----------
     log_odds : ndarray of shape (n_samples, 1)
-        Of the positive class.
+        The log-odds of the positive class.
     target : Target
     log : bool, default=False
 
@@ -826,7 +844,7 @@ def label_matrix(blocks, n_rows, target, fraction_without_label):
     n_rows : int
     target : Target
     fraction_without_label : float
-        Of the rows that trained.
+        Fraction of the training rows.
     """
     labels: Any
     if target.sparse_type is None:
@@ -847,6 +865,7 @@ def label_matrix(blocks, n_rows, target, fraction_without_label):
 def warn_no_positive(predicted, positive, prior):
     """Warn if no row is predicted positive where at least one positive is expected."""
     n_rows = len(predicted)
+    # With fewer expected positives, none is no surprise.
     if n_rows * prior >= 1 and not (predicted == positive).any():
         shown = positive.item() if isinstance(positive, np.generic) else positive
         warn_user(
@@ -907,7 +926,7 @@ def _in_numpy(array):
     return array.numpy(force=True) if hasattr(array, "numpy") else array
 
 
-def matched_prevalence(mean, rate, scored, doubt):
+def target_mean_probability(mean, rate, scored, sampling_weight):
     """Return what the mean probability of each output is to become.
 
     Parameters
@@ -918,11 +937,11 @@ def matched_prevalence(mean, rate, scored, doubt):
         From `smoothed_prevalence`.
     scored : ndarray of shape (n_outputs,)
         The weight of the scored rows.
-    doubt : float
-        From 0, where the counted rows are those that were scored and the mean becomes
-        the rate, to 1, where chance had a hand in the difference of the two.
+    sampling_weight : float
+        0: the scored rows are the counted ones, match exactly; 1: they are a sample,
+        shrink the change.
     """
-    doubt = EXPECTED_STRENGTH * doubt
+    added = EXPECTED_STRENGTH * sampling_weight
     ratio = np.ones(len(mean))
-    np.divide(rate * scored + doubt, mean * scored + doubt, out=ratio, where=scored > 0)
+    np.divide(rate * scored + added, mean * scored + added, out=ratio, where=scored > 0)
     return np.clip(mean * ratio, _LEAST, 1 - _LEAST)

@@ -93,10 +93,10 @@ class TrainingData:
 
     @property
     def population(self):
-        """The rows that the probabilities are for.
+        """The rows whose base rates the probabilities are to have.
 
-        Rows that the user has held out may be of another population than those that
-        trained, so they stand for themselves.
+        All rows of `fit`; or the rows that the user holds out, which may come from
+        another population than the training rows.
         """
         return self.rows if self.is_split else self.held_out
 
@@ -187,7 +187,7 @@ class Rows:
     target : Target
         With the values of all rows; without values where there are inputs only.
     weight : ndarray, SparseWeights or None
-        Of rows or entries, with mean 1.
+        Weights of rows or entries, with mean 1.
     index : ndarray of int
     sources : dict
         What reads the arrays, shared with other rows of the same ones.
@@ -218,7 +218,7 @@ class Rows:
     def counts(self):
         """The weighted counts of each output: positives and negatives.
 
-        Of a multiclass target the rows in each class, and out of it.
+        For a multiclass target, the rows in each class and those outside it.
         """
         values, weight = self.selected("values"), self.selected("weight")
         if self.target.kind != MULTICLASS:
@@ -236,7 +236,7 @@ class Rows:
         return self.at(self.index[:n_rows])
 
     def thinned(self, most):
-        """Return every so many rows, at most about so many."""
+        """Return evenly spaced rows, at most `most`."""
         return self.at(self.index[:: -(-len(self) // most)])
 
     def in_each_fold(self):
@@ -314,7 +314,7 @@ class Rows:
 
     @property
     def n_bytes(self):
-        """What the arrays take."""
+        """The memory of the arrays."""
         arrays = (self.X, self.values, self.weight)
         return sum(
             array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
@@ -360,7 +360,7 @@ def as_dense(matrix) -> Any:
 
 
 def row_totals(values, weight):
-    """Return of each row the weight and the number of the entries that count."""
+    """Return the weight and the number of the counted entries of each row."""
     if values.ndim == 1:
         counts = np.ones(len(values))
     elif not has_missing(values):
@@ -408,5 +408,5 @@ def decode_labels(target, labels):
 
 
 def is_tiny(n_rows):
-    """Whether the rows make one full batch, and get neither dropout nor a split."""
+    """Return whether all rows make one batch, without dropout and held-out rows."""
     return n_rows <= _TINY_ROWS

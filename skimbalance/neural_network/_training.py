@@ -1,4 +1,4 @@
-"""The skorch net: what a step, an epoch and the end of training do."""
+"""The skorch net: its training step, its epochs and the end of its training."""
 
 import contextlib
 import dis
@@ -56,6 +56,15 @@ _RESERVED_NET_PARAMS = {
     "verbose",
     "warm_start",
 }
+# What a user sets instead, where the parameter of the estimator has another name; None
+# where the estimator needs its own.
+_INSTEAD_OF = {
+    "criterion": "loss",
+    "dataset": None,
+    "iterator_train": "batch_size and num_workers",
+    "iterator_valid": "batch_size and num_workers",
+    "train_split": "validation_fraction, or X_val and y_val of fit,",
+}
 
 
 @contextlib.contextmanager
@@ -72,7 +81,7 @@ def seeded(seed, device):
 
 @contextlib.contextmanager
 def gradients():
-    """Record gradients in a block of code, whatever mode the caller is in."""
+    """Enable gradients in a block of code, also inside `torch.no_grad()`."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
@@ -84,7 +93,7 @@ def takes_closure(optimizer):
 
 
 class Step:
-    """What happens between the scores of a batch and the next weights.
+    """Compute the gradients of a batch and update the weights.
 
     Parameters
     ----------
@@ -105,7 +114,7 @@ class Step:
         self.parameters: list = []
 
     def begin(self, net):
-        """Find out about a net that is about to train."""
+        """Take the module and the optimizer of a net that is about to train."""
         self.module, self.optimizer = net.module_, net.optimizer_
         self.parameters = [p for _, p in net.get_all_learnable_params()]
         scales = self.half is torch.float16
@@ -113,12 +122,12 @@ class Step:
         self.factors = {}
 
     def end(self):
-        """Let go of the optimizer and its tensors."""
+        """Drop the references to the optimizer and its tensors."""
         self.module = self.optimizer = self.scaler = None
         self.parameters, self.factors = [], {}
 
     def begin_epoch(self):
-        """Agree with other processes on what is random."""
+        """Synchronise the random generators of the processes."""
 
     def summed(self, total):
         """Return the sum over all processes."""
@@ -131,12 +140,12 @@ class Step:
         return torch.autocast(device.type, self.half)
 
     def clear(self):
-        """Forget the gradients of the last step."""
+        """Remove the gradients of the last step."""
         for parameter in self.parameters:
             parameter.grad = None
 
     def backward(self, total, factor):
-        """Add the gradient of a part of the step, which is so much of a sum."""
+        """Add the gradient of the summed loss of a batch, times a factor."""
         if factor not in self.factors:
             self.factors[factor] = torch.full_like(total, factor)
         if self.scaler is not None:
@@ -144,12 +153,12 @@ class Step:
         total.backward(self.factors[factor])
 
     def finish_gradients(self):
-        """Make the gradients what they would be in full precision."""
+        """Undo the scaling of the loss in the gradients."""
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
 
     def update(self):
-        """Move the weights."""
+        """Clip the gradients and update the weights."""
         if self.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
         if self.scaler is None:
@@ -159,11 +168,11 @@ class Step:
             self.scaler.update()
 
     def state(self):
-        """Return what goes on in the next epoch."""
+        """Return the state that a checkpoint stores."""
         return {} if self.scaler is None else self.scaler.state_dict()
 
     def load_state(self, state):
-        """Go on from a state."""
+        """Continue from a stored state."""
         if self.scaler is not None:
             self.scaler.load_state_dict(state)
 
@@ -214,17 +223,18 @@ class ParallelStep(Step):
 
 
 class TrainingStopped(KeyboardInterrupt):
-    """Training ends before its last epoch, as it should.
+    """End the training before its last epoch, on purpose.
 
-    A KeyboardInterrupt, since that is how skorch's own methods are ended.
+    A subclass of KeyboardInterrupt, as skorch's `partial_fit` ends without an error at
+    that one only.
     """
 
 
 def _is_raised_by_skorch(error):
-    """Whether a callback of skorch ends the training by a KeyboardInterrupt.
+    """Return whether a callback of skorch raised this KeyboardInterrupt on purpose.
 
-    A user's Ctrl-C may come while such a callback runs, so it has to be a statement of
-    its that raises the error.
+    A Ctrl-C of the user may arrive while such a callback runs. It is told apart by the
+    instruction that raised the error: in the callback that is a `raise` statement.
     """
     trace = error.__traceback__
     while trace.tb_next is not None:
@@ -235,9 +245,10 @@ def _is_raised_by_skorch(error):
 
 
 def _compile(module):
-    """Compile a module, apart from others of its class: torch counts compilations.
+    """Compile a module, separately from other modules of its class.
 
-    Where torch cannot keep them apart it gives up after some fits in a process.
+    torch limits the compilations of one class. Without this option, which old versions
+    lack, it stops compiling after some fits in one process.
     """
     known = inspect.signature(torch.compile).parameters
     options = {"isolate_recompiles": True} if "isolate_recompiles" in known else {}
@@ -252,8 +263,17 @@ def _overrides(callbacks, *methods):
     )
 
 
+def _all_finite(scores):
+    """Return whether all scores are finite.
+
+    A sum is read first: a mask of the size of the scores took a sixth of a prediction
+    of 1,000 labels. The sum may overflow where no score does.
+    """
+    return bool(scores.sum().isfinite()) or bool(scores.isfinite().all())
+
+
 def _mean_of_members(scores):
-    """Return the mean over members, which remembers the scores of each."""
+    """Return the mean over members, with the scores of each as an attribute."""
     if scores.ndim != 3:
         return scores
     mean = scores.mean(1)
@@ -262,16 +282,16 @@ def _mean_of_members(scores):
 
 
 class Net(ClassifierMixin, NeuralNet):
-    """A skorch net whose batches are slices of arrays that lie as they were passed.
+    """A skorch net whose batches are slices of the arrays of the user.
 
     The fitted net answers as a `skorch.NeuralNetClassifier` does: `forward` gives raw
     scores of shape (n_samples, n_outputs), the mean over members; `predict_proba` and
     `predict` give what the estimator does, with the threshold that `fit` had. It takes
     rows of `X` as the estimator does, and scales them itself.
 
-    `run_single_epoch` is ours for one reason: skorch reads the loss of every batch, and
-    so waits for the device; this net waits once an epoch, unless a callback watches
-    the batches.
+    `run_single_epoch` is overridden, since skorch reads the loss of every batch and so
+    waits for the device each time. This net waits once an epoch, unless a callback
+    reads the losses of batches.
     """
 
     if TYPE_CHECKING:
@@ -330,7 +350,7 @@ class Net(ClassifierMixin, NeuralNet):
         self.history[:0], self.earlier_ = self.earlier_, ()
 
     def _begin(self, training, validation, epochs, stopping, checkpoint):
-        """Notify of the start, around what an earlier run has left behind."""
+        """Notify of the start of training, and restore the state of an earlier run."""
         self.last_epoch_ = epochs + len(self.history)
         if checkpoint is not None:
             checkpoint.restore(self)
@@ -346,7 +366,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     @contextlib.contextmanager
     def _watched(self, stopping, checkpoint):
-        """Let our own callbacks watch for as long as training lasts.
+        """Add the callbacks of the estimator for as long as training lasts.
 
         The best weights are kept before the user's callbacks are notified of an epoch,
         so that they find its score; the checkpoint comes last, so that it saves what
@@ -365,7 +385,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     @contextlib.contextmanager
     def _whole_weights(self, stopping):
-        """Leave no weights of half an epoch in the net when the block raises."""
+        """Put the best weights back when the block raises in the middle of an epoch."""
         try:
             yield
         except BaseException:
@@ -375,7 +395,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     @contextlib.contextmanager
     def _ending_early(self, stopping):
-        """Let training end before its last epoch without losing what it has."""
+        """Let training end before its last epoch, and keep the best weights."""
         try:
             yield
         except TrainingStopped:
@@ -390,13 +410,13 @@ class Net(ClassifierMixin, NeuralNet):
             )
 
     def _keep(self, stopping):
-        """Put the best weights back; what ends before its first epoch keeps its own."""
+        """Put the best weights back; before the first epoch, keep the present ones."""
         if stopping.best.state is None:
             stopping.start_from(self.module_)
         self._load(stopping.best.state)
 
     def _load(self, state):
-        """Load weights as a whole, even where an interrupt comes in between."""
+        """Load weights; where an interrupt arrives meanwhile, load them again."""
         try:
             self.module_.load_state_dict(state)
         except KeyboardInterrupt:
@@ -556,7 +576,7 @@ class Net(ClassifierMixin, NeuralNet):
             return scores, self.criterion_(scores, *targets)
 
     def _step_of(self, scores, total):
-        """Return what skorch expects of a step; its loss is a mean that is not read."""
+        """Return skorch's dict for a step; its loss is None where nothing reads it."""
         total = total.detach()
         watched = self.watches_batches_ or self.records_batches_
         is_read = watched or self.step_takes_closure_
@@ -653,7 +673,7 @@ class Net(ClassifierMixin, NeuralNet):
         return step_fn(batch, **fit_params)
 
     def _watched_step(self, batch, training, prefix, step_fn, fit_params):
-        """Run a step between two notices, with its loss in the history, as skorch."""
+        """Run a step as skorch does: notify before and after, and record its loss."""
         self.notify("on_batch_begin", batch=batch, training=training)
         step = step_fn(batch, **fit_params)
         shown = _mean_of_members(step["y_pred"].detach())
@@ -708,13 +728,13 @@ class Net(ClassifierMixin, NeuralNet):
             yield self._finite_scores(x, y)
 
     def _finite_scores(self, x, y):
-        """Return the scores of a chunk; full precision where half of it overflows."""
+        """Return the scores of a chunk, in full precision if half overflows."""
         with torch.no_grad(), self.step_.autocast(self.device):
             scores = self._on_cpu(self._infer_batch(x, y))
-        if self.step_.half is not None and not scores.isfinite().all():
+        if self.step_.half is not None and not _all_finite(scores):
             with torch.no_grad():
                 scores = self._on_cpu(self._infer_batch(x, y))
-        if not scores.isfinite().all():
+        if not _all_finite(scores):
             raise ValueError(
                 "The net has no finite scores for some rows of X: their values are too "
                 "far from those that it was trained on. Check X for outliers, or clip "
@@ -789,7 +809,7 @@ def _check_pattern(pattern, names, owner):
 
 
 def _without_decay(groups, bias):
-    """Yield parameter groups with the output bias in one of its own, without decay.
+    """Yield parameter groups; the output bias has a group of its own, without decay.
 
     The starting bias is no weight: decay would pull it off the base rate.
     """
@@ -925,7 +945,7 @@ def _check_param_groups(groups, optimizer):
 
 
 def _check_closure(estimator, optimizer):
-    """Raise a ValueError for parameters that go with no optimizer of a closure."""
+    """Raise a ValueError for parameters that an optimizer with a closure ignores."""
     options = {
         "gradient_accumulation": estimator.gradient_accumulation != 1,
         "max_grad_norm": estimator.max_grad_norm is not None,
@@ -934,7 +954,8 @@ def _check_closure(estimator, optimizer):
     for name in (name for name, given in options.items() if given):
         raise ValueError(
             f"{name}={getattr(estimator, name)!r} has no meaning for "
-            f"{optimizer.__name__}, which evaluates the loss itself."
+            f"{optimizer.__name__}, which evaluates the loss itself. Leave {name} at "
+            "its default, or use another optimizer, such as AdamW."
         )
 
 
@@ -947,12 +968,19 @@ def check_net_params(params):
         if prefix in _RESERVED_NET_PARAMS - {"callbacks"} or key == "callbacks":
             raise ValueError(
                 f"net_params must not hold {key!r}, which the estimator sets itself."
+                f"{_instead_of(prefix)}"
             )
         if key not in options and prefix != "callbacks":
             raise ValueError(
                 f"net_params holds {key!r}, which is no parameter of a skorch net."
                 f"{closest(key, options)}"
             )
+
+
+def _instead_of(name):
+    """Return the way out for a parameter of a skorch net that the estimator sets."""
+    instead = _INSTEAD_OF.get(name, f"the parameter {name} of the estimator")
+    return f" Use {instead} instead." if instead else " Leave it out."
 
 
 def make_step(estimator):

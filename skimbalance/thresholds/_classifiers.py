@@ -89,7 +89,7 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_labels) or (n_samples, n_classes)
-            Of each label, or of each class of a 1-D target.
+            The logarithm of the probability of each label, or class of a 1-D target.
         """
         # A probability of 0 is minus infinity here, without a warning, as in
         # scikit-learn.
@@ -133,21 +133,9 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         A label is predicted where its probability is greater; a dict or a Series has
         the threshold of each label by its name. A rule is an object such as
         ``FBeta(beta=2)``, whose parameters are searched as ``threshold__beta``, or its
-        name, which stands for the default parameters:
-
-        - ``"accuracy"``, `Accuracy`: 0.5, best for the fraction of right entries.
-        - ``"prior"``, `Prior`: the base rate, best for balanced accuracy.
-        - ``"cost"``, `Cost`: ``cost_fp / (cost_fp + cost_fn)``.
-        - ``"f_beta"``, `FBeta`: the plug-in threshold of each label.
-        - ``"micro_f_beta"``, `MicroFBeta`: one plug-in threshold for all entries.
-        - ``"matched_prevalence"``, `MatchedPrevalence`: as many predicted as there are
-          positives.
-        - ``"top_k"``, `TopK`: the most probable label of each row, or the `k` most.
-        - ``"cardinality"``, `Cardinality`: as many labels of a row as it is expected
-          to have.
-
-        ``"f_beta"``, ``"micro_f_beta"`` and ``"matched_prevalence"`` read out-of-fold
-        probabilities.
+        name, such as ``"f_beta"``, which stands for the default parameters. The rules
+        are those of `skimbalance.thresholds`; the user guide compares them. Those that
+        learn thresholds read out-of-fold probabilities.
 
     cv : int, float, splitter, iterable or "prefit", default=5
         The folds of the out-of-fold probabilities, stratified by label. A fraction
@@ -158,7 +146,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out fraction.
+        Seed of the held-out fraction.
 
     pos_label : object, default=None
         The positive class of a binary target, which thresholds, rules and costs are
@@ -171,8 +159,8 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         Fitted on all rows.
 
     thresholds_ : ndarray of float64, shape (n_labels,), or None
-        On the probabilities, of a binary target on that of `pos_label_`; None for the
-        two rules that compare the labels of a row. Labels that had one value only are
+        On the probabilities; for a binary target, on that of `pos_label_`. None for the
+        rules that compare the labels of a row. Labels that had one value only are
         thresholded at 0.5 by the rules that read probabilities, with one warning.
 
     pos_label_ : object
@@ -260,7 +248,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         rule = resolve_rule(self.threshold)
         names = target.output_names
         rule.check(target.kind, target.n_outputs, names)
-        find_response(self.estimator, (PROBA,))
+        find_response(self.estimator, (PROBA,), f"threshold={self.threshold!r}")
         if rule.depends_on_pos_label:
             what = f"threshold={self.threshold!r}"
             counts = count_labels(target.values, weight)
@@ -310,13 +298,13 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
     Parameters
     ----------
     estimator : classifier
-        Of a label matrix or of two classes, with `predict_proba` or
+        A classifier of a label matrix or of two classes, with `predict_proba` or
         `decision_function`.
 
     scoring : str or callable, default="f1"
-        What to maximise, as in `tune_thresholds`. Of a binary target a scorer of
-        scikit-learn gets the classes as they were passed, and its own `pos_label`
-        counts; a callable ``metric(y_true, y_pred)`` gets 1 for the positive class.
+        What to maximise, as in `tune_thresholds`. For a binary target, a scorer of
+        scikit-learn gets the classes as they were passed, and uses its own `pos_label`;
+        a callable ``metric(y_true, y_pred)`` gets 1 for the positive class.
 
     average : {"macro", "micro", "samples"}, default="macro"
         The metric of each label; of all entries together; the mean over rows.
@@ -348,7 +336,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         Folds fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Of the held-out fraction.
+        Seed of the held-out fraction.
 
     pos_label : object, default=None
         The positive class of a binary target, which thresholds and metric are about;
@@ -361,9 +349,9 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         The fitted classifier that predicts.
 
     thresholds_ : ndarray of float64, shape (n_labels,)
-        A label is predicted where its score is greater. Of a binary target the score is
-        that of `pos_label_`; the sign of `decision_function` is changed if that is the
-        first of `classes_`.
+        A label is predicted where its score is greater. For a binary target, the score
+        is that of `pos_label_`; the sign of `decision_function` is changed if that is
+        the first of `classes_`.
 
     best_scores_ : ndarray of float64 of shape (n_labels,), or float
         The out-of-fold metric at `thresholds_`: of each label under ``"macro"``, else
@@ -562,7 +550,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
 class MinimumExpectedCostClassifier(_ThresholdedClassifier):
     """Predict the class of least expected cost.
 
-    Of a row with the class probabilities p it predicts ``argmin_j sum_y p_y C[y, j]``.
+    For a row with the class probabilities p it predicts ``argmin_j sum_y p_y C[y, j]``.
     The probabilities must be calibrated, so train without class weights; the costs come
     in here.
 
@@ -661,7 +649,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
                 "MultilabelFixedThresholdClassifier with threshold='cost'."
             )
         costs = self._check_costs(target)
-        find_response(self.estimator, (PROBA,))
+        find_response(self.estimator, (PROBA,), "cost_matrix")
         routed = self._route(sample_weight, params)
         self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._costs = costs

@@ -10,17 +10,18 @@ abstract method:
 - `RowRule`: the labels of a row are compared, without thresholds.
 
 A class without that method cannot be instantiated, so no rule can act as another one.
-A new rule is a class in this file, its name in `__all__` and a line in `RULES`.
+CONTRIBUTING.md lists what belongs to a new rule.
 """
 
+import difflib
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from skimbalance._base import warn_undefined
+from skimbalance._base import NamedParamsMixin, warn_undefined
 from skimbalance._columns import (
     all_entries,
     iter_columns,
@@ -90,7 +91,8 @@ class ThresholdRule(BaseEstimator, ABC):
     needs_held_out : bool
         Whether the rule learns from rows that did not train the classifier.
     depends_on_pos_label : bool
-        Whether another positive class leads to other predictions.
+        Whether another positive class leads to other predictions. If so, users are
+        warned where the majority counts as positive and `pos_label` is not set.
     """
 
     target_types: tuple[str, ...] = (BINARY, MULTILABEL)
@@ -253,7 +255,7 @@ class Given(PlainRule):
         # The classes of a multiclass target compete: there is nothing to threshold.
         elif not self.is_default:
             raise ValueError(
-                f"threshold={self.value!r}: of a multiclass target the class of the "
+                f"threshold={self.value!r}: for a multiclass target, the class of the "
                 "largest probability is predicted (leave the default, 0.5), or that of "
                 "the largest raw score ('uncorrected')."
             )
@@ -366,8 +368,8 @@ class Uncorrected(PlainRule):
     """Threshold the raw score of a net at 0, before loss and weights are corrected.
 
     This is the trade-off that `pos_weight` and the loss of a net of
-    `skimbalance.neural_network` asked for. Of a multiclass target the class of the
-    largest raw score is predicted. Other classifiers have no raw scores.
+    `skimbalance.neural_network` asked for. For a multiclass target, the class of
+    the largest raw score is predicted. Other classifiers have no raw scores.
 
     Examples
     --------
@@ -667,8 +669,15 @@ def _check_name(name):
     if name in RULES:
         return
     plain = name.lower().replace("-", "_").replace(" ", "_")
-    known = _SYNONYMS.get(plain)
-    hint = f" Did you mean {known!r}?" if known else closest(plain, RULES)
+    # The nearest name alone would mislead: "prevalance" is a part of
+    # "matched_prevalence", but means "prevalence", a synonym of "prior".
+    hint = closest(plain, RULES)
+    synonyms = difflib.get_close_matches(plain, _SYNONYMS, n=1)
+    if plain in _SYNONYMS:
+        hint = f" Did you mean {_SYNONYMS[plain]!r}?"
+    elif synonyms and repr(_SYNONYMS[synonyms[0]]) not in hint:
+        known = f"{_SYNONYMS[synonyms[0]]!r} ({synonyms[0]})"
+        hint = f"{hint[:-1]} or {known}?" if hint else f" Did you mean {known}?"
     raise ValueError(
         f"threshold={name!r} is not known.{hint} Use a number, an array, a rule object "
         f"of skimbalance.thresholds, or one of {', '.join(map(repr, sorted(RULES)))}."
@@ -695,43 +704,6 @@ def resolve_rule(threshold: Any) -> ThresholdRule:
     return threshold if isinstance(threshold, ThresholdRule) else Given(threshold)
 
 
-class RuleParamsMixin(BaseEstimator):
-    """Explain that ``threshold__beta`` needs a rule object, for a class with a rule.
-
-    Without it `set_params` fails on the name of a rule with ``'str' object has no
-    attribute 'set_params'``, after it has set some of the other parameters.
-    """
-
-    threshold: Any
-
-    def set_params(self, **params):
-        """Set the parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name; ``threshold__name`` for those of a rule object.
-
-        Returns
-        -------
-        self : estimator
-            This object.
-
-        Raises
-        ------
-        ValueError
-            If a parameter of a rule is set, and `threshold` is not a rule object.
-        """
-        prefix = "threshold__"
-        nested = {
-            key.removeprefix(prefix): value
-            for key, value in params.items()
-            if key.startswith(prefix)
-        }
-        _check_has_params(params.get("threshold", self.threshold), nested)
-        return super().set_params(**params)
-
-
 def _check_has_params(threshold, params):
     """Raise a ValueError that shows the rule object if a name is given parameters."""
     if not params or hasattr(threshold, "get_params"):
@@ -755,6 +727,12 @@ def _check_has_params(threshold, params):
         f'threshold="{threshold}" is a name and has no parameters; pass '
         f"threshold={rule.__name__}({shown})."
     )
+
+
+class RuleParamsMixin(NamedParamsMixin):
+    """Explain that ``threshold__beta`` needs a rule object."""
+
+    _nested_checks: ClassVar = {"threshold": _check_has_params}
 
 
 def is_same_rule(first: ThresholdRule, second: ThresholdRule) -> bool:

@@ -326,8 +326,8 @@ def _counts_by_level(target, score, weight):
 def _exact_curve(metric, target, score, weight):
     """Evaluate all thresholds that can be best.
 
-    Fewer false positives at equal true ones are never worse, so that the best threshold
-    lies just below a positive, or above all scores.
+    With equal true positives, fewer false positives are never worse. So the best
+    threshold lies just below a positive, or above all scores.
     """
     levels, counts = _counts_by_level(target, score, weight)
     return Curve(levels, metric(*counts))
@@ -380,7 +380,7 @@ class Search:
 
 
 def _shrunk(tuned, plain, n_positive, shrinkage):
-    """Move a tuned threshold towards a plain one, the more the fewer positives."""
+    """Move a tuned threshold towards a plain one, more so with fewer positives."""
     fraction = shrinkage / (shrinkage + n_positive) if shrinkage else 0.0
     return (1 - fraction) * tuned + fraction * plain
 

@@ -1,10 +1,10 @@
-"""Write what ImbalancedMLPClassifier shares with ImbalancedNetClassifier.
+"""Copy what ImbalancedMLPClassifier shares with ImbalancedNetClassifier.
 
 The parameters of the two differ in the module only. Each is documented and listed once,
 in ImbalancedNetClassifier; this script copies the rest of the docstring and of
 `__init__` into the source of ImbalancedMLPClassifier, where editors read it:
 
-    python tools/write_front.py
+    python tools/copy_parameters.py
 
 A test fails where the two have drifted apart.
 """
@@ -22,14 +22,14 @@ PARTS = [
 
 
 def _find(text, start, stop):
-    """Return the places where a shared part starts and ends, with the text at last."""
+    """Return where a shared part starts and where it ends."""
     first = text.index(start)
     end = text.find(stop, first)
     return first, len(text.rstrip()) if end < 0 else end
 
 
 def render(source):
-    """Return the source with the shared parts of the first class in the second, too."""
+    """Return the source, with the shared parts copied from the first class."""
     place = source.index(CLASS)
     net, mlp = source[:place], source[place:]
     for start, stop in PARTS:
