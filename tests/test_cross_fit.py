@@ -129,6 +129,15 @@ def test_few_rows_and_modules_of_ones_own_have_no_folds(problem):
     assert len(net.set_params(cross_fit=True).fit(X, Y).members_) == 5
 
 
+def test_too_many_values_for_five_nets_have_one(problem, monkeypatch):
+    X, Y = problem
+    path = "skimbalance.neural_network._cross_fit._MOST_VALUES"
+    monkeypatch.setattr(path, X.size + Y.size - 1)
+    assert len(mlp(max_epochs=1).fit(X, Y).members_) == 1
+    assert len(mlp(max_epochs=1).fit(sp.csr_array(X * (X > 0)), Y).members_) == 5
+    assert len(mlp(max_epochs=1, cross_fit=True).fit(X, Y).members_) == 5
+
+
 def test_rows_of_the_user_are_one_held_out_part(problem):
     X, Y = problem
     net = mlp().fit(X[:200], Y[:200], X_val=X[200:], y_val=Y[200:])

@@ -17,6 +17,10 @@ from skimbalance.neural_network._rows import is_tiny
 # Members, and so folds, where the user leaves the choice: on 27 multilabel sets five
 # nets are ahead of one by .016 in macro average precision, and 10 to 20 gained nothing.
 _N_FOLDS = 5
+# Values of inputs and targets up to which `cross_fit="auto"` trains a net for each fold.
+# Five nets take about five times as long as one, which 80,000 rows of 7,900 labels need
+# not: a tenth of them has enough positives to judge by. The bound is a choice.
+_MOST_VALUES = 2**26
 
 
 def hold_out(estimator, data, rng, saved=None):
@@ -50,7 +54,9 @@ def _cross_fits(estimator, data, holds_out):
             return False
         if _goes_on(estimator):  # with as many nets as there are
             return _was_cross_fitted(estimator)
-        return estimator._module()[0] is MLP and not is_tiny(len(data.rows))
+        n_rows = len(data.rows)
+        is_suitable = not is_tiny(n_rows) and _n_values(data.rows) <= _MOST_VALUES
+        return estimator._module()[0] is MLP and is_suitable
     if estimator.cross_fit and data.held_out is not None:
         raise ValueError(
             "cross_fit=True holds out folds of X, and X_val is held out already. "
@@ -61,6 +67,12 @@ def _cross_fits(estimator, data, holds_out):
             "cross_fit=True needs at least two members: set n_members='auto'."
         )
     return bool(estimator.cross_fit)
+
+
+def _n_values(rows):
+    """Return the number of values in inputs and targets, stored ones of sparse inputs."""
+    n_inputs = rows.X.nnz if hasattr(rows.X, "nnz") else rows.X.size
+    return n_inputs + len(rows) * rows.target.n_outputs
 
 
 def _n_folds(estimator):

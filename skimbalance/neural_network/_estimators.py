@@ -173,8 +173,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         hold out each fold from one member. All rows train, and each has a score of a
         member that did not train on it: early stopping, calibration and thresholds
         read these out-of-fold scores. False holds out one part from all members.
-        ``"auto"`` is True for the default module and more than 100 rows, unless
-        `X_val` is passed, ``n_members=1``, or early stopping is off.
+        ``"auto"`` is True for the default module, more than 100 rows and up to 67
+        million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
+        or early stopping is off.
     early_stopping : bool or "auto", default="auto"
         Hold out rows, stop when their score does not improve, and keep the best
         weights, those of one epoch for all members. ``"auto"`` does so for more than
@@ -505,8 +506,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         hold out each fold from one member. All rows train, and each has a score of a
         member that did not train on it: early stopping, calibration and thresholds
         read these out-of-fold scores. False holds out one part from all members.
-        ``"auto"`` is True for the default module and more than 100 rows, unless
-        `X_val` is passed, ``n_members=1``, or early stopping is off.
+        ``"auto"`` is True for the default module, more than 100 rows and up to 67
+        million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
+        or early stopping is off.
     early_stopping : bool or "auto", default="auto"
         Hold out rows, stop when their score does not improve, and keep the best
         weights, those of one epoch for all members. ``"auto"`` does so for more than
