@@ -17,7 +17,7 @@ from skimbalance.neural_network._rows import is_tiny
 # Members, and so folds, where the user leaves the choice: on 27 multilabel sets five
 # nets are ahead of one by .016 in macro average precision, and 10 to 20 gained nothing.
 _N_FOLDS = 5
-# Values of inputs and targets up to which `cross_fit="auto"` trains a net for each fold.
+# Values of inputs and targets up to which `cross_fit="auto"` trains a net a fold.
 # Five nets take about five times as long as one, which 80,000 rows of 7,900 labels need
 # not: a tenth of them has enough positives to judge by. The bound is a choice.
 _MOST_VALUES = 2**26
@@ -70,7 +70,7 @@ def _cross_fits(estimator, data, holds_out):
 
 
 def _n_values(rows):
-    """Return the number of values in inputs and targets, stored ones of sparse inputs."""
+    """Return the number of values of inputs, without zeros if sparse, and targets."""
     n_inputs = rows.X.nnz if hasattr(rows.X, "nnz") else rows.X.size
     return n_inputs + len(rows) * rows.target.n_outputs
 
