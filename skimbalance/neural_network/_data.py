@@ -21,6 +21,7 @@ from skorch.dataset import Dataset
 
 from skimbalance._counts import SparseWeights
 from skimbalance.modules import SparseRows
+from skimbalance.preprocessing import _CLIP, InputEncoder
 
 # The least scale that float32 holds with all its digits.
 _TINY_SINGLE = np.finfo(np.float32).tiny
@@ -124,7 +125,15 @@ class _DenseSource:
         """About how many bytes a gathered row takes."""
         return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
 
-    batch_row_bytes = row_bytes
+    @property
+    def batch_row_bytes(self):
+        """About how many bytes a row takes as the net reads it."""
+        return int(np.prod(self.row_shape)) * self.dtype.itemsize
+
+    @property
+    def row_shape(self):
+        """The shape of a row as the net reads it."""
+        return self.array.shape[1:]
 
     def move(self):
         """Put the whole array on the device, for good."""
@@ -182,6 +191,62 @@ class _InputSource(_DenseSource):
         statistic = getattr(self, name).to(rows.device)
         setattr(self, name, statistic)
         return statistic
+
+
+class _EncodedSource(_DenseSource):
+    """An array whose rows are encoded as by `InputEncoder.transform`.
+
+    In float64, and on the device: encoded rows have up to nine times as many values.
+
+    Parameters
+    ----------
+    encoder : InputEncoder
+        Fitted.
+    """
+
+    def __init__(self, array, dtype, device, encoder):
+        super().__init__(array, dtype, device)
+        self.encoding = encoder.encoding_
+        self.scale = torch.as_tensor(encoder.scale_)
+        self.center = self.bins = None
+        if encoder.center_ is not None:
+            self.center = torch.as_tensor(encoder.center_)
+            bins = encoder._bin_column, encoder._bin_start, encoder._bin_width
+            self.bins = tuple(map(torch.as_tensor, bins))
+
+    @property
+    def row_bytes(self):
+        return int(np.prod(self.row_shape)) * 8
+
+    @property
+    def row_shape(self):
+        n_bins = 0 if self.bins is None else len(self.bins[0])
+        return (self.array.shape[1] + n_bins,)
+
+    def gather(self, index):
+        rows = self._rows(index)
+        rows = _moved(rows, rows.dtype, self.device).double()
+        if self.scale.device != rows.device:  # stay there from now on
+            self.scale = self.scale.to(rows.device)
+            if self.center is not None:
+                self.center = self.center.to(rows.device)
+                self.bins = tuple(part.to(rows.device) for part in self.bins)
+        return self._encoded(rows).to(self.dtype)
+
+    def _encoded(self, rows):
+        if self.center is None:
+            rows = rows.div_(self.scale)
+            length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+            length = torch.where(length > 0, length, 1.0)
+            return rows.mul_(rows.shape[1] ** 0.5 / length)
+        column, start, width = self.bins
+        n_features = rows.shape[1]
+        out = rows.new_empty(len(rows), n_features + len(column))
+        bins = torch.index_select(rows, 1, column)
+        torch.clamp(bins.sub_(start).div_(width), 0, 1, out=out[:, n_features:])
+        unit = rows.sub_(self.center).div_(self.scale).div_(_CLIP).clamp_(-1e8, 1e8)
+        out[:, :n_features] = _CLIP * unit / torch.sqrt(1 + unit * unit)
+        return out
 
 
 def _is_normal_in_single(scale):
@@ -324,6 +389,11 @@ class _SparseSource:
             return self.row_bytes
         return self.array.shape[1] * self.dtype.itemsize
 
+    @property
+    def row_shape(self):
+        """The shape of a row as the net reads it."""
+        return self.array.shape[1:]
+
     def move(self):
         """Put the whole array on the device, for good."""
         self.array = _ResidentRows(self.array, self.device)
@@ -342,6 +412,51 @@ class _SparseSource:
         return self.chunk(self.array[index], self)
 
 
+class _NormalizedSource(_SparseSource):
+    """A CSR array whose rows get one length, as by `InputEncoder.transform`."""
+
+    def values(self, rows):
+        values = torch.as_tensor(rows.data).double()
+        indices = torch.as_tensor(rows.indices).long()
+        scale = torch.as_tensor(self.scale).to(values.device)
+        values = values / scale[indices]
+        n_rows, lengths = rows.shape[0], np.diff(rows.indptr)
+        row = np.repeat(np.arange(n_rows), lengths)
+        row = torch.as_tensor(row).to(values.device)
+        squares = values.new_zeros(n_rows).index_add_(0, row, values * values)
+        factor = rows.shape[1] ** 0.5 / torch.where(squares > 0, squares, 1.0).sqrt()
+        return _moved(values * factor[row], self.dtype, self.device)
+
+
+def scaled_source(X, dtype, device, scaler, keep_sparse=False):
+    """Return the source of inputs that the input stage of an estimator scales.
+
+    Parameters
+    ----------
+    X : ndarray, csr_array or DatasetRows
+    dtype : torch.dtype
+    device : torch.device
+    scaler : InputScaler, InputEncoder or None
+        Fitted.
+    keep_sparse : bool, default=False
+        As in `input_source`.
+    """
+    if not isinstance(scaler, InputEncoder):
+        center = None if scaler is None else scaler.center_
+        scale = None if scaler is None else scaler.scale_
+        return input_source(X, dtype, device, center, scale, keep_sparse)
+    if sp.issparse(X) and scaler.center_ is None:
+        chunk = _chunk_of(X, keep_sparse)
+        return _NormalizedSource(X, dtype, device, scaler.scale_, chunk=chunk)
+    return _EncodedSource(X, dtype, device, scaler)
+
+
+def _chunk_of(X, keep_sparse):
+    """Return how rows of a CSR array are handed out: sparse if that is quicker."""
+    few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
+    return _SparseChunk if keep_sparse and few else _DenseChunk
+
+
 def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
     """Return the source of inputs, shifted by `center` and divided by `scale`.
 
@@ -353,9 +468,7 @@ def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
         return _IntegerSource(X, device)
     if not sp.issparse(X) or center is not None:
         return _InputSource(X, dtype, device, center, scale)
-    few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
-    chunk = _SparseChunk if keep_sparse and few else _DenseChunk
-    return _SparseSource(X, dtype, device, scale, chunk=chunk)
+    return _SparseSource(X, dtype, device, scale, chunk=_chunk_of(X, keep_sparse))
 
 
 def label_source(labels, device):
@@ -426,7 +539,7 @@ class RowSet(Dataset):
     @property
     def shape(self):
         """The number of rows and the shape of a row, as of an array."""
-        return (len(self), *self.sources[0].array.shape[1:])
+        return (len(self), *self.sources[0].row_shape)
 
     @property
     def X(self):  # noqa: N802

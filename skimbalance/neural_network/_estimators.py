@@ -140,8 +140,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
         rates.
     standardize : bool or "auto", default="auto"
-        Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
-        for the default module only, and not for a Dataset.
+        ``"auto"`` encodes the input of the default module by
+        `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
+        linearly up to 128 dense columns, else by a robust scale with a smooth clip, and
+        sparse rows by their norm. True scales the input by
+        `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -257,7 +260,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
         Base rates of the training part.
-    scaler_ : InputScaler or None
+    scaler_ : InputEncoder, InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or
@@ -473,8 +476,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
         rates.
     standardize : bool or "auto", default="auto"
-        Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
-        for the default module only, and not for a Dataset.
+        ``"auto"`` encodes the input of the default module by
+        `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
+        linearly up to 128 dense columns, else by a robust scale with a smooth clip, and
+        sparse rows by their norm. True scales the input by
+        `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -590,7 +596,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
         Base rates of the training part.
-    scaler_ : InputScaler or None
+    scaler_ : InputEncoder, InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or

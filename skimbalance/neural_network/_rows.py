@@ -23,8 +23,8 @@ from skimbalance.model_selection._label_counts import positives
 from skimbalance.model_selection._splitters import stratified_parts
 from skimbalance.neural_network._data import (
     RowSet,
-    input_source,
     label_source,
+    scaled_source,
     weight_source,
 )
 
@@ -333,11 +333,8 @@ class Rows:
         x_dtype = dtype if x_dtype is None else x_dtype
         key = moves, x_dtype
         if key not in self.sources:
-            center, scale = (
-                (None, None) if scaler is None else (scaler.center_, scaler.scale_)
-            )
             self.sources[key] = sources = (
-                input_source(self.X, x_dtype, device, center, scale, keep_sparse),
+                scaled_source(self.X, x_dtype, device, scaler, keep_sparse),
                 label_source(self.values, device),
                 weight_source(self.weight, dtype, device),
             )
