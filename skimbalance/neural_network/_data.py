@@ -50,6 +50,9 @@ class BatchTargets(torch.Tensor):
         gradients accumulate.
     fold : Tensor of int64 or None
         Of each row, the member that does not train on it.
+    share : Tensor of shape (n_members,) or None
+        The rows of a batch over those that each member trains on, where several
+        processes share the batch.
     member : int or None
         The only member that scores these rows, as it does not train on them.
     """
@@ -59,7 +62,7 @@ class BatchTargets(torch.Tensor):
 
     labels: torch.Tensor
     weight: torch.Tensor | None
-    decode = fold = member = None
+    decode = fold = member = share = None
 
     def cpu(self):  # type: ignore[override]  # of torch's generated stubs
         """Return the targets in the memory of the CPU."""
@@ -512,16 +515,24 @@ class RowSet(Dataset):
     """
 
     folds: Any = None
+    fold: Any = None
 
     def __init__(self, rows, x, labels=None, weight=None, decode=None):
         self.rows, self.sources = rows, (x, labels, weight, None)
         self.decode = decode
 
-    def mask_folds(self, source, moves):
-        """Tell of each row which member does not train on it."""
+    def mask_folds(self, fold, device, moves):
+        """Tell of each row of the arrays which member does not train on it."""
+        source = label_source(fold, device)
         if moves:
             source.move()
-        self.sources = (*self.sources[:3], source)
+        self.sources, self.fold = (*self.sources[:3], source), fold
+
+    def share_of_training(self, index):
+        """Return the number of rows over that of those that each member trains on."""
+        fold = self.fold[self.rows[index]]
+        held_out = np.bincount(fold, minlength=self.fold.max() + 1)
+        return torch.as_tensor(len(index) / np.maximum(len(index) - held_out, 1))
 
     def __len__(self):
         return len(self.rows)
@@ -680,7 +691,11 @@ class Batches:
                 member = None if folds is None else int(folds[self.bounds[number]])
                 number += 1
                 given = labels, weight, next(places), self.rows.decode, fold, member
-                yield x, batch_targets(*given)
+                y = batch_targets(*given)
+                if fold is not None and self.part[1] > 1:
+                    bounds = slice(*self.bounds[number - 1 : number + 1])
+                    y.share = self.rows.share_of_training(order[bounds]).to(fold.device)
+                yield x, y
 
     def _spans(self, n_batches):
         """Return where runs of `n_batches` batches start and stop."""

@@ -604,7 +604,7 @@ def _row_part(labels, weight):
     return mean, weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1)
 
 
-def sum_over_members(criterion, scores, labels, weight, fold=None):
+def sum_over_members(criterion, scores, labels, weight, fold=None, share=None):
     """Return the sum of the members' losses on one batch.
 
     Parameters
@@ -616,6 +616,9 @@ def sum_over_members(criterion, scores, labels, weight, fold=None):
     fold : Tensor of int64, shape (n_samples,), or None
         The member that does not train on a row. The mean over the other rows counts as
         that of a whole batch.
+    share : Tensor of shape (n_members,) or None
+        The number of rows of the batch over that of the other rows, where these are not
+        all rows of it.
     """
     n_rows, n_members = scores.shape[:2]
     if not criterion.sums_rows:
@@ -627,11 +630,12 @@ def sum_over_members(criterion, scores, labels, weight, fold=None):
     if fold is not None:
         dtype = torch.promote_types(scores.dtype, torch.float32)
         trains = fold != torch.arange(n_members, device=fold.device).unsqueeze(1)
-        n_trained = trains.sum(dim=1, keepdim=True).clamp(min=1)
-        share = (trains.to(dtype) * (n_rows / n_trained)).flatten()
+        if share is None:
+            share = n_rows / trains.sum(dim=1).clamp(min=1).to(dtype)
+        mask = (trains.to(dtype) * share.to(dtype).unsqueeze(1)).flatten()
         if weight is not None:
-            share = weight * (share if weight.ndim == 1 else share.unsqueeze(1))
-        weight = share
+            mask = weight * (mask if weight.ndim == 1 else mask.unsqueeze(1))
+        weight = mask
     return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
 
 

@@ -347,7 +347,7 @@ class Rows:
         if self.by_fold:
             rows.folds = self.fold[self.index]
         elif self.fold is not None:
-            rows.mask_folds(label_source(self.fold, device), moves)
+            rows.mask_folds(self.fold, device, moves)
         return rows
 
 

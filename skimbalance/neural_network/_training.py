@@ -571,8 +571,8 @@ class Net(ClassifierMixin, NeuralNet):
             else:
                 scores = self._infer_batch(x, y)
             if scores.ndim == 3:
-                total = sum_over_members(self.criterion_, scores, *targets, y.fold)
-                return scores, total
+                targets = (*targets, y.fold, y.share)
+                return scores, sum_over_members(self.criterion_, scores, *targets)
             return scores, self.criterion_(scores, *targets)
 
     def _step_of(self, scores, total):
