@@ -272,7 +272,7 @@ class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     encoding_ : {"piecewise_linear", "smooth_clip", "row_norm"}
-        What the rule decided.
+        The encoding that the rule chose.
 
     center_ : ndarray of float64, shape (n_features,), or None
         What is subtracted from the columns; None for ``"row_norm"``.

@@ -134,10 +134,10 @@ def test_number_of_members_is_checked(problem):
 class Recurrent(nn.Module):
     def __init__(self, n_features, n_outputs):
         super().__init__()
-        self.cells = nn.LSTM(n_features, n_outputs, batch_first=True)
+        self.recurrent = nn.LSTM(n_features, n_outputs, batch_first=True)
 
     def forward(self, x):
-        return self.cells(x.unsqueeze(1))[0][:, -1]
+        return self.recurrent(x.unsqueeze(1))[0][:, -1]
 
 
 def test_a_module_that_torch_cannot_batch_names_the_members(problem):

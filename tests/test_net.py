@@ -30,8 +30,8 @@ CENTER, SCALE = RNG.normal(size=5), RNG.random(5) + 0.5
 
 
 def collect(batches):
-    cuts = zip(*((x, y.labels, y.weight) for x, y in batches), strict=True)
-    parts = [torch.cat(part) for part in cuts]
+    gathered = zip(*((x, y.labels, y.weight) for x, y in batches), strict=True)
+    parts = [torch.cat(part) for part in gathered]
     return [part.numpy() for part in parts]
 
 
@@ -112,13 +112,13 @@ def test_seeded_leaves_the_generator_where_it_was():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def weighted_mean(loss, labels, scores, cells):
+def weighted_mean(loss, labels, scores, entries):
     value = np.where(labels == 1, loss.positive(scores), loss.negative(scores))
-    return (cells * value * (labels >= 0)).sum() / len(labels)
+    return (entries * value * (labels >= 0)).sum() / len(labels)
 
 
 @pytest.mark.parametrize("loss", [LogLoss(), FocalLoss()], ids=stable_id)
-@pytest.mark.parametrize("weight", ["none", "rows", "cells"])
+@pytest.mark.parametrize("weight", ["none", "rows", "entries"])
 def test_pointwise_criterion_is_the_formula(loss, weight):
     scores = torch.as_tensor(RNG.normal(size=(37, 4))).requires_grad_()
     pos_weight, label_weight = RNG.random(4) + 1, RNG.random(4)
@@ -130,12 +130,12 @@ def test_pointwise_criterion_is_the_formula(loss, weight):
         n_trained=3,
         has_missing=True,
     )
-    cells = {"none": np.ones((37, 1)), "rows": W[:, :1], "cells": W}[weight]
-    given = {"none": None, "rows": W[:, 0], "cells": W}[weight]
+    entries = {"none": np.ones((37, 1)), "rows": W[:, :1], "entries": W}[weight]
+    given = {"none": None, "rows": W[:, 0], "entries": W}[weight]
     total = criterion(
         scores, torch.as_tensor(Y), None if given is None else torch.as_tensor(given)
     )
-    factor = cells * label_weight * np.where(Y == 1, pos_weight, 1)
+    factor = entries * label_weight * np.where(Y == 1, pos_weight, 1)
     expected = weighted_mean(loss, Y, scores.detach(), factor) / (3 * 1.7)
     assert total.item() / criterion.divisor(37) == pytest.approx(expected)
     (gradient,) = torch.autograd.grad(total, scores)
@@ -163,17 +163,17 @@ class RowError(SetLoss):
         return (entry_weight * (scores - targets) ** 2).sum(dim=1)
 
 
-@pytest.mark.parametrize("weight", ["none", "rows", "cells"])
+@pytest.mark.parametrize("weight", ["none", "rows", "entries"])
 def test_set_criterion_masks_cells_and_weighs_rows(weight):
     scores = torch.as_tensor(RNG.normal(size=(37, 4)))
     label_weight = torch.as_tensor(RNG.random(4))
     criterion = criterion_of(RowError())(
         RowError(), label_weight=label_weight, mean_entry_weight=2.0, has_missing=True
     )
-    given = {"none": None, "rows": W[:, 0], "cells": W}[weight]
-    cells = {"none": np.ones((37, 1)), "rows": W[:, :1], "cells": W}[weight]
+    given = {"none": None, "rows": W[:, 0], "entries": W}[weight]
+    entries = {"none": np.ones((37, 1)), "rows": W[:, :1], "entries": W}[weight]
     expected = (
-        cells * label_weight.numpy() * (Y >= 0) * (scores.numpy() - Y) ** 2
+        entries * label_weight.numpy() * (Y >= 0) * (scores.numpy() - Y) ** 2
     ).sum()
     found = criterion(
         scores, torch.as_tensor(Y), None if given is None else torch.as_tensor(given)

@@ -1,4 +1,4 @@
-"""The estimators as their users meet them: targets, weights, honesty."""
+"""The estimators as their users meet them: targets, weights, calibration."""
 
 import warnings
 
@@ -259,11 +259,11 @@ def test_a_constant_label_does_not_move_the_others(problem):
 def test_sample_weights_are_repeated_rows(problem):
     X, Y = problem[0][:60], problem[1][:60]
     times = np.random.default_rng(0).integers(0, 3, size=60)
-    cells = np.repeat(times[:, None], 4, axis=1)
+    entries = np.repeat(times[:, None], 4, axis=1)
     net = small(max_epochs=20, pos_weight="sqrt")
     repeated = clone(net).fit(np.repeat(X, times, axis=0), np.repeat(Y, times, axis=0))
     expected = repeated.decision_function(X)
-    for weight in (times, cells):
+    for weight in (times, entries):
         for y in (Y, sp.csr_array(Y)):
             found = clone(net).fit(X, y, sample_weight=weight).decision_function(X)
             np.testing.assert_allclose(found, expected, atol=1e-8)
@@ -340,7 +340,7 @@ def test_batch_loss_is_the_formula_written_out(problem):
     assert net.history_[0]["train_loss"] == pytest.approx(expected, rel=1e-9)
 
 
-# ----------------------------------------------------------------------------- honesty
+# ------------------------------------------------------------------------- calibration
 
 
 def test_starting_bias_predicts_the_base_rates(problem):
@@ -419,9 +419,9 @@ def test_trained_threshold_cuts_where_the_raw_score_is_zero(problem):
 
 def test_thresholds_by_label(problem):
     X, Y = problem
-    cuts = [0.1, 0.3, 0.5, 0.9]
-    net = small(threshold=cuts).fit(X, Y)
-    np.testing.assert_array_equal(net.predict(X), net.predict_proba(X) > cuts)
+    thresholds = [0.1, 0.3, 0.5, 0.9]
+    net = small(threshold=thresholds).fit(X, Y)
+    np.testing.assert_array_equal(net.predict(X), net.predict_proba(X) > thresholds)
 
 
 def test_empty_rows_are_warned_of_once():

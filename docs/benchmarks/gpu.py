@@ -1,11 +1,19 @@
-"""Training on a CUDA device against a plain torch loop, the CPU, and more members."""
+"""Training on a CUDA device against a plain torch loop, the CPU, and more members.
 
+``python gpu.py [FOLDER]`` keeps its lines in FOLDER/gpu.json, so that an interrupted
+run goes on where it stopped.
+"""
+
+import json
 import os
+import platform
 import sys
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import torch
-from _page import in_turns, machine, table, write
+from _page import in_turns, table, write
 from loss_cost import batch as draw_batch
 from loss_cost import is_measured, our_step, torch_step
 from throughput import problem
@@ -27,6 +35,7 @@ SIZES = [
 MEMBERS = (1, 5, 16)
 # An epoch is the difference of a long and a short fit, which start alike.
 SHORT, LONG = 2, 8
+MEMBERS_EPOCHS = 5
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -72,37 +81,45 @@ def start_and_epoch(tasks, repeats=3):
         yield short - SHORT * epoch, epoch
 
 
-def training_table():
-    """Compare every size with the plain loop and with the CPU of the same machine."""
-    lines = []
-    for n_labels, n_rows, *net in SIZES:
-        case = *problem(n_labels, n_rows), *net
-        tasks = [partial(task, *case) for task in (plain_loop, ours)]
-        halves = [partial(task, precision="bf16") for task in tasks]
-        (_, plain), (start, own) = start_and_epoch(tasks)
-        (_, plain_half), (_, own_half) = start_and_epoch(halves)
-        (on_cpu,) = start_and_epoch([partial(tasks[1], device="cpu")], repeats=1)
-        hidden = "-".join(map(str, net[0]))
-        line = [f"{n_labels:,}", f"{n_rows:,}", hidden, net[1], f"{start:.2f}"]
-        line += [f"{1000 * own:.0f}", f"**{own / plain:.2f}**"]
-        line += [f"**{own_half / plain_half:.2f}**", f"{on_cpu[1] / own:.1f}"]
-        lines.append(line)
-        print(line, flush=True)
-    header = ["labels", "rows", "hidden", "batch", "start, s", "ms/epoch"]
-    return table([*header, "to the loop", "to the loop, bf16", "CPU / GPU"], lines)
+class Lines:
+    """Lines of tables by name, kept in a file."""
+
+    def __init__(self, folder):
+        self.path = Path(folder) / "gpu.json"
+        self.lines = json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def get(self, name, measure):
+        """Return a line, measured now or earlier."""
+        if name not in self.lines:
+            self.lines[name] = measure()
+            self.path.write_text(json.dumps(self.lines, indent=1))
+        print(name, self.lines[name], flush=True)
+        return self.lines[name]
 
 
-def members_table():
-    """Time an epoch of several members in one program against one."""
-    lines = []
-    for n_labels, n_rows, *net in (SIZES[0], SIZES[2]):
-        case = *problem(n_labels, n_rows), *net
-        tasks = [partial(ours, *case, n_members=number) for number in MEMBERS]
-        times = [epoch for _, epoch in start_and_epoch(tasks)]
-        ratios = [f"{time / times[0]:.2f}" for time in times]
-        lines.append([f"{n_labels:,}", "-".join(map(str, net[0])), net[1], *ratios])
-        print(lines[-1], flush=True)
-    return table(["labels", "hidden", "batch", *map(str, MEMBERS)], lines)
+def name_of(n_labels, n_rows, hidden, batch):
+    """Return the first columns of a line."""
+    return [f"{n_labels:,}", f"{n_rows:,}", "-".join(map(str, hidden)), str(batch)]
+
+
+def training_line(n_labels, n_rows, *net):
+    """Compare a size with the plain loop and with the CPU of the same machine."""
+    case = *problem(n_labels, n_rows), *net
+    tasks = [partial(task, *case) for task in (plain_loop, ours)]
+    halves = [partial(task, precision="bf16") for task in tasks]
+    (_, plain), (start, own) = start_and_epoch(tasks)
+    (_, plain_half), (_, own_half) = start_and_epoch(halves)
+    (on_cpu,) = start_and_epoch([partial(tasks[1], device="cpu")], repeats=1)
+    line = [f"{start:.2f}", f"{1000 * own:.0f}", f"**{own / plain:.2f}**"]
+    return [*line, f"**{own_half / plain_half:.2f}**", f"{on_cpu[1] / own:.1f}"]
+
+
+def members_line(n_labels, n_rows, *net):
+    """Time a fit of several members in one program against one of one net."""
+    case = *problem(n_labels, n_rows), *net, MEMBERS_EPOCHS
+    tasks = [partial(ours, *case, n_members=number) for number in MEMBERS]
+    times = in_turns(tasks, repeats=3)
+    return [f"{time / times[0]:.2f}" for time in times]
 
 
 def synchronized(step):
@@ -116,7 +133,7 @@ def synchronized(step):
     return steps
 
 
-def loss_table():
+def loss_lines():
     """Time a step of every pointwise loss against torch's own cross-entropy."""
     drawn = [tensor.cuda() for tensor in draw_batch()]
     names = [name for name, kind in LOSSES if kind == MULTILABEL]
@@ -128,24 +145,39 @@ def loss_table():
         steps += [our_step(loss, *drawn, compiled) for compiled in (False, True)]
     reference, *times = in_turns(list(map(synchronized, steps)), repeats=11)
     ratios = [f"**{time / reference:.2f}**" for time in times]
-    lines = [
+    return [
         [f"`{name}`", *ratios[2 * number : 2 * number + 2]]
         for number, name in enumerate(losses)
     ]
-    print(lines, flush=True)
-    return table(["loss", "batch loss", "compiled"], lines), 1000 * reference / 20
 
 
-def main():
-    """Measure on the CUDA device and write the page."""
+def device():
+    """Return what the figures were measured on."""
     if not torch.cuda.is_available():
         sys.exit("There is no CUDA device here; the page stays as it was measured.")
-    losses, own = loss_table()
-    write(
-        "gpu",
-        f"""# On a GPU
+    return (
+        f"{torch.cuda.get_device_name()} beside {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
 
-{torch.cuda.get_device_name()} beside {os.cpu_count()} cores.
+
+def page(lines):
+    """Measure what is missing, and return the page."""
+    on = lines.get("device", device)
+    losses = lines.get("losses", loss_lines)
+    trained = [
+        [*name_of(*size), *lines.get(f"training {size}", partial(training_line, *size))]
+        for size in SIZES
+    ]
+    members = [
+        [*name_of(*size), *lines.get(f"members {size}", partial(members_line, *size))]
+        for size in (SIZES[0], SIZES[2])
+    ]
+    header = ["labels", "rows", "hidden", "batch"]
+    measured = ["start, s", "ms/epoch", "to the loop", "to the loop, bf16", "CPU / GPU"]
+    return f"""# On a GPU
+
+Measured on one {on}.
 
 ## Training
 
@@ -155,28 +187,27 @@ An epoch of `fit` without early stopping, with the data moved to the device once
 batches; 100 features. An epoch is the difference of {LONG} and {SHORT} epochs over
 {LONG - SHORT}. `start` is the time of `fit` before the first epoch: checks, counts and
 the move to the device. `CPU / GPU` compares an epoch on the cores of that machine with
-one on the device.
+one on the device. With 7,900 labels the start takes as long as dozens of epochs, and
+its noise reaches the figures of that line: they are rough.
 
-{training_table()}
+{table([*header, *measured], trained)}
 
 ## Members
 
-An epoch of `n_members` nets in one batched program over an epoch of one net.
+The time of a `fit` of {MEMBERS_EPOCHS} epochs with so many `n_members` in one batched
+program over that of one net.
 
-{members_table()}
+{table([*header, *map(str, MEMBERS)], members)}
 
 ## Losses
 
 Forward and backward on a batch of 256 rows and 7,900 labels over the time of eager
-`torch.nn.functional.binary_cross_entropy_with_logits(..., pos_weight=w)`, which takes
-{own:.2f} ms.
+`torch.nn.functional.binary_cross_entropy_with_logits(..., pos_weight=w)`.
 
-{losses}
-
-{machine()}
-""",
-    )
+{table(["loss", "batch loss", "compiled"], losses)}
+"""
 
 
 if __name__ == "__main__":
-    main()
+    folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
+    write("gpu", page(Lines(folder)))
