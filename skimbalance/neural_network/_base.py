@@ -441,7 +441,7 @@ class BaseImbalancedNet(
             weight, X = weight[index], X[index]
         if (weight == weight[0]).all():
             weight = None  # which sorts each column in half of the time
-        dtype = np.float64 if self._dtype is torch.float64 else np.float32
+        dtype: Any = np.float64 if self._dtype is torch.float64 else np.float32
         return InputEncoder(dtype=dtype).fit(X, sample_weight=weight)
 
     def _make_net(self, rows, n_folds=0):

@@ -211,7 +211,8 @@ class _EncodedSource(_DenseSource):
         super().__init__(array, dtype, device)
         self.encoding = encoder.encoding_
         self.scale = torch.as_tensor(encoder.scale_)
-        self.center = self.bins = None
+        self.center: Any = None
+        self.bins: Any = None
         if encoder.center_ is not None:
             self.center = torch.as_tensor(encoder.center_)
             bins = encoder._bin_column, encoder._bin_start, encoder._bin_width
@@ -416,19 +417,38 @@ class _SparseSource:
 
 
 class _NormalizedSource(_SparseSource):
-    """A CSR array whose rows get one length, as by `InputEncoder.transform`."""
+    """A CSR array whose rows get one length, as by `InputEncoder.transform`.
+
+    The factor of each row is computed once, on the CPU: sums on a CUDA device come in
+    another order in each run.
+    """
+
+    def __init__(self, array, dtype, device, scale, chunk):
+        super().__init__(array, dtype, device, scale, chunk=chunk)
+        self.factor = np.empty(array.shape[0])
+        step = max(1, _CHUNK_BYTES // max(self.row_bytes, 1))
+        for start in range(0, len(self.factor), step):
+            rows = array[start : start + step]
+            squares = (rows.data / scale[rows.indices]) ** 2, rows.indices, rows.indptr
+            total = sp.csr_array(squares, shape=rows.shape).sum(axis=1)
+            length = np.sqrt(np.where(total > 0, total, 1.0))
+            self.factor[start : start + step] = np.sqrt(array.shape[1]) / length
+
+    def gather(self, index):
+        part = copy.copy(self)  # of these rows, since threads gather others
+        part.factor = self.factor[index]
+        return self.chunk(self.array[index], part)
 
     def values(self, rows):
         values = torch.as_tensor(rows.data).double()
-        indices = torch.as_tensor(rows.indices).long()
         scale = torch.as_tensor(self.scale).to(values.device)
-        values = values / scale[indices]
-        n_rows, lengths = rows.shape[0], np.diff(rows.indptr)
-        row = np.repeat(np.arange(n_rows), lengths)
-        row = torch.as_tensor(row).to(values.device)
-        squares = values.new_zeros(n_rows).index_add_(0, row, values * values)
-        factor = rows.shape[1] ** 0.5 / torch.where(squares > 0, squares, 1.0).sqrt()
-        return _moved(values * factor[row], self.dtype, self.device)
+        values = values / scale[torch.as_tensor(rows.indices).long()]
+        factor = np.repeat(self.factor, np.diff(rows.indptr))
+        return _moved(
+            values * _moved(factor, torch.float64, values.device),
+            self.dtype,
+            self.device,
+        )
 
 
 def scaled_source(X, dtype, device, scaler, keep_sparse=False):
@@ -523,7 +543,7 @@ class RowSet(Dataset):
 
     def mask_folds(self, fold, device, moves):
         """Tell of each row of the arrays which member does not train on it."""
-        source = label_source(fold, device)
+        source: Any = label_source(fold, device)
         if moves:
             source.move()
         self.sources, self.fold = (*self.sources[:3], source), fold
@@ -691,7 +711,7 @@ class Batches:
                 member = None if folds is None else int(folds[self.bounds[number]])
                 number += 1
                 given = labels, weight, next(places), self.rows.decode, fold, member
-                y = batch_targets(*given)
+                y: Any = batch_targets(*given)
                 if fold is not None and self.part[1] > 1:
                     bounds = slice(*self.bounds[number - 1 : number + 1])
                     y.share = self.rows.share_of_training(order[bounds]).to(fold.device)
