@@ -504,6 +504,8 @@ class BaseImbalancedNet(
                 net.module_, self._as_read(rows, net, x_dtype=torch.int64).inputs()
             )
         try_module(net.module_, self._as_read(rows, net).inputs())
+        if net.module_.n_members > 1:  # also where a callback makes the module anew
+            net.module__in_lockstep = net.module_.in_lockstep
 
     def _plain_rows(self, X, y=None):
         """Return all rows of checked inputs and encoded targets."""

@@ -246,13 +246,16 @@ class MemberModule(ScoreModule):
     ----------
     n_members : int
         Number of members.
+    in_lockstep : bool, default=False
+        Compute one after another, as torch cannot map the module over its weights.
     **kwargs
         As `ScoreModule`; each member is built, and so initialised, anew.
     """
 
-    def __init__(self, *, n_members, **kwargs):
+    def __init__(self, *, n_members, in_lockstep=False, **kwargs):
         super().__init__(**kwargs)
         self.n_members, self.is_mlp = n_members, type(self.body) is MLP
+        self.in_lockstep = in_lockstep
         self.accepts_sparse = self.accepts_sparse and self.is_mlp
         others = [_tensors(ScoreModule(**kwargs)) for _ in range(n_members - 1)]
         for name, tensor in _tensors(self).items():
@@ -266,6 +269,9 @@ class MemberModule(ScoreModule):
         if self.is_mlp:
             scores = _stacked_scores(self.body, x)
             return scores if self.own_bias is None else scores + self.own_bias
+        if self.in_lockstep:
+            each = [self._member_scores(k, x) for k in range(self.n_members)]
+            return torch.stack(each, dim=1)
         parameters = dict(self.named_parameters()), dict(self.named_buffers())
         members = vmap(
             lambda tensors: functional_call(self, tensors, (x,)),
@@ -287,6 +293,10 @@ class MemberModule(ScoreModule):
         if self._compiled_call_impl is not None:
             # Weights of another shape would be compiled anew, for each member.
             return self(x)[:, member]
+        return self._member_scores(member, x)
+
+    def _member_scores(self, member, x):
+        """Return the scores by views of the weights, which gradients go through."""
         tensors = {name: tensor[member] for name, tensor in _tensors(self).items()}
         return functional_call(self, tensors, (x,))
 
@@ -375,7 +385,15 @@ def try_module(module, x):
 
 
 def _try_members(module, x):
-    """Raise a ValueError where torch cannot compute several members at once."""
+    """Let members compute one after another if torch cannot compute all at once.
+
+    `vmap` has no rule for recurrent layers and for branches that depend on data.
+    """
+    try:
+        copy.deepcopy(module).eval()(x)
+        return
+    except RuntimeError:
+        module.in_lockstep = True
     try:
         copy.deepcopy(module).eval()(x)
     except RuntimeError as error:
