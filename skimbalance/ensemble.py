@@ -36,6 +36,7 @@ from skimbalance._labels import (
     has_missing,
     with_missing,
 )
+from skimbalance._log_odds import prevalence_of_counts
 from skimbalance._meta import (
     LabelMetaClassifier,
     LabelProbabilityMixin,
@@ -75,11 +76,6 @@ _MOST_ENTRIES = 2**19
 # Candidates for the fraction of the way from the fitted to the equal weights. The loss
 # is convex along it and flat near its minimum, so that few are enough.
 _SHRINKAGES = np.linspace(0, 1, 5)
-# Positives that the expected number of a label weighs as much as in the correction of
-# its intercept, because a rare label has too few to move it far. Measured for the mean
-# of five nets on labels of 5 to 9 positives: the mean |log ratio| of expected and
-# observed positives is .14 with it, and .32 with one intercept for all labels.
-_EXPECTED_STRENGTH = 3.0
 
 
 def _reads_missing_labels(estimator):
@@ -199,16 +195,6 @@ def _choose_shrinkage(entries):
     # Losses that differ by rounding are equal.
     near = losses <= losses.min() + 1e-9 * abs(losses.min())
     return float(_SHRINKAGES[near].max())
-
-
-def _prevalence_of_counts(positive, expected, mass):
-    """Return the mean that probabilities are given: of the counts, drawn to their sum.
-
-    The sum of the probabilities becomes ``(y + 3) / (s + 3)`` of itself, `y` the
-    positives and `s` the sum.
-    """
-    moved = (positive + _EXPECTED_STRENGTH) / (expected + _EXPECTED_STRENGTH)
-    return ratio(expected * moved, mass, undefined=0.5)
 
 
 # --------------------------------------------------------------------------
@@ -718,7 +704,7 @@ class MultilabelStackingClassifier(
         self.calibrator_.fit(log_odds[::step], with_missing(seen), mass[::step])
         proba = expit(self.calibrator_.transform(log_odds))
         expected, positive = (mass * proba).sum(axis=0), (mass * (labels == 1)).sum(0)
-        rate = _prevalence_of_counts(positive, expected, mass.sum(axis=0))
+        rate = prevalence_of_counts(positive, expected, mass.sum(axis=0))
         self.calibrator_.match_prevalence(log_odds, rate, mass)
 
     def _calibrate_classes(self, log_proba, index, weight):
@@ -727,7 +713,7 @@ class MultilabelStackingClassifier(
         expected = weight @ np.exp(self.calibrator_.transform(log_proba))
         positive = np.bincount(index, weight, len(expected))
         mass = np.full(len(expected), weight.sum())
-        rate = _prevalence_of_counts(positive, expected, mass)
+        rate = prevalence_of_counts(positive, expected, mass)
         self.calibrator_.match_prevalence(log_proba, rate / rate.sum(), weight)
 
     # ----------------------------------------------------------------------

@@ -155,7 +155,7 @@ def test_a_damaged_file_is_refused(tmp_path, content):
         ),
         ("X", "data of X"),
         ("Y", "data of y"),
-        ("rows", "number of training rows was 540 and is 495"),
+        ("rows", "number of training rows was 600 and is 550"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, message):

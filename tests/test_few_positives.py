@@ -204,7 +204,7 @@ def weighted_problem():
 @pytest.mark.parametrize("loss", ["log_loss", "soft_f1"])
 def test_weighted_and_missing_entries_count_as_they_should(loss):
     X, Y, weight = weighted_problem()
-    net = small(loss=loss, early_stopping="auto", max_epochs=20)
+    net = small(loss=loss, early_stopping="auto", cross_fit="auto", max_epochs=20)
     proba = net.fit(X, Y, sample_weight=weight).predict_proba(X)
     weight = np.where(np.isnan(Y), 0, weight)
     summed = (weight * proba).sum(axis=0)

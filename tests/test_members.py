@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -140,8 +141,29 @@ class Recurrent(nn.Module):
         return self.recurrent(x.unsqueeze(1))[0][:, -1]
 
 
-def test_a_module_that_torch_cannot_batch_names_the_members(problem):
-    net = ImbalancedNetClassifier(Recurrent, n_members=2, max_epochs=1)
-    with pytest.raises(ValueError, match=r"n_members=2.* Set n_members=1"):
-        net.fit(*problem)
-    assert net.set_params(n_members=1).fit(*problem).n_iter_ == 1
+class Branching(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(n_features, n_outputs)
+
+    def forward(self, x):
+        return self.layer(x if self.layer.weight.sum() > 0 else -x)
+
+
+@pytest.mark.parametrize("module", [Recurrent, Branching])
+@pytest.mark.parametrize("cross_fit", [False, True])
+def test_members_that_torch_cannot_batch_train_one_after_another(
+    problem, module, cross_fit
+):
+    X, Y = problem
+    params = {"early_stopping": False, "max_epochs": 2, "random_state": 0}
+    net = ImbalancedNetClassifier(module, n_members=3, cross_fit=cross_fit, **params)
+    net.set_params(correct_probabilities=False).fit(X, Y)
+    start = clone(net).set_params(lr=1e-300).fit(X, Y)
+    x = torch.as_tensor(X).to(net.net_.module_.bias.dtype)
+    with torch.no_grad():
+        each = [member.eval()(x).sigmoid().numpy() for member in net.members_]
+    np.testing.assert_allclose(net.predict_proba(X), np.mean(each, axis=0), 1e-5)
+    for member, before in zip(net.members_, start.members_, strict=True):
+        pairs = zip(member.parameters(), before.parameters(), strict=True)
+        assert not any(torch.equal(after, first) for after, first in pairs)

@@ -17,7 +17,11 @@ from torch import nn
 
 from skimbalance.exceptions import ModuleOutputWarning
 from skimbalance.neural_network import ImbalancedNetClassifier
-from skimbalance.neural_network._data import Batches, RowSet, input_source
+from skimbalance.neural_network._data import (
+    Batches,
+    RowSet,
+    input_source,
+)
 from skimbalance.preprocessing import InputScaler
 
 CPU = torch.device("cpu")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from sklearn.base import clone
 from torch import nn
 
 from skimbalance.modules import MLP, SparseLinear, SparseRows
@@ -13,7 +14,9 @@ from skimbalance.neural_network._data import (
     RowSet,
     input_source,
     label_source,
+    scaled_source,
 )
+from skimbalance.preprocessing import InputEncoder, InputScaler
 
 CPU = torch.device("cpu")
 
@@ -143,6 +146,46 @@ def test_sparse_and_dense_training_give_the_same_net(hidden):
     np.testing.assert_allclose(sparse.decision_function(X.toarray()), dense, atol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("fitted_on, read", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("encoding", ["piecewise_linear", "smooth_clip", "row_norm"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_encoded_batches_are_those_of_the_transformer(
+    encoding, fitted_on, read, dtype, moved
+):
+    kinds = [np.asarray, sp.csr_array]
+    X = np.random.default_rng(0).normal(size=(60, 5)) * [1, 9, 0.1, 1, 1]
+    X[:, 4] = 2  # a constant column
+    X[X < -0.5], X[7] = 0, 0
+    given = np.float64 if dtype is torch.float64 else np.float32
+    encoder = InputEncoder(encoding, dtype=given).fit(kinds[fitted_on](X))
+    source = scaled_source(kinds[read](X), dtype, CPU, encoder)
+    if moved:
+        source.move()
+    kept = np.random.default_rng(1).permutation(60)
+    rows = RowSet(kept, source)
+    found = torch.cat([x for x, _ in Batches(rows, 16)])
+    right = encoder.transform(X)
+    assert found.dtype == dtype
+    assert rows.shape == right.shape
+    np.testing.assert_allclose(found, right[kept], rtol=1e-6, atol=1e-12)
+
+
+def test_the_default_net_reads_encoded_inputs():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(80, 3)), rng.integers(0, 2, size=(80, 2))
+    net = ImbalancedMLPClassifier((4,), max_epochs=1, random_state=0).fit(X, Y)
+    assert isinstance(net.scaler_, InputEncoder)
+    assert net.members_[0].body.hidden[0].in_features == 3 + 3 * 8
+    assert net.n_features_in_ == 3
+    encoded = net.scaler_.transform(X)
+    plain = clone(net).set_params(standardize=False).fit(encoded, Y)
+    np.testing.assert_array_equal(plain.predict_proba(encoded), net.predict_proba(X))
+    scaled = clone(net).set_params(standardize=True).fit(X, Y)
+    assert isinstance(scaled.scaler_, InputScaler)
+    assert scaled.members_[0].body.hidden[0].in_features == 3
+
+
 def test_real_text_gives_the_same_net(load):
     data = load("medical")
     X, Y = data["X"][:300], data["Y"][:300]
@@ -151,11 +194,9 @@ def test_real_text_gives_the_same_net(load):
         (32,), max_epochs=3, early_stopping=False, precision="64", random_state=0
     )
     sparse = net.fit(X, Y).decision_function(X)
-    scale = net.scaler_.scale_
-    dense = net.set_params(standardize=False).fit(X.toarray() / np.float64(scale), Y)
-    np.testing.assert_allclose(
-        dense.decision_function(X.toarray() / np.float64(scale)), sparse, atol=1e-5
-    )
+    encoded = net.scaler_.transform(X).toarray()
+    dense = net.set_params(standardize=False).fit(encoded, Y)
+    np.testing.assert_allclose(dense.decision_function(encoded), sparse, atol=1e-5)
 
 
 class Seen(nn.Module):

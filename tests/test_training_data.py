@@ -6,7 +6,11 @@ import scipy.sparse as sp
 
 from skimbalance._labels import check_target
 from skimbalance.neural_network._checks import encode_rows
-from skimbalance.neural_network._data import FirstChunk, TrainingData, decode_labels
+from skimbalance.neural_network._rows import (
+    FirstChunk,
+    TrainingData,
+    decode_labels,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))

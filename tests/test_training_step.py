@@ -231,9 +231,13 @@ def test_a_terminal_shows_a_bar(problem, monkeypatch):
 # ----------------------------------------------------------------------- where data lie
 
 
-def test_moved_rows_are_moved_once_and_shared_by_both_parts(problem, monkeypatch):
+@pytest.mark.parametrize("cross_fit, n_sources", [(False, 2), (True, 3)])
+def test_moved_rows_are_moved_once_and_shared_by_both_parts(
+    problem, monkeypatch, cross_fit, n_sources
+):
     X, Y = problem
-    reference = small(early_stopping=True).fit(X, Y).predict_proba(X)
+    params = {"early_stopping": True, "cross_fit": cross_fit}
+    reference = small(**params).fit(X, Y).predict_proba(X)
     path = "skimbalance.neural_network._base.moves_data"
     monkeypatch.setattr(path, lambda *args: True)
     moved = []
@@ -243,8 +247,8 @@ def test_moved_rows_are_moved_once_and_shared_by_both_parts(problem, monkeypatch
         monkeypatch.setattr(
             kind, "move", lambda self, move=move: (moved.append(self), move(self))
         )
-    net = small(early_stopping=True).fit(X, Y)
-    assert len(moved) == 2
+    net = small(**params).fit(X, Y)
+    assert len(moved) == n_sources  # inputs, labels and folds
     np.testing.assert_array_equal(net.predict_proba(X), reference)
 
 

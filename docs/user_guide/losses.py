@@ -212,7 +212,7 @@ rows out.
 Mined, distribution-balanced and set-level losses, and those that fail the check, are
 calibrated on the held-out rows: a slope and an intercept for each label, drawn towards
 those of all labels where it has few positives (`LabelCalibrator`); LDAM by a
-temperature and an intercept for each class. If nothing was held out (up to 200 rows,
+temperature and an intercept for each class. If nothing was held out (up to 100 rows,
 `early_stopping=False`, `partial_fit`), `predict_proba` and `decision_function` of the
 built-in ones do not exist. scikit-learn's `available_if` makes the error, an
 `AttributeError` that names the method only; the reason is its cause, which a traceback

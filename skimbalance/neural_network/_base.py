@@ -57,15 +57,19 @@ from skimbalance.neural_network._checks import (
     target_of_classes,
     warn_of_positive_class,
 )
+from skimbalance.neural_network._cross_fit import (
+    hold_out,
+    keep_corrections,
+    out_of_fold_log_odds,
+    remember_folds,
+    trained_on_others,
+)
 from skimbalance.neural_network._data import (
     Batches,
     DatasetRows,
-    FirstChunk,
-    Rows,
-    TrainingData,
-    as_dense,
+)
+from skimbalance.neural_network._devices import (
     find_device,
-    is_tiny,
     moves_data,
     resolve_precision,
 )
@@ -86,6 +90,13 @@ from skimbalance.neural_network._output import (
     top_k,
     warn_no_positive,
 )
+from skimbalance.neural_network._rows import (
+    FirstChunk,
+    Rows,
+    TrainingData,
+    as_dense,
+    is_tiny,
+)
 from skimbalance.neural_network._training import (
     Net,
     gradients,
@@ -95,7 +106,7 @@ from skimbalance.neural_network._training import (
     resolve_optimizer,
     seeded,
 )
-from skimbalance.preprocessing import InputScaler
+from skimbalance.preprocessing import InputEncoder, InputScaler
 from skimbalance.thresholds._rules import (
     Accuracy,
     Given,
@@ -110,12 +121,19 @@ _PREDICTION_BYTES = 2**23
 # Dropout of the default module, where the rows make more than one batch: the rate of
 # Srivastava et al. (2014).
 _DROPOUT = 0.5
+# Out-of-fold scores are kept up to so many: 64 MB.
+_OUT_OF_FOLD_ENTRIES = 2**24
 # Held-out entries that slope and intercept are fitted on. The bound is a choice: it
 # limits the time of the fit, which reads all of them in each evaluation.
 _CALIBRATION_ENTRIES = 2**20
 # Entries whose probabilities are added up to match the prevalence of each label: 32 MiB
 # of float64. More than for the slope, as a rare label has few positives among them.
 _MATCHED_ENTRIES = 2**22
+# Values that an `InputEncoder` is fitted on: of 300 columns 14,000 rows, whose octiles
+# are within .3 % of the rows. More would be a copy of a large array.
+_ENCODER_VALUES = 2**22
+# Entries that the spread of the members' mean is measured on: one number for all.
+_SPREAD_ENTRIES = 2**18
 # Rows that a calibration gets in any case, however many labels there are.
 _LEAST_CALIBRATION_ROWS = 100
 # Rows that a module is tried on before any training.
@@ -318,20 +336,25 @@ class BaseImbalancedNet(
         if seed is None:  # else a resumed run repeats the draws of the first one
             seed = _draw_seed(_generator(self.random_state))
         vars(self).pop("_rng", None)
-        if data.held_out is None and self._holds_out(len(data.rows)):
-            data.split(self.validation_fraction, np.random.RandomState(seed))
+        saved = None if checkpoint is None else checkpoint.fold
+        hold_out(self, data, np.random.RandomState(seed), saved)
         self._check_held_out(data)
         previous = self._net_to_continue(data)
-        self._set_output(self._make_output(data, params), data)
+        output, corrected = self._make_output(data, params), None
+        if previous is not None and trained_on_others(self, data):
+            corrected = self._output
+        self._set_output(output, data)
         _warn_constant(self._output.trained)
         if self._output.trained.any():
             with seeded(seed, self.device_):
-                self.net_ = self._make_net(data.training)
+                self.net_ = self._make_net(data.training, data.n_folds)
                 if previous is not None:
                     take_over(self.net_, previous, bool(self._module_names))
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
-                self._train(data, checkpoint)
+                    checkpoint.fold = data.training.fold
+                self._train(data, checkpoint, corrected)
+        remember_folds(self, data, corrected is None)
         return self
 
     def _module(self, n_rows=0, sparse_input=False):
@@ -344,11 +367,6 @@ class BaseImbalancedNet(
                 params["dropout"] = 0.0 if is_tiny(n_rows) else _DROPOUT
             params.setdefault("sparse_input", sparse_input)
         return build, params
-
-    def _holds_out(self, n_rows):
-        if isinstance(self.early_stopping, str):
-            return not is_tiny(n_rows)
-        return bool(self.early_stopping)
 
     def _check_held_out(self, data):
         """Raise a ValueError where a rule lacks the rows that it learns from."""
@@ -372,6 +390,8 @@ class BaseImbalancedNet(
         warn_of_positive_class(self, data, params.pos_weight)
         make = ClassOutput if data.target.kind == MULTICLASS else LabelOutput
         output, has_held_out = make(params, data), data.held_out is not None
+        if data.n_folds:
+            output.find_learnt(data)
         if data.counts is None or output.trained.any():
             check_link(output.loss, output.link, output.correct, has_held_out)
         return output
@@ -395,6 +415,7 @@ class BaseImbalancedNet(
             # A warm start keeps the scaler under the weights that it goes on with.
             self.scaler_ = self._fit_scaler(data.training)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
+        self.out_of_fold_log_odds_ = None
 
     def _standardizes(self, X):
         """Whether inputs are scaled before the module reads them."""
@@ -410,23 +431,35 @@ class BaseImbalancedNet(
     def _fit_scaler(self, rows):
         if not self._standardizes(rows.X):
             return None
-        return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
+        if not isinstance(self.standardize, str):
+            return InputScaler().fit(rows.X, sample_weight=rows.row_weight())
+        weight, X = rows.row_weight(), rows.X
+        n_values = X.nnz if sp.issparse(X) else X.size
+        if n_values > _ENCODER_VALUES:
+            # Quantiles need no more rows, and read the columns one by one.
+            index = rows.thinned(len(rows) * _ENCODER_VALUES // n_values).index
+            weight, X = weight[index], X[index]
+        if (weight == weight[0]).all():
+            weight = None  # which sorts each column in half of the time
+        dtype: Any = np.float64 if self._dtype is torch.float64 else np.float32
+        return InputEncoder(dtype=dtype).fit(X, sample_weight=weight)
 
-    def _make_net(self, rows):
+    def _make_net(self, rows, n_folds=0):
         """Return a skorch net with new weights, tried on the first rows."""
         build, params = self._module(len(rows), sp.issparse(rows.X))
-        shape, is_single = self._input_shape, self.n_members == 1
+        n_members = n_folds or (1 if self.n_members == "auto" else self.n_members)
+        shape, is_single = self._input_shape, n_members == 1
         optimizer = optimizer_params(self, self.device_)
         step = make_step(self)
         net: Any = Net(
             module=ScoreModule if is_single else MemberModule,
             module__build=build,
             module__params=params,
-            module__n_features=shape[0] if len(shape) == 1 else shape,
+            module__n_features=self._net_width(shape),
             module__n_outputs=self._output.n_outputs,
             module__bias=self._output.initial_bias(),
             module__dtype=self._dtype,
-            **({} if is_single else {"module__n_members": self.n_members}),
+            **({} if is_single else {"module__n_members": n_members}),
             criterion=criterion_of(self._output.loss),
             criterion__loss=copy.deepcopy(self._output.loss),
             **{
@@ -457,6 +490,12 @@ class BaseImbalancedNet(
         self._made_with = self.get_params(deep=False)
         return net
 
+    def _net_width(self, shape):
+        """Return the number of inputs of the module, or the shape of a row."""
+        if isinstance(self.scaler_, InputEncoder):
+            return shape[0] + len(self.scaler_._bin_column)
+        return shape[0] if len(shape) == 1 else shape
+
     def _try_module(self, net, rows):
         """Try the module on some rows, and find out whether it reads integers."""
         takes_any = self.scaler_ is None and self._module()[0] is not MLP
@@ -465,6 +504,8 @@ class BaseImbalancedNet(
                 net.module_, self._as_read(rows, net, x_dtype=torch.int64).inputs()
             )
         try_module(net.module_, self._as_read(rows, net).inputs())
+        if net.module_.n_members > 1:  # also where a callback makes the module anew
+            net.module__in_lockstep = net.module_.in_lockstep
 
     def _plain_rows(self, X, y=None):
         """Return all rows of checked inputs and encoded targets."""
@@ -484,26 +525,33 @@ class BaseImbalancedNet(
         moves = moves_data(self.data_device, self.device_, rows.n_bytes)
         return self._as_read(rows, moves=moves)
 
-    def _train(self, data, checkpoint):
-        """Train, stopping early if rows are held out, and calibrate on these."""
-        held_out = data.held_out
-        watched = None if held_out is None else self._as_trained_on(held_out)
+    def _train(self, data, checkpoint, corrected):
+        """Train, stopping early if rows are held out, and calibrate on these.
+
+        Where none is known to be held out, `corrected` is the output model of the
+        earlier fit, whose corrections are kept.
+        """
+        held_out, watched = data.held_out, data.watched
+        watched = None if watched is None else self._as_trained_on(watched)
         stopping, epochs = early_stopping_of(self, data)
         self._run(data.training, watched, epochs, stopping, checkpoint)
-        if held_out is None:
+        if corrected is not None:
+            keep_corrections(self._output, corrected)
+        if held_out is None or corrected is not None:
             return
         with _after_training("the calibration", "Fit again to have it."):
+            calibrate = self._calibrate_members if data.n_folds else self._calibrate
             try:
-                scored = self._calibrate(data)
+                scored = calibrate(data)
             except KeyboardInterrupt:  # the rest takes moments, so one interrupt waits
-                scored = self._calibrate(data)
+                scored = calibrate(data)
                 warn_user(
                     "The interrupt came after the training, whose calibration was "
                     "ended: nothing is lost.",
                     ConvergenceWarning,
                 )
             if resolve_rule(self.threshold).needs_held_out:
-                self._learn_thresholds(*scored)
+                self._learn_thresholds(data, *scored)
 
     def _criterion_params(self, rows):
         """Return the weights of the batch loss for these rows, as tensors."""
@@ -546,13 +594,29 @@ class BaseImbalancedNet(
                 output.match_overall_prevalence(*held_out, counts)
         return held_out
 
-    def _learn_thresholds(self, raw, values, weight):
+    def _calibrate_members(self, data):
+        """Fit the calibration on out-of-fold scores; keep and return these scores."""
+        most_entries = max(_MATCHED_ENTRIES, _OUT_OF_FOLD_ENTRIES)
+        rows = self._thinned(data.held_out, most_entries)
+        raw, values, weight = self._scored(rows)
+        member = rows.fold[rows.index]
+        counts = data.population.counts
+        self._output.calibrate_members(raw, values, weight, member, counts)
+        if self._output.has_probabilities and len(rows) == len(data.held_out):
+            self.out_of_fold_log_odds_ = out_of_fold_log_odds(self, rows, raw)
+        return raw, values, weight
+
+    def _learn_thresholds(self, data, raw, values, weight):
         """Learn the thresholds of a rule that reads held-out rows."""
         step = f"learning the thresholds of threshold={self.threshold!r}"
         way_out = "Give predict another one, such as set_params(threshold=0.5)."
         with _after_training(step, way_out):
-            rule = resolve_rule(self.threshold)
-            self._output.learn_thresholds(rule, raw, values, weight)
+            rule, spread = resolve_rule(self.threshold), 1.0
+            if data.n_folds:
+                rows = self._thinned(data.training, _SPREAD_ENTRIES)
+                of_all, _, _ = self._scored(rows)
+                spread = self._output.spread_of_mean(of_all, rows.fold[rows.index])
+            self._output.learn_thresholds(rule, raw, values, weight, spread)
 
     def _thinned(self, rows, most_entries):
         """Return evenly spaced rows, with at most `most_entries` entries in all."""
@@ -584,6 +648,8 @@ class BaseImbalancedNet(
     def _train_chunk(self, rows):
         """Train for an epoch on the rows of one chunk."""
         self._output.update_counts(rows.counts)
+        # Each member trains on all rows of a chunk, and holds none out any more.
+        self.out_of_fold_log_odds_ = self._folds = None
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
@@ -812,8 +878,11 @@ class BaseImbalancedNet(
         return tags
 
     def __getstate__(self):
-        # Processes and their connections cannot be stored.
+        # Processes and their connections cannot be stored. Out-of-fold scores are as
+        # many as the entries of `y`, and are of use right after `fit`.
         state: Any = super().__getstate__()
+        if state.get("out_of_fold_log_odds_") is not None:
+            state = {**state, "out_of_fold_log_odds_": None}
         return {**state, "accelerator": None}
 
     def __setstate__(self, state):

@@ -23,8 +23,11 @@ from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import Scorer, closest, scorer_pos_label
-from skimbalance.neural_network._data import as_dense, decode_labels
 from skimbalance.neural_network._module import copied
+from skimbalance.neural_network._rows import (
+    as_dense,
+    decode_labels,
+)
 
 # A choice: with fewer positives, one row makes up half or all of the average precision
 # of a label.
@@ -196,12 +199,12 @@ def early_stopping_of(estimator, data):
     """
     output, scoring = estimator._output, estimator.scoring
     epochs = int(estimator.max_epochs)
-    if data.held_out is None:
+    held_out = data.watched
+    if held_out is None:
         return KeepBest(), epochs
-    values = data.held_out.selected("values")
-    if scoring is not None or _n_rare(output, values) >= _LEAST_JUDGED:
+    if scoring is not None or _can_judge(output, held_out):
         patience = estimator.n_iter_no_change if estimator.early_stopping else None
-        return KeepBest(_make_score(scoring, output, data.held_out), patience), epochs
+        return KeepBest(_make_score(scoring, output, held_out), patience), epochs
     if estimator.early_stopping:
         rows_of_a_step = estimator.net_.batch_size * estimator.gradient_accumulation
         n_steps = -(-len(data.training) // rows_of_a_step)
@@ -275,16 +278,36 @@ def _reads_own_classes(scorer):
     return not isinstance(scorer, Scorer) or scorer_pos_label(scorer) is not None
 
 
-def _reliable_labels(values):
-    """Return which labels have enough of both values to be ranked."""
-    positive, negative = count_labels(values)
-    return (positive >= _LEAST_POSITIVES) & (negative > 0)
+def _reliable_labels(rows):
+    """Return which labels have enough of both values to be ranked.
+
+    With folds, the positives have to be in several of them: the only member that scores
+    the positives of one fold has not seen any, and ranks them at random.
+    """
+    positive, negative = count_labels(rows.selected("values"))
+    reliable = (positive >= _LEAST_POSITIVES) & (negative > 0)
+    for fold in rows.in_each_fold():
+        reliable &= count_labels(fold.selected("values"))[0] < positive
+    return reliable
 
 
-def _ranks_reliably(output, values):
-    """Return whether enough held-out labels can be ranked to watch their macro AP."""
-    reliable = _reliable_labels(values)
-    pooled = count_labels(values)[0][reliable].sum()
+def _can_judge(output, rows):
+    """Return whether held-out rows show when to stop."""
+    if rows.by_fold and output.target.kind != MULTICLASS:
+        return bool(_reliable_labels(rows).any())
+    return _n_rare(output, rows.selected("values")) >= _LEAST_JUDGED
+
+
+def _ranks_reliably(output, rows):
+    """Return whether enough held-out labels can be ranked to watch their macro AP.
+
+    Out-of-fold scores of all rows are as good as there can be any: each label with
+    enough positives has its say.
+    """
+    reliable = _reliable_labels(rows)
+    if rows.by_fold:
+        return reliable.any()
+    pooled = count_labels(rows.selected("values"))[0][reliable].sum()
     half = output.trained.sum() / 2
     return reliable.sum() >= half and pooled >= _LEAST_POOLED_POSITIVES
 
@@ -296,7 +319,7 @@ def _n_rare(output, values):
     return np.minimum(*count_labels(values))[output.trained].sum()
 
 
-def _default_scoring(output, values):
+def _default_scoring(output, rows):
     """Return the score that early stopping watches by default.
 
     The loss with large weights of rare labels is too noisy: where an inverse removes
@@ -304,18 +327,19 @@ def _default_scoring(output, values):
     """
     if output.target.kind == MULTICLASS:
         return "loss"
-    if _ranks_reliably(output, values):
+    if _ranks_reliably(output, rows):
         return "macro_average_precision"
     return "neg_micro_log_loss" if output.corrects else "loss"
 
 
-def _in_user_form(target, scorer, values):
+def _in_user_form(target, scorer, rows):
     """Return `y` as it was passed, its classes, and the columns that are scored."""
+    values = rows.selected("values")
     if target.kind == BINARY and not _reads_own_classes(scorer):
         return values[:, 0], np.array([0, 1]), slice(None)
     if target.kind != MULTILABEL:
         return decode_labels(target, values), target.classes, slice(None)
-    columns = _reliable_labels(values)
+    columns = _reliable_labels(rows)
     if not columns.any():
         columns[:] = True
     labels = values[:, columns]
@@ -331,7 +355,8 @@ def _make_score(scoring, output, held_out):
         None is macro average precision, where held-out positives are enough for it: at
         least 3 in at least half of the trained labels, at least 100 in all. Labels with
         fewer are never scored. Else it is the log-loss of corrected probabilities, or
-        the loss itself, which multiclass targets always watch. A scoring of the user is
+        the loss itself, which multiclass targets always watch. Out of fold, labels
+        with 3 positives, not all in one fold, are enough. A scoring of the user is
         tried first.
     output : LabelOutput or ClassOutput
         Turns raw scores into probabilities.
@@ -340,13 +365,13 @@ def _make_score(scoring, output, held_out):
     target, values = output.target, held_out.selected("values")
     by_user, X = scoring is not None, None
     if not by_user:
-        scoring = _default_scoring(output, values)
+        scoring = _default_scoring(output, held_out)
     if isinstance(scoring, str) and scoring == "loss":
         return None
     scorer = find_scorer(scoring)
     if callable(scoring):
         X = held_out.selected("X")
-    y, classes, columns = _in_user_form(target, scorer, values)
+    y, classes, columns = _in_user_form(target, scorer, held_out)
     sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
 
     def score(raw):

@@ -43,7 +43,7 @@ from skimbalance.neural_network._checks import check_params
 from skimbalance.neural_network._output import as_switch
 from skimbalance.neural_network._training import resolve_optimizer
 
-_FORMAT = "skimbalance checkpoint 3"
+_FORMAT = "skimbalance checkpoint 4"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which depends on the device and not on a checkpoint.
@@ -94,6 +94,7 @@ _FREE_PARAMS = {
 # What plays no part in `partial_fit`, or is read anew from chunk to chunk.
 _FREE_IN_CHUNKS = (_FREE_PARAMS - {"callbacks"}) | {
     "class_weight",
+    "cross_fit",
     "early_stopping",
     "n_iter_no_change",
     "pos_label",
@@ -124,6 +125,8 @@ class Checkpoint(Callback):
         names that a user knows. Set before training.
     seed : int
         The seed of the run, which a resumed one takes over.
+    fold : ndarray of int16 or None
+        The folds of the rows, which a resumed run takes over.
     stopping : KeepBest
         Watches the epochs, and goes on watching.
     """
@@ -134,7 +137,8 @@ class Checkpoint(Callback):
         self.saved: Any = _read(self.file) if resume and self.file.exists() else None
         self.about, self.warned = {}, set()
         self.stopping: Any = None
-        self.seed = None if self.saved is None else self.saved["seed"]
+        saved = self.saved or {"seed": None, "fold": None}
+        self.seed, self.fold = saved["seed"], decode(saved["fold"])
 
     def restore(self, net):
         """Put a net and its stopping into the saved state.
@@ -226,6 +230,7 @@ class Checkpoint(Callback):
             "format": _FORMAT,
             "about": self.about,
             "seed": self.seed,
+            "fold": encode(self.fold),
             "module": net.module_.state_dict(),
             "trainable": _trainable(net.module_),
             "optimizer": net.optimizer_.state_dict(),
@@ -598,6 +603,7 @@ def _short(parts):
 
 # Parameters that may be given in several forms.
 _ONE_FORM = {
+    "cross_fit": as_switch,
     "early_stopping": as_switch,
     "hidden_layer_sizes": check_layer_sizes,
     "optimizer": resolve_optimizer,
@@ -635,15 +641,15 @@ def run_identity(estimator, data):
         "data of X": digest(training[0], held_out[0]),
         "data of y": digest(training[1], held_out[1]),
         "data of sample_weight": digest(training[2], held_out[2]),
-        "choice of the held-out rows": digest(training[3], held_out[3]),
+        "choice of the held-out rows": digest(training[3], held_out[3], training[4]),
     }
 
 
 def _arrays(rows):
     """Return what identifies the data of a run: the arrays, and which rows of them."""
-    return (
-        (None,) * 4 if rows is None else (rows.X, rows.values, rows.weight, rows.index)
-    )
+    if rows is None:
+        return (None,) * 5
+    return rows.X, rows.values, rows.weight, rows.index, rows.fold
 
 
 def _shapes(net):

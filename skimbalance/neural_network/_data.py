@@ -1,8 +1,7 @@
-"""The data of a fit, from the encoded arrays to the batches that the net reads.
+"""The rows of a fit as the net reads them, from the encoded arrays to the batches.
 
-`TrainingData` holds all rows of a fit and its parts, each an index into arrays that are
-encoded once and never copied. A `RowSet` is such a part as the net reads it, and
-`Batches` hands it out. No array is converted or copied as a whole: rows are gathered
+A `RowSet` is an index into arrays that are encoded once and never copied, and `Batches`
+hands it out. No array is converted or copied as a whole: rows are gathered
 for many batches at once, scaled in place and handed out as slices, so that a step pays
 neither for a call per row nor for a scaled copy of the data. Items of a torch dataset
 are read or computed row by row.
@@ -12,8 +11,6 @@ import copy
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,331 +19,16 @@ import scipy.sparse as sp
 import torch
 from skorch.dataset import Dataset
 
-from skimbalance._counts import MISSING, SparseWeights, count_labels, entries_with
-from skimbalance._labels import (
-    BINARY,
-    MULTICLASS,
-    MULTILABEL,
-    Target,
-    has_missing,
-    with_missing,
-)
-from skimbalance.model_selection._label_counts import positives
-from skimbalance.model_selection._splitters import stratified_parts
+from skimbalance._counts import SparseWeights
 from skimbalance.modules import SparseRows
+from skimbalance.preprocessing import _CLIP, InputEncoder
 
-# Held-out entries beyond which a score gains little and an epoch takes longer.
-_VALIDATION_ENTRIES = 2**23
 # The least scale that float32 holds with all its digits.
 _TINY_SINGLE = np.finfo(np.float32).tiny
 # Bytes of the rows gathered at once.
 _CHUNK_BYTES = 2**20
-# Values of X below which the CPU computes in double precision: `check_estimator` of
-# scikit-learn compares two fits at 1e-7, which float32 does not hold.
-_SMALL_ENTRIES = 10**6
-# The dtype of weights and rows. In half precision only the products are computed.
-_PRECISIONS = {
-    "16": torch.float32,
-    "32": torch.float32,
-    "64": torch.float64,
-    "bf16": torch.float32,
-}
-# Fraction of the free memory of a device that training data may take by themselves.
-_DEVICE_FRACTION = 0.5
-# Rows up to which all make one full batch, without dropout and without a held-out part:
-# `check_estimator` expects the same net of weighted rows as of repeated ones. With more
-# rows a net that is never stopped was worse than a constant.
-_TINY_ROWS = 200
 # Below this fraction of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
-
-
-class TrainingData:
-    """The data of a fit: the rows given to it, those that train and those held out.
-
-    Parameters
-    ----------
-    rows : Rows
-        All rows that were given as `X` and `y`.
-    held_out : Rows or None
-        Rows that the user holds out. `split` takes some of `rows` instead.
-    groups : ndarray of shape (n_samples,) or None
-        Rows of one group stay together when the rows are split.
-
-    Attributes
-    ----------
-    training : Rows
-        The rows that train the net.
-    """
-
-    def __init__(self, rows, held_out=None, groups=None):
-        self.rows = self.training = rows
-        self.held_out, self.groups = held_out, groups
-
-    @property
-    def target(self):
-        """The kind and the classes of the targets."""
-        return self.rows.target
-
-    @property
-    def counts(self):
-        """The weighted positives and negatives of each output that train."""
-        return self.training.counts
-
-    @property
-    def all_counts(self):
-        """The same among all rows given to `fit`."""
-        return self.rows.counts
-
-    @property
-    def is_split(self):
-        """Whether the held-out rows are of the arrays whose other rows train."""
-        return self.held_out is not None and self.held_out.X is self.rows.X
-
-    @property
-    def population(self):
-        """The rows whose base rates the probabilities are to have.
-
-        All rows of `fit`; or the rows that the user holds out, which may come from
-        another population than the training rows.
-        """
-        return self.rows if self.is_split else self.held_out
-
-    def split(self, fraction, rng):
-        """Hold out a stratified fraction of the rows, as an index into their arrays."""
-        rows, n_rows = self.rows, len(self.rows)
-        n_held = max(1, round(fraction * n_rows))
-        n_held = min(n_held, max(100, _VALIDATION_ENTRIES // self.target.n_outputs))
-        groups = None if self.groups is None else self.groups[rows.index]
-        sizes = n_rows - n_held, n_held
-        # Two positives of a label: one to train on, and one to judge by.
-        part = stratified_parts(rows.rarer_values(), sizes, rng, groups, n_required=2)
-        if part.all() or not part.any():
-            raise ValueError(
-                "The rows cannot be split into a training and a validation part. Pass "
-                "more rows or groups, X_val and y_val, or early_stopping=False."
-            )
-        self.training, self.held_out = (rows.at(rows.index[part == k]) for k in (0, 1))
-
-
-class FirstChunk(TrainingData):
-    """The first of several chunks, whose label counts are given, or are not known."""
-
-    def __init__(self, rows, label_counts):
-        super().__init__(rows)
-        self.label_counts = label_counts
-
-    @property
-    def counts(self):
-        """The counts over all chunks to come, or None."""
-        return self.label_counts
-
-    @property
-    def all_counts(self):
-        """The same."""
-        return self.label_counts
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Inputs, target and weights of all rows, and the index of those selected.
-
-    Attributes
-    ----------
-    X : ndarray, csr_array or DatasetRows
-    target : Target
-        With the values of all rows; without values where there are inputs only.
-    weight : ndarray, SparseWeights or None
-        Weights of rows or entries, with mean 1.
-    index : ndarray of int
-    sources : dict
-        What reads the arrays, shared with other rows of the same ones.
-    """
-
-    X: Any
-    target: Target
-    weight: Any
-    index: np.ndarray
-    sources: dict = field(default_factory=dict)
-
-    def __len__(self):
-        return len(self.index)
-
-    @property
-    def values(self) -> Any:
-        """The encoded targets of all rows."""
-        return self.target.values
-
-    @cached_property
-    def counts(self):
-        """The weighted counts of each output: positives and negatives.
-
-        For a multiclass target, the rows in each class and those outside it.
-        """
-        values, weight = self.selected("values"), self.selected("weight")
-        if self.target.kind != MULTICLASS:
-            return count_labels(values, weight)
-        n_classes = self.target.n_outputs
-        inside = np.bincount(values, weights=weight, minlength=n_classes).astype(float)
-        return inside, inside.sum() - inside
-
-    def at(self, index):
-        """Return other rows of the same arrays."""
-        return Rows(self.X, self.target, self.weight, index, self.sources)
-
-    def first(self, n_rows):
-        """Return the first of the rows."""
-        return self.at(self.index[:n_rows])
-
-    def thinned(self, most):
-        """Return evenly spaced rows, at most `most`."""
-        return self.at(self.index[:: -(-len(self) // most)])
-
-    def selected(self, name) -> Any:
-        """Return the selected rows of one of the arrays; all of them uncopied."""
-        array = getattr(self, name)
-        if array is None or len(self.index) == self.X.shape[0]:
-            return array
-        return array[self.index]
-
-    def row_weight(self):
-        """Return a weight for each row of the arrays, 0 where it is not selected.
-
-        The weight of a row is the mean weight of its observed entries.
-        """
-        weight = np.zeros(self.X.shape[0])
-        totals, counts = row_totals(self.values, self.weight)
-        weight[self.index] = totals[self.index] / counts[self.index]
-        return weight
-
-    def rarer_values(self):
-        """Return which rows have the rarer value of each label, or each class.
-
-        Only entries that have a weight count. The columns come in no particular order.
-        """
-        labels: Any = positives(self.values)
-        if self.values.ndim == 2:
-            n_positive, n_negative = count_labels(self.selected("values"))
-            common = np.flatnonzero(n_positive > n_negative)
-            labels = self._with_weight(labels)
-            if len(common):
-                others = np.flatnonzero(n_positive <= n_negative)
-                negatives = [labels[:, others], self._negatives(common)]
-                labels = sp.hstack(negatives, format="csr")
-        return labels if len(self) == self.X.shape[0] else labels[self.index]
-
-    def _negatives(self, columns):
-        """Return the negatives of some columns, which are few labels."""
-        values = self.values[:, columns]
-        values = as_dense(values)
-        return self._with_weight(sp.csr_array(values == 0).astype(np.int8), columns)
-
-    def _with_weight(self, entries, columns=slice(None)):
-        """Return the entries whose own weight is not 0."""
-        weight = self.weight
-        if weight is None or weight.ndim == 1:
-            return entries
-        weight = weight[:, columns]
-        is_sparse = isinstance(weight, SparseWeights)
-        absent = weight.zeros() if is_sparse else sp.csr_array(weight == 0)
-        return sp.csr_array(entries - entries.multiply(absent))
-
-    def fraction_without_label(self):
-        """Return the fraction of the rows that have no positive."""
-        if sp.issparse(self.values):
-            labelled = np.diff(self.values.indptr) > 0
-        else:
-            labelled = (self.values > 0).any(axis=1)
-        return 1 - float(np.mean(labelled[self.index]))
-
-    @property
-    def n_bytes(self):
-        """The memory of the arrays."""
-        arrays = (self.X, self.values, self.weight)
-        return sum(
-            array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
-            if sp.issparse(array)
-            else array.nbytes
-            for array in arrays
-            if array is not None
-        )
-
-    def row_set(self, dtype, device, scaler, keep_sparse, moves=False, x_dtype=None):
-        """Return the rows as the net reads them.
-
-        The sources are shared with other rows of the same arrays, so that what `moves`
-        to the device does so once. Inputs may have a dtype of their own: integers.
-        """
-        x_dtype = dtype if x_dtype is None else x_dtype
-        key = moves, x_dtype
-        if key not in self.sources:
-            center, scale = (
-                (None, None) if scaler is None else (scaler.center_, scaler.scale_)
-            )
-            self.sources[key] = sources = (
-                input_source(self.X, x_dtype, device, center, scale, keep_sparse),
-                label_source(self.values, device),
-                weight_source(self.weight, dtype, device),
-            )
-            for source in sources if moves else ():
-                if source is not None:
-                    source.move()
-        decode = partial(decode_labels, replace(self.target, values=None))
-        x, labels, weight = self.sources[key]
-        return RowSet(self.index, x, labels, weight, decode)
-
-
-def as_dense(matrix) -> Any:
-    """Return a matrix as an array, which it is already unless it is sparse."""
-    return matrix.toarray() if sp.issparse(matrix) else matrix
-
-
-def row_totals(values, weight):
-    """Return the weight and the number of the counted entries of each row."""
-    if values.ndim == 1:
-        counts = np.ones(len(values))
-    elif not has_missing(values):
-        counts = np.full(values.shape[0], values.shape[1], dtype=np.float64)
-    elif sp.issparse(values):
-        absent = entries_with(values, MISSING)
-        counts = values.shape[1] - np.diff(absent.indptr).astype(np.float64)
-    else:
-        counts = np.count_nonzero(values != MISSING, axis=1).astype(np.float64)
-    if weight is None:
-        return counts, counts
-    if weight.ndim == 1:
-        return weight * counts, counts * (weight > 0)
-    return _entry_totals(values, weight), counts
-
-
-def _entry_totals(values, weight):
-    """Return the weight of the observed entries of each row."""
-    if not sp.issparse(values):
-        return weight.sum(axis=1, where=values != MISSING)
-    absent = entries_with(values, MISSING)
-    if isinstance(weight, SparseWeights):
-        return weight.T.sum_outside(sp.csr_array(absent.T))
-    return weight.sum(axis=1) - absent.multiply(weight).sum(axis=1)
-
-
-def decode_labels(target, labels):
-    """Return encoded labels, true or predicted, in the form that users pass.
-
-    Parameters
-    ----------
-    target : Target
-        Its values are not read.
-    labels : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        As `Target.values`, dense.
-    """
-    if target.kind == MULTILABEL:
-        return with_missing(labels)
-    if len(target.classes) == 1:
-        return np.repeat(target.classes, len(labels))
-    if target.kind == BINARY:
-        labels = labels.ravel()
-        labels = 1 - labels if target.is_flipped else labels
-    return target.classes[labels]
 
 
 class BatchTargets(torch.Tensor):
@@ -366,6 +48,13 @@ class BatchTargets(torch.Tensor):
     first, last : bool
         Where in the step the batch stands: more than one batch makes a step when
         gradients accumulate.
+    fold : Tensor of int64 or None
+        Of each row, the member that does not train on it.
+    share : Tensor of shape (n_members,) or None
+        The rows of a batch over those that each member trains on, where several
+        processes share the batch.
+    member : int or None
+        The only member that scores these rows, as it does not train on them.
     """
 
     # Without it each operation on the labels would look for an override in Python.
@@ -373,7 +62,7 @@ class BatchTargets(torch.Tensor):
 
     labels: torch.Tensor
     weight: torch.Tensor | None
-    decode = None
+    decode = fold = member = share = None
 
     def cpu(self):  # type: ignore[override]  # of torch's generated stubs
         """Return the targets in the memory of the CPU."""
@@ -394,13 +83,14 @@ def _with_labels(labels, like):
     return targets
 
 
-def batch_targets(labels, weight, place, decode):
+def batch_targets(labels, weight, place, decode, fold=None, member=None):
     """Return labels, weights and the place in a step as the second item of a batch."""
     if labels is None:
         return None
     targets = labels.as_subclass(BatchTargets)
     targets.labels, targets.weight, targets.decode = labels, weight, decode
     targets.fraction, targets.first, targets.last = place
+    targets.fold, targets.member = fold, member
     return targets
 
 
@@ -438,7 +128,15 @@ class _DenseSource:
         """About how many bytes a gathered row takes."""
         return int(np.prod(self.array.shape[1:])) * self.dtype.itemsize
 
-    batch_row_bytes = row_bytes
+    @property
+    def batch_row_bytes(self):
+        """About how many bytes a row takes as the net reads it."""
+        return int(np.prod(self.row_shape)) * self.dtype.itemsize
+
+    @property
+    def row_shape(self):
+        """The shape of a row as the net reads it."""
+        return self.array.shape[1:]
 
     def move(self):
         """Put the whole array on the device, for good."""
@@ -496,6 +194,63 @@ class _InputSource(_DenseSource):
         statistic = getattr(self, name).to(rows.device)
         setattr(self, name, statistic)
         return statistic
+
+
+class _EncodedSource(_DenseSource):
+    """An array whose rows are encoded as by `InputEncoder.transform`.
+
+    In float64, and on the device: encoded rows have up to nine times as many values.
+
+    Parameters
+    ----------
+    encoder : InputEncoder
+        Fitted.
+    """
+
+    def __init__(self, array, dtype, device, encoder):
+        super().__init__(array, dtype, device)
+        self.encoding = encoder.encoding_
+        self.scale = torch.as_tensor(encoder.scale_)
+        self.center: Any = None
+        self.bins: Any = None
+        if encoder.center_ is not None:
+            self.center = torch.as_tensor(encoder.center_)
+            bins = encoder._bin_column, encoder._bin_start, encoder._bin_width
+            self.bins = tuple(map(torch.as_tensor, bins))
+
+    @property
+    def row_bytes(self):
+        return int(np.prod(self.row_shape)) * 8
+
+    @property
+    def row_shape(self):
+        n_bins = 0 if self.bins is None else len(self.bins[0])
+        return (self.array.shape[1] + n_bins,)
+
+    def gather(self, index):
+        rows = self._rows(index)
+        rows = _moved(rows, rows.dtype, self.device).double()
+        if self.scale.device != rows.device:  # stay there from now on
+            self.scale = self.scale.to(rows.device)
+            if self.center is not None:
+                self.center = self.center.to(rows.device)
+                self.bins = tuple(part.to(rows.device) for part in self.bins)
+        return self._encoded(rows).to(self.dtype)
+
+    def _encoded(self, rows):
+        if self.center is None:
+            rows = rows.div_(self.scale)
+            length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+            length = torch.where(length > 0, length, 1.0)
+            return rows.mul_(rows.shape[1] ** 0.5 / length)
+        column, start, width = self.bins
+        n_features = rows.shape[1]
+        out = rows.new_empty(len(rows), n_features + len(column))
+        bins = torch.index_select(rows, 1, column)
+        torch.clamp(bins.sub_(start).div_(width), 0, 1, out=out[:, n_features:])
+        unit = rows.sub_(self.center).div_(self.scale).div_(_CLIP).clamp_(-1e8, 1e8)
+        out[:, :n_features] = _CLIP * unit / torch.sqrt(1 + unit * unit)
+        return out
 
 
 def _is_normal_in_single(scale):
@@ -638,6 +393,11 @@ class _SparseSource:
             return self.row_bytes
         return self.array.shape[1] * self.dtype.itemsize
 
+    @property
+    def row_shape(self):
+        """The shape of a row as the net reads it."""
+        return self.array.shape[1:]
+
     def move(self):
         """Put the whole array on the device, for good."""
         self.array = _ResidentRows(self.array, self.device)
@@ -656,6 +416,70 @@ class _SparseSource:
         return self.chunk(self.array[index], self)
 
 
+class _NormalizedSource(_SparseSource):
+    """A CSR array whose rows get one length, as by `InputEncoder.transform`.
+
+    The factor of each row is computed once, on the CPU: sums on a CUDA device come in
+    another order in each run.
+    """
+
+    def __init__(self, array, dtype, device, scale, chunk):
+        super().__init__(array, dtype, device, scale, chunk=chunk)
+        self.factor = np.empty(array.shape[0])
+        step = max(1, _CHUNK_BYTES // max(self.row_bytes, 1))
+        for start in range(0, len(self.factor), step):
+            rows = array[start : start + step]
+            squares = (rows.data / scale[rows.indices]) ** 2, rows.indices, rows.indptr
+            total = sp.csr_array(squares, shape=rows.shape).sum(axis=1)
+            length = np.sqrt(np.where(total > 0, total, 1.0))
+            self.factor[start : start + step] = np.sqrt(array.shape[1]) / length
+
+    def gather(self, index):
+        part = copy.copy(self)  # of these rows, since threads gather others
+        part.factor = self.factor[index]
+        return self.chunk(self.array[index], part)
+
+    def values(self, rows):
+        values = torch.as_tensor(rows.data).double()
+        scale = torch.as_tensor(self.scale).to(values.device)
+        values = values / scale[torch.as_tensor(rows.indices).long()]
+        factor = np.repeat(self.factor, np.diff(rows.indptr))
+        return _moved(
+            values * _moved(factor, torch.float64, values.device),
+            self.dtype,
+            self.device,
+        )
+
+
+def scaled_source(X, dtype, device, scaler, keep_sparse=False):
+    """Return the source of inputs that the input stage of an estimator scales.
+
+    Parameters
+    ----------
+    X : ndarray, csr_array or DatasetRows
+    dtype : torch.dtype
+    device : torch.device
+    scaler : InputScaler, InputEncoder or None
+        Fitted.
+    keep_sparse : bool, default=False
+        As in `input_source`.
+    """
+    if not isinstance(scaler, InputEncoder):
+        center = None if scaler is None else scaler.center_
+        scale = None if scaler is None else scaler.scale_
+        return input_source(X, dtype, device, center, scale, keep_sparse)
+    if sp.issparse(X) and scaler.center_ is None:
+        chunk = _chunk_of(X, keep_sparse)
+        return _NormalizedSource(X, dtype, device, scaler.scale_, chunk=chunk)
+    return _EncodedSource(X, dtype, device, scaler)
+
+
+def _chunk_of(X, keep_sparse):
+    """Return how rows of a CSR array are handed out: sparse if that is quicker."""
+    few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
+    return _SparseChunk if keep_sparse and few else _DenseChunk
+
+
 def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
     """Return the source of inputs, shifted by `center` and divided by `scale`.
 
@@ -667,9 +491,7 @@ def input_source(X, dtype, device, center=None, scale=None, keep_sparse=False):
         return _IntegerSource(X, device)
     if not sp.issparse(X) or center is not None:
         return _InputSource(X, dtype, device, center, scale)
-    few = X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
-    chunk = _SparseChunk if keep_sparse and few else _DenseChunk
-    return _SparseSource(X, dtype, device, scale, chunk=chunk)
+    return _SparseSource(X, dtype, device, scale, chunk=_chunk_of(X, keep_sparse))
 
 
 def label_source(labels, device):
@@ -705,17 +527,39 @@ class RowSet(Dataset):
         From `input_source`, `label_source` and `weight_source`.
     decode : callable or None
         Turns an array of labels into targets as the user passed them.
+
+    Attributes
+    ----------
+    folds : ndarray of int or None
+        Ascending: the only member that scores each of the rows.
     """
 
+    folds: Any = None
+    fold: Any = None
+
     def __init__(self, rows, x, labels=None, weight=None, decode=None):
-        self.rows, self.sources, self.decode = rows, (x, labels, weight), decode
+        self.rows, self.sources = rows, (x, labels, weight, None)
+        self.decode = decode
+
+    def mask_folds(self, fold, device, moves):
+        """Tell of each row of the arrays which member does not train on it."""
+        source: Any = label_source(fold, device)
+        if moves:
+            source.move()
+        self.sources, self.fold = (*self.sources[:3], source), fold
+
+    def share_of_training(self, index):
+        """Return the number of rows over that of those that each member trains on."""
+        fold = self.fold[self.rows[index]]
+        held_out = np.bincount(fold, minlength=self.fold.max() + 1)
+        return torch.as_tensor(len(index) / np.maximum(len(index) - held_out, 1))
 
     def __len__(self):
         return len(self.rows)
 
     def __getitem__(self, row):
         rows = np.atleast_1d(np.arange(len(self))[row])
-        x, labels, weight = self.gather(rows)
+        x, labels, weight, _ = self.gather(rows)
         every = slice(0, len(rows))
         labels, weight = (
             None if part is None else part[every] for part in (labels, weight)
@@ -726,7 +570,7 @@ class RowSet(Dataset):
     @property
     def shape(self):
         """The number of rows and the shape of a row, as of an array."""
-        return (len(self), *self.sources[0].array.shape[1:])
+        return (len(self), *self.sources[0].row_shape)
 
     @property
     def X(self):  # noqa: N802
@@ -786,13 +630,14 @@ class GatheredRows(Dataset):
 
     def __init__(self, x, y):
         self.X, self.y, self.decode = x, y, y.decode
+        self.folds = None if y.member is None else np.full(len(x), y.member)
 
     def __len__(self):
         return len(self.X)
 
     def gather(self, index):  # noqa: ARG002
         """Return the parts of the batch, as `RowSet.gather` does."""
-        parts = self.X, self.y.labels, self.y.weight
+        parts = self.X, self.y.labels, self.y.weight, self.y.fold
         return [None if part is None else _Gathered(part) for part in parts]
 
 
@@ -800,7 +645,8 @@ class Batches:
     """Yield pairs of inputs and `BatchTargets` in batches of nearly equal size.
 
     With batches of `batch_size`, a last one of a few rows would weigh as much as a full
-    one, and batch normalisation fails on a single row.
+    one, and batch normalisation fails on a single row. Where a single member scores
+    each row, all rows of a batch have the same one.
 
     Parameters
     ----------
@@ -829,13 +675,19 @@ class Batches:
     ):
         self.rows, self.shuffle, self.num_workers = rows, shuffle, num_workers
         self.accumulate, self.part = accumulate, part
-        n_batches = -(-len(rows) // batch_size)
-        if len(rows) // n_batches < part[1]:
+        edges = np.array([0, len(rows)])
+        if rows.folds is not None:
+            edges = np.append(np.unique(rows.folds, return_index=True)[1], len(rows))
+        starts = [
+            start + _even_bounds(stop - start, batch_size)[:-1]
+            for start, stop in pairwise(edges)
+        ]
+        self.bounds = np.append(np.concatenate(starts), len(rows))
+        if part[1] > 1 and np.diff(self.bounds).min() < part[1]:
             raise ValueError(
                 f"batch_size={batch_size} is too small: each of {part[1]} processes "
                 "needs a row of every batch."
             )
-        self.bounds = -(-np.arange(n_batches + 1) * len(rows) // n_batches)
 
     def __len__(self):
         return len(self.bounds) - 1
@@ -849,14 +701,21 @@ class Batches:
             batches[start : start + at_once] for start in range(0, len(self), at_once)
         ]
         places, indices = self._places(), map(np.concatenate, chunks)
+        folds, number = self.rows.folds, 0
         for chunk, parts in zip(chunks, self._gathered(indices), strict=True):
             ends = np.cumsum([0, *map(len, chunk)])
             for start, stop in pairwise(ends):
-                x, labels, weight = (
+                x, labels, weight, fold = (
                     None if part is None else part[start:stop] for part in parts
                 )
-                place = next(places)
-                yield x, batch_targets(labels, weight, place, self.rows.decode)
+                member = None if folds is None else int(folds[self.bounds[number]])
+                number += 1
+                given = labels, weight, next(places), self.rows.decode, fold, member
+                y: Any = batch_targets(*given)
+                if fold is not None and self.part[1] > 1:
+                    bounds = slice(*self.bounds[number - 1 : number + 1])
+                    y.share = self.rows.share_of_training(order[bounds]).to(fold.device)
+                yield x, y
 
     def _spans(self, n_batches):
         """Return where runs of `n_batches` batches start and stop."""
@@ -886,6 +745,12 @@ class Batches:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+
+
+def _even_bounds(n_rows, batch_size):
+    """Return where batches of nearly equal size start, and the end of the last."""
+    n_batches = -(-n_rows // batch_size)
+    return -(-np.arange(n_batches + 1) * n_rows // n_batches)
 
 
 class DatasetRows:
@@ -924,75 +789,3 @@ class DatasetRows:
     def _input(self, row):
         item = self.dataset[row]
         return np.asarray(item[0] if isinstance(item, (tuple, list)) else item)
-
-
-def is_tiny(n_rows):
-    """Return whether all rows make one batch, without dropout and held-out rows."""
-    return n_rows <= _TINY_ROWS
-
-
-def resolve_device(device, name="device"):
-    """Return a torch device; None is CUDA where there is one, else the CPU."""
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(device)
-    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name}={device!r} is not a torch device.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"{name}={str(device)!r}, but torch finds no CUDA device. Use {name}=None "
-            "or 'cpu', or install a CUDA build of torch."
-        )
-    return device
-
-
-def check_devices(estimator):
-    """Raise a ValueError unless the net can train, and its data lie, where they should.
-
-    Numbers are written to the device and read back, as a device may exist and fail.
-    """
-    device, data_device = resolve_device(estimator.device), estimator.data_device
-    try:
-        if estimator.accelerator is None:
-            torch.zeros(1, device=device).item()
-    except Exception as error:  # each kind of device has errors of its own
-        raise ValueError(
-            f"device={str(device)!r} cannot be used here. Use device=None or 'cpu'."
-        ) from error
-    if data_device != "auto" and (
-        resolve_device(data_device, "data_device").type not in ("cpu", device.type)
-    ):
-        raise ValueError(
-            f"data_device={data_device!r} must be 'auto', 'cpu' or the device that "
-            "trains."
-        )
-
-
-def find_device(estimator):
-    """Return the torch device on which an estimator trains."""
-    if estimator.accelerator is None:
-        return resolve_device(estimator.device)
-    return estimator.accelerator.device
-
-
-def resolve_precision(precision, X, device):
-    """Return the dtype of the weights and of the rows that the net reads."""
-    if precision != "auto":
-        return _PRECISIONS[precision]
-    narrow = X.dtype in (np.float32, np.float16)
-    size = X.nnz if hasattr(X, "nnz") else X.size
-    small = size < _SMALL_ENTRIES and device.type == "cpu"
-    return torch.float64 if small and not narrow else torch.float32
-
-
-def moves_data(data_device, device, n_bytes):
-    """Whether training data of that size are put on the device for good."""
-    if device.type == "cpu" or data_device == "cpu":
-        return False
-    if data_device != "auto":
-        return True
-    if device.type != "cuda":
-        return False
-    free, _ = torch.cuda.mem_get_info(device)
-    return n_bytes <= _DEVICE_FRACTION * free

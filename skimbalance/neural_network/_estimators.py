@@ -49,13 +49,14 @@ CONSTRAINTS = {
     "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
     "precision": [StrOptions({"auto", "16", "32", "64", "bf16"})],
     "compile": switch(),
+    "cross_fit": [*switch(), StrOptions({"auto"})],
     "early_stopping": [*switch(), StrOptions({"auto"})],
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Number(Integral, 1, None, closed="left")],
     "scoring": [str, callable, None],
     "callbacks": [list, tuple, None],
     "net_params": [dict, None],
-    "n_members": [Number(Integral, 1, None, closed="left")],
+    "n_members": [Number(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "num_workers": [Number(Integral, 0, None, closed="left")],
     "device": [str, torch.device, Number(Integral, 0, None, closed="left"), None],
     "data_device": [str, torch.device, Number(Integral, 0, None, closed="left")],
@@ -131,17 +132,19 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
-        asked for. Rules that learn thresholds read the held-out rows. These are few:
-        the out-of-fold thresholds of
-        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` vary less. A label
-        that was constant in training is predicted by its constant, at 0.5.
+        asked for. Rules that learn thresholds read the held-out rows: all rows with
+        `cross_fit`, else few. A label that was constant in training is predicted by its
+        constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
         rates.
     standardize : bool or "auto", default="auto"
-        Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
-        for the default module only, and not for a Dataset.
+        ``"auto"`` encodes the input of the default module by
+        `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
+        linearly up to 128 dense columns, else by a robust scale with a smooth clip, and
+        sparse rows by their norm. True scales the input by
+        `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -153,7 +156,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     max_epochs : int, default=100
         Maximum number of epochs.
     batch_size : int or "auto", default="auto"
-        ``"auto"``: all rows up to 200 rows; above 200 rows, the power of two nearest to
+        ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
         a 20th of them, between 32 and 256.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
@@ -168,35 +171,49 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     compile : bool, default=False
         Compile the module and the batch loss by `torch.compile`. Pays on large nets
         that train for long.
+    cross_fit : bool or "auto", default="auto"
+        Put the rows into as many folds as there are members, stratified by label, and
+        hold out each fold from one member. All rows train, and each has a score of a
+        member that did not train on it: early stopping, calibration and thresholds
+        read these out-of-fold scores. False holds out one part from all members.
+        ``"auto"`` is True for the default module, more than 100 rows and up to 67
+        million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
+        or early stopping is off.
     early_stopping : bool or "auto", default="auto"
-        Hold out a validation part, stop when its score does not improve, and keep the
-        best weights. ``"auto"`` does so for more than 200 rows.
+        Hold out rows, stop when their score does not improve, and keep the best
+        weights, those of one epoch for all members. ``"auto"`` does so for more than
+        100 rows.
     validation_fraction : float, default=0.1
-        Fraction of the rows that is held out, stratified by label; at most as many rows
-        as make 8.4 million entries, or 100. A label with two positives or more has one
-        on each side, where the number of held-out rows allows it.
+        Without folds, the fraction of the rows that is held out, stratified by label;
+        at most as many rows as make 8.4 million entries, or 100. A label with two
+        positives or more has one on each side, where the number of held-out rows allows
+        it.
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
         What early stopping watches: ``"loss"``, a name known to
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
-        ``scorer(estimator, X, y)``. None is the macro average precision over labels
-        with at least 3 held-out positives; if those are fewer than half of the labels
-        or have under 100 positives together, the log-loss of the corrected
-        probabilities. It is the loss where there is nothing to correct or no inverse,
-        and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
-        the rarer value of their label (rows outside the most frequent class), all
-        labels together, no score shows when to stop: None then trains for 5 epochs, or
+        ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
+        by the member that did not train on it. None is the macro average precision
+        over labels with at least 3 held-out positives, with folds not all in one; if
+        there is no such label, there is no stopping criterion. Without folds, if those
+        are fewer than half of the labels or have under 100 positives together, it is
+        the log-loss of the corrected probabilities. It is the loss where there is
+        nothing to correct or no inverse, and for a multiclass `y`. Where a held-out
+        part has fewer than 5 entries of the rarer value of their label (rows outside
+        the most frequent class), all labels together, there is no criterion either.
+        None then trains for 5 epochs, or
         as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
     net_params : dict, default=None
         Further parameters of the skorch net.
-    n_members : int, default=1
+    n_members : int or "auto", default="auto"
         Train this many nets of different initial weights and dropout in one batched
         program, and average their probabilities: a deep ensemble (Lakshminarayanan,
-        Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
+        Pritzel, Blundell, NeurIPS 2017). ``"auto"`` is 5 with `cross_fit`, else 1. With
+        folds there are no more than there are groups.
     num_workers : int, default=0
         Threads that gather rows ahead of the training. Rows on their way to a CUDA
         device go through pinned memory.
@@ -243,13 +260,19 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
         Base rates of the training part.
-    scaler_ : InputScaler or None
+    scaler_ : InputEncoder, InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or
-        class is then fitted on all rows of `fit`.
+        class is then fitted on all rows of `fit`. With folds they map
+        the scores of each member, before their mean.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
+    out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
+            (n_samples, n_labels) or (n_samples, n_classes)
+        What `decision_function` gives for the rows of `fit`, each by the member that
+        did not train on it; NaN for a row without weight or labels. None without folds,
+        beyond 16.8 million entries, and after `partial_fit` or loading.
     probabilities_corrected_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
@@ -332,13 +355,14 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         max_grad_norm=None,
         precision="auto",
         compile=False,  # noqa: A002
+        cross_fit="auto",
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
         scoring=None,
         callbacks=None,
         net_params=None,
-        n_members=1,
+        n_members="auto",
         num_workers=0,
         device=None,
         data_device="auto",
@@ -372,6 +396,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.max_grad_norm = max_grad_norm
         self.precision = precision
         self.compile = compile
+        self.cross_fit = cross_fit
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -403,7 +428,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Between the layers.
     dropout : float or "auto", default="auto"
         Fraction of the hidden units left out in training; ``"auto"`` is 0.5, and 0 up
-        to 200 rows.
+        to 100 rows.
     loss : str or loss object, default="log_loss"
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
@@ -443,17 +468,19 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
-        asked for. Rules that learn thresholds read the held-out rows. These are few:
-        the out-of-fold thresholds of
-        `skimbalance.thresholds.MultilabelFixedThresholdClassifier` vary less. A label
-        that was constant in training is predicted by its constant, at 0.5.
+        asked for. Rules that learn thresholds read the held-out rows: all rows with
+        `cross_fit`, else few. A label that was constant in training is predicted by its
+        constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
         rates.
     standardize : bool or "auto", default="auto"
-        Scale the input by `skimbalance.preprocessing.InputScaler`. ``"auto"`` does so
-        for the default module only, and not for a Dataset.
+        ``"auto"`` encodes the input of the default module by
+        `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
+        linearly up to 128 dense columns, else by a robust scale with a smooth clip, and
+        sparse rows by their norm. True scales the input by
+        `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -465,7 +492,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     max_epochs : int, default=100
         Maximum number of epochs.
     batch_size : int or "auto", default="auto"
-        ``"auto"``: all rows up to 200 rows; above 200 rows, the power of two nearest to
+        ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
         a 20th of them, between 32 and 256.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
@@ -480,35 +507,49 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     compile : bool, default=False
         Compile the module and the batch loss by `torch.compile`. Pays on large nets
         that train for long.
+    cross_fit : bool or "auto", default="auto"
+        Put the rows into as many folds as there are members, stratified by label, and
+        hold out each fold from one member. All rows train, and each has a score of a
+        member that did not train on it: early stopping, calibration and thresholds
+        read these out-of-fold scores. False holds out one part from all members.
+        ``"auto"`` is True for the default module, more than 100 rows and up to 67
+        million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
+        or early stopping is off.
     early_stopping : bool or "auto", default="auto"
-        Hold out a validation part, stop when its score does not improve, and keep the
-        best weights. ``"auto"`` does so for more than 200 rows.
+        Hold out rows, stop when their score does not improve, and keep the best
+        weights, those of one epoch for all members. ``"auto"`` does so for more than
+        100 rows.
     validation_fraction : float, default=0.1
-        Fraction of the rows that is held out, stratified by label; at most as many rows
-        as make 8.4 million entries, or 100. A label with two positives or more has one
-        on each side, where the number of held-out rows allows it.
+        Without folds, the fraction of the rows that is held out, stratified by label;
+        at most as many rows as make 8.4 million entries, or 100. A label with two
+        positives or more has one on each side, where the number of held-out rows allows
+        it.
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
         What early stopping watches: ``"loss"``, a name known to
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
-        ``scorer(estimator, X, y)``. None is the macro average precision over labels
-        with at least 3 held-out positives; if those are fewer than half of the labels
-        or have under 100 positives together, the log-loss of the corrected
-        probabilities. It is the loss where there is nothing to correct or no inverse,
-        and for a multiclass `y`. Where the held-out part has fewer than 5 entries of
-        the rarer value of their label (rows outside the most frequent class), all
-        labels together, no score shows when to stop: None then trains for 5 epochs, or
+        ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
+        by the member that did not train on it. None is the macro average precision
+        over labels with at least 3 held-out positives, with folds not all in one; if
+        there is no such label, there is no stopping criterion. Without folds, if those
+        are fewer than half of the labels or have under 100 positives together, it is
+        the log-loss of the corrected probabilities. It is the loss where there is
+        nothing to correct or no inverse, and for a multiclass `y`. Where a held-out
+        part has fewer than 5 entries of the rarer value of their label (rows outside
+        the most frequent class), all labels together, there is no criterion either.
+        None then trains for 5 epochs, or
         as many as make 100 steps if that is longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
     net_params : dict, default=None
         Further parameters of the skorch net.
-    n_members : int, default=1
+    n_members : int or "auto", default="auto"
         Train this many nets of different initial weights and dropout in one batched
         program, and average their probabilities: a deep ensemble (Lakshminarayanan,
-        Pritzel, Blundell, NeurIPS 2017). Modules of small layers gain most.
+        Pritzel, Blundell, NeurIPS 2017). ``"auto"`` is 5 with `cross_fit`, else 1. With
+        folds there are no more than there are groups.
     num_workers : int, default=0
         Threads that gather rows ahead of the training. Rows on their way to a CUDA
         device go through pinned memory.
@@ -555,13 +596,19 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
         Base rates of the training part.
-    scaler_ : InputScaler or None
+    scaler_ : InputEncoder, InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or
-        class is then fitted on all rows of `fit`.
+        class is then fitted on all rows of `fit`. With folds they map
+        the scores of each member, before their mean.
     members_ : list of torch.nn.Module
         The trained nets, each giving raw scores of its own.
+    out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
+            (n_samples, n_labels) or (n_samples, n_classes)
+        What `decision_function` gives for the rows of `fit`, each by the member that
+        did not train on it; NaN for a row without weight or labels. None without folds,
+        beyond 16.8 million entries, and after `partial_fit` or loading.
     probabilities_corrected_ : bool
         Whether the probabilities are free of the distortion of the training.
     history_ : list of dict
@@ -622,13 +669,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         max_grad_norm=None,
         precision="auto",
         compile=False,  # noqa: A002
+        cross_fit="auto",
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
         scoring=None,
         callbacks=None,
         net_params=None,
-        n_members=1,
+        n_members="auto",
         num_workers=0,
         device=None,
         data_device="auto",
@@ -663,6 +711,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.max_grad_norm = max_grad_norm
         self.precision = precision
         self.compile = compile
+        self.cross_fit = cross_fit
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

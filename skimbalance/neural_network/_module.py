@@ -38,7 +38,7 @@ from skimbalance._validation import (
 )
 from skimbalance.exceptions import ModuleOutputWarning
 from skimbalance.losses import PointwiseLoss, SetLoss, SoftmaxLoss
-from skimbalance.modules import ACTIVATIONS, MLP, SparseRows
+from skimbalance.modules import ACTIVATIONS, MLP, SparseLinear, SparseRows
 
 _BODY = "body."
 # Factors of the parameters that leave a sigmoid in [0, 1], and little else.
@@ -122,6 +122,10 @@ class ScoreModule(nn.Module):
     def member(self, number) -> nn.Module:  # noqa: ARG002
         """Return one net of this module, on a copy of its weights."""
         return copy.deepcopy(self)
+
+    def scores_of(self, member, x):  # noqa: ARG002
+        """Return the raw scores of one member, of shape (n_samples, n_outputs)."""
+        return self(x)
 
 
 def user_name(name):
@@ -242,13 +246,17 @@ class MemberModule(ScoreModule):
     ----------
     n_members : int
         Number of members.
+    in_lockstep : bool, default=False
+        Compute one after another, as torch cannot map the module over its weights.
     **kwargs
         As `ScoreModule`; each member is built, and so initialised, anew.
     """
 
-    def __init__(self, *, n_members, **kwargs):
+    def __init__(self, *, n_members, in_lockstep=False, **kwargs):
         super().__init__(**kwargs)
-        self.accepts_sparse, self.n_members = False, n_members
+        self.n_members, self.is_mlp = n_members, type(self.body) is MLP
+        self.in_lockstep = in_lockstep
+        self.accepts_sparse = self.accepts_sparse and self.is_mlp
         others = [_tensors(ScoreModule(**kwargs)) for _ in range(n_members - 1)]
         for name, tensor in _tensors(self).items():
             tensor.data = torch.stack(
@@ -258,6 +266,12 @@ class MemberModule(ScoreModule):
     def forward(self, x):
         if self.bias.ndim == 1:  # inside the map, or a member on its own
             return super().forward(x)
+        if self.is_mlp:
+            scores = _stacked_scores(self.body, x)
+            return scores if self.own_bias is None else scores + self.own_bias
+        if self.in_lockstep:
+            each = [self._member_scores(k, x) for k in range(self.n_members)]
+            return torch.stack(each, dim=1)
         parameters = dict(self.named_parameters()), dict(self.named_buffers())
         members = vmap(
             lambda tensors: functional_call(self, tensors, (x,)),
@@ -274,6 +288,47 @@ class MemberModule(ScoreModule):
         for tensor in _tensors(member).values():
             tensor.data = tensor.data[number].clone()
         return member
+
+    def scores_of(self, member, x):
+        if self._compiled_call_impl is not None:
+            # Weights of another shape would be compiled anew, for each member.
+            return self(x)[:, member]
+        return self._member_scores(member, x)
+
+    def _member_scores(self, member, x):
+        """Return the scores by views of the weights, which gradients go through."""
+        tensors = {name: tensor[member] for name, tensor in _tensors(self).items()}
+        return functional_call(self, tensors, (x,))
+
+
+def _stacked_scores(mlp, x):
+    """Return the raw scores of several MLPs whose parameters are stacked.
+
+    Of shape (n_samples, n_members, n_outputs). `vmap` would do the same, but takes
+    no `SparseRows`, and calls of its own for each operation.
+    """
+    for layer in (*mlp.hidden, mlp.output):
+        has_weight = isinstance(layer, (nn.Linear, SparseLinear))
+        x = _stacked_layer(layer, x) if has_weight else layer(x)
+    return x.transpose(0, 1)
+
+
+def _stacked_layer(layer, x):
+    """Return the outputs of stacked linear layers, members first.
+
+    The first layer reads the same rows for all members, as one product.
+    """
+    weight, bias = layer.weight, layer.bias
+    is_linear = isinstance(layer, nn.Linear)  # its weight has a row for each output
+    if isinstance(x, SparseRows):
+        return torch.stack([x.matmul(w) for w in weight.unbind()]) + bias.unsqueeze(1)
+    if x.ndim == 2 and is_linear:
+        both = torch.addmm(bias.flatten(), x, weight.flatten(0, 1).t())
+        return both.view(len(x), *bias.shape).transpose(0, 1)
+    if x.ndim == 2:
+        x = x.expand(len(weight), *x.shape)
+    weight = weight.transpose(1, 2) if is_linear else weight
+    return torch.baddbmm(bias.unsqueeze(1), x, weight)
 
 
 def reads_integers(module, x):
@@ -330,7 +385,15 @@ def try_module(module, x):
 
 
 def _try_members(module, x):
-    """Raise a ValueError where torch cannot compute several members at once."""
+    """Let members compute one after another if torch cannot compute all at once.
+
+    `vmap` has no rule for recurrent layers and for branches that depend on data.
+    """
+    try:
+        copy.deepcopy(module).eval()(x)
+        return
+    except RuntimeError:
+        module.in_lockstep = True
     try:
         copy.deepcopy(module).eval()(x)
     except RuntimeError as error:
@@ -559,7 +622,7 @@ def _row_part(labels, weight):
     return mean, weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1)
 
 
-def sum_over_members(criterion, scores, labels, weight):
+def sum_over_members(criterion, scores, labels, weight, fold=None, share=None):
     """Return the sum of the members' losses on one batch.
 
     Parameters
@@ -568,14 +631,45 @@ def sum_over_members(criterion, scores, labels, weight):
     scores : Tensor of shape (n_samples, n_members, n_outputs)
     labels, weight : Tensor or None
         What each member is compared with.
+    fold : Tensor of int64, shape (n_samples,), or None
+        The member that does not train on a row. The mean over the other rows counts as
+        that of a whole batch.
+    share : Tensor of shape (n_members,) or None
+        The number of rows of the batch over that of the other rows, where these are not
+        all rows of it.
     """
+    n_rows, n_members = scores.shape[:2]
     if not criterion.sums_rows:
-        return sum(criterion(one, labels, weight) for one in scores.unbind(1))
-    labels, weight = (
-        None if part is None else torch.cat([part] * scores.shape[1])
-        for part in (labels, weight)
-    )
+        if fold is None:
+            return sum(criterion(one, labels, weight) for one in scores.unbind(1))
+        return _sum_without_held_out(criterion, scores, labels, weight, fold)
+    labels = torch.cat([labels] * n_members)
+    weight = None if weight is None else torch.cat([weight] * n_members)
+    if fold is not None:
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        trains = fold != torch.arange(n_members, device=fold.device).unsqueeze(1)
+        if share is None:
+            share = n_rows / trains.sum(dim=1).clamp(min=1).to(dtype)
+        mask = (trains.to(dtype) * share.to(dtype).unsqueeze(1)).flatten()
+        if weight is not None:
+            mask = weight * (mask if weight.ndim == 1 else mask.unsqueeze(1))
+        weight = mask
     return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
+
+
+def _sum_without_held_out(criterion, scores, labels, weight, fold):
+    """Return the sum of losses that couple rows, of the rows that a member trains on.
+
+    A weight of 0 would leave a row in the ranks or sums that such a loss computes.
+    """
+    total = scores.new_zeros(())
+    for number, one in enumerate(scores.unbind(1)):
+        rows = torch.nonzero(fold != number).squeeze(1)
+        if len(rows):
+            own = None if weight is None else weight[rows]
+            value = criterion(one[rows], labels[rows], own)
+            total = total + value * (len(fold) / len(rows))
+    return total
 
 
 def criterion_of(loss):

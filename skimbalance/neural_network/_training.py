@@ -27,10 +27,12 @@ from skimbalance.neural_network._data import (
     Batches,
     GatheredRows,
     RowSet,
-    find_device,
+)
+from skimbalance.neural_network._devices import find_device
+from skimbalance.neural_network._module import sum_over_members, user_name
+from skimbalance.neural_network._rows import (
     is_tiny,
 )
-from skimbalance.neural_network._module import sum_over_members, user_name
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _LOSSES = "train_loss", "valid_loss", "valid_score"
@@ -544,12 +546,32 @@ class Net(ClassifierMixin, NeuralNet):
     def infer(self, x, **fit_params):  # noqa: ARG002
         return self.module_(x)
 
+    def _infer_batch(self, x, y):
+        """Return raw scores: of the only member that scores the rows, if there is one.
+
+        Whoever scores held-out rows gets scores of members that did not train on them.
+        """
+        if y is None or y.member is None:
+            return self.infer(x)
+        return self.module_.scores_of(y.member, x)
+
+    def evaluation_step(self, batch, training=False):
+        self.check_is_fitted()
+        with torch.set_grad_enabled(training):
+            self._set_training(training)
+            return self._infer_batch(*unpack_data(batch))
+
     def _total_loss(self, batch):
         """Return the scores and the sum of the losses, which members add to."""
         x, y = unpack_data(batch)
+        targets = y.labels, y.weight
         with self.step_.autocast(self.device):
-            scores, targets = self.step_.module(x), (y.labels, y.weight)
+            if y.member is None:
+                scores = self.step_.module(x)
+            else:
+                scores = self._infer_batch(x, y)
             if scores.ndim == 3:
+                targets = (*targets, y.fold, y.share)
                 return scores, sum_over_members(self.criterion_, scores, *targets)
             return scores, self.criterion_(scores, *targets)
 
@@ -558,12 +580,13 @@ class Net(ClassifierMixin, NeuralNet):
         total = total.detach()
         watched = self.watches_batches_ or self.records_batches_
         is_read = watched or self.step_takes_closure_
-        loss = total / self._divisor(len(scores)) if is_read else None
+        loss = total / self._divisor(len(scores), scores) if is_read else None
         return {"loss": loss, "y_pred": scores, "total": total}
 
-    def _divisor(self, n_rows):
+    def _divisor(self, n_rows, scores):
         """Return what makes a mean, over rows and members, of a sum of losses."""
-        return self.criterion_.divisor(n_rows) * self.module_.n_members
+        n_members = scores.shape[1] if scores.ndim == 3 else 1
+        return self.criterion_.divisor(n_rows) * n_members
 
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
         scores, total = self._total_loss(batch)
@@ -630,18 +653,19 @@ class Net(ClassifierMixin, NeuralNet):
         if training:
             self.step_.begin_epoch()
         run = self._watched_step if self.watches_batches_ else self._plain_step
-        losses, sizes = [], []
+        losses, sizes, scores = [], [], total
         for batch in iterator:
             step = run(batch, training, prefix, step_fn, fit_params)
             total += step["total"]
             losses.append(step["loss"])
-            sizes.append(len(step["y_pred"]))
+            scores = step["y_pred"]
+            sizes.append(len(scores))
         if self.records_batches_ and not self.watches_batches_:
             self._record_batches(prefix, losses, sizes)
         if training:
             total = self.step_.summed(total)
         # The only wait for the device in an epoch.
-        mean = total.item() / self._divisor(len(iterator.rows))
+        mean = total.item() / self._divisor(len(iterator.rows), scores)
         self.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
@@ -700,16 +724,16 @@ class Net(ClassifierMixin, NeuralNet):
     def raw_scores(self, rows, batch_size):
         """Yield the raw scores of the rows in order, on the CPU, chunk by chunk."""
         self._set_training(False)
-        for x, _ in Batches(rows, batch_size):
-            yield self._finite_scores(x)
+        for x, y in Batches(rows, batch_size):
+            yield self._finite_scores(x, y)
 
-    def _finite_scores(self, x):
+    def _finite_scores(self, x, y):
         """Return the scores of a chunk, in full precision if half overflows."""
         with torch.no_grad(), self.step_.autocast(self.device):
-            scores = self._on_cpu(self.module_(x))
+            scores = self._on_cpu(self._infer_batch(x, y))
         if self.step_.half is not None and not _all_finite(scores):
             with torch.no_grad():
-                scores = self._on_cpu(self.module_(x))
+                scores = self._on_cpu(self._infer_batch(x, y))
         if not _all_finite(scores):
             raise ValueError(
                 "The net has no finite scores for some rows of X: their values are too "
