@@ -164,9 +164,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     max_grad_norm : float, default=None
         Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
-        Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
-        on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
-        in half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
+        Floating-point precision. ``"auto"`` is 64 bits for up to 100 rows, unless they
+        are of 32 bits, and else 32 bits. ``"bf16"`` and ``"16"`` compute products in
+        half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
         scales the loss.
     compile : bool, default=False
         Compile the module and the batch loss by `torch.compile`. Pays on large nets
@@ -500,9 +500,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     max_grad_norm : float, default=None
         Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
-        Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
-        on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
-        in half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
+        Floating-point precision. ``"auto"`` is 64 bits for up to 100 rows, unless they
+        are of 32 bits, and else 32 bits. ``"bf16"`` and ``"16"`` compute products in
+        half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
         scales the loss.
     compile : bool, default=False
         Compile the module and the batch loss by `torch.compile`. Pays on large nets
