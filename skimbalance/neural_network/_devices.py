@@ -61,7 +61,7 @@ def find_device(estimator):
     return estimator.accelerator.device
 
 
-def resolve_precision(precision, X):
+def resolve_precision(precision, X, n_rows):
     """Return the dtype of the weights and of the rows that the net reads.
 
     Few rows are computed in double precision: `check_estimator` of scikit-learn
@@ -71,7 +71,7 @@ def resolve_precision(precision, X):
     if precision != "auto":
         return _PRECISIONS[precision]
     narrow = X.dtype in (np.float32, np.float16)
-    is_double = is_tiny(X.shape[0]) and not narrow
+    is_double = is_tiny(n_rows) and not narrow
     return torch.float64 if is_double else torch.float32
 
 
