@@ -175,7 +175,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Put the rows into as many folds as there are members, stratified by label, and
         hold out each fold from one member. All rows train, and each has a score of a
         member that did not train on it: early stopping, calibration and thresholds
-        read these out-of-fold scores. False holds out one part from all members.
+        read these out-of-fold scores, and the weights are averaged over the epochs
+        (Shamir & Zhang, ICML 2013). False holds out one part from all members.
         ``"auto"`` is True for the default module, more than 100 rows and up to 67
         million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
         or early stopping is off.
@@ -511,7 +512,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Put the rows into as many folds as there are members, stratified by label, and
         hold out each fold from one member. All rows train, and each has a score of a
         member that did not train on it: early stopping, calibration and thresholds
-        read these out-of-fold scores. False holds out one part from all members.
+        read these out-of-fold scores, and the weights are averaged over the epochs
+        (Shamir & Zhang, ICML 2013). False holds out one part from all members.
         ``"auto"`` is True for the default module, more than 100 rows and up to 67
         million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
         or early stopping is off.
