@@ -649,6 +649,13 @@ def check_threshold_for(estimator, target):
     """Raise a ValueError unless `threshold` suits the target."""
     rule = resolve_rule(estimator.threshold)
     rule.check(target.kind, target.n_outputs, target.output_names)
+    if rule.needs_rows:
+        raise ValueError(
+            f"threshold={estimator.threshold!r} compares the labels of held-out rows, "
+            "of which a net keeps a summary for each label only: wrap the fitted "
+            "estimator with cv='prefit', on other rows, in "
+            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+        )
 
 
 def check_first_chunk(estimator, target, params, classes, label_counts):

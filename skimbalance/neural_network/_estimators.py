@@ -133,8 +133,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
         asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. A label that was constant in training is predicted by its
-        constant, at 0.5.
+        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
+        threshold, so that each of these rules may also be set after `fit`. A label that
+        was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -470,8 +471,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
         asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. A label that was constant in training is predicted by its
-        constant, at 0.5.
+        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
+        threshold, so that each of these rules may also be set after `fit`. A label that
+        was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
