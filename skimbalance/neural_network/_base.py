@@ -81,6 +81,10 @@ from skimbalance.neural_network._module import (
     reads_integers,
     try_module,
 )
+from skimbalance.neural_network._optimizer import (
+    optimizer_params,
+    resolve_optimizer,
+)
 from skimbalance.neural_network._output import (
     ClassOutput,
     LabelOutput,
@@ -102,9 +106,7 @@ from skimbalance.neural_network._training import (
     Net,
     gradients,
     make_step,
-    optimizer_params,
     resolve_batch_size,
-    resolve_optimizer,
     seeded,
 )
 from skimbalance.preprocessing import InputEncoder, InputScaler

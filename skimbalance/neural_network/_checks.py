@@ -40,12 +40,13 @@ from skimbalance.neural_network._data import (
 )
 from skimbalance.neural_network._devices import check_devices, resolve_device
 from skimbalance.neural_network._module import check_module
+from skimbalance.neural_network._optimizer import check_optimizer
 from skimbalance.neural_network._output import resolve_output_params
 from skimbalance.neural_network._rows import (
     Rows,
     row_totals,
 )
-from skimbalance.neural_network._training import check_net_params, check_optimizer
+from skimbalance.neural_network._training import check_net_params
 from skimbalance.thresholds._rules import resolve_rule
 from skimbalance.weights import PosWeightTransformer, _class_weights
 
