@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
 from skimbalance._labels import is_missing
@@ -22,9 +23,12 @@ from skimbalance._validation import (
     take_rows,
 )
 
-# Up to here brute force takes seconds. Unlike trees, it breaks ties by the number of
-# the row, so that dense and sparse rows have the same neighbours.
-_MOST_BRUTE_FORCE = 20_000
+# Up to here all distances, a few rows at a time, take seconds: ties are broken by the
+# number of the row, so that dense and sparse rows have the same neighbours. Beyond, a
+# tree is faster for dense rows; it breaks ties by its layout.
+_MOST_CHUNKED = 20_000
+# Megabytes of distances at a time; with scikit-learn's default, 1 GB, it is no faster.
+_CHUNK_MB = 64
 
 
 # --------------------------------------------------------------------------
@@ -124,16 +128,36 @@ class Features:
 
 def _numbers(X):
     """Return numeric columns as floats; a frame of sparse columns is made dense."""
+    if hasattr(X, "columns"):
+        _check_dtypes(X)
     values = check_array(
         X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X"
     )
     if not sp.issparse(values):
         return values
+    if hasattr(X, "columns"):
+        return values.toarray()
     values = sp.csr_array(values)
     if not values.has_canonical_format:
         values = values.copy()
         values.sum_duplicates()
     return values
+
+
+def _check_dtypes(X):
+    """Raise a ValueError if a column that is to be numeric holds other values."""
+    dtypes = {name: _dtype(X, place) for place, name in enumerate(X.columns)}
+    # Bools of pandas and polars, which a user may count among the numbers.
+    odd = [
+        name
+        for name, dtype in dtypes.items()
+        if not _is_number(dtype) and "bool" not in str(dtype).lower()
+    ]
+    if odd:
+        raise ValueError(
+            f"X has the columns {odd[:5]}, which are no numbers: name them in "
+            'categorical_features, leave it "auto", or encode them.'
+        )
 
 
 def _nominal_columns(X, categorical_features):
@@ -149,7 +173,7 @@ def _nominal_columns(X, categorical_features):
             )
         if not hasattr(X, "columns"):
             return np.empty(0, dtype=np.intp)
-        is_nominal = [not _is_numeric(X, column) for column in range(n_features)]
+        is_nominal = [not _is_number(_dtype(X, place)) for place in range(n_features)]
         return np.flatnonzero(is_nominal)
     chosen = np.asarray(categorical_features)
     if len(chosen) and sp.issparse(X):
@@ -167,7 +191,7 @@ def _listed(chosen):
 
 def _position(X, column, n_features):
     """Return the position of a column that is named or numbered."""
-    if isinstance(column, Integral) and 0 <= column < n_features:
+    if isinstance(column, Integral) and 0 <= int(column) < n_features:
         return int(column)
     names = column_names(X)
     names = [] if names is None else names.tolist()
@@ -179,21 +203,22 @@ def _position(X, column, n_features):
     return names.index(column)
 
 
-def _is_numeric(X, column):
-    """Whether a column of a frame holds numbers; a bool is a nominal value."""
-    values = take_rows(X, column, axis=1)
+def _dtype(X, column) -> Any:
+    """Return the dtype of a column, of the stored values where they are sparse."""
+    values: Any = take_rows(X, column, axis=1) if hasattr(X, "columns") else X
     dtype = values.dtype
-    if hasattr(dtype, "is_numeric"):  # polars
-        return dtype.is_numeric()
-    return getattr(dtype, "subtype", dtype).kind in "iuf"
+    return getattr(dtype, "subtype", dtype)
+
+
+def _is_number(dtype):
+    """Whether a dtype is one of numbers; a bool is a nominal value."""
+    return dtype.is_numeric() if hasattr(dtype, "is_numeric") else dtype.kind in "iuf"
 
 
 def _holds_integers(X, column):
     """Whether a numeric column holds integers, or an array bools."""
-    dtype = take_rows(X, column, axis=1).dtype if hasattr(X, "columns") else X.dtype
-    if hasattr(dtype, "is_integer") and hasattr(dtype, "is_numeric"):
-        return dtype.is_integer()
-    return getattr(dtype, "subtype", dtype).kind in "biu"
+    dtype = _dtype(X, column)
+    return dtype.is_integer() if hasattr(dtype, "is_integer") else dtype.kind in "biu"
 
 
 def _codes(X, column):
@@ -262,15 +287,34 @@ def nearest_rows(
             f"{name}={n_neighbors} needs at least {n_neighbors + 1} rows, but X has "
             f"{points.shape[0]}: lower {name}."
         )
-    brute = sp.issparse(points) or points.shape[0] <= _MOST_BRUTE_FORCE
-    search = NearestNeighbors(
-        n_neighbors=n_neighbors,
-        algorithm="brute" if brute else "auto",
-        n_jobs=n_jobs,
-    ).fit(points)
-    distances, rows = search.kneighbors()
-    order = np.lexsort((rows, distances))
-    return np.take_along_axis(rows, order, axis=1)
+    if points.shape[0] > _MOST_CHUNKED and not sp.issparse(points):
+        search = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
+        distances, rows = search.kneighbors()
+        order = np.lexsort((rows, distances))
+        return np.take_along_axis(rows, order, axis=1)
+
+    def nearest(distances, start):
+        return _nearest_of_chunk(distances, start, n_neighbors)
+
+    chunks = pairwise_distances_chunked(
+        points, reduce_func=nearest, n_jobs=n_jobs, working_memory=_CHUNK_MB
+    )
+    return np.concatenate(list(chunks))
+
+
+def _nearest_of_chunk(distances, start, n_neighbors):
+    """Return the nearest rows of a chunk; of equal distances the first rows."""
+    rows = np.arange(len(distances))
+    distances[rows, start + rows] = np.inf
+    last = np.partition(distances, n_neighbors - 1)[:, n_neighbors - 1 : n_neighbors]
+    chosen = distances <= last
+    surplus = chosen.sum(axis=1) - n_neighbors
+    for row in np.flatnonzero(surplus):
+        ties = np.flatnonzero(distances[row] == last[row])
+        chosen[row, ties[-surplus[row] :]] = False
+    found = np.nonzero(chosen)[1].reshape(-1, n_neighbors)
+    order = np.argsort(np.take_along_axis(distances, found, axis=1), kind="stable")
+    return np.take_along_axis(found, order, axis=1)
 
 
 def most_frequent(codes: np.ndarray, neighbors: np.ndarray) -> np.ndarray:

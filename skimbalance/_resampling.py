@@ -19,7 +19,7 @@ from sklearn.utils import check_random_state
 from skimbalance._base import warn_user
 from skimbalance._columns import ratio
 from skimbalance._labels import check_label_matrix, has_missing
-from skimbalance._neighbors import Features
+from skimbalance._neighbors import Features, NewRows
 from skimbalance._validation import (
     Number,
     check_parameters,
@@ -126,7 +126,7 @@ class BaseMultilabelSampler(BaseSampler):
             )
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
+        tags: Any = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         tags.sampler_tags.sample_indices = True
@@ -173,12 +173,14 @@ class RowSampler(BaseMultilabelSampler):
         return (*resampled, _take(sample_weight, rows))
 
     @abstractmethod
-    def _fit_resample(self, X, y):
+    def _fit_resample(self, X: Any, y: Any) -> Any:
         """Return the source of each row of the result, and its labels."""
 
 
 class SyntheticSampler(BaseMultilabelSampler):
     """Base of the samplers that append rows which lie between two others."""
+
+    categorical_features: Any
 
     def fit_resample(self, X, y):
         """Append synthetic rows.
@@ -206,11 +208,11 @@ class SyntheticSampler(BaseMultilabelSampler):
         return _append(X, features, new), _labels_like(stacked, y)
 
     @abstractmethod
-    def _fit_resample(self, X, y):
+    def _fit_resample(self, X: Any, y: Any) -> Any:
         """Return the `NewRows`, and a CSR indicator of their labels."""
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
+        tags: Any = super().__sklearn_tags__()
         tags.sampler_tags.sample_indices = False
         return tags
 
@@ -219,19 +221,25 @@ class SyntheticSampler(BaseMultilabelSampler):
 # Containers
 
 
-def _take(container, rows):
+def _take(container: Any, rows: np.ndarray) -> Any:
     """Return rows of any container, without the index of a data frame."""
     if sp.issparse(container):
         return container.tocsr()[rows].asformat(container.format)
-    taken = take_rows(container, rows)
+    taken: Any = take_rows(container, rows)
     return taken.reset_index(drop=True) if hasattr(taken, "reset_index") else taken
 
 
-def _labels_like(labels, y):
+def _sparse_like(rows: Any, like: Any) -> Any:
+    """Return a CSR array as an array or a matrix, in the format of another one."""
+    layout = like.format
+    kind = sp.csr_matrix if isinstance(like, sp.spmatrix) else sp.csr_array
+    return kind(rows).asformat(layout)
+
+
+def _labels_like(labels: Any, y: Any) -> Any:
     """Return a CSR indicator in the container, dtype and columns of `y`."""
     if sp.issparse(y):
-        kind = sp.csr_matrix if isinstance(y, sp.spmatrix) else sp.csr_array
-        return kind(labels, dtype=y.dtype).asformat(y.format)
+        return _sparse_like(labels.astype(y.dtype), y)
     dense = labels.toarray()
     if hasattr(y, "iloc"):
         return type(y)(dense, columns=y.columns).astype(y.dtypes)
@@ -241,12 +249,11 @@ def _labels_like(labels, y):
     return dense.tolist() if isinstance(y, list) else dense
 
 
-def _append(X, features, new):
+def _append(X: Any, features: Features, new: NewRows) -> Any:
     """Return the rows of `X` and new ones, in the container of `X`."""
     if sp.issparse(X):
-        kind = sp.csr_matrix if isinstance(X, sp.spmatrix) else sp.csr_array
-        rows = sp.vstack([sp.csr_array(X), new.values.astype(X.dtype)])
-        return kind(rows).asformat(X.format)
+        rows = [sp.csr_array(X), new.values.astype(X.dtype)]
+        return _sparse_like(sp.vstack(rows, format="csr"), X)
     if hasattr(X, "columns"):
         return _append_to_frame(X, features, new)
     table = np.asarray(X)
@@ -257,7 +264,7 @@ def _append(X, features, new):
     return stacked.tolist() if isinstance(X, list) else stacked
 
 
-def _append_to_frame(X, features, new):
+def _append_to_frame(X: Any, features: Features, new: NewRows) -> Any:
     """Return a data frame of pandas or polars with new rows, of the same dtypes."""
     columns: dict[int, Any] = dict(zip(features.numeric, new.values.T, strict=True))
     for place, column in enumerate(features.nominal):
@@ -376,7 +383,7 @@ def spread(total: int, capacities: np.ndarray) -> np.ndarray:
     amounts = np.zeros(len(capacities), dtype=np.intp)
     for place, bag in enumerate(np.argsort(capacities, kind="stable")):
         amounts[bag] = min(capacities[bag], total // (len(capacities) - place))
-        total -= amounts[bag]
+        total -= int(amounts[bag])
     return amounts
 
 
