@@ -21,7 +21,7 @@ SAMPLERS = {
     "MLeNN": MLeNN(),
 }
 RANDOM = LPROS, LPRUS, MLROS, MLRUS
-ROWS = 1_000, 3_000, 10_000, 20_000, 30_000
+ROWS = 1_000, 3_000, 10_000, 30_000
 N_FEATURES, N_LABELS = 50, 20
 REAL = (("MLSMOTE", "tmc2007_500"), ("MLeNN", "bibtex"))
 SETS = "emotions", "birds", "yeast", "medical", "enron"
@@ -41,7 +41,7 @@ def problem(n_rows):
     cluster = rng.integers(0, 20, n_rows)
     X = rng.normal(size=(20, N_FEATURES))[cluster]
     X = (X + rng.normal(size=X.shape)).astype(np.float32)
-    rates = rng.random((20, N_LABELS)) * np.geomspace(0.5, 0.005, N_LABELS)
+    rates = rng.random((20, N_LABELS)) * np.geomspace(0.5, 0.02, N_LABELS)
     return X, (rng.random((n_rows, N_LABELS)) < rates[cluster]).astype(np.int8)
 
 
