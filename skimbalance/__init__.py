@@ -8,6 +8,8 @@ The modules:
 `weights`            `compute_pos_weight`, `compute_label_weight` and a transformer
 `model_selection`    multilabel-stratified splitters
 `metrics`            scores and imbalance measures that read missing labels
+`over_sampling`      multilabel resamplers that add rows for rare labels
+`under_sampling`     multilabel resamplers that remove rows of frequent labels
 `thresholds`         from probabilities to predictions: rules, search, costs
 `calibration`        calibrators for scores without an exact inverse, prior shift
 `ensemble`           a weighted, calibrated combination of different classifiers
@@ -37,8 +39,10 @@ if TYPE_CHECKING:  # editors and type checkers complete the names from here
         model_selection,
         modules,
         neural_network,
+        over_sampling,
         preprocessing,
         thresholds,
+        under_sampling,
         weights,
     )
 
@@ -55,8 +59,10 @@ __all__ = [
     "model_selection",
     "modules",
     "neural_network",
+    "over_sampling",
     "preprocessing",
     "thresholds",
+    "under_sampling",
     "weights",
 ]
 

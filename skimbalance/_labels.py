@@ -160,7 +160,7 @@ def _without_nullable_dtype(y):
     return y
 
 
-def _is_missing(value):
+def is_missing(value):
     """Whether an object stands for a missing value: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
@@ -173,7 +173,7 @@ def _read_objects(values, name):
     Bytes are returned as bytes, of which `read_target` has the error message.
     """
     flat = values.ravel().tolist()
-    known = [value for value in flat if not _is_missing(value)]
+    known = [value for value in flat if not is_missing(value)]
     if any(isinstance(value, _COLLECTIONS) for value in known):
         raise ValueError(_describe_label_lists(name))
     if any(isinstance(value, bytes) for value in known):
@@ -188,7 +188,7 @@ def _read_objects(values, name):
         kind = "dates or times" if dates else f"values of type {type(odd[0]).__name__}"
         raise ValueError(_not_classes(name, kind))
     if len(known) < len(flat):
-        flat = [np.nan if _is_missing(value) else float(value) for value in flat]
+        flat = [np.nan if is_missing(value) else float(value) for value in flat]
     # NumPy finds the dtype again that a pandas column of objects has lost.
     read = np.array(flat)
     # Decimal, Fraction and integers beyond int64 are still objects.

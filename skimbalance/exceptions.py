@@ -7,6 +7,7 @@ __all__ = [
     "ModuleOutputWarning",
     "NoPositivePredictedWarning",
     "PositiveClassWarning",
+    "ResamplingWarning",
     "UndefinedLabelWarning",
 ]
 
@@ -32,6 +33,10 @@ class NoPositivePredictedWarning(ImbalanceWarning):
 
 class PositiveClassWarning(ImbalanceWarning):
     """The class that counts as positive is the majority, and `pos_label` is not set."""
+
+
+class ResamplingWarning(ImbalanceWarning):
+    """A resampler changes fewer rows than it was asked to, or none."""
 
 
 class CalibrationWarning(ImbalanceWarning):

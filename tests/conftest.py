@@ -4,6 +4,7 @@
 """
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def load():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.load
+
+
+@pytest.fixture(scope="session")
+def resampling_reference():
+    """Return the reference figures of resampling, or skip."""
+    path = _DATA.parent / "reference" / "resampling.json"
+    if not path.exists():
+        pytest.skip(f"reference figures not found at {path}")
+    return json.loads(path.read_text())
 
 
 def pytest_generate_tests(metafunc):
