@@ -457,6 +457,11 @@ class Progress(Callback):
     bar: tqdm | None = None
 
     def on_train_begin(self, net, *args, **kwargs):  # noqa: ARG002
+        if net.verbose and net.effective_batch_size_ is not None:
+            size, effective = net.batch_size, net.effective_batch_size_
+            sys.stdout.write(
+                f"batches of {size} drawn rows, {effective:.1f} by weight\n"
+            )
         if net.verbose and sys.stdout.isatty():
             self.bar = tqdm(
                 total=net.last_epoch_,

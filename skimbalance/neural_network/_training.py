@@ -303,6 +303,8 @@ class Net(ClassifierMixin, NeuralNet):
 
     # The answers of the estimator, which sets them; see `NetOutputs`.
     outputs_: Any = None
+    # The effective number of rows of a batch, where drawn rows have weights.
+    effective_batch_size_: Any = None
     # What a step of the training does, set by the estimator.
     step_: Step
     criterion_: Any
@@ -571,7 +573,7 @@ class Net(ClassifierMixin, NeuralNet):
             else:
                 scores = self._infer_batch(x, y)
             if scores.ndim == 3:
-                targets = (*targets, y.fold, y.share)
+                targets = (*targets, y.fold, y.share, y.importance)
                 return scores, sum_over_members(self.criterion_, scores, *targets)
             return scores, self.criterion_(scores, *targets)
 
