@@ -504,11 +504,10 @@ class Progress(Callback):
     bar: tqdm | None = None
 
     def on_train_begin(self, net, *args, **kwargs):  # noqa: ARG002
-        if net.verbose and net.effective_batch_size_ is not None:
-            size, effective = net.batch_size, net.effective_batch_size_
-            sys.stdout.write(
-                f"batches of {size} drawn rows, {effective:.1f} by weight\n"
-            )
+        effective = getattr(net, "effective_batch_size_", None)
+        if net.verbose and effective is not None:
+            rows = f"{net.batch_size} drawn rows, {effective:.1f} by weight"
+            sys.stdout.write(f"batches of {rows}\n")
         if net.verbose and sys.stdout.isatty():
             self.bar = tqdm(
                 total=net.last_epoch_,

@@ -305,8 +305,6 @@ class Net(ClassifierMixin, NeuralNet):
 
     # The answers of the estimator, which sets them; see `NetOutputs`.
     outputs_: Any = None
-    # The effective number of rows of a batch, where drawn rows have weights.
-    effective_batch_size_: Any = None
     # What a step of the training does, set by the estimator.
     step_: Step
     criterion_: Any
