@@ -101,6 +101,7 @@ class LabelAwareBatches(BaseEstimator):
         is_present = n_positive > 0
         if not is_present.any():
             return np.full(n_samples, 1 / n_samples)
+        # A label of no row would take draws that no row can get: 0 ** 0 is 1.
         of_label = np.where(is_present, n_positive**self.power, 0.0)
         by_label = y @ ratio(of_label / of_label.sum(), n_positive, undefined=0.0)
         return self.uniform / n_samples + (1 - self.uniform) * by_label
@@ -267,6 +268,7 @@ def _importance(q, fold):
     """Return weights with which each member draws from the rows outside its fold."""
     if fold is None:
         return None
+    # Not divided by the number of such rows in a batch, which would bias the mean.
     trains = fold[:, None] != np.arange(fold.max() + 1)
     return (trains / (q @ trains)).astype(np.float32)
 
@@ -304,6 +306,7 @@ def _corrected_draws(sampler, y, fold):
     """Return draws whose weights make the expected gradient that of plain batches."""
     laws = _laws(sampler, y, fold, must_draw_all=True)
     q = laws.mean(axis=1)
+    # Laws are positive on the rows that train a member, and 0 on its fold.
     weight = (laws > 0) / (q[:, None] * (laws > 0).sum(axis=0))
     weight = weight.astype(np.float32)
     return Draws(q, weight[:, 0] if fold is None else weight)
@@ -317,6 +320,7 @@ def _log_rates(q, rows, kind):
         drawn = np.bincount(values, q, minlength=len(n_rows)) * len(q)
         return np.log(np.where(n_rows > 0, ratio(drawn, n_rows, undefined=1.0), 1.0))
     drawn, plain = count_labels(values, q * len(q)), count_labels(values)
+    # A label of one value has no log-odds; it is left out of the training.
     is_known = (np.minimum(*drawn) > 0) & (np.minimum(*plain) > 0)
     odds = [ratio(*counts, undefined=1.0) for counts in (drawn, plain)]
     return np.log(np.where(is_known, odds[0] / np.where(is_known, odds[1], 1.0), 1.0))
