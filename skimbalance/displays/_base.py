@@ -132,7 +132,7 @@ def warn_without_positives(n_left_out, n_labels):
 class Display:
     """Base of the displays: prepare the axes."""
 
-    def _set_axes(self, ax):
+    def _set_axes(self, ax, figsize=None):
         """Keep the axes and their figure; without axes make both."""
         # matplotlib is an optional dependency, and slow to import.
         try:
@@ -143,7 +143,7 @@ class Display:
                 "'skimbalance[plot]'."
             ) from error
         if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+            _, ax = plt.subplots(figsize=figsize, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         return ax
 

@@ -302,10 +302,10 @@ def scumble_score(y, *, per="set") -> float | np.ndarray:
     rows = scumble_of_rows(positive, imbalance_ratios(labels))
     if per == "row":
         return rows
-    return _scumble_of_labels(positive, rows) if per == "label" else float(rows.mean())
+    return scumble_of_labels(positive, rows) if per == "label" else float(rows.mean())
 
 
-def _scumble_of_labels(positive, rows):
+def scumble_of_labels(positive, rows):
     """Return the mean score of the rows of each label."""
     n_labels = positive.shape[1]
     n_rows = np.bincount(positive.indices, minlength=n_labels)
@@ -572,7 +572,7 @@ def _measure_all(labels, n_positive, n_observed):
     n_samples, n_labels = labels.shape
     positive, ratios = positive_entries(labels), imbalance_ratios(labels)
     rows = scumble_of_rows(positive, ratios)
-    scumble = _scumble_of_labels(positive, rows)
+    scumble = scumble_of_labels(positive, rows)
     mean_scumble, n_sets = float(rows.mean()), float(count_label_sets(positive))
     if has_missing(labels):
         scumble[:], mean_scumble, n_sets = np.nan, np.nan, np.nan

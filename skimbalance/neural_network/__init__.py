@@ -5,6 +5,7 @@ the inverse of the loss turns scores into corrected probabilities, thresholds tu
 into decisions.
 """
 
+from skimbalance.neural_network._batches import LabelAwareBatches
 from skimbalance.neural_network._estimators import (
     ImbalancedMLPClassifier,
     ImbalancedNetClassifier,
@@ -13,4 +14,5 @@ from skimbalance.neural_network._estimators import (
 __all__ = [
     "ImbalancedMLPClassifier",
     "ImbalancedNetClassifier",
+    "LabelAwareBatches",
 ]

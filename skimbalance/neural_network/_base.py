@@ -34,6 +34,7 @@ from skimbalance._validation import check_k, check_same_length
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
+from skimbalance.neural_network._batches import make_draws
 from skimbalance.neural_network._callbacks import (
     KeepBest,
     copied_callbacks,
@@ -50,6 +51,7 @@ from skimbalance.neural_network._checks import (
     as_one_array,
     check_first_chunk,
     check_groups,
+    check_no_draws,
     check_params,
     check_same_classes,
     check_threshold_for,
@@ -289,6 +291,7 @@ class BaseImbalancedNet(
             or the chunk does not fit what was seen before.
         """
         with unchanged_on_error(self), gradients():
+            check_no_draws(self)
             X = as_one_array(X, y=y)
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
@@ -346,6 +349,9 @@ class BaseImbalancedNet(
         self._check_held_out(data)
         previous = self._net_to_continue(data)
         output, corrected = self._make_output(data, params), None
+        if self.batch_sampler is not None:
+            data.draws = make_draws(self, data, output)
+            output.log_rates = data.draws.log_rates
         if previous is not None and trained_on_others(self, data):
             corrected = self._output
         self._set_output(output, data)
@@ -421,7 +427,7 @@ class BaseImbalancedNet(
             # A warm start keeps the scaler under the weights that it goes on with.
             self.scaler_ = self._fit_scaler(data.training)
         self.net_, self.history_, self.n_iter_, self.best_score_ = None, [], 0, None
-        self.out_of_fold_log_odds_ = None
+        self.out_of_fold_log_odds_ = self.effective_batch_size_ = None
 
     def _standardizes(self, X):
         """Whether inputs are scaled before the module reads them."""
@@ -540,7 +546,7 @@ class BaseImbalancedNet(
         held_out, watched = data.held_out, data.watched
         watched = None if watched is None else self._as_trained_on(watched)
         stopping, epochs = early_stopping_of(self, data)
-        self._run(data.training, watched, epochs, stopping, checkpoint)
+        self._run(data.training, watched, epochs, stopping, checkpoint, data.draws)
         if corrected is not None:
             keep_corrections(self._output, corrected)
         if held_out is None or corrected is not None:
@@ -568,11 +574,15 @@ class BaseImbalancedNet(
             for key, value in self._output.criterion_params(rows).items()
         }
 
-    def _run(self, rows, watched, epochs, stopping, checkpoint=None):
+    def _run(self, rows, watched, epochs, stopping, checkpoint=None, draws=None):
         """Run the training loop, and set the fitted attributes that come from it."""
         if self.net_.history or self.net_.earlier_:
             stopping.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
+        if draws is not None:
+            rows.draws, draws.device = draws, self.device_
+            self.effective_batch_size_ = draws.effective_size(self.net_.batch_size)
+            self.net_.effective_batch_size_ = self.effective_batch_size_
         self.net_.train(rows, watched, epochs, stopping, checkpoint)
         self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         if any(True for _ in self._output.loss.parameters()):  # which were trained, too

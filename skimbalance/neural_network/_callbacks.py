@@ -518,6 +518,10 @@ class Progress(Callback):
     bar: tqdm | None = None
 
     def on_train_begin(self, net, *args, **kwargs):  # noqa: ARG002
+        effective = getattr(net, "effective_batch_size_", None)
+        if net.verbose and effective is not None:
+            rows = f"{net.batch_size} drawn rows, {effective:.1f} by weight"
+            sys.stdout.write(f"batches of {rows}\n")
         if net.verbose and sys.stdout.isatty():
             self.bar = tqdm(
                 total=net.last_epoch_,

@@ -34,6 +34,7 @@ from skimbalance._validation import (
     check_weights,
     closest,
 )
+from skimbalance.neural_network._batches import resolve_sampler
 from skimbalance.neural_network._callbacks import check_callbacks, check_scoring
 from skimbalance.neural_network._data import (
     DatasetRows,
@@ -566,6 +567,8 @@ def check_params(estimator, target):
     check_threshold_for(estimator, target)
     params = resolve_output_params(estimator, target)
     check_scoring(estimator.scoring, target, estimator.pos_label)
+    if estimator.batch_sampler is not None:
+        resolve_sampler(estimator.batch_sampler)
     _check_class_weight(estimator.class_weight, target)
     # Else the net of the last fit is not used, and may have had another positive class.
     goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
@@ -685,6 +688,16 @@ def check_first_chunk(estimator, target, params, classes, label_counts):
             f"{' and '.join(counting)} cannot be used in partial_fit without "
             "label_counts=(n_positive, n_negative) over all chunks: pass them at "
             "the first call, or give the weights as an array."
+        )
+
+
+def check_no_draws(estimator):
+    """Raise a ValueError where `partial_fit` is to draw rows from a chunk."""
+    if estimator.batch_sampler is not None:
+        raise ValueError(
+            f"batch_sampler={estimator.batch_sampler!r} draws rows by the frequencies "
+            "of the labels of all rows, and partial_fit knows those of a chunk only: "
+            "call fit, or set batch_sampler=None."
         )
 
 

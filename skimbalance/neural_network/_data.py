@@ -55,6 +55,8 @@ class BatchTargets(torch.Tensor):
         processes share the batch.
     member : int or None
         The only member that scores these rows, as it does not train on them.
+    importance : Tensor of shape (n_rows, n_members) or None
+        The weight of each drawn row for each member, 0 where it does not train on it.
     """
 
     # Without it each operation on the labels would look for an override in Python.
@@ -62,7 +64,7 @@ class BatchTargets(torch.Tensor):
 
     labels: torch.Tensor
     weight: torch.Tensor | None
-    decode = fold = member = share = None
+    decode = fold = member = share = importance = None
 
     def cpu(self):  # type: ignore[override]  # of torch's generated stubs
         """Return the targets in the memory of the CPU."""
@@ -92,6 +94,22 @@ def batch_targets(labels, weight, place, decode, fold=None, member=None):
     targets.fraction, targets.first, targets.last = place
     targets.fold, targets.member = fold, member
     return targets
+
+
+def weigh_drawn(y, weight):
+    """Add the weights of drawn rows to the targets of a batch.
+
+    Parameters
+    ----------
+    y : BatchTargets
+    weight : Tensor of shape (n_rows,) or (n_rows, n_members)
+    """
+    if weight.ndim == 2:
+        y.importance = weight
+    elif y.weight is None:
+        y.weight = weight
+    else:
+        y.weight = y.weight * (weight if y.weight.ndim == 1 else weight.unsqueeze(1))
 
 
 def _moved(array, dtype, device):
@@ -532,8 +550,11 @@ class RowSet(Dataset):
     ----------
     folds : ndarray of int or None
         Ascending: the only member that scores each of the rows.
+    draws : Draws or None
+        What draws the rows of an epoch, where they are not only shuffled.
     """
 
+    draws: Any = None
     folds: Any = None
     fold: Any = None
 
@@ -691,7 +712,12 @@ class Batches:
 
     def __iter__(self):
         n_rows, (rank, world) = len(self.rows), self.part
-        order = torch.randperm(n_rows).numpy() if self.shuffle else np.arange(n_rows)
+        order, drawn_weight = np.arange(n_rows), None
+        if self.shuffle and self.rows.draws is not None:
+            order = self.rows.draws.order()
+            drawn_weight = self.rows.draws.weights_of(order)
+        elif self.shuffle:
+            order = torch.randperm(n_rows).numpy()
         batches = [order[start:stop][rank::world] for start, stop in self._spans(1)]
         at_once = max(1, _CHUNK_BYTES // (batches[-1].size * self.rows.row_bytes))
         chunks = [
@@ -709,8 +735,10 @@ class Batches:
                 number += 1
                 given = labels, weight, next(places), self.rows.decode, fold, member
                 y: Any = batch_targets(*given)
-                if fold is not None and self.part[1] > 1:
-                    bounds = slice(*self.bounds[number - 1 : number + 1])
+                bounds = slice(*self.bounds[number - 1 : number + 1])
+                if drawn_weight is not None:
+                    weigh_drawn(y, drawn_weight[bounds][rank::world])
+                elif fold is not None and self.part[1] > 1:
                     y.share = self.rows.share_of_training(order[bounds]).to(fold.device)
                 yield x, y
 

@@ -45,6 +45,7 @@ CONSTRAINTS = {
     "weight_decay": [Number(Real, 0, None, closed="left"), None],
     "max_epochs": [Number(Integral, 1, None, closed="left")],
     "batch_size": [Number(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "batch_sampler": "no_validation",
     "gradient_accumulation": [Number(Integral, 1, None, closed="left")],
     "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
     "precision": [StrOptions({"auto", "16", "32", "64", "bf16"})],
@@ -159,6 +160,14 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     batch_size : int or "auto", default="auto"
         ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
         a 20th of them, between 32 and 256.
+    batch_sampler : None, str or object, default=None
+        How batches are made from the training rows. None shuffles them.
+        ``"label_aware"`` draws a label first, then one of its rows; ``"square_root"``
+        draws labels by the square root of their frequency. A fifth of the rows is drawn
+        from all, with labels or without. `LabelAwareBatches` has parameters; an object
+        of your own has its method `row_probabilities`. Probabilities are corrected:
+        exactly for a 1-D `y`, by the held-out rows for a label matrix, since the shift
+        depends on the row there. `partial_fit` refuses it.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -284,6 +293,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     best_score_ : float or None
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
+    effective_batch_size_ : float or None
+        With `batch_sampler`, the number of equally weighted rows that tell as much as a
+        batch of drawn ones (Kish): `batch_size` where they have no weights.
     device_ : torch.device
         Where the net is.
 
@@ -353,6 +365,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         weight_decay=None,
         max_epochs=100,
         batch_size="auto",
+        batch_sampler=None,
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
@@ -394,6 +407,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.batch_sampler = batch_sampler
         self.gradient_accumulation = gradient_accumulation
         self.max_grad_norm = max_grad_norm
         self.precision = precision
@@ -497,6 +511,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     batch_size : int or "auto", default="auto"
         ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
         a 20th of them, between 32 and 256.
+    batch_sampler : None, str or object, default=None
+        How batches are made from the training rows. None shuffles them.
+        ``"label_aware"`` draws a label first, then one of its rows; ``"square_root"``
+        draws labels by the square root of their frequency. A fifth of the rows is drawn
+        from all, with labels or without. `LabelAwareBatches` has parameters; an object
+        of your own has its method `row_probabilities`. Probabilities are corrected:
+        exactly for a 1-D `y`, by the held-out rows for a label matrix, since the shift
+        depends on the row there. `partial_fit` refuses it.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -622,6 +644,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     best_score_ : float or None
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
+    effective_batch_size_ : float or None
+        With `batch_sampler`, the number of equally weighted rows that tell as much as a
+        batch of drawn ones (Kish): `batch_size` where they have no weights.
     device_ : torch.device
         Where the net is.
 
@@ -669,6 +694,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         weight_decay=None,
         max_epochs=100,
         batch_size="auto",
+        batch_sampler=None,
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
@@ -711,6 +737,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.batch_sampler = batch_sampler
         self.gradient_accumulation = gradient_accumulation
         self.max_grad_norm = max_grad_norm
         self.precision = precision

@@ -622,7 +622,9 @@ def _row_part(labels, weight):
     return mean, weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1)
 
 
-def sum_over_members(criterion, scores, labels, weight, fold=None, share=None):
+def sum_over_members(
+    criterion, scores, labels, weight, fold=None, share=None, importance=None
+):
     """Return the sum of the members' losses on one batch.
 
     Parameters
@@ -637,6 +639,9 @@ def sum_over_members(criterion, scores, labels, weight, fold=None, share=None):
     share : Tensor of shape (n_members,) or None
         The number of rows of the batch over that of the other rows, where these are not
         all rows of it.
+    importance : Tensor of shape (n_samples, n_members) or None
+        The weight of each row for each member, 0 for its fold, where rows are drawn. A
+        loss that couples rows takes each that trains as it is.
     """
     n_rows, n_members = scores.shape[:2]
     if not criterion.sums_rows:
@@ -645,12 +650,15 @@ def sum_over_members(criterion, scores, labels, weight, fold=None, share=None):
         return _sum_without_held_out(criterion, scores, labels, weight, fold)
     labels = torch.cat([labels] * n_members)
     weight = None if weight is None else torch.cat([weight] * n_members)
-    if fold is not None:
-        dtype = torch.promote_types(scores.dtype, torch.float32)
+    dtype, mask = torch.promote_types(scores.dtype, torch.float32), None
+    if importance is not None:
+        mask = importance.to(dtype).t().flatten()
+    elif fold is not None:
         trains = fold != torch.arange(n_members, device=fold.device).unsqueeze(1)
         if share is None:
             share = n_rows / trains.sum(dim=1).clamp(min=1).to(dtype)
         mask = (trains.to(dtype) * share.to(dtype).unsqueeze(1)).flatten()
+    if mask is not None:
         if weight is not None:
             mask = weight * (mask if weight.ndim == 1 else mask.unsqueeze(1))
         weight = mask

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
+from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 from sklearn.base import BaseEstimator, clone
 
 from skimbalance._base import warn_user
@@ -235,6 +235,8 @@ class _Output:
         self.learnt: Any = None
         # With folds: which members have seen both values of each output in training.
         self.has_learnt: Any = None
+        # By how much a batch sampler moves the log-odds of each output.
+        self.log_rates: Any = None
         # `setup` stores the label counts in the loss: that of the user stays as it is.
         self.loss: Any = clone(loss)
         counts = data.counts
@@ -280,7 +282,8 @@ class _Output:
         """
         if not isinstance(self.init_bias, str):
             return self.init_bias
-        scores = self.link.initial_scores(torch.as_tensor(self.prior))
+        prior = self.prior if self.log_rates is None else self._drawn_prior()
+        scores = self.link.initial_scores(torch.as_tensor(prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
     @property
@@ -297,6 +300,7 @@ class _Output:
     def _distorts(self):
         # `label_weight` is missing here: it scales the loss of a label as a whole.
         weighs = self.pos_weight is not None or bool(self.smoothing)
+        weighs = weighs or self.log_rates is not None
         return weighs or not self.link.is_identity
 
     @property
@@ -548,7 +552,12 @@ class LabelOutput(_Output):
         if self.smoothing:
             prior, floor = torch.as_tensor(self.prior), torch.as_tensor(self._floor)
             scores = unsmoothed_log_odds(scores, prior, self.smoothing, floor)
-        return scores.numpy()
+        scores = scores.numpy()
+        return scores if self.log_rates is None else scores - self.log_rates
+
+    def _drawn_prior(self):
+        """Return the base rates of the rows that a batch sampler draws."""
+        return expit(logit(self.prior) + self.log_rates)
 
     def find_learnt(self, data):
         """Find out which members train on both values of each label."""
@@ -758,7 +767,13 @@ class ClassOutput(_Output):
         if self.smoothing:
             prior, floor = torch.as_tensor(self.prior), float(self._floor[0])
             log_p = unsmoothed_log_probabilities(log_p, prior, self.smoothing, floor)
+        if self.log_rates is not None:
+            return log_softmax(log_p.numpy() - self.log_rates, axis=1)
         return log_p.numpy()
+
+    def _drawn_prior(self):
+        """Return the base rates of the rows that a batch sampler draws."""
+        return softmax(np.log(self.prior) + self.log_rates)
 
     def find_learnt(self, data):
         """Let all members have a say: a class that one has not seen is near 0 there."""

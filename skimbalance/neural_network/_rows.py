@@ -58,11 +58,14 @@ class TrainingData:
     n_folds : int
         Number of folds, each held out by the member of its number; 0 without folds.
         All rows are then in `training` and in `held_out`.
+    draws : Draws or None
+        What draws the rows of each epoch, with a batch sampler.
     """
 
     def __init__(self, rows, held_out=None, groups=None):
         self.rows = self.training = rows
         self.held_out, self.groups, self.n_folds = held_out, groups, 0
+        self.draws = None
 
     @property
     def target(self):
@@ -271,6 +274,11 @@ class Rows:
         totals, counts = row_totals(self.values, self.weight)
         weight[self.index] = totals[self.index] / counts[self.index]
         return weight
+
+    def positives(self):
+        """Return the positives of a label matrix that have a weight, of these rows."""
+        labels = self._with_weight(positives(self.values))
+        return labels if self._are_all else labels[self.index]
 
     def rarer_values(self):
         """Return which rows have the rarer value of each label, or each class.

@@ -572,7 +572,7 @@ class Net(ClassifierMixin, NeuralNet):
             else:
                 scores = self._infer_batch(x, y)
             if scores.ndim == 3:
-                targets = (*targets, y.fold, y.share)
+                targets = (*targets, y.fold, y.share, y.importance)
                 return scores, sum_over_members(self.criterion_, scores, *targets)
             return scores, self.criterion_(scores, *targets)
 
