@@ -9,8 +9,10 @@ from skimbalance.neural_network._estimators import (
     ImbalancedMLPClassifier,
     ImbalancedNetClassifier,
 )
+from skimbalance.neural_network._export import register_onnx_converter
 
 __all__ = [
     "ImbalancedMLPClassifier",
     "ImbalancedNetClassifier",
+    "register_onnx_converter",
 ]

@@ -73,6 +73,7 @@ from skimbalance.neural_network._devices import (
     moves_data,
     resolve_precision,
 )
+from skimbalance.neural_network._export import ExportMixin
 from skimbalance.neural_network._module import (
     MemberModule,
     ScoreModule,
@@ -171,7 +172,12 @@ def _after_training(step, way_out):
 
 # Without ClassifierMixin its tags would come after those of BaseEstimator.
 class BaseImbalancedNet(
-    RuleParamsMixin, DictParamsMixin, LabelScoreMixin, ClassifierMixin, BaseEstimator
+    ExportMixin,
+    RuleParamsMixin,
+    DictParamsMixin,
+    LabelScoreMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Base of the two estimators, which add the parameters and their defaults."""
 

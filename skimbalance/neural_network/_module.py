@@ -112,7 +112,8 @@ class ScoreModule(nn.Module):
         return attrgetter(self.bias_name)(self)
 
     def forward(self, x):
-        scores = check_scores(self.body(x), len(x), self.n_outputs)
+        # `len` of a tensor would fix the number of rows in an exported program.
+        scores = check_scores(self.body(x), x.shape[0], self.n_outputs)
         return scores if self.own_bias is None else scores + self.own_bias
 
     def members(self) -> list[nn.Module]:
@@ -324,7 +325,7 @@ def _stacked_layer(layer, x):
         return torch.stack([x.matmul(w) for w in weight.unbind()]) + bias.unsqueeze(1)
     if x.ndim == 2 and is_linear:
         both = torch.addmm(bias.flatten(), x, weight.flatten(0, 1).t())
-        return both.view(len(x), *bias.shape).transpose(0, 1)
+        return both.unflatten(1, bias.shape).transpose(0, 1)
     if x.ndim == 2:
         x = x.expand(len(weight), *x.shape)
     weight = weight.transpose(1, 2) if is_linear else weight
