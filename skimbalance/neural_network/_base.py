@@ -98,6 +98,7 @@ from skimbalance.neural_network._rows import (
     as_dense,
     is_tiny,
 )
+from skimbalance.neural_network._state import StateMixin
 from skimbalance.neural_network._training import (
     Net,
     gradients,
@@ -177,6 +178,7 @@ class BaseImbalancedNet(
     DictParamsMixin,
     LabelScoreMixin,
     ClassifierMixin,
+    StateMixin,
     BaseEstimator,
 ):
     """Base of the two estimators, which add the parameters and their defaults."""
@@ -882,20 +884,6 @@ class BaseImbalancedNet(
         tags.classifier_tags.multi_label = MULTILABEL in kinds
         tags.classifier_tags.multi_class = MULTICLASS in kinds
         return tags
-
-    def __getstate__(self):
-        # Processes and their connections cannot be stored. Out-of-fold scores are as
-        # many as the entries of `y`, and are of use right after `fit`.
-        state: Any = super().__getstate__()
-        if state.get("out_of_fold_log_odds_") is not None:
-            state = {**state, "out_of_fold_log_odds_": None}
-        return {**state, "accelerator": None}
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if getattr(self, "net_", None) is not None:
-            # A net trained on a device that is not here has moved to the CPU.
-            self.device_ = torch.device(self.net_.device)
 
 
 def _generator(random_state):
