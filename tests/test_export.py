@@ -349,3 +349,17 @@ def test_a_member_alone_takes_any_number_of_rows():
         dynamic = ({0: torch.export.Dim("n")},)
         program = torch.export.export(member, (x[:7],), dynamic_shapes=dynamic)
         torch.testing.assert_close(program.module()(x), member(x))
+
+
+@pytest.mark.parametrize("kind", [MULTILABEL, BINARY, MULTICLASS])
+def test_model_card(kind, tmp_path):
+    net = small(loss="focal").fit(X, target_of(kind))
+    net.save_card(tmp_path / "card.md", X, target_of(kind))
+    text = (tmp_path / "card.md").read_text()
+    assert "- `loss`: `'focal'`" in text
+    assert "lr" not in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + net._output.n_outputs
+    assert ("threshold" in text) == (kind != MULTICLASS)
+    if kind != MULTILABEL:
+        assert all(str(name) in text for name in net._output.label_names)

@@ -34,9 +34,12 @@ from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
 from skimbalance.neural_network._callbacks import (
+    CallbackSupport,
     KeepBest,
     copied_callbacks,
     early_stopping_of,
+    fit_tasks,
+    with_callbacks,
 )
 from skimbalance.neural_network._checkpoint import (
     Checkpoint,
@@ -174,6 +177,7 @@ def _after_training(step, way_out):
 # Without ClassifierMixin its tags would come after those of BaseEstimator.
 class BaseImbalancedNet(
     ExportMixin,
+    CallbackSupport,
     RuleParamsMixin,
     DictParamsMixin,
     LabelScoreMixin,
@@ -194,6 +198,7 @@ class BaseImbalancedNet(
 
     # ------------------------------------------------------------------------- fitting
 
+    @with_callbacks
     def fit(
         self,
         X,
@@ -247,7 +252,9 @@ class BaseImbalancedNet(
         TypeError
             If `module` or `loss` is nothing that can be used.
         """
-        with unchanged_on_error(self), gradients():
+        tasks = fit_tasks(self, X, y, sample_weight)
+        # First: on an error scikit-learn tears down what it has set on the estimator.
+        with tasks, unchanged_on_error(self), gradients():
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y, pos_label=self.pos_label)
@@ -575,7 +582,9 @@ class BaseImbalancedNet(
         if self.net_.history or self.net_.earlier_:
             stopping.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
+        self.net_.tasks_ = vars(self).get("_tasks")
         self.net_.train(rows, watched, epochs, stopping, checkpoint)
+        self.net_.tasks_ = None
         self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         if any(True for _ in self._output.loss.parameters()):  # which were trained, too
             self._output.find_link()

@@ -12,7 +12,9 @@ estimator.
 """
 
 import copy
+import inspect
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.nn.functional import embedding, logsigmoid, softplus
 
-from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
+import skimbalance
+from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, with_missing
 from skimbalance._validation import check_choice
 from skimbalance.calibration import LabelCalibrator, PooledCalibrator
 from skimbalance.losses import SoftmaxLoss, SoftTargetLoss
@@ -33,7 +36,9 @@ from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
 )
+from skimbalance.metrics import label_report
 from skimbalance.neural_network._checks import check_threshold_for
+from skimbalance.neural_network._rows import as_dense
 from skimbalance.preprocessing import _CLIP, InputEncoder
 from skimbalance.thresholds._rules import (
     Cardinality,
@@ -43,6 +48,8 @@ from skimbalance.thresholds._rules import (
     Uncorrected,
 )
 
+# Columns of a card that have a meaning where there is a threshold for each label.
+_OF_THRESHOLDS = "predicted_observed_ratio", "threshold"
 _METHODS = "predict", "predict_proba", "decision_function"
 # Intervals that a table starts with: over scores of -20 to 20 each is .6 wide.
 _FIRST_INTERVALS = 64
@@ -119,6 +126,79 @@ class ExportMixin:
         """
         check_is_fitted(self)
         onnx_program(self, response_method, dtype).save(str(path))
+
+    def save_card(self, path, X, y) -> None:
+        """Write a model card in Markdown: labels, thresholds and figures of each.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that did not train the net.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Their targets.
+
+        Raises
+        ------
+        ValueError
+            If the rows do not fit the net, or it has no probabilities.
+        """
+        check_is_fitted(self)
+        Path(path).write_text(_card(self, X, y), encoding="utf-8")
+
+
+def _card(estimator, X, y):
+    """Return the text of a model card."""
+    output, target = estimator._output, estimator._target
+    proba, labels = estimator.predict_proba(X), as_dense(estimator._encode_y(y))
+    thresholds = None
+    if target.kind == MULTICLASS:
+        labels = (labels.reshape(-1, 1) == np.arange(len(target.classes))).astype(int)
+    else:
+        labels = with_missing(labels)
+        thresholds = output.thresholds(estimator._usable_rule())
+        if target.kind == BINARY:
+            proba = proba[:, [min(target.positive, proba.shape[1] - 1)]]
+    shown = 0.5 if thresholds is None else thresholds
+    names = output.label_names
+    report = label_report(labels, proba, threshold=shown, label_names=names)
+    columns = list(report)
+    if thresholds is None:  # the labels or classes of a row compete
+        columns = [name for name in columns if name not in _OF_THRESHOLDS]
+    rows = zip(*(report[name] for name in columns), strict=True)
+    cells = [[_cell(value) for value in row] for row in rows]
+    table = [columns, ["---"] * len(columns), *cells]
+    defaults = inspect.signature(type(estimator).__init__).parameters
+    given = {
+        key: value
+        for key, value in estimator.get_params(deep=False).items()
+        if repr(value) != repr(defaults[key].default)
+    }
+    params = [f"- `{key}`: `{value!r}`" for key, value in given.items()]
+    return "\n".join(
+        [
+            f"# {type(estimator).__name__}",
+            "",
+            f"{target.kind} target, {len(proba)} rows, {estimator.n_iter_} epochs, "
+            f"skimbalance {skimbalance.__version__}. Probabilities are "
+            f"{'' if estimator.probabilities_corrected_ else 'not '}corrected for loss "
+            "and weights. A ratio of expected to observed positives near 1 stands for "
+            "calibrated probabilities.",
+            "",
+            *(params or ["Default parameters."]),
+            "",
+            *("| " + " | ".join(row) + " |" for row in table),
+            "",
+        ]
+    )
+
+
+def _cell(value):
+    """Return a name, or a number with three digits, as a cell of a table."""
+    if isinstance(value, str):
+        return value.replace("|", "\\|")
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def onnx_program(estimator, response_method, dtype=None) -> Any:

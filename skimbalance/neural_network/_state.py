@@ -53,8 +53,9 @@ class StateMixin(BaseEstimator):
         if "_output" not in state:
             return state
         net, output = state.pop("net_"), state.pop("_output")
-        for derived in ("loss_", "_target", "classes_", "device_"):
-            state.pop(derived, None)
+        dropped = "loss_", "_target", "classes_", "device_", "_skl_callbacks"
+        for name in dropped:
+            state.pop(name, None)
         return {
             **plain(state),
             _PLAIN: {"net": plain_net(net), "output": plain_output(output)},

@@ -307,6 +307,8 @@ class Net(ClassifierMixin, NeuralNet):
     step_: Step
     criterion_: Any
     module_: Any
+    # What tells scikit-learn's callbacks of each epoch, while `fit` runs.
+    tasks_: Any = None
     # The batch that callbacks are notified of.
     batch_: Any = None
     # The raw scores of the validation part in the running epoch, batch by batch.
@@ -430,6 +432,8 @@ class Net(ClassifierMixin, NeuralNet):
             if _is_raised_by_skorch(error):
                 raise TrainingStopped from error
             raise
+        if self.tasks_ is not None:
+            self.tasks_.follow(self, method_name)
         if method_name == "on_train_begin":
             # After the callbacks, which may have made another module or optimizer.
             self._check_patterns()
@@ -780,7 +784,8 @@ class Net(ClassifierMixin, NeuralNet):
             for name in vars(self)
             if name.startswith(tuple(self.cuda_dependent_attributes_))
         ]
-        state = {key: value for key, value in vars(self).items() if key not in names}
+        left_out = {*names, "tasks_"}
+        state = {key: v for key, v in vars(self).items() if key not in left_out}
         parts = {name: vars(self)[name] for name in names}
         state["__cuda_dependent_attributes__"] = _pickled(parts)
         return state
