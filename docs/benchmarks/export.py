@@ -36,6 +36,7 @@ def fitted(loss, n_members, X, y):
         n_members=n_members,
         cross_fit=n_members > 1,
         max_epochs=10,
+        precision="64",
         random_state=0,
     )
     with warnings.catch_warnings():
@@ -47,7 +48,7 @@ def exported_forms(net, X):
     """Yield a function of the inputs for each exported form of a net."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "net.onnx")
-        net.export_onnx(path, METHODS)
+        net.export_onnx(path, METHODS, dtype="float64")
         session = onnxruntime.InferenceSession(path)
     yield lambda rows: session.run(None, {"X": rows})
     module, batch = net.to_torch(METHODS), torch.export.Dim("n")
