@@ -46,6 +46,7 @@ def test_each_epoch_is_a_task():
     assert recorder.events == ["setup", *ends, "teardown"]
     np.testing.assert_array_equal(net.predict_proba(X), plain.predict_proba(X))
     again = pickle.loads(pickle.dumps(net))
+    assert not any("_callback" in name for name in vars(net.net_.outputs_.estimator))
     np.testing.assert_array_equal(again.predict_proba(X), plain.predict_proba(X))
     assert small(max_epochs=9).set_callbacks(Recorder(stop_at=1)).fit(X, Y).n_iter_ == 2
 
@@ -57,7 +58,7 @@ def test_callbacks_are_torn_down_after_an_error():
     with pytest.raises(ValueError, match="focel"):
         net.fit(X, Y)
     assert recorder.events == ["setup", ("begin", "fit", 0), "teardown"]
-    assert not hasattr(net, "_tasks")
+    assert not hasattr(net, "_callback_tasks")
 
 
 def test_scores_of_each_epoch():

@@ -588,7 +588,7 @@ class BaseImbalancedNet(
         if self.net_.history or self.net_.earlier_:
             stopping.start_from(self.net_.module_)
         rows = self._as_trained_on(rows)
-        self.net_.tasks_ = vars(self).get("_tasks")
+        self.net_.tasks_ = vars(self).get("_callback_tasks")
         self.net_.train(rows, watched, epochs, stopping, checkpoint)
         self.net_.tasks_ = None
         self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())

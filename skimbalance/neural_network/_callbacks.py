@@ -619,12 +619,12 @@ def fit_tasks(estimator, X, y, sample_weight):
     if not getattr(estimator, "_skl_callbacks", None):
         yield
         return
-    estimator._tasks = tasks = _FitTasks(estimator, X, y, sample_weight)
+    estimator._callback_tasks = tasks = _FitTasks(estimator, X, y, sample_weight)
     try:
         yield
         tasks.end()
     finally:
-        vars(estimator).pop("_tasks", None)
+        vars(estimator).pop("_callback_tasks", None)
 
 
 class _FitTasks:
