@@ -198,15 +198,15 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
         ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
         by the member that did not train on it. None is the macro average precision
-        over labels with at least 3 held-out positives, with folds not all in one; if
-        there is no such label, there is no stopping criterion. Without folds, if those
-        are fewer than half of the labels or have under 100 positives together, it is
-        the log-loss of the corrected probabilities. It is the loss where there is
-        nothing to correct or no inverse, and for a multiclass `y`. Where a held-out
-        part has fewer than 5 entries of the rarer value of their label (rows outside
-        the most frequent class), all labels together, there is no criterion either.
-        None then trains for 5 epochs, or
-        as many as make 100 steps if that is longer, at most `max_epochs`.
+        over labels, or classes, with at least 3 held-out positives, with folds not all
+        in one; if there is no such label, there is no stopping criterion. Without
+        folds, if those are fewer than half of the labels or have under 100 positives
+        together, it is the log-loss of the corrected probabilities. It is the loss
+        where there is nothing to correct or no inverse, and for a multiclass `y`. Where
+        a held-out part has fewer than 5 entries of the rarer value of their label (rows
+        outside the most frequent class), all labels together, there is no criterion
+        either. None then trains for 5 epochs, or as many as make 100 steps if that is
+        longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
@@ -537,15 +537,15 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
         ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
         by the member that did not train on it. None is the macro average precision
-        over labels with at least 3 held-out positives, with folds not all in one; if
-        there is no such label, there is no stopping criterion. Without folds, if those
-        are fewer than half of the labels or have under 100 positives together, it is
-        the log-loss of the corrected probabilities. It is the loss where there is
-        nothing to correct or no inverse, and for a multiclass `y`. Where a held-out
-        part has fewer than 5 entries of the rarer value of their label (rows outside
-        the most frequent class), all labels together, there is no criterion either.
-        None then trains for 5 epochs, or
-        as many as make 100 steps if that is longer, at most `max_epochs`.
+        over labels, or classes, with at least 3 held-out positives, with folds not all
+        in one; if there is no such label, there is no stopping criterion. Without
+        folds, if those are fewer than half of the labels or have under 100 positives
+        together, it is the log-loss of the corrected probabilities. It is the loss
+        where there is nothing to correct or no inverse, and for a multiclass `y`. Where
+        a held-out part has fewer than 5 entries of the rarer value of their label (rows
+        outside the most frequent class), all labels together, there is no criterion
+        either. None then trains for 5 epochs, or as many as make 100 steps if that is
+        longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
