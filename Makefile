@@ -8,7 +8,7 @@ DATA ?=
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,plot]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,plot,serving]"
 	touch $@
 
 demo: .venv/ready
@@ -43,7 +43,7 @@ docs: .venv/ready
 	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
 
 bench: .venv/ready
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench,serving]"
 	for script in docs/benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
 # The ratios that the pages quote, at smaller sizes, against bounds; under five minutes.
@@ -59,7 +59,7 @@ test-lowest: .venv-lowest/ready
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --upgrade pip
 	.venv-lowest/bin/python -c "import tomllib; print('\n'.join(line.replace('>=', '==') for line in tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']))" > .venv-lowest/lowest.txt
-	.venv-lowest/bin/python -m pip install --quiet -c .venv-lowest/lowest.txt -e ".[test,plot]"
+	.venv-lowest/bin/python -m pip install --quiet -c .venv-lowest/lowest.txt -e ".[test,plot,serving]"
 	touch $@
 
 clean:

@@ -15,6 +15,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "user_guide").glob("*.md")
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
     script = ModuleType("script_of_the_page")
     monkeypatch.setitem(sys.modules, script.__name__, script)
+    for needed in re.findall(r"^<!-- needs: (.*) -->$", page.read_text(), re.M):
+        for name in needed.split():
+            pytest.importorskip(name, reason=f"the page needs {name}")
     for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S):
         exec(compile(block, str(page), "exec"), vars(script))
 

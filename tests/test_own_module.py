@@ -147,10 +147,10 @@ class Gives(nn.Module):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda s: (s, s), "returns a tuple"),
-        (lambda s: [s], "returns a list"),
-        (lambda s: {"logits": s}, "returns a dict"),
-        (lambda s: SimpleNamespace(logits=s), "SimpleNamespace.*its `logits`"),
+        (lambda s: (), "returns a tuple.*'logits'"),
+        (lambda s: ((s, s), s), "returns a tuple.*'logits'"),
+        (lambda s: {"scores": s}, "returns a dict.*'logits'"),
+        (lambda s: SimpleNamespace(logits=None), "SimpleNamespace.*'logits'"),
         (lambda s: None, "returns a NoneType"),
         (lambda s: s[:, :1], r"shape \(32, 1\) for 32 rows"),
         (lambda s: s[:1], r"shape \(1, 4\)"),
@@ -169,6 +169,28 @@ def test_what_a_module_gives_is_checked_before_training(change, message, n_membe
     ):
         fitted.fit(X, Y)
     assert not hasattr(fitted, "net_")
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: (s, s.exp()),
+        lambda s: [s],
+        lambda s: {"loss": None, "logits": s},
+        lambda s: SimpleNamespace(logits=s),
+    ],
+)
+def test_scores_among_other_outputs(change, n_members):
+    """Modules of Hugging Face return mappings with the attribute `logits`."""
+    params = {"n_members": n_members, "max_epochs": 2, "random_state": 0}
+    plain = net(Gives, module_params={"change": lambda s: s}, **params).fit(X, Y)
+    fitted = net(Gives, module_params={"change": change}, **params).fit(X, Y)
+    np.testing.assert_array_equal(fitted.predict_proba(X), plain.predict_proba(X))
+    assert fitted.net_.module_.bias_name == plain.net_.module_.bias_name
+    # The trained module of the user: its weights have their own names.
+    body = Gives(X.shape[1], Y.shape[1], change)
+    body.load_state_dict(fitted.members_[0].body.state_dict())
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])

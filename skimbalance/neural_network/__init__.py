@@ -10,9 +10,11 @@ from skimbalance.neural_network._estimators import (
     ImbalancedMLPClassifier,
     ImbalancedNetClassifier,
 )
+from skimbalance.neural_network._export import register_onnx_converter
 
 __all__ = [
     "ImbalancedMLPClassifier",
     "ImbalancedNetClassifier",
     "LabelAwareBatches",
+    "register_onnx_converter",
 ]

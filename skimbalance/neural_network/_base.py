@@ -36,9 +36,12 @@ from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
 from skimbalance.neural_network._batches import make_draws
 from skimbalance.neural_network._callbacks import (
+    CallbackSupport,
     KeepBest,
     copied_callbacks,
     early_stopping_of,
+    fit_tasks,
+    with_callbacks,
 )
 from skimbalance.neural_network._checkpoint import (
     Checkpoint,
@@ -76,6 +79,7 @@ from skimbalance.neural_network._devices import (
     moves_data,
     resolve_precision,
 )
+from skimbalance.neural_network._export import ExportMixin
 from skimbalance.neural_network._module import (
     MemberModule,
     ScoreModule,
@@ -104,6 +108,7 @@ from skimbalance.neural_network._rows import (
     as_dense,
     is_tiny,
 )
+from skimbalance.neural_network._state import StateMixin
 from skimbalance.neural_network._training import (
     Net,
     gradients,
@@ -178,7 +183,14 @@ def _after_training(step, way_out):
 
 # Without ClassifierMixin its tags would come after those of BaseEstimator.
 class BaseImbalancedNet(
-    RuleParamsMixin, DictParamsMixin, LabelScoreMixin, ClassifierMixin, BaseEstimator
+    ExportMixin,
+    CallbackSupport,
+    RuleParamsMixin,
+    DictParamsMixin,
+    LabelScoreMixin,
+    ClassifierMixin,
+    StateMixin,
+    BaseEstimator,
 ):
     """Base of the two estimators, which add the parameters and their defaults."""
 
@@ -193,6 +205,7 @@ class BaseImbalancedNet(
 
     # ------------------------------------------------------------------------- fitting
 
+    @with_callbacks
     def fit(
         self,
         X,
@@ -246,7 +259,9 @@ class BaseImbalancedNet(
         TypeError
             If `module` or `loss` is nothing that can be used.
         """
-        with unchanged_on_error(self), gradients():
+        tasks = fit_tasks(self, X, y, sample_weight)
+        # First: on an error scikit-learn tears down what it has set on the estimator.
+        with tasks, unchanged_on_error(self), gradients():
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
             target = check_target(y, pos_label=self.pos_label)
@@ -583,7 +598,9 @@ class BaseImbalancedNet(
             rows.draws, draws.device = draws, self.device_
             self.effective_batch_size_ = draws.effective_size(self.net_.batch_size)
             self.net_.effective_batch_size_ = self.effective_batch_size_
+        self.net_.tasks_ = vars(self).get("_callback_tasks")
         self.net_.train(rows, watched, epochs, stopping, checkpoint)
+        self.net_.tasks_ = None
         self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
         if any(True for _ in self._output.loss.parameters()):  # which were trained, too
             self._output.find_link()
@@ -900,20 +917,6 @@ class BaseImbalancedNet(
         tags.classifier_tags.multi_label = MULTILABEL in kinds
         tags.classifier_tags.multi_class = MULTICLASS in kinds
         return tags
-
-    def __getstate__(self):
-        # Processes and their connections cannot be stored. Out-of-fold scores are as
-        # many as the entries of `y`, and are of use right after `fit`.
-        state: Any = super().__getstate__()
-        if state.get("out_of_fold_log_odds_") is not None:
-            state = {**state, "out_of_fold_log_odds_": None}
-        return {**state, "accelerator": None}
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if getattr(self, "net_", None) is not None:
-            # A net trained on a device that is not here has moved to the CPU.
-            self.device_ = torch.device(self.net_.device)
 
 
 def _generator(random_state):

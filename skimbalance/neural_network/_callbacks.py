@@ -4,9 +4,11 @@ Early stopping watches a score of the held-out rows, or their loss. The copies t
 `copied_callbacks` makes keep a fit from changing what the user passed.
 """
 
+import contextlib
 import copy
 import datetime
 import sys
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +30,16 @@ from skimbalance.neural_network._rows import (
     as_dense,
     decode_labels,
 )
+
+try:  # scikit-learn 1.9
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+    CallbackSupportMixin: Any = None
+
+    def with_callbacks(method: Any) -> Any:
+        """Return a method as it is, where scikit-learn has no callbacks."""
+        return method
+
 
 # A choice: with fewer positives, one row makes up half or all of the average precision
 # of a label.
@@ -584,3 +596,93 @@ def check_callbacks(callbacks):
                 f"callbacks holds {callback!r}, which is no callback. It must hold "
                 "callbacks of skorch, their classes, or pairs (name, callback)."
             )
+
+
+# --------------------------------------------------------------------------
+# Callbacks of scikit-learn
+
+
+if CallbackSupportMixin is not None:
+
+    class CallbackSupport(CallbackSupportMixin):
+        """Give the nets the callbacks of scikit-learn."""
+
+else:
+
+    class CallbackSupport:
+        """Give the nets a `set_callbacks` without effect, before scikit-learn 1.9."""
+
+        def set_callbacks(self, *callbacks):  # noqa: ARG002
+            """Return the estimator: this scikit-learn has no callbacks.
+
+            Parameters
+            ----------
+            *callbacks : object
+                Ignored.
+
+            Returns
+            -------
+            self : estimator
+                The estimator.
+            """
+            return self
+
+
+@contextlib.contextmanager
+def fit_tasks(estimator, X, y, sample_weight):
+    """Tell scikit-learn's callbacks of a fit, and let the net tell them of its epochs.
+
+    Does nothing where no callback is set, by the user or a search.
+    """
+    if not getattr(estimator, "_skl_callbacks", None):
+        yield
+        return
+    estimator._callback_tasks = tasks = _FitTasks(estimator, X, y, sample_weight)
+    try:
+        yield
+        tasks.end()
+    finally:
+        vars(estimator).pop("_callback_tasks", None)
+
+
+class _FitTasks:
+    """The tasks of a fit, as scikit-learn calls them: all of it, and each epoch."""
+
+    def __init__(self, estimator, X, y, sample_weight):
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.estimator, self.epoch = estimator, None
+        self.given = {"X": X, "y": y, "metadata": metadata}
+        most = estimator.max_epochs  # which is checked later
+        most = int(most) if isinstance(most, Integral) else None
+        self.fit = estimator._init_callback_context(max_subtasks=most)
+        self.fit.call_on_fit_task_begin(estimator=estimator, **self.given)
+
+    def follow(self, event):
+        """Begin or end the task of an epoch; return whether a callback asks to stop."""
+        if event == "on_epoch_begin":
+            self.epoch = self.fit.subcontext(task_name="epoch")
+            self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.given)
+        elif event == "on_epoch_end" and self.epoch is not None:
+            task, self.epoch = self.epoch, None
+            return self._end(task)
+        return False
+
+    def end(self):
+        """End the task of the fit, and before it that of an interrupted epoch."""
+        if self.epoch is not None:
+            self._end(self.epoch)
+        self._end(self.fit)
+
+    def _end(self, task):
+        return task.call_on_fit_task_end(
+            estimator=self.estimator,
+            reconstruction_attributes=self._predicts,
+            **self.given,
+        )
+
+    def _predicts(self):
+        """Return nothing to add: a copy predicts; None while it has no probabilities.
+
+        Those of a loss without an inverse are calibrated after the last epoch.
+        """
+        return {} if self.estimator._output.has_probabilities else None

@@ -91,7 +91,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         module that maps ``(n_samples, n_features)`` to raw scores ``(n_samples,
         n_outputs)``. `n_features` is an int for a 2-D `X`, else ``X.shape[1:]``;
         `n_outputs` is 1 for a binary `y`, the number of classes for a multiclass one,
-        of labels for a label matrix.
+        of labels for a label matrix. The scores may also be the first item of a tuple,
+        or the item or attribute ``logits`` of what the module returns.
     module_params : dict, default=None
         Parameters of the module, also as ``module__name`` in `set_params` and grids.
     loss : str or loss object, default="log_loss"
@@ -278,7 +279,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         class is then fitted on all rows of `fit`. With folds they map
         the scores of each member, before their mean.
     members_ : list of torch.nn.Module
-        The trained nets, each giving raw scores of its own.
+        The trained nets, each giving raw scores of its own. The attribute `body` of
+        each is your module, whose `state_dict` your class loads.
     out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
             (n_samples, n_labels) or (n_samples, n_classes)
         What `decision_function` gives for the rows of `fit`, each by the member that
@@ -629,7 +631,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         class is then fitted on all rows of `fit`. With folds they map
         the scores of each member, before their mean.
     members_ : list of torch.nn.Module
-        The trained nets, each giving raw scores of its own.
+        The trained nets, each giving raw scores of its own. The attribute `body` of
+        each is your module, whose `state_dict` your class loads.
     out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
             (n_samples, n_labels) or (n_samples, n_classes)
         What `decision_function` gives for the rows of `fit`, each by the member that

@@ -20,6 +20,7 @@ afterwards would still leave the gradient of a NaN.
 import contextlib
 import copy
 import inspect
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -112,7 +113,8 @@ class ScoreModule(nn.Module):
         return attrgetter(self.bias_name)(self)
 
     def forward(self, x):
-        scores = check_scores(self.body(x), len(x), self.n_outputs)
+        # `len` of a tensor would fix the number of rows in an exported program.
+        scores = check_scores(self.body(x), x.shape[0], self.n_outputs)
         return scores if self.own_bias is None else scores + self.own_bias
 
     def members(self) -> list[nn.Module]:
@@ -133,14 +135,29 @@ def user_name(name):
     return name.removeprefix(_BODY)
 
 
-def check_scores(scores, n_rows, n_outputs):
-    """Return what a user's module gives, if it is one raw score for each output."""
+def find_scores(output):
+    """Return the raw scores in what a module returns.
+
+    That is the first item of a tuple or list, the item or the attribute `logits` of
+    others, as modules of Hugging Face have it, and else the output itself.
+    """
+    if isinstance(output, torch.Tensor):
+        return output
+    if isinstance(output, Mapping) and "logits" in output:
+        return output["logits"]
+    if isinstance(getattr(output, "logits", None), torch.Tensor):
+        return output.logits
+    return output[0] if isinstance(output, tuple | list) and output else output
+
+
+def check_scores(output, n_rows, n_outputs):
+    """Return the scores that a user's module gives, if there is one for each output."""
+    scores = find_scores(output)
     if not isinstance(scores, torch.Tensor):
-        kind = type(scores).__name__
-        item = "its `logits`" if hasattr(scores, "logits") else "the item that holds it"
         raise TypeError(
-            f"module returns a {kind}, but must return one tensor of raw scores of "
-            f"shape (n_samples, n_outputs). Wrap it in a module that returns {item}."
+            f"module returns a {type(output).__name__}, but must return raw scores of "
+            "shape (n_samples, n_outputs): a tensor, a tuple that begins with it, a "
+            "mapping with the item 'logits', or an object with the attribute `logits`."
         )
     if scores.shape != (n_rows, n_outputs):
         raise ValueError(
@@ -205,7 +222,7 @@ def _added_bias(module, x, n_outputs):
     was_training, found = module.training, None
     module.eval()
     try:
-        scores = module(x)
+        scores = find_scores(module(x))
         up = 100 + torch.linspace(0, 100, n_outputs).to(scores)
         for name, parameter in module.named_parameters():
             if parameter.shape == up.shape and parameter.requires_grad:
@@ -224,7 +241,7 @@ def _scores_after(module, x, parameter, step):
     kept = parameter.clone()
     try:
         parameter += step
-        return module(x)
+        return find_scores(module(x))
     finally:
         parameter.copy_(kept)
 
@@ -324,7 +341,7 @@ def _stacked_layer(layer, x):
         return torch.stack([x.matmul(w) for w in weight.unbind()]) + bias.unsqueeze(1)
     if x.ndim == 2 and is_linear:
         both = torch.addmm(bias.flatten(), x, weight.flatten(0, 1).t())
-        return both.view(len(x), *bias.shape).transpose(0, 1)
+        return both.unflatten(1, bias.shape).transpose(0, 1)
     if x.ndim == 2:
         x = x.expand(len(weight), *x.shape)
     weight = weight.transpose(1, 2) if is_linear else weight
@@ -454,7 +471,8 @@ def _spread(scores):
 def _stretched(body, x, factor):
     """Return the output of a module with parameters times a factor."""
     named = body.named_parameters()
-    return functional_call(body, {name: p * factor for name, p in named}, (x,))
+    stretched = {name: p * factor for name, p in named}
+    return find_scores(functional_call(body, stretched, (x,)))
 
 
 class _Criterion(nn.Module):

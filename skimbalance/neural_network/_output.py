@@ -932,6 +932,9 @@ class NetOutputs:
         vars(self.estimator).update(
             vars(estimator), net_=None, accelerator=None, callbacks=None
         )
+        # Callbacks of scikit-learn, and what they know of the running fit, hold data.
+        for name in [name for name in vars(self.estimator) if "_callback" in name]:
+            del vars(self.estimator)[name]
 
     @property
     def classes(self):

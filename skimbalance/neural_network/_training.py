@@ -300,6 +300,8 @@ class Net(ClassifierMixin, NeuralNet):
     step_: Step
     criterion_: Any
     module_: Any
+    # What tells scikit-learn's callbacks of each epoch, while `fit` runs.
+    tasks_: Any = None
     # The batch that callbacks are notified of.
     batch_: Any = None
     # The raw scores of the validation part in the running epoch, batch by batch.
@@ -425,6 +427,8 @@ class Net(ClassifierMixin, NeuralNet):
             raise
 
     def notify(self, method_name, **cb_kwargs):
+        # First: the last callback takes the averaged weights out of the module.
+        stops = self.tasks_ is not None and self.tasks_.follow(method_name)
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as error:
@@ -438,7 +442,7 @@ class Net(ClassifierMixin, NeuralNet):
             self.step_.begin(self)
         elif method_name == "on_train_end":
             self.step_.end()
-        elif method_name == "on_epoch_end" and self.stopped_:
+        elif method_name == "on_epoch_end" and (self.stopped_ or stops):
             raise TrainingStopped
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
@@ -783,7 +787,8 @@ class Net(ClassifierMixin, NeuralNet):
             for name in vars(self)
             if name.startswith(tuple(self.cuda_dependent_attributes_))
         ]
-        state = {key: value for key, value in vars(self).items() if key not in names}
+        left_out = {*names, "tasks_"}
+        state = {key: v for key, v in vars(self).items() if key not in left_out}
         parts = {name: vars(self)[name] for name in names}
         state["__cuda_dependent_attributes__"] = _pickled(parts)
         return state
