@@ -145,7 +145,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 128 dense columns, else by a robust scale with a smooth clip, and
+        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
         sparse rows by their norm. True scales the input by
         `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
@@ -497,7 +497,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 128 dense columns, else by a robust scale with a smooth clip, and
+        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
         sparse rows by their norm. True scales the input by
         `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
