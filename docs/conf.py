@@ -31,7 +31,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_inventories", "_ext", "api/backreferences"]
 # Inherited docstrings refer to labels of scikit-learn's own documentation. The gallery
-# puts functions into the configuration, which cannot be pickled for an incremental build.
+# puts objects into the configuration that cannot be pickled for an incremental build.
 suppress_warnings = ["ref.ref", "config.cache"]
 default_role = "literal"
 
@@ -48,8 +48,8 @@ python_display_short_literal_types = True
 python_use_unqualified_type_names = True
 
 # --- Other projects -------------------------------------------------------------------
-# The inventory of each project is asked for first. The file behind it has the names that
-# these pages use, so that a build without a network has the same links.
+# The inventory of each project is asked for first. The file behind it has the names
+# that these pages use, so that a build without a network has the same links.
 intersphinx_mapping = {
     name: (url, (None, f"_inventories/{name}.txt"))
     for name, url in {
