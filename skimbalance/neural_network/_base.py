@@ -410,7 +410,8 @@ class BaseImbalancedNet(
             self.n_labels_ = output.n_outputs
             self._fraction_without_label = data.training.fraction_without_label()
         self.device_ = find_device(self)
-        self._dtype = resolve_precision(self.precision, data.rows.X, self.device_)
+        rows = data.rows
+        self._dtype = resolve_precision(self.precision, rows.X, len(rows))
         if not (self.warm_start and getattr(self, "net_", None) is not None):
             # A warm start keeps the scaler under the weights that it goes on with.
             self.scaler_ = self._fit_scaler(data.training)

@@ -390,6 +390,8 @@ class _Output:
         self.calibrator = calibrator
         if not calibrator.matches_prevalence:
             return
+        # A calibrator of the user may have no intercept, and be far off in all labels.
+        self._match_total(scores, counts, weight)
         proba = self.probabilities(calibrator.transform(scores))
         mass, observed = np.zeros(self.n_outputs), counts[0] + counts[1]
         mass += weight.sum(axis=0)
@@ -579,6 +581,13 @@ class LabelOutput(_Output):
         target = target_mean_probability(mean, rate, scored, sampling_weight=1.0)
         self.calibrator.match_prevalence(scores, target.item(), weight)
 
+    def _match_total(self, scores, counts, weight):
+        """Move all intercepts alike until the probabilities of all labels add up."""
+        mass = weight.sum(axis=0)
+        rate = ratio(counts[0], counts[0] + counts[1], undefined=0.5)
+        total = np.clip(mass @ rate / mass.sum(), _LEAST, 1 - _LEAST)
+        self.calibrator.match_prevalence(scores, float(total), weight)
+
     def _column_weight(self, values, weight):
         """Return a weight for each entry, 0 where the label is missing or constant."""
         observed = (values >= 0) & self.trained
@@ -762,6 +771,9 @@ class ClassOutput(_Output):
         return (weight * (here.sum() / weight.sum())).reshape(-1, 1)
 
     def match_overall_prevalence(self, raw, values, weight, counts):
+        """Do nothing: the probabilities of a row add up to one."""
+
+    def _match_total(self, scores, counts, weight):
         """Do nothing: the probabilities of a row add up to one."""
 
     def _match(self, scores, prevalence, weight):

@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 
 from skimbalance._base import warn_user
 from skimbalance._validation import accepted_names, check_keywords, closest
-from skimbalance.neural_network._callbacks import Progress
+from skimbalance.neural_network._callbacks import AverageWeights, Progress
 from skimbalance.neural_network._data import (
     Batches,
     GatheredRows,
@@ -36,6 +36,8 @@ from skimbalance.neural_network._rows import (
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _LOSSES = "train_loss", "valid_loss", "valid_score"
+# The names of the callbacks that `Net.train` adds to those of skorch and of the user.
+_OUR_CALLBACKS = "keep_best", "average_weights", "checkpoint"
 # The precision of the products under autocast, where it is half of that of the weights.
 _HALF = {"16": torch.float16, "bf16": torch.bfloat16}
 # Parameters of a skorch net that the estimator sets itself.
@@ -311,6 +313,8 @@ class Net(ClassifierMixin, NeuralNet):
     batch_: Any = None
     # The raw scores of the validation part in the running epoch, batch by batch.
     valid_scores_: Any = None
+    # While members train that hold out folds.
+    average_: AverageWeights | None = None
     last_epoch_ = 0
     # Epochs of an earlier fit whose weights this net continues with.
     earlier_: Sequence = ()
@@ -338,6 +342,8 @@ class Net(ClassifierMixin, NeuralNet):
         checkpoint : Checkpoint or None
             What saves each epoch, and may know where to go on.
         """
+        # Members that hold out folds: a plain net is that of its last, or best, epoch.
+        self.average_ = None if training.fold is None else AverageWeights()
         with self._watched(stopping, checkpoint), self._whole_weights(stopping):
             with self._ending_early(stopping):
                 self._begin(training, validation, epochs, stopping, checkpoint)
@@ -373,14 +379,18 @@ class Net(ClassifierMixin, NeuralNet):
         they have done.
         """
         callbacks, last = self.callbacks_, []
+        if self.average_ is not None:
+            last.append(("average_weights", self.average_))
         if checkpoint is not None:
-            checkpoint.stopping, last = stopping, [("checkpoint", checkpoint)]
+            checkpoint.stopping = stopping
+            last.append(("checkpoint", checkpoint))
         first, *others = callbacks
         self.callbacks_ = [first, ("keep_best", stopping), *others, *last]
         try:
             yield
         finally:
             self.callbacks_, self.valid_scores_, self.batch_ = callbacks, None, None
+            self.average_ = None
             self.step_.end()
 
     @contextlib.contextmanager
@@ -442,7 +452,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
         self.stopped_ = self.gradients_seen_ = False
-        ours = dict(self.get_default_callbacks()) | {"keep_best": 0, "checkpoint": 0}
+        ours = {*dict(self.get_default_callbacks()), *_OUR_CALLBACKS}
         self.records_batches_ = any(name not in ours for name, _ in self.callbacks_)
         self.watches_batches_ = _overrides(
             self.callbacks_, "on_batch_begin", "on_batch_end"
@@ -668,6 +678,8 @@ class Net(ClassifierMixin, NeuralNet):
         mean = total.item() / self._divisor(len(iterator.rows), scores)
         self.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(iterator))
+        if training and self.average_ is not None:
+            self.average_.lend(self.module_)
 
     def _plain_step(self, batch, training, prefix, step_fn, fit_params):  # noqa: ARG002
         return step_fn(batch, **fit_params)
