@@ -9,6 +9,17 @@ the mean with one warning that counts such labels (``undefined="skip"``).
 """
 
 from skimbalance.exceptions import UndefinedLabelWarning
+from skimbalance.metrics._imbalance import (
+    imbalance_ratio_cv,
+    imbalance_ratio_per_label,
+    imbalance_report,
+    label_cardinality,
+    label_density,
+    label_diversity,
+    mean_imbalance_ratio,
+    scumble_score,
+    theoretical_complexity_score,
+)
 from skimbalance.metrics._per_label import (
     calibration_error,
     expected_observed_ratio,
@@ -46,12 +57,19 @@ __all__ = [
     "expected_observed_ratio",
     "get_scorer",
     "get_scorer_names",
+    "imbalance_ratio_cv",
+    "imbalance_ratio_per_label",
+    "imbalance_report",
+    "label_cardinality",
+    "label_density",
     "label_distribution_distance",
+    "label_diversity",
     "label_frequency_report",
     "label_pair_distribution_distance",
     "label_propensity",
     "label_ranking_average_precision_score",
     "label_report",
+    "mean_imbalance_ratio",
     "multilabel_average_precision_score",
     "multilabel_brier_score_loss",
     "multilabel_fbeta_score",
@@ -62,4 +80,6 @@ __all__ = [
     "predicted_observed_ratio",
     "propensity_scored_precision_at_k",
     "recall_at_k",
+    "scumble_score",
+    "theoretical_complexity_score",
 ]

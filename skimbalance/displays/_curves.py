@@ -1,35 +1,36 @@
-"""Displays of scores, probabilities, thresholds and training.
+"""Displays of scores, probabilities and thresholds, and of the training, as curves."""
 
-The displays follow scikit-learn's pattern: `from_estimator` or `from_predictions`
-computes the data and draws, `plot` draws again. Up to ten labels have a line each;
-beyond, a band covers nine of ten labels, and only the labels asked for have a line.
-"""
-
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import scipy.sparse as sp
 
 from skimbalance._base import (
     DECISION,
     PROBA,
-    find_response,
-    label_scores,
-    warn_positive_class,
-    warn_undefined,
 )
 from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
 from skimbalance._counts import (
     count_labels,
     take_weights,
 )
-from skimbalance._labels import check_scored_labels, check_target, positive_of
 from skimbalance._validation import (
-    align_columns,
     check_choice,
     check_interval,
     check_per_label,
-    column_names,
+)
+from skimbalance.displays._base import (
+    MOST_LINES,
+    CurveDisplay,
+    Display,
+    align,
+    as_labels,
+    check_drawn,
+    check_scored,
+    labels_for_estimator,
+    names_of,
+    pos_label_of,
+    scores_of,
+    warn_without_positives,
 )
 from skimbalance.metrics._per_label import (
     BINNINGS,
@@ -38,181 +39,10 @@ from skimbalance.metrics._per_label import (
     each_label,
     reliability,
 )
-from skimbalance.metrics._reports import check_label_names
-from skimbalance.metrics._scorers import read_labels
 
-__all__ = [
-    "MultilabelCalibrationDisplay",
-    "MultilabelPrecisionRecallDisplay",
-    "ThresholdCurveDisplay",
-    "TrainingHistoryDisplay",
-]
-
-# The most labels with a line of their own: matplotlib's colours repeat after ten.
-_MOST_LINES = 10
 # Ten bins of 4 million entries have a standard error below 0.001.
 _BINNED_ENTRIES = 2**22
 _RECALLS = np.linspace(0, 1, 101)
-
-
-# --------------------------------------------------------------------------
-# Labels, scores and names
-
-
-def _pos_label_of(estimator):
-    """Return the positive class of a fitted classifier, None if it has none."""
-    default = getattr(estimator, "pos_label", None)
-    return getattr(estimator, "pos_label_", default)
-
-
-def _labels_for_estimator(estimator, y, pos_label):
-    """Return a label matrix, and how `label_scores` reads a classifier of it.
-
-    Without a `pos_label` that of the classifier counts.
-    """
-    is_matrix = sp.issparse(y) or np.ndim(y) == 2
-    if pos_label is None and not is_matrix:
-        pos_label = _pos_label_of(estimator)
-        if pos_label is None:
-            _warn_positive_class(check_target(y))
-    labels, read_as = read_labels(estimator, y, pos_label)
-    return labels if is_matrix else labels.reshape(-1, 1), read_as
-
-
-def _scores_of(estimator, X, methods, read_as):
-    """Return the scores of each label of the rows."""
-    return label_scores(estimator, X, find_response(estimator, methods), **read_as)
-
-
-def _warn_positive_class(target):
-    """Warn where the majority counts as positive, unless 1 is one of the classes."""
-    if not set(target.classes.tolist()) <= {-1, 0, 1}:
-        warn_positive_class(target, None, "The display", count_labels(target.values))
-
-
-def _as_labels(y, pos_label, name="y_true"):
-    """Return a label matrix as it is; of two classes 1 for the positive one."""
-    if sp.issparse(y) or np.ndim(y) == 2:
-        if pos_label is not None:
-            check_target(y, name, pos_label)  # raises
-        return y
-    values = np.asarray(y)
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        return values  # one label with missing entries
-    target = check_target(values, name, pos_label)
-    if len(target.classes) > 2:
-        raise ValueError(
-            f"{name} has {len(target.classes)} classes: only two classes or a label "
-            "matrix can be drawn. Draw one class against the others, as y == class."
-        )
-    if pos_label is None:
-        _warn_positive_class(target)
-    return (values == positive_of(target.classes, pos_label)).astype(int)
-
-
-def _align(y_true, **frames):
-    """Return frames with their columns in the order of those of `y_true`."""
-    names = column_names(y_true)
-    return [align_columns(frame, names, name) for name, frame in frames.items()]
-
-
-def _check_scored(y_true, y_score, sample_weight, pos_label):
-    """Return labels, scores and weights of entries, which go together."""
-    aligned = _align(y_true, y_score=y_score, sample_weight=sample_weight)
-    return check_scored_labels(_as_labels(y_true, pos_label), *aligned)
-
-
-def _label_names(label_names, y, n_labels):
-    """Return a name for each label."""
-    names = check_label_names(label_names, y, n_labels)
-    numbered = (f"label {k}" for k in range(n_labels))
-    return [str(name) for name in (numbered if names is None else names)]
-
-
-def _check_drawn(labels, n_labels):
-    """Return the indices of the labels that get a line of their own."""
-    if labels is None:
-        return range(n_labels) if 1 < n_labels <= _MOST_LINES else range(0)
-    labels = [int(k) for k in labels]
-    if not all(0 <= k < n_labels for k in labels):
-        raise ValueError(
-            f"labels={labels!r} must be column numbers below {n_labels}, the number of "
-            "labels."
-        )
-    return labels
-
-
-def _warn_without_positives(n_left_out, n_labels):
-    """Warn of labels that have no curve; raise a ValueError if none has one."""
-    if n_left_out == n_labels:
-        raise ValueError("y_true has no positive label: there is nothing to draw.")
-    if n_left_out:
-        warn_undefined(
-            f"{n_left_out} of {n_labels} labels have no observed positive; they are "
-            "left out.",
-        )
-
-
-# --------------------------------------------------------------------------
-# Displays
-
-
-class _Display:
-    """Base of the displays: prepare the axes."""
-
-    def _set_axes(self, ax):
-        """Keep the axes and their figure; without axes make both."""
-        # matplotlib is an optional dependency, and slow to import.
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                f"{type(self).__name__} needs matplotlib: pip install "
-                "'skimbalance[plot]'."
-            ) from error
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        return ax
-
-
-class _CurveDisplay(_Display):
-    """Base of the displays of scores, with a curve for each label."""
-
-    from_predictions: Any
-
-    @classmethod
-    def _methods_and_options(cls, estimator, read_as) -> tuple:  # noqa: ARG003
-        """Return the methods that give scores, and options of `from_predictions`."""
-        return (DECISION, PROBA), {}
-
-    @classmethod
-    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options) -> Self:
-        """Draw the curves of a fitted classifier.
-
-        Parameters
-        ----------
-        estimator : classifier
-            Fitted.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows that did not train it.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Their labels.
-        pos_label : object, default=None
-            The positive class of a binary target; None is that of the estimator, or
-            else the last of its classes.
-        **options : dict
-            Further parameters of `from_predictions`.
-
-        Returns
-        -------
-        display : object
-            This display, drawn.
-        """
-        y, read_as = _labels_for_estimator(estimator, y, pos_label)
-        methods, defaults = cls._methods_and_options(estimator, read_as)
-        scores = _scores_of(estimator, X, methods, read_as)
-        return cls.from_predictions(y, scores, **defaults | options)
 
 
 def _mean_and_band(curves):
@@ -231,7 +61,7 @@ def _precision_at(recall, target, score, weight):
     return ratio(hits, predicted, undefined=0.0)[place]
 
 
-class MultilabelPrecisionRecallDisplay(_CurveDisplay):
+class MultilabelPrecisionRecallDisplay(CurveDisplay):
     """Precision against recall: mean over labels, all entries together, chosen ones.
 
     Use `from_estimator` or `from_predictions`.
@@ -380,13 +210,13 @@ class MultilabelPrecisionRecallDisplay(_CurveDisplay):
         ValueError
             If the shapes differ, scores are not finite, or nothing is positive.
         """
-        checked = _check_scored(y_true, y_score, sample_weight, pos_label)
+        checked = check_scored(y_true, y_score, sample_weight, pos_label)
         n_labels = checked[0].shape[1]
-        names = _label_names(label_names, y_true, n_labels)
-        drawn = _check_drawn(labels, n_labels)
+        names = names_of(label_names, y_true, n_labels)
+        drawn = check_drawn(labels, n_labels)
         each = each_label(average_precision, *checked)
         defined = ~np.isnan(each)
-        _warn_without_positives((~defined).sum(), n_labels)
+        warn_without_positives((~defined).sum(), n_labels)
         curves = np.full((n_labels, len(_RECALLS)), np.nan)
         for k, column in enumerate(iter_columns(*checked)):
             if defined[k]:
@@ -408,7 +238,7 @@ class MultilabelPrecisionRecallDisplay(_CurveDisplay):
         return display.plot(ax)
 
 
-class MultilabelCalibrationDisplay(_Display):
+class MultilabelCalibrationDisplay(Display):
     """Observed frequencies against probabilities, of one or two sets of probabilities.
 
     A line joins the bins of the entries of all labels; a dot is a label, its base rate
@@ -553,8 +383,8 @@ class MultilabelCalibrationDisplay(_Display):
         sets = {"probabilities": y_proba}
         if uncorrected is not None:
             sets = {"corrected": y_proba, "uncorrected": uncorrected}
-        sample_weight, *aligned = _align(y_true, sample_weight=sample_weight, **sets)
-        y = _as_labels(y_true, pos_label)
+        sample_weight, *aligned = align(y_true, sample_weight=sample_weight, **sets)
+        y = as_labels(y_true, pos_label)
         curves, label_means = {}, {}
         for name, proba in zip(sets, aligned, strict=True):
             checked = check_probable_labels(y, proba, sample_weight)
@@ -594,10 +424,10 @@ class MultilabelCalibrationDisplay(_Display):
         display : MultilabelCalibrationDisplay
             Drawn.
         """
-        y, read_as = _labels_for_estimator(estimator, y, pos_label)
-        proba = _scores_of(estimator, X, (PROBA,), read_as)
+        y, read_as = labels_for_estimator(estimator, y, pos_label)
+        proba = scores_of(estimator, X, (PROBA,), read_as)
         if uncorrected is not None:
-            options["uncorrected"] = _scores_of(uncorrected, X, (PROBA,), read_as)
+            options["uncorrected"] = scores_of(uncorrected, X, (PROBA,), read_as)
         return cls.from_predictions(y, proba, **options)
 
 
@@ -627,7 +457,7 @@ def _rates_at(thresholds, target, score, weight):
     return ratio(hits, predicted), hits / n_positive, f1
 
 
-class ThresholdCurveDisplay(_CurveDisplay):
+class ThresholdCurveDisplay(CurveDisplay):
     """Precision, recall and F1 against the threshold, and the best one of each label.
 
     The three lines are means over labels. Below lies, for up to ten labels, a tick for
@@ -727,7 +557,7 @@ class ThresholdCurveDisplay(_CurveDisplay):
     def _mark_thresholds(self, ax):
         """Mark the thresholds of the labels below the curves."""
         marks = np.clip(list(self.label_thresholds.values()), self.thresholds[0], None)
-        if len(marks) > _MOST_LINES:
+        if len(marks) > MOST_LINES:
             counts, edges = np.histogram(marks, self.thresholds[::5])
             height = 0.15 * counts / max(counts.max(), 1)
             label = "thresholds of the labels"
@@ -784,15 +614,15 @@ class ThresholdCurveDisplay(_CurveDisplay):
         ValueError
             If the shapes differ, scores are not finite, or nothing is positive.
         """
-        checked = _check_scored(y_true, y_score, sample_weight, pos_label)
-        names = _label_names(label_names, y_true, checked[0].shape[1])
+        checked = check_scored(y_true, y_score, sample_weight, pos_label)
+        names = names_of(label_names, y_true, checked[0].shape[1])
         grid = _threshold_grid(checked[1])
         rates, known = [], []
         for k, (target, score, w) in enumerate(iter_columns(*checked)):
             if (target if w is None else w[target]).any():
                 rates.append(_rates_at(grid, target, score, w))
                 known.append(k)
-        _warn_without_positives(len(names) - len(known), len(names))
+        warn_without_positives(len(names) - len(known), len(names))
         precision, recall, f1 = np.array(rates).transpose(1, 0, 2)
         marks = grid[f1.argmax(axis=1)]
         if thresholds is not None:
@@ -820,7 +650,7 @@ class ThresholdCurveDisplay(_CurveDisplay):
     def _methods_and_options(cls, estimator, read_as):
         method = getattr(estimator, "_response_method", None)
         methods = (PROBA, DECISION) if method is None else (method,)
-        own = _pos_label_of(estimator)
+        own = pos_label_of(estimator)
         # The thresholds of one class are no thresholds of the other.
         if own is not None and own != read_as.get("positive"):
             return methods, {}
@@ -837,7 +667,7 @@ def _threshold_grid(scores):
     return np.linspace(low, high, 101)
 
 
-class TrainingHistoryDisplay(_Display):
+class TrainingHistoryDisplay(Display):
     """Losses, and the validation score, against the epoch.
 
     Use `from_estimator` or `from_predictions`.
