@@ -17,7 +17,7 @@ from skimbalance.metrics import multilabel_average_precision_score, multilabel_l
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedNetClassifier
 
-X, Y = make_overlaid_digits(2400, imbalance_ratio=20, random_state=0)
+X, Y = make_overlaid_digits(1600, imbalance_ratio=20, random_state=0)
 X = X.reshape(-1, 1, 16, 16)
 X_fit, X_test, Y_fit, Y_test = multilabel_train_test_split(
     X, Y, stratify=Y, test_size=0.3, random_state=0
@@ -43,14 +43,14 @@ def small_cnn(n_features, n_outputs, augment=True):
     """Return a net of two convolutions. `n_features` is the shape of an image."""
     return nn.Sequential(
         Shift() if augment else nn.Identity(),
-        nn.Conv2d(n_features[0], 12, 3, padding=1),
+        nn.Conv2d(n_features[0], 8, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(12, 24, 3, padding=1),
+        nn.Conv2d(8, 16, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(24 * 4 * 4, n_outputs),
+        nn.Linear(16 * 4 * 4, n_outputs),
     )
 
 
@@ -65,7 +65,7 @@ for augment in (False, True):
         module_params={"augment": augment},
         standardize=False,
         lr=3e-3,
-        max_epochs=25,
+        max_epochs=15,
         threshold="f_beta",
         random_state=0,
     )

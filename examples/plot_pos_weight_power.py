@@ -41,7 +41,7 @@ for power in POWERS:
     net = ImbalancedMLPClassifier(
         (64,),
         pos_weight=PosWeightTransformer("power", power=power),
-        max_epochs=12,
+        max_epochs=10,
         n_members=3,
         random_state=0,
     )

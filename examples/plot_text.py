@@ -24,7 +24,7 @@ from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier
 
 rng = np.random.default_rng(0)
-N_TOPICS, N_TEXTS = 120, 4000
+N_TOPICS, N_TEXTS = 120, 3000
 common = [f"w{k}" for k in range(1500)]
 frequency = 1 / np.arange(1, 1501)
 frequency /= frequency.sum()
@@ -60,7 +60,7 @@ models = {
     "ImbalancedMLPClassifier": make_pipeline(
         TfidfVectorizer(),
         ImbalancedMLPClassifier(
-            (128,), threshold="f_beta", max_epochs=20, random_state=0
+            (64,), threshold="f_beta", max_epochs=12, random_state=0
         ),
     ),
 }
