@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from nets import linear
-from scipy.special import expit, logit
+from scipy.special import expit, logit, softmax
 from sklearn.metrics import average_precision_score
 from skorch.callbacks import Callback, EpochScoring
 
@@ -331,6 +331,24 @@ def test_the_stop_is_at_the_best_pooled_average_precision():
     for row, epoch in zip(net.net_.history, seen, strict=True):
         scores, labels = (np.concatenate(part) for part in zip(*epoch, strict=True))
         assert row["ap"] == pytest.approx(average_precision_score(labels, scores))
+
+
+def test_each_class_is_ranked_against_the_rest(problem):
+    X, Y = problem
+    y = np.where(Y.any(axis=1), Y.argmax(axis=1), 4)
+    y[:2] = 9  # too few rows to vote
+    scoring = EpochScoring("average_precision", name="ap", lower_is_better=False)
+    net = mlp(callbacks=[("ap", scoring), ("scores", Scores())]).fit(X, y)
+    expected = []
+    for epoch in dict(net.net_.callbacks_)["scores"].seen:
+        scores, labels = (np.concatenate(part) for part in zip(*epoch, strict=True))
+        proba = softmax(scores.astype(float), axis=1)
+        one_hot = labels[:, None] == np.unique(y)
+        expected.append(average_precision_score(one_hot[:, :5], proba[:, :5]))
+    np.testing.assert_allclose([row["valid_score"] for row in net.history_], expected)
+    assert net.best_score_ == pytest.approx(max(expected))
+    # skorch's reads the class of two rows as well.
+    assert not np.allclose(net.net_.history[:, "ap"], expected, rtol=1e-3)
 
 
 class RecordWeights(Callback):

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from skimbalance import metrics
 from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
-from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
+from skimbalance._labels import BINARY, MULTICLASS
 from skimbalance._validation import Scorer, closest, scorer_pos_label
 from skimbalance.neural_network._module import copied
 from skimbalance.neural_network._rows import (
@@ -331,11 +331,19 @@ def _reliable_labels(rows):
     With folds, the positives have to be in several of them: the only member that scores
     the positives of one fold has not seen any, and ranks them at random.
     """
-    positive, negative = count_labels(rows.selected("values"))
+    positive, negative = count_labels(_one_against_rest(rows))
     reliable = (positive >= _LEAST_POSITIVES) & (negative > 0)
     for fold in rows.in_each_fold():
-        reliable &= count_labels(fold.selected("values"))[0] < positive
+        reliable &= count_labels(_one_against_rest(fold))[0] < positive
     return reliable
+
+
+def _one_against_rest(rows):
+    """Return the labels of the rows: those of a label matrix, or one for each class."""
+    values = rows.selected("values")
+    if rows.target.kind != MULTICLASS:
+        return values
+    return (values[:, None] == np.arange(rows.target.n_outputs)).astype(np.int8)
 
 
 def _can_judge(output, rows):
@@ -372,25 +380,31 @@ def _default_scoring(output, rows):
     The loss with large weights of rare labels is too noisy: where an inverse removes
     them from the probabilities, these are watched.
     """
-    if output.target.kind == MULTICLASS:
+    if output.target.kind == MULTICLASS and not rows.by_fold:
         return "loss"
     if _ranks_reliably(output, rows):
         return "macro_average_precision"
     return "neg_micro_log_loss" if output.corrects else "loss"
 
 
-def _in_user_form(target, scorer, rows):
-    """Return `y` as it was passed, its classes, and the columns that are scored."""
+def _in_user_form(target, scorer, rows, by_user):
+    """Return `y` as it was passed, its classes, and the columns that are scored.
+
+    By default each class of a multiclass target is scored against the rest.
+    """
     values = rows.selected("values")
     if target.kind == BINARY and not _reads_own_classes(scorer):
         return values[:, 0], np.array([0, 1]), slice(None)
-    if target.kind != MULTILABEL:
+    is_multiclass = target.kind == MULTICLASS
+    if target.kind == BINARY or (is_multiclass and by_user):
         return decode_labels(target, values), target.classes, slice(None)
     columns = _reliable_labels(rows)
     if not columns.any():
         columns[:] = True
-    labels = values[:, columns]
-    return decode_labels(target, as_dense(labels)), target.classes[columns], columns
+    labels = as_dense(_one_against_rest(rows)[:, columns])
+    if is_multiclass:
+        return labels, np.tile([0, 1], (labels.shape[1], 1)), columns
+    return decode_labels(target, labels), target.classes[columns], columns
 
 
 def _make_score(scoring, output, held_out):
@@ -402,9 +416,9 @@ def _make_score(scoring, output, held_out):
         None is macro average precision, where held-out positives are enough for it: at
         least 3 in at least half of the trained labels, at least 100 in all. Labels with
         fewer are never scored. Else it is the log-loss of corrected probabilities, or
-        the loss itself, which multiclass targets always watch. Out of fold, labels
-        with 3 positives, not all in one fold, are enough. A scoring of the user is
-        tried first.
+        the loss itself, which multiclass targets watch without folds. Out of fold,
+        labels with 3 positives, not all in one fold, are enough, and each class of a
+        multiclass target is a label. A scoring of the user is tried first.
     output : LabelOutput or ClassOutput
         Turns raw scores into probabilities.
     held_out : Rows
@@ -418,7 +432,7 @@ def _make_score(scoring, output, held_out):
     scorer = find_scorer(scoring)
     if callable(scoring):
         X = held_out.selected("X")
-    y, classes, columns = _in_user_form(target, scorer, held_out)
+    y, classes, columns = _in_user_form(target, scorer, held_out, by_user)
     sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
 
     def score(raw):

@@ -133,8 +133,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
         asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. A label that was constant in training is predicted by its
-        constant, at 0.5.
+        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
+        threshold, so that each of these rules may also be set after `fit`. A label that
+        was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -196,15 +197,15 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
         ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
         by the member that did not train on it. None is the macro average precision
-        over labels with at least 3 held-out positives, with folds not all in one; if
-        there is no such label, there is no stopping criterion. Without folds, if those
-        are fewer than half of the labels or have under 100 positives together, it is
-        the log-loss of the corrected probabilities. It is the loss where there is
-        nothing to correct or no inverse, and for a multiclass `y`. Where a held-out
-        part has fewer than 5 entries of the rarer value of their label (rows outside
-        the most frequent class), all labels together, there is no criterion either.
-        None then trains for 5 epochs, or
-        as many as make 100 steps if that is longer, at most `max_epochs`.
+        over labels, or classes, with at least 3 held-out positives, with folds not all
+        in one; if there is no such label, there is no stopping criterion. Without
+        folds, if those are fewer than half of the labels or have under 100 positives
+        together, it is the log-loss of the corrected probabilities. It is the loss
+        where there is nothing to correct or no inverse, and for a multiclass `y`. Where
+        a held-out part has fewer than 5 entries of the rarer value of their label (rows
+        outside the most frequent class), all labels together, there is no criterion
+        either. None then trains for 5 epochs, or as many as make 100 steps if that is
+        longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
@@ -470,8 +471,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
         asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. A label that was constant in training is predicted by its
-        constant, at 0.5.
+        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
+        threshold, so that each of these rules may also be set after `fit`. A label that
+        was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -533,15 +535,15 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
         ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
         by the member that did not train on it. None is the macro average precision
-        over labels with at least 3 held-out positives, with folds not all in one; if
-        there is no such label, there is no stopping criterion. Without folds, if those
-        are fewer than half of the labels or have under 100 positives together, it is
-        the log-loss of the corrected probabilities. It is the loss where there is
-        nothing to correct or no inverse, and for a multiclass `y`. Where a held-out
-        part has fewer than 5 entries of the rarer value of their label (rows outside
-        the most frequent class), all labels together, there is no criterion either.
-        None then trains for 5 epochs, or
-        as many as make 100 steps if that is longer, at most `max_epochs`.
+        over labels, or classes, with at least 3 held-out positives, with folds not all
+        in one; if there is no such label, there is no stopping criterion. Without
+        folds, if those are fewer than half of the labels or have under 100 positives
+        together, it is the log-loss of the corrected probabilities. It is the loss
+        where there is nothing to correct or no inverse, and for a multiclass `y`. Where
+        a held-out part has fewer than 5 entries of the rarer value of their label (rows
+        outside the most frequent class), all labels together, there is no criterion
+        either. None then trains for 5 epochs, or as many as make 100 steps if that is
+        longer, at most `max_epochs`.
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
