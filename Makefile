@@ -40,7 +40,8 @@ types: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
-	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W -b html docs docs/_build/html
+	$(BIN)/python tools/check_links.py docs/_build/html
 
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench,serving]"
@@ -63,4 +64,4 @@ test-lowest: .venv-lowest/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lowest docs/_build demo_output
+	rm -rf .venv .venv-lowest docs/_build docs/auto_examples docs/api/generated docs/api/backreferences demo_output

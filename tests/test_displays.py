@@ -6,7 +6,10 @@ import scipy.sparse as sp
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, precision_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skimbalance.displays import (
     MultilabelCalibrationDisplay,
@@ -233,6 +236,38 @@ def test_training_history():
     assert texts[-1] == "best epoch, 2"
     alone = TrainingHistoryDisplay.from_predictions([{"train_loss": 1.0}])
     assert alone.valid_loss is None
+
+
+def test_history_of_a_net_in_a_pipeline_or_a_search():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    y = (X[:, 0] > 0.5).astype(int)
+    net = ImbalancedMLPClassifier((4,), n_members=1, max_epochs=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), net)
+    search = GridSearchCV(pipeline, {"imbalancedmlpclassifier__lr": [1e-3]}, cv=2)
+    for model in (pipeline, search):
+        shown = TrainingHistoryDisplay.from_estimator(model.fit(X, y))
+        assert len(shown.epoch) == 2
+    with pytest.raises(ValueError, match="no history_"):
+        TrainingHistoryDisplay.from_estimator(make_pipeline(StandardScaler()).fit(X))
+
+
+def test_one_label_has_one_curve_and_its_base_rate():
+    Y, P = _drawn(k=1)
+    shown = MultilabelPrecisionRecallDisplay.from_predictions(Y, P)
+    texts = [t.get_text() for t in shown.ax_.get_legend().get_texts()]
+    assert len(texts) == 2
+    assert shown.base_rate == pytest.approx(Y.mean())
+    assert texts[1] == f"base rate ({Y.mean():.2g})"
+    assert not any("90 %" in text or "micro" in text for text in texts)
+    assert "labels" not in shown.ax_.get_title()
+    curve = ThresholdCurveDisplay.from_predictions(Y, P)
+    assert curve.ax_.get_ylabel() == "Score"
+
+
+@each_display
+def test_title_counts_the_labels(display):
+    assert display.from_predictions(*_drawn()).ax_.get_title().endswith("of 3 labels")
 
 
 @pytest.mark.parametrize(

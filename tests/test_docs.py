@@ -1,5 +1,7 @@
 """The code of README and user guide runs, and the pages are linked."""
 
+import contextlib
+import io
 import re
 import sys
 from pathlib import Path
@@ -8,7 +10,15 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "user_guide").glob("*.md"))]
+GUIDE = sorted((ROOT / "docs" / "user_guide").glob("*.md"))
+PAGES = [
+    ROOT / "README.md",
+    *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.stem != "index"),
+    *GUIDE,
+]
+EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+# A block of code, and the output that follows it on some pages.
+BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.M | re.S)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -18,13 +28,22 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
     for needed in re.findall(r"^<!-- needs: (.*) -->$", page.read_text(), re.M):
         for name in needed.split():
             pytest.importorskip(name, reason=f"the page needs {name}")
-    for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S):
-        exec(compile(block, str(page), "exec"), vars(script))
+    for block, shown in BLOCK.findall(page.read_text()):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(block, str(page), "exec"), vars(script))
+        if shown:
+            assert printed.getvalue() == shown
+
+
+def test_home_page_shows_the_code_of_the_readme():
+    blocks = BLOCK.findall((ROOT / "docs" / "index.md").read_text())
+    assert blocks == BLOCK.findall((ROOT / "README.md").read_text())
 
 
 def test_pages_are_linked_from_the_index():
     index = (ROOT / "docs" / "user_guide" / "index.md").read_text().split()
-    missing = {page.stem for page in PAGES[1:]} - {"index"} - set(index)
+    missing = {page.stem for page in GUIDE} - {"index"} - set(index)
     assert not missing
 
 
@@ -35,3 +54,18 @@ def test_every_benchmark_page_has_its_script_and_is_linked():
     scripts = {script.stem for script in folder.glob("*.py")}
     assert pages <= scripts
     assert pages <= set(index)
+
+
+def test_every_example_is_in_the_order_of_the_gallery():
+    order = (ROOT / "docs" / "_ext" / "conf_order.py").read_text()
+    assert {f'"{example.stem}"' for example in EXAMPLES} == set(
+        re.findall(r'"plot_\w+"', order)
+    )
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+def test_example_asks_a_question_and_ends_in_a_conclusion(example):
+    text = example.read_text()
+    title = text.splitlines()[1]
+    assert title.endswith("?")
+    assert "# Conclusion\n# ----------" in text

@@ -45,6 +45,11 @@ _BINNED_ENTRIES = 2**22
 _RECALLS = np.linspace(0, 1, 101)
 
 
+def _title(what, n_labels):
+    """Return a title that counts the labels, where there are several."""
+    return what if n_labels == 1 else f"{what} of {n_labels:,} labels"
+
+
 def _mean_and_band(curves):
     """Return the mean of the curves, and the two that hold nine of ten."""
     band = np.nanquantile(curves, (0.05, 0.95), axis=0)
@@ -82,11 +87,14 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
         Of ``"macro"``, ``"micro"`` and the single labels.
     n_labels : int
         Number of labels behind the mean.
+    base_rate : float, default=None
+        Mean fraction of positives of the labels, which is the average precision of
+        random scores; None draws no line.
 
     Attributes
     ----------
     line_ : matplotlib Artist
-        The macro curve.
+        The macro curve; of one label its only curve.
     ax_ : matplotlib Axes
         Axes with the curves.
     figure_ : matplotlib Figure
@@ -125,6 +133,7 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
         label_curves,
         average_precision,
         n_labels,
+        base_rate=None,
     ):
         self.recall = recall
         self.macro = macro
@@ -134,6 +143,7 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
         self.label_curves = label_curves
         self.average_precision = average_precision
         self.n_labels = n_labels
+        self.base_rate = base_rate
 
     def plot(self, ax=None) -> Self:
         """Draw the curves.
@@ -148,23 +158,38 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
         display : MultilabelPrecisionRecallDisplay
             This object, with its artists.
         """
-        ax, of = self._set_axes(ax), self.average_precision
+        ax = self._set_axes(ax)
+        if self.n_labels == 1:
+            # Mean, band and pooled entries are the one curve again.
+            name = next(iter(self.label_curves), "precision")
+            self.line_ = self._draw(ax, name, self.macro, "macro", "k", lw=2.5)
+        else:
+            self._plot_labels(ax)
+        if self.base_rate is not None:
+            label = f"base rate ({self.base_rate:.2g})"
+            ax.axhline(self.base_rate, color="0.5", ls=":", lw=1, label=label)
+        ax.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1), ylim=(0, 1.02))
+        ax.set_title(_title("Precision and recall", self.n_labels))
+        ax.legend(fontsize="small", loc="best")
+        return self
+
+    def _draw(self, ax, name, precision, key, *style, **options):
+        """Draw one curve, with its average precision in the legend."""
+        label = f"{name} (AP {self.average_precision[key]:.2f})"
+        (line,) = ax.plot(self.recall, precision, *style, label=label, **options)
+        return line
+
+    def _plot_labels(self, ax):
+        """Draw chosen labels, the band of nine of ten, and both means."""
         for name, precision in self.label_curves.items():
-            label = f"{name} (AP {of[name]:.2f})"
-            ax.plot(self.recall, precision, lw=1, alpha=0.7, label=label)
+            self._draw(ax, name, precision, name, lw=1, alpha=0.7)
         if self.n_labels > len(self.label_curves):
             label = f"90 % of {self.n_labels:,} labels"
             ax.fill_between(
                 self.recall, self.low, self.high, color="0.85", lw=0, label=label
             )
-        (self.line_,) = ax.plot(
-            self.recall, self.macro, "k", lw=2.5, label=f"macro (AP {of['macro']:.2f})"
-        )
-        label = f"micro (AP {of['micro']:.2f})"
-        ax.plot(self.recall, self.micro, "k--", lw=1.5, label=label)
-        ax.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1), ylim=(0, 1.02))
-        ax.legend(fontsize="small", loc="best")
-        return self
+        self.line_ = self._draw(ax, "macro", self.macro, "macro", "k", lw=2.5)
+        self._draw(ax, "micro", self.micro, "micro", "k--", lw=1.5)
 
     @classmethod
     def from_predictions(
@@ -224,6 +249,7 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
         pooled = all_entries(*checked)
         macro, low, high = _mean_and_band(curves)
         precision = {"macro": np.nanmean(each), "micro": average_precision(*pooled)}
+        _, rates = _means_of_labels(*checked)
         shown = [k for k in drawn if defined[k]]
         display = cls(
             recall=_RECALLS,
@@ -234,6 +260,7 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
             label_curves={names[k]: curves[k] for k in shown},
             average_precision=precision | {names[k]: each[k] for k in shown},
             n_labels=int(defined.sum()),
+            base_rate=float(rates[rates > 0].mean()),
         )
         return display.plot(ax)
 
@@ -314,6 +341,7 @@ class MultilabelCalibrationDisplay(Display):
         self.line_ = lines[0]
         self._set_scale(ax)
         ax.set(xlabel="Mean probability", ylabel="Observed frequency")
+        ax.set_title(_title("Calibration", len(means[0])))
         ax.legend(fontsize="small", loc="upper left")
         return self
 
@@ -545,11 +573,12 @@ class ThresholdCurveDisplay(CurveDisplay):
             ax.set_xscale("log")
         ax.set(
             xlabel="Threshold",
-            ylabel="Mean over labels",
+            ylabel="Mean over labels" if len(marks) > 1 else "Score",
             xlim=(at.min(), at.max()),
             ylim=(-0.2, 1.02),
             yticks=np.linspace(0, 1, 6),
         )
+        ax.set_title(_title("Scores by threshold", len(marks)))
         ax.axhline(0, color="0.7", lw=0.8)
         ax.legend(fontsize="small", loc="center right")
         return self
@@ -667,6 +696,19 @@ def _threshold_grid(scores):
     return np.linspace(low, high, 101)
 
 
+def _innermost(estimator):
+    """Return the fitted net in a pipeline, a search or a wrapper, if there is one."""
+    while not hasattr(estimator, "history_"):
+        steps = getattr(estimator, "steps", None)  # of a Pipeline
+        inner = getattr(estimator, "best_estimator_", None)
+        inner = getattr(estimator, "estimator_", None) if inner is None else inner
+        inner = steps[-1][1] if steps else inner
+        if inner is None:
+            break
+        estimator = inner
+    return estimator
+
+
 class TrainingHistoryDisplay(Display):
     """Losses, and the validation score, against the epoch.
 
@@ -733,7 +775,7 @@ class TrainingHistoryDisplay(Display):
         lines = [self.line_]
         if self.valid_loss is not None:
             lines += ax.plot(self.epoch, self.valid_loss, mark, label="validation loss")
-        ax.set(xlabel="Epoch", ylabel="Loss")
+        ax.set(xlabel="Epoch", ylabel="Loss", title="Training history")
         if self.valid_score is not None:
             lines += self._plot_score(ax, mark)
         best = self._best_epoch()
@@ -800,7 +842,7 @@ class TrainingHistoryDisplay(Display):
         Parameters
         ----------
         estimator : estimator
-            Fitted, with `history_`.
+            Fitted, with `history_`; or a pipeline, search or wrapper around one.
         ax : matplotlib Axes, default=None
             None makes a figure.
 
@@ -814,6 +856,7 @@ class TrainingHistoryDisplay(Display):
         ValueError
             If the estimator has no history.
         """
+        estimator = _innermost(estimator)
         if not getattr(estimator, "history_", None):
             raise ValueError(
                 f"{type(estimator).__name__} has no history_: fit a net of "

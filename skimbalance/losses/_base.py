@@ -21,7 +21,7 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
-from skimbalance._validation import Number, check_parameters
+from skimbalance._validation import Number, check_choice, check_parameters
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
     CONTRADICTS,
@@ -57,6 +57,11 @@ def at_least_float32(scores):
 
 def _float64(values):
     return torch.as_tensor(values, dtype=torch.float64)
+
+
+def _like(values, scores):
+    """Return weights as a tensor with the device of the scores, at least float32."""
+    return torch.as_tensor(values).to(at_least_float32(scores))
 
 
 class Loss(BaseEstimator, torch.nn.Module):
@@ -145,6 +150,76 @@ class Loss(BaseEstimator, torch.nn.Module):
         self.register_buffer("n_positive_", _float64(n_positive).detach().clone())
         self.register_buffer("n_negative_", _float64(n_negative).detach().clone())
         return self
+
+    def __call__(
+        self,
+        scores,
+        targets,
+        *args,
+        pos_weight=None,
+        weight=None,
+        reduction="none",
+    ):
+        """Compute the loss as a criterion of a torch training loop does.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_outputs)
+            Raw scores (logits).
+        targets : Tensor of shape (n_samples, n_labels) or (n_samples,)
+            Labels 0 and 1, or class indices for a loss of classes.
+        *args : tuple
+            Further arguments of `forward`: the `entry_weight` of a `SetLoss`.
+        pos_weight : float or array-like of shape (n_outputs,), default=None
+            Weight of the positives, or of the rows by true class.
+        weight : Tensor broadcastable to the unreduced loss, default=None
+            Weight of each entry, or of each row for a loss of classes; 0 leaves it out.
+        reduction : {"none", "mean", "sum"}, default="none"
+            ``"mean"`` divides by the number of entries, or rows, whatever their
+            weights.
+
+        Returns
+        -------
+        Tensor
+            Of shape () for ``"mean"`` and ``"sum"``, which count the weights that
+            `entry_weight` of a pointwise loss gives; else unreduced.
+        """
+        check_choice("reduction", reduction, ("none", "mean", "sum"))
+        value = self._weighted(
+            scores, targets, args, pos_weight, weight, reduced=reduction != "none"
+        )
+        if reduction == "none":
+            return value
+        n_values = scores.numel() if isinstance(self, PointwiseLoss) else len(scores)
+        return value.sum() / (n_values if reduction == "mean" else 1)
+
+    def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):  # noqa: ARG002
+        """Return the loss times the weights; a sum will do where it is `reduced`."""
+        value = super().__call__(scores, targets, *args)
+        if pos_weight is not None:
+            value = value * _like(pos_weight, scores).expand(scores.shape[1])[targets]
+        return value if weight is None else value * weight
+
+    def initial_scores(self, prior, pos_weight=1.0):
+        """Return the scores at which the loss predicts given base rates.
+
+        As the bias of the last layer they start the training at the base rates.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_outputs,)
+            Base rates of the labels or classes.
+        pos_weight : float or array-like of shape (n_outputs,), default=1.0
+            The weight of the positives, or by true class, in training.
+
+        Returns
+        -------
+        Tensor of float64, shape (n_outputs,)
+            Zeros where the loss has no inverse.
+        """
+        prior = torch.atleast_1d(_float64(prior))
+        link = self.link(pos_weight, prior.device, len(prior))
+        return link.initial_scores(prior)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         """Return the map from raw scores to log-odds, or log-probabilities.
@@ -451,6 +526,22 @@ class PointwiseLoss(Loss):
     def _is_fused(self):
         """Whether the loss is evaluated in one pass, without autograd."""
         return self._has_derivatives
+
+    def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):
+        """Return the loss times the weights; a sum will do where it is `reduced`."""
+        if pos_weight is not None:
+            pos_weight = _like(pos_weight, scores)
+        if reduced:
+            return self.weighted_sum(scores, targets, weight, pos_weight)
+        if pos_weight is None:
+            return super()._weighted(
+                scores, targets, args, None, weight, reduced=reduced
+            )
+        scores = at_least_float32(scores)
+        targets = targets.to(scores.dtype)
+        positive = targets * pos_weight * self.positive(scores)
+        value = positive + (1 - targets) * self.negative(scores)
+        return value if weight is None else value * weight
 
     def forward(self, scores, targets):
         """Return the unreduced loss.
@@ -798,6 +889,19 @@ class SetLoss(Loss):
             value = self(scores, targets, torch.ones_like(scores))
             _check_values(value, (2,), f"{type(self).__name__}.forward", "row")
         return IdentityLink()
+
+    def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):
+        """Return the loss of each row, with the weights as its `entry_weight`."""
+        if pos_weight is not None:
+            raise ValueError(
+                f"{type(self).__name__} takes the labels of a row together and has no "
+                "pos_weight. Leave it None."
+            )
+        if not args:
+            ones = torch.ones_like(at_least_float32(scores))
+            args = (ones if weight is None else ones * weight,)
+            weight = None
+        return super()._weighted(scores, targets, args, None, weight, reduced=reduced)
 
     def forward(self, scores, targets, entry_weight):
         """Return the loss of each row.

@@ -1,0 +1,71 @@
+"""
+Do weights for each label help 270 labels?
+==========================================
+
+`pos_weight` weighs the positives against the negatives of one label. `label_weight`
+weighs the labels against each other, so that rare labels have a larger say in the
+gradient. It distorts no probability: nothing has to be corrected.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.metrics import multilabel_average_precision_score, multilabel_log_loss
+from skimbalance.model_selection import multilabel_train_test_split
+from skimbalance.neural_network import ImbalancedMLPClassifier
+
+X, Y = make_imbalanced_multilabel(
+    4000, n_labels=270, cardinality=6, imbalance_ratio=50, signal=4, random_state=0
+)
+X_train, X_test, Y_train, Y_test = multilabel_train_test_split(
+    X, Y, stratify=Y, test_size=0.3, random_state=0
+)
+n_positive = Y_train.sum(axis=0)
+groups = np.array_split(np.argsort(-n_positive), 3)
+NAMES = ["90 most frequent", "90 between", "90 rarest"]
+for name, group in zip(NAMES, groups, strict=True):
+    low, high = n_positive[group].min(), n_positive[group].max()
+    print(f"{name}: {low} to {high} positives to learn from")
+
+# %%
+# The gains are reported by frequency: a mean over all labels would hide who pays.
+
+table = {}
+for scheme in (None, "log", "sqrt", "balanced"):
+    net = ImbalancedMLPClassifier(
+        (128,), label_weight=scheme, max_epochs=25, random_state=0
+    )
+    proba = net.fit(X_train, Y_train).predict_proba(X_test)
+    each = multilabel_average_precision_score(
+        Y_test, proba, average=None, undefined="nan"
+    )
+    table[f"{scheme}"] = [np.nanmean(each[group]) for group in groups]
+    table[f"{scheme}"] += [np.nanmean(each), multilabel_log_loss(Y_test, proba)]
+
+header = [*NAMES, "all", "log-loss"]
+print(f"{'label_weight':14}" + "".join(f"{name:>18}" for name in header))
+for scheme, row in table.items():
+    print(f"{scheme:14}" + "".join(f"{value:18.4f}" for value in row))
+
+# %%
+
+figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+for k, (scheme, row) in enumerate(table.items()):
+    ax.bar(np.arange(4) + 0.2 * (k - 1.5), row[:4], 0.2, label=f"{scheme}")
+ax.set_xticks(np.arange(4), header[:4])
+ax.set(ylabel="macro average precision")
+ax.set_title("Average precision by frequency of the labels")
+ax.legend(title="label_weight")
+plt.show()
+
+# %%
+# Conclusion
+# ----------
+#
+# No scheme helps any third of the labels, the rarest third included: ``"log"`` and
+# ``"sqrt"`` cost little, ``"balanced"`` costs a point or two of average precision
+# everywhere. A rare label is limited by the number of its positives, which no weight
+# increases; a large weight only adds their noise to the layers that all labels share.
+# Leave `label_weight` at None, and search over it only where some labels matter more to
+# you.

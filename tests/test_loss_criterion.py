@@ -1,0 +1,123 @@
+"""Losses as criteria of a torch training loop."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from skimbalance.losses import (
+    LOSSES,
+    DistributionBalancedLoss,
+    FocalLoss,
+    FunctionLoss,
+    LogLoss,
+    SoftF1Loss,
+    SoftmaxLogLoss,
+    ZLPRLoss,
+)
+
+
+@pytest.fixture
+def scores():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(12, 3, generator=generator, requires_grad=True)
+
+
+@pytest.fixture
+def targets():
+    generator = torch.Generator().manual_seed(1)
+    return (torch.rand(12, 3, generator=generator) < 0.3).float()
+
+
+POS_WEIGHT = np.array([1.0, 4.0, 9.0])
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
+def test_log_loss_is_torchs_with_its_pos_weight(scores, targets, reduction, dtype):
+    options = {"pos_weight": torch.tensor(POS_WEIGHT).float(), "reduction": reduction}
+    expected = functional.binary_cross_entropy_with_logits(scores, targets, **options)
+    ours = LogLoss()(
+        scores, targets.to(dtype), pos_weight=POS_WEIGHT, reduction=reduction
+    )
+    torch.testing.assert_close(ours, expected)
+    gradients = [
+        torch.autograd.grad(value.sum(), scores, retain_graph=True)[0]
+        for value in (ours, expected)
+    ]
+    torch.testing.assert_close(*gradients)
+
+
+def test_mean_of_a_multiclass_loss_divides_by_the_rows(scores):
+    classes = torch.arange(12) % 3
+    ours = SoftmaxLogLoss()(scores, classes, pos_weight=POS_WEIGHT, reduction="mean")
+    weights = torch.tensor(POS_WEIGHT).float()
+    each = functional.cross_entropy(scores, classes, weight=weights, reduction="none")
+    torch.testing.assert_close(ours, each.mean())
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        FocalLoss(),
+        FunctionLoss(lambda scores, targets: (scores.sigmoid() - targets) ** 2),
+    ],
+    ids=["fused", "by autograd"],
+)
+def test_reductions_agree_with_the_weighted_entries(loss, scores, targets):
+    weight = (torch.arange(12) % 4 != 0).float()[:, None]
+    given = {"pos_weight": POS_WEIGHT, "weight": weight}
+    entries = loss(scores, targets, **given)
+    assert entries.shape == scores.shape
+    assert (entries[::4] == 0).all()
+    total = loss(scores, targets, **given, reduction="sum")
+    torch.testing.assert_close(total, entries.sum())
+    mean = loss(scores, targets, **given, reduction="mean")
+    torch.testing.assert_close(mean, entries.sum() / 36)
+
+
+def test_soft_targets_mix_the_weighted_terms(scores, targets):
+    soft = 0.9 * targets + 0.05
+    options = {"pos_weight": torch.tensor(POS_WEIGHT).float(), "reduction": "mean"}
+    expected = functional.binary_cross_entropy_with_logits(scores, soft, **options)
+    ours = LogLoss()(scores, soft, pos_weight=POS_WEIGHT, reduction="mean")
+    torch.testing.assert_close(ours, expected)
+
+
+def test_entry_weights_of_a_loss_count_in_its_reductions(scores, targets):
+    loss = DistributionBalancedLoss().setup([3, 4, 5], [9, 8, 7])
+    weight = loss.entry_weight(scores.detach(), targets.bool())
+    expected = (loss(scores, targets) * weight).mean()
+    torch.testing.assert_close(loss(scores, targets, reduction="mean"), expected)
+
+
+@pytest.mark.parametrize("loss", [ZLPRLoss(), SoftF1Loss()], ids=str)
+def test_loss_of_whole_rows_needs_no_weights(loss, scores, targets):
+    ones = torch.ones_like(scores)
+    expected = loss(scores, targets, ones).mean()
+    torch.testing.assert_close(loss(scores, targets, reduction="mean"), expected)
+    keyword = loss(scores, targets, weight=torch.ones(12, 1), reduction="mean")
+    torch.testing.assert_close(keyword, expected)
+    with pytest.raises(ValueError, match="has no pos_weight"):
+        loss(scores, targets, pos_weight=2.0)
+
+
+def test_unknown_reduction_is_refused(scores, targets):
+    with pytest.raises(ValueError, match="reduction"):
+        LogLoss()(scores, targets, reduction="avg")
+
+
+@pytest.mark.parametrize(("name", "kind"), LOSSES, ids=str)
+def test_initial_scores_stand_for_the_base_rates(name, kind):
+    loss = LOSSES[name, kind]()
+    prior = np.array([0.05, 0.2, 0.75])
+    loss.setup(1000 * prior, 1000 - 1000 * prior)
+    scores = loss.initial_scores(prior)
+    assert scores.shape == (3,)
+    if not loss.invertible:
+        return
+    if kind == "multiclass":
+        back = loss.log_probabilities(scores[None]).exp()[0]
+    else:
+        back = loss.log_odds(scores[None]).sigmoid()[0]
+    np.testing.assert_allclose(back, prior, atol=1e-6)
