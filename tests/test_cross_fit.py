@@ -333,6 +333,45 @@ def test_the_stop_is_at_the_best_pooled_average_precision():
         assert row["ap"] == pytest.approx(average_precision_score(labels, scores))
 
 
+class RecordWeights(Callback):
+    """Records the weights of the module after the last batch and after each epoch."""
+
+    def __init__(self):
+        self.trained, self.judged = [], []
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.last = net.module_.bias.detach().double().clone()
+
+    def on_epoch_end(self, net, **kwargs):
+        self.trained.append(self.last)
+        self.judged.append(net.module_.bias.detach().double().clone())
+
+
+def test_epochs_are_judged_by_the_average_of_the_weights(problem):
+    """(1 - 3 / (t + 3)) of the average of `t` epochs, and the rest of the next one."""
+    net = mlp(callbacks=[("record", RecordWeights())], max_epochs=6).fit(*problem)
+    record = dict(net.net_.callbacks_)["record"]
+    expected = record.trained[0]
+    for t, (trained, judged) in enumerate(
+        zip(record.trained, record.judged, strict=True)
+    ):
+        expected = expected + 3 / (t + 3) * (trained - expected)
+        torch.testing.assert_close(judged, expected, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(record.judged[-1], record.trained[-1], rtol=1e-3)
+    best = int(np.argmax([row["valid_score"] for row in net.history_]))
+    torch.testing.assert_close(net.net_.module_.bias.double(), record.judged[best])
+    assert net.net_.average_ is None
+
+
+def test_one_net_is_that_of_its_best_epoch(problem):
+    callbacks = [("record", RecordWeights())]
+    net = mlp(callbacks=callbacks, max_epochs=3, n_members=1).fit(*problem)
+    record = dict(net.net_.callbacks_)["record"]
+    for trained, judged in zip(record.trained, record.judged, strict=True):
+        assert torch.equal(trained, judged)
+
+
 def test_without_a_label_that_votes_the_epochs_are_fixed():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(400, 4)), np.zeros((400, 3), dtype=int)

@@ -213,6 +213,7 @@ def test_batch_loss_with_smoothing_is_the_formula_written_out(problem):
         max_epochs=1,
         batch_size=len(Y),
         lr=1e-12,
+        precision="64",
         random_state=0,
     ).fit(X, Y)
     z = net.net_.module_(torch.as_tensor(X)).detach().numpy()
@@ -232,6 +233,7 @@ def test_batch_loss_of_classes_with_smoothing(problem):
         max_epochs=1,
         batch_size=len(y),
         lr=1e-12,
+        precision="64",
         random_state=0,
     ).fit(X, y)
     z = net.net_.module_(torch.as_tensor(X)).detach()

@@ -79,9 +79,10 @@ def test_label_matrices_of_every_size_and_container(n_labels, x_kind, y_kind):
 def test_dense_and_sparse_give_the_same_net(problem):
     X, Y = problem
     X = X * (np.abs(X) > 0.5)
-    reference = small(standardize=False).fit(X, Y).decision_function(X)
+    reference = small(standardize=False, precision="64").fit(X, Y)
+    reference = reference.decision_function(X)
     for x, y in ((sp.csr_array(X), Y), (X, sp.csr_array(Y)), (X, sp.csc_array(Y))):
-        net = small(standardize=False).fit(x, y)
+        net = small(standardize=False, precision="64").fit(x, y)
         np.testing.assert_allclose(net.decision_function(x), reference, atol=1e-10)
         np.testing.assert_allclose(net.decision_function(X), reference, atol=1e-10)
 
@@ -274,7 +275,7 @@ def test_pos_weight_is_undone_and_sample_weight_defines_the_population(problem):
     X, Y = problem
     transformer = PosWeightTransformer("balanced")
     # The input scaler reads sample weights, which belong to the population.
-    net = small(init_bias="zero", standardize=False)
+    net = small(init_bias="zero", standardize=False, precision="64")
     by_weight = clone(net).set_params(pos_weight=transformer).fit(X, Y)
     by_sample = clone(net).fit(X, Y, sample_weight=transformer.fit(Y).transform(Y))
     weight = compute_pos_weight(Y)
@@ -331,6 +332,7 @@ def test_batch_loss_is_the_formula_written_out(problem):
         max_epochs=1,
         batch_size=len(Y),
         lr=1e-12,
+        precision="64",
         random_state=0,
     ).fit(X, Y, sample_weight=sample_weight)
     z = net.net_.module_(torch.as_tensor(X)).detach().numpy()

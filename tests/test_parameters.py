@@ -214,8 +214,10 @@ def test_float32_inputs_give_float32_answers(problem):
     assert net.predict_proba(X.astype(np.float32)).dtype == np.float32
     assert net.predict_proba(X).dtype == np.float64
     assert net.net_.module_.bias.dtype == torch.float32
-    assert small().fit(X, Y).net_.module_.bias.dtype == torch.float64
-    assert small(precision="32").fit(X, Y).net_.module_.bias.dtype == torch.float32
+    assert small().fit(X, Y).net_.module_.bias.dtype == torch.float32
+    few = X[:100], Y[:100]
+    assert small().fit(*few).net_.module_.bias.dtype == torch.float64
+    assert small(precision="32").fit(*few).net_.module_.bias.dtype == torch.float32
 
 
 def test_progress_is_printed_only_when_asked_for(problem, capsys):

@@ -355,7 +355,7 @@ def test_early_stopping_of_skorch_restores_its_own_best(n_members):
 def test_the_net_answers_as_the_estimator_does(kind, n_members, container):
     params = {"max_epochs": 3, "n_members": n_members, "early_stopping": True}
     fitted = ImbalancedMLPClassifier(
-        (8,), **params, pos_weight="sqrt", random_state=0
+        (8,), **params, pos_weight="sqrt", precision="64", random_state=0
     ).fit(X, TARGETS[kind])
     net, given = fitted.net_, container(X[:50])
     np.testing.assert_allclose(

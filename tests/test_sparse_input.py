@@ -137,7 +137,12 @@ def test_sparse_and_dense_training_give_the_same_net(hidden):
     X = sparse_matrix(200)
     Y = (np.random.default_rng(1).random((200, 3)) < 0.3).astype(int)
     net = ImbalancedMLPClassifier(
-        hidden, standardize=False, max_epochs=3, batch_size=50, random_state=0
+        hidden,
+        standardize=False,
+        max_epochs=3,
+        batch_size=50,
+        precision="64",
+        random_state=0,
     )
     dense = net.fit(X.toarray(), Y).decision_function(X.toarray())
     sparse = net.fit(X, Y)

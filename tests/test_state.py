@@ -122,7 +122,7 @@ def test_a_callback_of_an_epoch_acts_in_a_warm_start():
     assert torch.equal(before, after)
     assert not after.requires_grad
     zeros = Initializer("hidden*weight", fn=nn.init.zeros_, at=3)
-    net.set_params(callbacks=[zeros], lr=1e-300).fit(X, Y)
+    net.set_params(callbacks=[zeros], lr=1e-300, precision="64").fit(X, Y)
     assert net.net_.module_.body.hidden[0].weight.abs().max() < 1e-250
 
 

@@ -67,7 +67,12 @@ def test_shares_of_a_step_are_shares_of_its_rows(accumulate):
 
 def test_accumulated_gradients_are_those_of_the_larger_batch(problem):
     X, Y = problem
-    plain = {"optimizer": torch.optim.SGD, "lr": 0.5, "max_epochs": 4}
+    plain = {
+        "optimizer": torch.optim.SGD,
+        "lr": 0.5,
+        "max_epochs": 4,
+        "precision": "64",
+    }
     whole = small(batch_size=300, **plain).fit(X, Y).decision_function(X)
     parts = small(batch_size=60, gradient_accumulation=5, **plain).fit(X, Y)
     np.testing.assert_allclose(parts.decision_function(X), whole, atol=1e-10)

@@ -38,7 +38,12 @@ LOSSES = {
 
 def net(loss, seed):
     return ImbalancedMLPClassifier(
-        (64,), max_epochs=20, random_state=seed, **LOSSES[loss]
+        (64,),
+        max_epochs=20,
+        n_members=1,
+        standardize=True,
+        random_state=seed,
+        **LOSSES[loss],
     )
 
 

@@ -26,7 +26,7 @@ SETS = (
 )
 MODELS = {
     "net": lambda seed: ImbalancedMLPClassifier(
-        (128,), max_epochs=30, random_state=seed
+        (128,), max_epochs=30, n_members=1, standardize=True, random_state=seed
     ),
     "lr": lambda seed: OneVsRestClassifier(LogisticRegression(max_iter=300)),  # noqa: ARG005
     "rf": lambda seed: RandomForestClassifier(50, random_state=seed),

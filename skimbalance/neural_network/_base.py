@@ -3,6 +3,7 @@
 import contextlib
 import copy
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,10 @@ from skimbalance.neural_network._module import (
     reads_integers,
     try_module,
 )
+from skimbalance.neural_network._optimizer import (
+    optimizer_params,
+    resolve_optimizer,
+)
 from skimbalance.neural_network._output import (
     ClassOutput,
     LabelOutput,
@@ -101,9 +106,7 @@ from skimbalance.neural_network._training import (
     Net,
     gradients,
     make_step,
-    optimizer_params,
     resolve_batch_size,
-    resolve_optimizer,
     seeded,
 )
 from skimbalance.preprocessing import InputEncoder, InputScaler
@@ -132,8 +135,10 @@ _MATCHED_ENTRIES = 2**22
 # Values that an `InputEncoder` is fitted on: of 300 columns 14,000 rows, whose octiles
 # are within .3 % of the rows. More would be a copy of a large array.
 _ENCODER_VALUES = 2**22
-# Entries that the spread of the members' mean is measured on: one number for all.
-_SPREAD_ENTRIES = 2**18
+# Entries that the spread of the members' mean is measured on, one number for all
+# labels. Between such parts of the rows it varies by .001, .007 and .001 (yeast,
+# medical, birds), and all members have to score them: .3 % of a fit.
+_SPREAD_ENTRIES = 2**13
 # Rows that a calibration gets in any case, however many labels there are.
 _LEAST_CALIBRATION_ROWS = 100
 # Rows that a module is tried on before any training.
@@ -410,7 +415,8 @@ class BaseImbalancedNet(
             self.n_labels_ = output.n_outputs
             self._fraction_without_label = data.training.fraction_without_label()
         self.device_ = find_device(self)
-        self._dtype = resolve_precision(self.precision, data.rows.X, self.device_)
+        rows = data.rows
+        self._dtype = resolve_precision(self.precision, rows.X, len(rows))
         if not (self.warm_start and getattr(self, "net_", None) is not None):
             # A warm start keeps the scaler under the weights that it goes on with.
             self.scaler_ = self._fit_scaler(data.training)
@@ -550,8 +556,8 @@ class BaseImbalancedNet(
                     "ended: nothing is lost.",
                     ConvergenceWarning,
                 )
-            if resolve_rule(self.threshold).needs_held_out:
-                self._learn_thresholds(data, *scored)
+            if self._target.kind != MULTICLASS and self._output.has_probabilities:
+                self._summarize(data, *scored)
 
     def _criterion_params(self, rows):
         """Return the weights of the batch loss for these rows, as tensors."""
@@ -606,17 +612,22 @@ class BaseImbalancedNet(
             self.out_of_fold_log_odds_ = out_of_fold_log_odds(self, rows, raw)
         return raw, values, weight
 
-    def _learn_thresholds(self, data, raw, values, weight):
-        """Learn the thresholds of a rule that reads held-out rows."""
-        step = f"learning the thresholds of threshold={self.threshold!r}"
-        way_out = "Give predict another one, such as set_params(threshold=0.5)."
-        with _after_training(step, way_out):
-            rule, spread = resolve_rule(self.threshold), 1.0
+    def _summarize(self, data, raw, values, weight):
+        """Keep a summary of held-out scores, and learn the thresholds of the rule."""
+        way_out = "Fit again to set a rule that learns from them."
+        with _after_training("the summary of the held-out scores", way_out):
+            spread = 1.0
             if data.n_folds:
                 rows = self._thinned(data.training, _SPREAD_ENTRIES)
                 of_all, _, _ = self._scored(rows)
                 spread = self._output.spread_of_mean(of_all, rows.fold[rows.index])
-            self._output.learn_thresholds(rule, raw, values, weight, spread)
+            self._output.summarize(raw, values, weight, spread)
+        rule = resolve_rule(self.threshold)
+        if rule.needs_held_out:
+            step = f"learning the thresholds of threshold={self.threshold!r}"
+            way_out = "Give predict another one, such as set_params(threshold=0.5)."
+            with _after_training(step, way_out):
+                self._output.learn_thresholds(rule)
 
     def _thinned(self, rows, most_entries):
         """Return evenly spaced rows, with at most `most_entries` entries in all."""
@@ -836,7 +847,7 @@ class BaseImbalancedNet(
         check_is_fitted(self)
         check_threshold_for(self, self._target)
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, self._predict_raw)
+        blocks = self._blocks(X, self._predictor())
         if self._target.kind == MULTILABEL:
             fraction = self._fraction_without_label
             return label_matrix(blocks, X.shape[0], self._target, fraction)
@@ -846,9 +857,12 @@ class BaseImbalancedNet(
             warn_no_positive(predicted, positive, self.prior_[0])
         return predicted
 
-    def _predict_raw(self, raw):
-        """Return the classes of raw scores, or the labels of a label matrix."""
-        return self._output.predict(raw, self._usable_rule())
+    def _predictor(self):
+        """Return what predicts the classes of raw scores, or their labels."""
+        rule = self._usable_rule()
+        # Found once: rows are predicted in blocks, and a rule may have to learn.
+        thresholds = self._output.thresholds(rule)
+        return partial(self._output.predict, rule=rule, thresholds=thresholds)
 
     def _usable_rule(self):
         """Return the rule; without probabilities, it thresholds raw scores at 0."""

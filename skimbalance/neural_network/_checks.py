@@ -40,12 +40,13 @@ from skimbalance.neural_network._data import (
 )
 from skimbalance.neural_network._devices import check_devices, resolve_device
 from skimbalance.neural_network._module import check_module
+from skimbalance.neural_network._optimizer import check_optimizer
 from skimbalance.neural_network._output import resolve_output_params
 from skimbalance.neural_network._rows import (
     Rows,
     row_totals,
 )
-from skimbalance.neural_network._training import check_net_params, check_optimizer
+from skimbalance.neural_network._training import check_net_params
 from skimbalance.thresholds._rules import resolve_rule
 from skimbalance.weights import PosWeightTransformer, _class_weights
 
@@ -649,6 +650,13 @@ def check_threshold_for(estimator, target):
     """Raise a ValueError unless `threshold` suits the target."""
     rule = resolve_rule(estimator.threshold)
     rule.check(target.kind, target.n_outputs, target.output_names)
+    if rule.needs_rows:
+        raise ValueError(
+            f"threshold={estimator.threshold!r} compares the labels of held-out rows, "
+            "of which a net keeps a summary for each label only: wrap the fitted "
+            "estimator with cv='prefit', on other rows, in "
+            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
+        )
 
 
 def check_first_chunk(estimator, target, params, classes, label_counts):

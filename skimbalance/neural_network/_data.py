@@ -541,11 +541,8 @@ class RowSet(Dataset):
         self.rows, self.sources = rows, (x, labels, weight, None)
         self.decode = decode
 
-    def mask_folds(self, fold, device, moves):
+    def mask_folds(self, fold, source):
         """Tell of each row of the arrays which member does not train on it."""
-        source: Any = label_source(fold, device)
-        if moves:
-            source.move()
         self.sources, self.fold = (*self.sources[:3], source), fold
 
     def share_of_training(self, index):

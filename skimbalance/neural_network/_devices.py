@@ -3,9 +3,8 @@
 import numpy as np
 import torch
 
-# Values of X below which the CPU computes in double precision: `check_estimator` of
-# scikit-learn compares two fits at 1e-7, which float32 does not hold.
-_SMALL_ENTRIES = 10**6
+from skimbalance.neural_network._rows import is_tiny
+
 # The dtype of weights and rows. In half precision only the products are computed.
 _PRECISIONS = {
     "16": torch.float32,
@@ -62,14 +61,18 @@ def find_device(estimator):
     return estimator.accelerator.device
 
 
-def resolve_precision(precision, X, device):
-    """Return the dtype of the weights and of the rows that the net reads."""
+def resolve_precision(precision, X, n_rows):
+    """Return the dtype of the weights and of the rows that the net reads.
+
+    Few rows are computed in double precision: `check_estimator` of scikit-learn
+    compares the fit of weighted rows with that of repeated ones at 1e-7, which float32
+    does not hold. More rows take twice the time in it, and gain nothing.
+    """
     if precision != "auto":
         return _PRECISIONS[precision]
     narrow = X.dtype in (np.float32, np.float16)
-    size = X.nnz if hasattr(X, "nnz") else X.size
-    small = size < _SMALL_ENTRIES and device.type == "cpu"
-    return torch.float64 if small and not narrow else torch.float32
+    is_double = is_tiny(n_rows) and not narrow
+    return torch.float64 if is_double else torch.float32
 
 
 def moves_data(data_device, device, n_bytes):

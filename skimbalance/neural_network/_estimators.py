@@ -133,8 +133,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
         asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. A label that was constant in training is predicted by its
-        constant, at 0.5.
+        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
+        threshold, so that each of these rules may also be set after `fit`. A label that
+        was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -164,9 +165,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     max_grad_norm : float, default=None
         Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
-        Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
-        on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
-        in half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
+        Floating-point precision. ``"auto"`` is 64 bits for up to 100 rows, unless they
+        are of 32 bits, and else 32 bits. ``"bf16"`` and ``"16"`` compute products in
+        half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
         scales the loss.
     compile : bool, default=False
         Compile the module and the batch loss by `torch.compile`. Pays on large nets
@@ -175,7 +176,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Put the rows into as many folds as there are members, stratified by label, and
         hold out each fold from one member. All rows train, and each has a score of a
         member that did not train on it: early stopping, calibration and thresholds
-        read these out-of-fold scores. False holds out one part from all members.
+        read these out-of-fold scores, and the weights are averaged over the epochs
+        (Shamir & Zhang, ICML 2013). False holds out one part from all members.
         ``"auto"`` is True for the default module, more than 100 rows and up to 67
         million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
         or early stopping is off.
@@ -469,8 +471,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         for the default parameters; the user guide compares the rules.
         ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
         asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. A label that was constant in training is predicted by its
-        constant, at 0.5.
+        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
+        threshold, so that each of these rules may also be set after `fit`. A label that
+        was constant in training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -500,9 +503,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     max_grad_norm : float, default=None
         Clip the gradient of all weights together to this norm.
     precision : {"auto", "16", "32", "64", "bf16"}, default="auto"
-        Floating-point precision. ``"auto"`` is 64 bits for fewer than a million values
-        on the CPU, unless they are of 32 bits. ``"bf16"`` and ``"16"`` compute products
-        in half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
+        Floating-point precision. ``"auto"`` is 64 bits for up to 100 rows, unless they
+        are of 32 bits, and else 32 bits. ``"bf16"`` and ``"16"`` compute products in
+        half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
         scales the loss.
     compile : bool, default=False
         Compile the module and the batch loss by `torch.compile`. Pays on large nets
@@ -511,7 +514,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Put the rows into as many folds as there are members, stratified by label, and
         hold out each fold from one member. All rows train, and each has a score of a
         member that did not train on it: early stopping, calibration and thresholds
-        read these out-of-fold scores. False holds out one part from all members.
+        read these out-of-fold scores, and the weights are averaged over the epochs
+        (Shamir & Zhang, ICML 2013). False holds out one part from all members.
         ``"auto"`` is True for the default module, more than 100 rows and up to 67
         million values in inputs and targets, unless `X_val` is passed, ``n_members=1``,
         or early stopping is off.

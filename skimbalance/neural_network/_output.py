@@ -20,7 +20,6 @@ from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
     EXPECTED_STRENGTH,
-    match_means,
     prevalence_of_counts,
     smoothed_prevalence,
 )
@@ -45,8 +44,8 @@ from skimbalance.neural_network._rows import (
 from skimbalance.thresholds._rules import (
     Uncorrected,
     is_same_rule,
-    learn_thresholds,
 )
+from skimbalance.thresholds._summary import ScoreSummary
 from skimbalance.weights import (
     LABEL_WEIGHT_SCHEMES,
     WEIGHT_SCHEMES,
@@ -231,6 +230,9 @@ class _Output:
         self.correct, self.smoothing = params.correct, params.smoothing
         self.init_bias = params.init_bias
         self.calibrator: Any = None
+        # Of held-out scores, and the rule of `fit` with the thresholds learnt from it.
+        self.summary: ScoreSummary | None = None
+        self.learnt: Any = None
         # With folds: which members have seen both values of each output in training.
         self.has_learnt: Any = None
         # `setup` stores the label counts in the loss: that of the user stays as it is.
@@ -343,9 +345,18 @@ class _Output:
             return both_classes(scores, self.target, log=True)
         return log_expit(scores) if self.target.kind == MULTILABEL else scores
 
-    def predict(self, raw, rule):
-        """Return the classes that a rule predicts, or the labels of a label matrix."""
-        predicted = self._predict(raw, rule)
+    def predict(self, raw, rule, thresholds):
+        """Return the classes that a rule predicts, or the labels of a label matrix.
+
+        Parameters
+        ----------
+        raw : Tensor
+            Raw scores.
+        rule : ThresholdRule
+        thresholds : ndarray of shape (n_outputs,) or None
+            From `thresholds`, which may learn them: once for all rows.
+        """
+        predicted = self._predict(raw, rule, thresholds)
         if self.target.kind == MULTILABEL:
             return predicted
         return decode_labels(self.target, predicted.astype(np.int64, copy=False))
@@ -390,6 +401,8 @@ class _Output:
         self.calibrator = calibrator
         if not calibrator.matches_prevalence:
             return
+        # A calibrator of the user may have no intercept, and be far off in all labels.
+        self._match_total(scores, counts, weight)
         proba = self.probabilities(calibrator.transform(scores))
         mass, observed = np.zeros(self.n_outputs), counts[0] + counts[1]
         mass += weight.sum(axis=0)
@@ -469,7 +482,7 @@ class LabelOutput(_Output):
     _calibrator_type = BaseCalibrator
 
     def _start_counts(self, counts):
-        self.counts_known, self.learnt = counts is not None, None
+        self.counts_known = counts is not None
         zeros = np.zeros(self.n_outputs)
         self._counts = (zeros, zeros) if counts is None else counts
         self._find_constants()
@@ -579,6 +592,13 @@ class LabelOutput(_Output):
         target = target_mean_probability(mean, rate, scored, sampling_weight=1.0)
         self.calibrator.match_prevalence(scores, target.item(), weight)
 
+    def _match_total(self, scores, counts, weight):
+        """Move all intercepts alike until the probabilities of all labels add up."""
+        mass = weight.sum(axis=0)
+        rate = ratio(counts[0], counts[0] + counts[1], undefined=0.5)
+        total = np.clip(mass @ rate / mass.sum(), _LEAST, 1 - _LEAST)
+        self.calibrator.match_prevalence(scores, float(total), weight)
+
     def _column_weight(self, values, weight):
         """Return a weight for each entry, 0 where the label is missing or constant."""
         observed = (values >= 0) & self.trained
@@ -643,38 +663,38 @@ class LabelOutput(_Output):
         whole = scores[is_out].var(axis=0).mean()
         return float(np.sqrt(max(1 - between / max(whole, _LEAST), _LEAST_SPREAD**2)))
 
-    def learn_thresholds(self, rule, raw, values, weight, spread=1.0):
-        """Learn the thresholds of a rule from rows that did not train the net.
+    def summarize(self, raw, values, weight, spread=1.0):
+        """Keep a summary of the scores of rows that did not train the net.
 
         The scores of single members are drawn together as those of the mean are, at
         the same mean probability of each label: there are fewer large ones in a mean,
         and thresholds on single scores would be passed too seldom.
         """
-        known, thresholds = self.trained, np.full(self.n_outputs, 0.5)
-        if known.any():  # else a rule has nothing to learn from
-            scores = self.scores(raw)[:, known]
-            if spread < 1:
-                mean = self.probabilities(scores).mean(axis=0)
-                scores = spread * scores
-                scores = scores + match_means(scores, mean.clip(_LEAST, 1 - _LEAST))
-            proba = self.probabilities(scores)
-            if weight is not None and weight.ndim == 2:
-                weight = weight[:, known]
-            thresholds[known] = learn_thresholds(rule, values[:, known], proba, weight)
+        if self.trained.any():  # else a rule has nothing to learn from
+            known = values, self.scores(raw), weight
+            summary = ScoreSummary.of_scores(*known, chosen=self.trained)
+            self.summary = summary.drawn_together(spread)
+
+    def learn_thresholds(self, rule):
+        """Keep the thresholds of a rule, so that `predict` need not learn them."""
         # A copy, as a later `set_params(threshold__beta=...)` changes the rule itself.
         kept: Any = clone(rule)
-        self.learnt = (kept, thresholds)
+        self.learnt = kept, self.learnt_thresholds(rule)
 
     def learnt_thresholds(self, rule):
-        """Return the thresholds that a rule learnt in fit."""
+        """Return the thresholds that a rule learns from the held-out scores."""
+        if self.learnt is not None and is_same_rule(rule, self.learnt[0]):
+            return self.learnt[1]
         if not self.trained.any():
             return np.full(self.n_outputs, 0.5)
-        if self.learnt is None or not is_same_rule(rule, self.learnt[0]):
+        if self.summary is None:
             raise ValueError(
-                f"threshold={rule!r} learns its thresholds from held-out rows in fit: "
-                "fit again after it was set."
+                f"threshold={rule!r} learns its thresholds from held-out rows, and "
+                "there are none of this fit: fit again with early_stopping=True or "
+                "with X_val and y_val, or wrap the fitted estimator with cv='prefit' "
+                "in skimbalance.thresholds.MultilabelFixedThresholdClassifier."
             )
-        return self.learnt[1]
+        return self.summary.thresholds(rule)
 
     def uncorrected_thresholds(self):
         """Return the probabilities that belong to a raw score of 0."""
@@ -685,9 +705,9 @@ class LabelOutput(_Output):
         thresholds = rule.thresholds(self)
         return None if thresholds is None else np.where(self.trained, thresholds, 0.5)
 
-    def _predict(self, raw, rule):
+    def _predict(self, raw, rule, thresholds):
         """Return which labels a rule predicts."""
-        scores, thresholds = self.scores(raw), self.thresholds(rule)
+        scores = self.scores(raw)
         if thresholds is None:
             return rule.predict(self.probabilities(scores), None)
         # Log-odds compare as probabilities do, and save an exponential of each entry.
@@ -764,6 +784,9 @@ class ClassOutput(_Output):
     def match_overall_prevalence(self, raw, values, weight, counts):
         """Do nothing: the probabilities of a row add up to one."""
 
+    def _match_total(self, scores, counts, weight):
+        """Do nothing: the probabilities of a row add up to one."""
+
     def _match(self, scores, prevalence, weight):
         # Each was shrunk by itself, so that the sum may differ from 1.
         prevalence = prevalence / prevalence.sum()
@@ -778,7 +801,10 @@ class ClassOutput(_Output):
         """Return the probability of each class."""
         return np.exp(scores)
 
-    def _predict(self, raw, rule):
+    def thresholds(self, rule):
+        """Return None: the classes of a row compete."""
+
+    def _predict(self, raw, rule, thresholds):  # noqa: ARG002
         """Return the index of the predicted class."""
         # The largest raw score; the inverse of a loss may change the order of classes.
         if isinstance(rule, Uncorrected):
@@ -918,7 +944,7 @@ class NetOutputs:
 
     def predictions(self, raw):
         """Return the predictions for raw scores, as `predict` does."""
-        return self.estimator._predict_raw(raw)
+        return self.estimator._predictor()(raw)
 
 
 def _in_numpy(array):

@@ -347,8 +347,18 @@ class Rows:
         if self.by_fold:
             rows.folds = self.fold[self.index]
         elif self.fold is not None:
-            rows.mask_folds(self.fold, device, moves)
+            rows.mask_folds(self.fold, self._fold_source(device, moves))
         return rows
+
+    def _fold_source(self, device, moves):
+        """Return the source of the folds, which other rows of the arrays share."""
+        key = "fold", moves
+        if key not in self.sources:
+            source: Any = label_source(self.fold, device)
+            self.sources[key] = source
+            if moves:
+                source.move()
+        return self.sources[key]
 
 
 def as_dense(matrix) -> Any:

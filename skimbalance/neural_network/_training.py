@@ -18,24 +18,23 @@ from skorch.callbacks import Callback, EpochTimer
 from skorch.callbacks.training import ParamMapper
 from skorch.dataset import unpack_data
 from torch import nn
-from torch.optim import Optimizer
 
 from skimbalance._base import warn_user
-from skimbalance._validation import accepted_names, check_keywords, closest
-from skimbalance.neural_network._callbacks import Progress
+from skimbalance._validation import accepted_names, closest
+from skimbalance.neural_network._callbacks import AverageWeights, Progress
 from skimbalance.neural_network._data import (
     Batches,
     GatheredRows,
     RowSet,
 )
-from skimbalance.neural_network._devices import find_device
 from skimbalance.neural_network._module import sum_over_members, user_name
-from skimbalance.neural_network._rows import (
-    is_tiny,
-)
+from skimbalance.neural_network._optimizer import takes_closure
+from skimbalance.neural_network._rows import is_tiny
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _LOSSES = "train_loss", "valid_loss", "valid_score"
+# The names of the callbacks that `Net.train` adds to those of skorch and of the user.
+_OUR_CALLBACKS = "keep_best", "average_weights", "checkpoint"
 # The precision of the products under autocast, where it is half of that of the weights.
 _HALF = {"16": torch.float16, "bf16": torch.bfloat16}
 # Parameters of a skorch net that the estimator sets itself.
@@ -84,12 +83,6 @@ def gradients():
     """Enable gradients in a block of code, also inside `torch.no_grad()`."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
-
-
-def takes_closure(optimizer):
-    """Whether an optimizer, or its class, evaluates the loss itself, as L-BFGS does."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 class Step:
@@ -311,6 +304,8 @@ class Net(ClassifierMixin, NeuralNet):
     batch_: Any = None
     # The raw scores of the validation part in the running epoch, batch by batch.
     valid_scores_: Any = None
+    # While members train that hold out folds.
+    average_: AverageWeights | None = None
     last_epoch_ = 0
     # Epochs of an earlier fit whose weights this net continues with.
     earlier_: Sequence = ()
@@ -338,6 +333,8 @@ class Net(ClassifierMixin, NeuralNet):
         checkpoint : Checkpoint or None
             What saves each epoch, and may know where to go on.
         """
+        # Members that hold out folds: a plain net is that of its last, or best, epoch.
+        self.average_ = None if training.fold is None else AverageWeights()
         with self._watched(stopping, checkpoint), self._whole_weights(stopping):
             with self._ending_early(stopping):
                 self._begin(training, validation, epochs, stopping, checkpoint)
@@ -373,14 +370,18 @@ class Net(ClassifierMixin, NeuralNet):
         they have done.
         """
         callbacks, last = self.callbacks_, []
+        if self.average_ is not None:
+            last.append(("average_weights", self.average_))
         if checkpoint is not None:
-            checkpoint.stopping, last = stopping, [("checkpoint", checkpoint)]
+            checkpoint.stopping = stopping
+            last.append(("checkpoint", checkpoint))
         first, *others = callbacks
         self.callbacks_ = [first, ("keep_best", stopping), *others, *last]
         try:
             yield
         finally:
             self.callbacks_, self.valid_scores_, self.batch_ = callbacks, None, None
+            self.average_ = None
             self.step_.end()
 
     @contextlib.contextmanager
@@ -442,7 +443,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):  # noqa: ARG002
         self.stopped_ = self.gradients_seen_ = False
-        ours = dict(self.get_default_callbacks()) | {"keep_best": 0, "checkpoint": 0}
+        ours = {*dict(self.get_default_callbacks()), *_OUR_CALLBACKS}
         self.records_batches_ = any(name not in ours for name, _ in self.callbacks_)
         self.watches_batches_ = _overrides(
             self.callbacks_, "on_batch_begin", "on_batch_end"
@@ -668,6 +669,8 @@ class Net(ClassifierMixin, NeuralNet):
         mean = total.item() / self._divisor(len(iterator.rows), scores)
         self.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(iterator))
+        if training and self.average_ is not None:
+            self.average_.lend(self.module_)
 
     def _plain_step(self, batch, training, prefix, step_fn, fit_params):  # noqa: ARG002
         return step_fn(batch, **fit_params)
@@ -828,135 +831,6 @@ def resolve_batch_size(batch_size, n_rows):
     if is_tiny(n_rows):
         return n_rows
     return int(np.clip(2 ** round(np.log2(n_rows / 20)), 32, 256))
-
-
-def resolve_optimizer(optimizer):
-    """Return an optimizer class, which may be given by its name in `torch.optim`."""
-    if isinstance(optimizer, str):
-        known = {
-            name.lower(): value
-            for name, value in vars(torch.optim).items()
-            if isinstance(value, type) and issubclass(value, Optimizer)
-        }
-        # Their base class, and two that take sparse gradients or matrices only.
-        for unfit in ("optimizer", "sparseadam", "muon"):
-            known.pop(unfit, None)
-        if optimizer.lower() not in known:
-            raise ValueError(
-                f"optimizer={optimizer!r} is not known."
-                f"{closest(optimizer.lower(), known)} Use one of {sorted(known)}, or a "
-                "class derived from torch.optim.Optimizer."
-            )
-        return known[optimizer.lower()]
-    if isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer is an instance of {type(optimizer).__name__}: pass the class, "
-            "and its parameters as optimizer_params."
-        )
-    is_class = isinstance(optimizer, type)
-    if not (issubclass(optimizer, Optimizer) if is_class else callable(optimizer)):
-        raise TypeError(
-            f"optimizer={optimizer!r} must be the name of an optimizer of torch, such "
-            "as 'adam', or a class derived from torch.optim.Optimizer."
-        )
-    return optimizer
-
-
-def optimizer_params(estimator, device):
-    """Return the constructor parameters of the optimizer, but for the learning rate."""
-    optimizer = resolve_optimizer(estimator.optimizer)
-    params, decay = dict(estimator.optimizer_params or {}), estimator.weight_decay
-    groups = params.pop("param_groups", None) or []
-    if not isinstance(groups, (list, tuple)):
-        raise ValueError(
-            f"optimizer_params['param_groups']={groups!r} must be a list of pairs of a "
-            "pattern of names and a dict."
-        )
-    check_keywords("optimizer", params, optimizer, reserved=("params",))
-    if "lr" in params:
-        raise ValueError("lr is given twice: as lr and as optimizer__lr. Keep lr.")
-    names, _ = accepted_names(optimizer)
-    if decay is not None:
-        if "weight_decay" in params:
-            raise ValueError(
-                "weight_decay is given twice: as weight_decay and as "
-                "optimizer__weight_decay. Keep one."
-            )
-        check_keywords("optimizer", {"weight_decay": decay}, optimizer)
-        params["weight_decay"] = decay
-    # One kernel for all weights: a step of small nets is mostly calls of kernels.
-    if "fused" in names and not {"fused", "foreach", "capturable"} & params.keys():
-        params["fused"] = device.type in ("cpu", "cuda")
-    return {**params, "param_groups": list(groups)}
-
-
-def check_optimizer(estimator):
-    """Raise a ValueError unless the optimizer makes steps; it is tried on a weight."""
-    device = find_device(estimator)
-    optimizer = resolve_optimizer(estimator.optimizer)
-    if hasattr(optimizer, "step") and takes_closure(optimizer):
-        _check_closure(estimator, optimizer)
-    params = optimizer_params(estimator, device)
-    groups = params.pop("param_groups")
-    _check_param_groups(groups, optimizer)
-    for more in ({}, *(entries for _, entries in groups)):
-        params_of_group = {"lr": estimator.lr, **params, **more}
-        try:
-            _try_step(optimizer, params_of_group, device)
-        except Exception as error:  # each optimizer has errors of its own
-            raise ValueError(
-                f"optimizer={estimator.optimizer!r} makes no steps with "
-                f"optimizer_params={estimator.optimizer_params!r}: {error}"
-            ) from error
-
-
-def _try_step(optimizer, params, device):
-    weight = torch.zeros(1, 1, requires_grad=True, device=device)
-    weight.grad = torch.ones_like(weight)
-    made = optimizer([weight], **params)
-    if not hasattr(made, "param_groups") or not callable(getattr(made, "step", None)):
-        raise TypeError(f"it gives a {type(made).__name__}, which is no optimizer.")
-    if takes_closure(made):
-        made.step(lambda: (weight**2).sum())
-    else:
-        made.step()
-
-
-def _check_param_groups(groups, optimizer):
-    """Raise a ValueError unless groups are pairs of a pattern and known parameters."""
-    known, takes_any = accepted_names(optimizer)
-    for group in groups:
-        is_pair = isinstance(group, (tuple, list)) and len(group) == 2
-        pattern, entries = group if is_pair else (None, None)
-        if not isinstance(entries, dict) or not (
-            isinstance(pattern, str) or callable(pattern)
-        ):
-            raise ValueError(
-                f"optimizer_params['param_groups'] holds {group!r}, but must hold "
-                "pairs of a pattern of names and a dict, such as ('hidden.*', "
-                "{'lr': 0.0001})."
-            )
-        for key in entries:
-            if key not in known and not takes_any:
-                raise ValueError(
-                    f"optimizer_params['param_groups'] sets {key!r}, which is no "
-                    f"parameter of the optimizer.{closest(key, known)}"
-                )
-
-
-def _check_closure(estimator, optimizer):
-    """Raise a ValueError for parameters that an optimizer with a closure ignores."""
-    options = {
-        "gradient_accumulation": estimator.gradient_accumulation != 1,
-        "max_grad_norm": estimator.max_grad_norm is not None,
-        "precision": estimator.precision == "16",
-    }
-    for name in (name for name, given in options.items() if given):
-        raise ValueError(
-            f"{name}={getattr(estimator, name)!r} has no meaning for "
-            f"{optimizer.__name__}, which evaluates the loss itself. Leave {name} at "
-            "its default, or use another optimizer, such as AdamW."
-        )
 
 
 def check_net_params(params):

@@ -90,6 +90,9 @@ class ThresholdRule(BaseEstimator, ABC):
         The kinds of target that the rule is for.
     needs_held_out : bool
         Whether the rule learns from rows that did not train the classifier.
+    needs_rows : bool
+        Whether it compares the labels of these rows. A net refuses such a rule: it
+        keeps a summary of the held-out scores of each label, not the rows.
     depends_on_pos_label : bool
         Whether another positive class leads to other predictions. If so, users are
         warned where the majority counts as positive and `pos_label` is not set.
@@ -97,6 +100,7 @@ class ThresholdRule(BaseEstimator, ABC):
 
     target_types: tuple[str, ...] = (BINARY, MULTILABEL)
     needs_held_out = False
+    needs_rows = False
     depends_on_pos_label: Any = True
 
     def check(self, kind, n_labels, label_names=None):
