@@ -602,30 +602,26 @@ def check_callbacks(callbacks):
 # Callbacks of scikit-learn
 
 
-if CallbackSupportMixin is not None:
+class _NoCallbacks:
+    """Give the nets a `set_callbacks` without effect, before scikit-learn 1.9."""
 
-    class CallbackSupport(CallbackSupportMixin):
-        """Give the nets the callbacks of scikit-learn."""
+    def set_callbacks(self, *callbacks):  # noqa: ARG002
+        """Return the estimator: this scikit-learn has no callbacks.
 
-else:
+        Parameters
+        ----------
+        *callbacks : object
+            Ignored.
 
-    class CallbackSupport:
-        """Give the nets a `set_callbacks` without effect, before scikit-learn 1.9."""
+        Returns
+        -------
+        self : estimator
+            The estimator.
+        """
+        return self
 
-        def set_callbacks(self, *callbacks):  # noqa: ARG002
-            """Return the estimator: this scikit-learn has no callbacks.
 
-            Parameters
-            ----------
-            *callbacks : object
-                Ignored.
-
-            Returns
-            -------
-            self : estimator
-                The estimator.
-            """
-            return self
+CallbackSupport: Any = CallbackSupportMixin or _NoCallbacks
 
 
 @contextlib.contextmanager

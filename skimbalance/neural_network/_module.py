@@ -135,7 +135,7 @@ def user_name(name):
     return name.removeprefix(_BODY)
 
 
-def find_scores(output):
+def find_scores(output: Any) -> Any:
     """Return the raw scores in what a module returns.
 
     That is the first item of a tuple or list, the item or the attribute `logits` of
