@@ -40,7 +40,8 @@ _SORTED_ENTRIES = 2**24
 # first layer the dearest part of a step. Of real tables with up to 103 columns all gain
 # (yeast, 103: macro AP .516 for .506 with the smooth clip). Normal inputs of 128
 # columns, labelled by a random net, lose (.072 for .118). On scene (294 columns) and
-# birds (271) it is higher again (.861 for .841, .466 for .428), at three times the time.
+# birds (271) it is higher again (.861 for .841, .466 for .428), in three times the
+# time.
 _MOST_ENCODED = 112
 # Bins of a column, and the smooth clip beside them: chosen by 3-fold cross-validation
 # inside the training parts of 10 sets of 6 to 103 columns, up to 1,500 rows, one seed,

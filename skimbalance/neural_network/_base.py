@@ -358,7 +358,7 @@ class BaseImbalancedNet(
             seed = checkpoint.seed
         if seed is None:  # else a resumed run repeats the draws of the first one
             seed = _draw_seed(_generator(self.random_state))
-        vars(self).pop("_rng", None)
+        self.__dict__.pop("_rng", None)
         saved = None if checkpoint is None else checkpoint.fold
         hold_out(self, data, np.random.RandomState(seed), saved)
         self._check_held_out(data)
@@ -426,7 +426,7 @@ class BaseImbalancedNet(
         """Set the fitted attributes that are known before training."""
         self._output, self._target = output, output.target
         self.classes_ = output.target.classes
-        vars(self).pop("label_names_", None)
+        self.__dict__.pop("label_names_", None)
         if output.target.label_names is not None:
             self.label_names_ = output.target.label_names
         self.loss_, self.prior_ = output.loss, output.prior

@@ -145,8 +145,9 @@ def find_scores(output: Any) -> Any:
         return output
     if isinstance(output, Mapping) and "logits" in output:
         return output["logits"]
-    if isinstance(getattr(output, "logits", None), torch.Tensor):
-        return output.logits
+    logits = getattr(output, "logits", None)
+    if isinstance(logits, torch.Tensor):
+        return logits
     return output[0] if isinstance(output, tuple | list) and output else output
 
 
