@@ -33,8 +33,8 @@ from skimbalance.metrics._imbalance import scumble_of_rows
 
 __all__ = ["LPROS", "MLROS", "MLSMOTE", "MLSOL", "REMEDIAL"]
 
-# The fraction of added rows in the experiments of Charte et al. (2015) at which ML-ROS
-# ranks best, and the one that the authors of MLSOL use.
+# Choices: a quarter more rows are cloned, as many as keep the other labels near their
+# counts; and the fraction of synthetic rows in the published code of MLSOL's authors.
 _CLONED, _SYNTHETIC = 0.25, 0.3
 _FRACTION = [Number(Real, 0, None, closed="neither")]
 _RANKING, _UNION, _INTERSECTION = "ranking", "union", "intersection"

@@ -32,8 +32,7 @@ __all__ = ["LPRUS", "MLRUS", "MLTL", "MLUL", "MLeNN"]
 
 _FRACTION = [Number(Real, 0, 1, closed="neither")]
 _THRESHOLD = [Number(Real, 0, 1, closed="both")]
-# Less than the samplers that add rows: Charte et al. (2015) find that the removal of
-# 10 % harms classifiers least.
+# A choice, less than the samplers that add rows: what is removed teaches nothing.
 _REMOVED = 0.1
 
 

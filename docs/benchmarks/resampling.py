@@ -3,6 +3,8 @@
 import json
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -57,10 +59,16 @@ def measure(name, X, Y):
     return figures
 
 
+def measure_alone(name, X, Y):
+    """Return the same from a new process, which has no freed memory to use again."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, name, X, Y).result()
+
+
 def measure_real(name, data):
     """Return the same on a real set."""
     rows = load(data)
-    return measure(name, rows["X"], rows["Y"])
+    return measure_alone(name, rows["X"], rows["Y"])
 
 
 def plot(growth):
@@ -117,7 +125,9 @@ def main():
     """Measure, draw and write the page."""
     warnings.simplefilter("ignore", ResamplingWarning)
     real = [(*pair, *measure_real(*pair)) for pair in REAL]
-    growth = {name: [measure(name, *problem(n)) for n in ROWS] for name in SAMPLERS}
+    growth = {
+        name: [measure_alone(name, *problem(n)) for n in ROWS] for name in SAMPLERS
+    }
     plot(growth)
     shown = [
         [f"`{name}`", data, f"{n:,}", f"{m:,}", f"{s:.1f}", f"{mb:.0f}"]
