@@ -371,6 +371,8 @@ class SoftTargetLoss(SoftmaxLoss):
         return -(weight * scores.log_softmax(dim=1)).sum(dim=1)
 
     def closed_form_log_posterior(self, scores):
+        if self.target_matrix is None:  # the log-loss
+            return scores.log_softmax(dim=1)
         p = scores.softmax(dim=1)
         posterior = torch.linalg.solve(self._matrix(scores).T, p.T).T
         least = (self._floor().to(p) * p).clamp(min=TINY)
