@@ -108,7 +108,7 @@ for k, (name, values) in enumerate(each.items()):
     ax.bar(np.arange(10) + 0.27 * (k - 1), values, 0.27, label=name)
 ax.set(xlabel="rare label", ylabel="average precision, out of fold")
 ax.set_xticks(range(10))
-ax.set_title("A pretrained body helps labels with few positives")
+ax.set_title("A pretrained body helps on average, not each label")
 ax.legend()
 plt.show()
 
@@ -116,8 +116,8 @@ plt.show()
 # Conclusion
 # ----------
 #
-# The pretrained body helps, most where it is trained further. Frozen, it is still a
-# little ahead of a net from scratch, with a fraction of the weights to train. With ten
-# to thirty positives a label the values of single labels are noisy: read the mean. Each
-# fold starts from the pretrained weights, and the body that was passed is unchanged at
-# the end.
+# On average the pretrained body helps, most where it is trained further: the macro
+# average precision is 0.271, against 0.246 with the body frozen and 0.233 from scratch.
+# Not every label gains. With 9 to 30 positives a label the values of single labels are
+# noisy: read the mean. Each fold starts from the pretrained weights, and the body that
+# was passed is unchanged at the end.

@@ -5,7 +5,7 @@ Four classes of unequal size: class weights, thresholds or costs?
 Classes that exclude each other can be balanced in three places: in training, by weights
 of the *true* class; after training, by weights of the *predicted* class; or by the
 costs of each pair of true and predicted class. Only the last states what an error is
-worth, and only that changes nothing about the probabilities.
+worth. The last two leave the probabilities as they are.
 """
 
 import matplotlib.pyplot as plt
@@ -77,7 +77,7 @@ for name, predicted in predictions.items():
 # %%
 # Three of the confusion matrices, each row in per cent of the true class.
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 4.3), layout="constrained")
 shown = ["plain", "p / prior (predicted class)", "least expected cost"]
 for ax, name in zip(axes, shown, strict=True):
     ConfusionMatrixDisplay.from_predictions(
@@ -96,11 +96,12 @@ plt.show()
 # Conclusion
 # ----------
 #
-# Each rule is best at what it is made for. For the balanced accuracy, dividing the
-# probabilities of the plain net by the base rates does as well as training with
-# `class_weight`, without a second training, and keeps the better log-loss. Where errors
-# differ in cost, the class of least expected cost is far cheaper than any of the
-# others, at a lower accuracy: it gives up rows of large classes to miss fewer of the
-# one that matters. Weights by true class change the probabilities (their log-loss is
-# worst, as they describe a balanced population); `pos_weight` is corrected and does
-# not.
+# Read each rule by the metric that it is made for. For the balanced accuracy, dividing
+# the probabilities of the plain net by the base rates reaches 0.656, and training with
+# `class_weight` 0.643: no second training is needed, and the log-loss stays at 0.743
+# instead of 0.811. Where errors differ in cost, the class of least expected cost is the
+# cheapest, with 0.640 a row against 0.912 of the next, at the lowest accuracy: it finds
+# 89 per cent of the class that matters, and only 3 per cent of class 3. Weights by true
+# class change the probabilities, which then describe a balanced population, so that
+# their log-loss on these rows is the worst. `pos_weight` is corrected, and its log-loss
+# is close to that of the plain net.

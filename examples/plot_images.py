@@ -2,10 +2,10 @@
 How do I augment images without augmenting the held-out ones?
 =============================================================
 
-The module shifts each image at random while it trains, and leaves it alone in
-evaluation. Early stopping, calibration and thresholds then read held-out images as they
-are. Where the training images were augmented beforehand, pass the held-out ones as
-`X_val` and `y_val`, so that no copy of a training image is among them.
+The module shifts each batch of images at random while it trains, and returns images
+unchanged in evaluation. Early stopping, calibration and thresholds then read held-out
+images as they are. Where the training images were augmented beforehand, pass the
+held-out ones as `X_val` and `y_val`, so that no copy of a training image is among them.
 """
 
 import matplotlib.pyplot as plt
@@ -101,8 +101,10 @@ plt.show()
 # ----------
 #
 # The held-out curve is that of images as they are, so it can be compared between the
-# two nets, and early stopping reads it. Here it says that the shifts do not pay within
-# 15 epochs: the digits lie at random places already, so a shifted image is no more like
-# the test images than the image itself, and the net learns more slowly. Whether an
-# augmentation helps is a question for such a curve, not for the training loss, which
-# the two nets do not measure on the same images.
+# two nets, and early stopping reads it. Here the shifts do not pay within 15 epochs:
+# the macro average precision on test images is 0.473 with them and 0.572 without. A
+# likely reason is that the digits lie at random places already, so that a shifted image
+# is no more like the test images than the image itself. Both curves still rise at the
+# end, so more epochs may change the result. Whether an augmentation helps is a question
+# for such a curve, not for the training loss, which the two nets do not measure on the
+# same images.

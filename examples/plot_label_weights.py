@@ -4,7 +4,8 @@ Do weights for each label help 270 labels?
 
 `pos_weight` weighs the positives against the negatives of one label. `label_weight`
 weighs the labels against each other, so that rare labels have a larger say in the
-gradient. It distorts no probability: nothing has to be corrected.
+gradient. It weighs positives and negatives of a label alike, so no probability has to
+be corrected for it.
 """
 
 import matplotlib.pyplot as plt
@@ -63,9 +64,8 @@ plt.show()
 # Conclusion
 # ----------
 #
-# No scheme helps any third of the labels, the rarest third included: ``"log"`` and
-# ``"sqrt"`` cost little, ``"balanced"`` costs a point or two of average precision
-# everywhere. A rare label is limited by the number of its positives, which no weight
-# increases; a large weight only adds their noise to the layers that all labels share.
-# Leave `label_weight` at None, and search over it only where some labels matter more to
-# you.
+# No scheme gains as much as 0.001 of average precision in any third of the labels, the
+# rarest third included. ``"log"`` and ``"sqrt"`` cost less than 0.003, ``"balanced"``
+# costs 0.012 to 0.018 in each third. No weight adds positives to a rare label, and
+# their number is what limits it. Leave `label_weight` at None, and search over it only
+# where some labels matter more to you.

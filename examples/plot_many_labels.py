@@ -3,8 +3,8 @@
 =====================================================================
 
 A row has about five positives among 512 labels, so most labels have a base rate around
-one per cent. Few probabilities exceed 0.5, however good the net is. The threshold is
-what is wrong, not the training.
+one per cent. Few probabilities exceed 0.5, however good the net is. Change the
+threshold before you change the training.
 """
 
 import matplotlib.pyplot as plt
@@ -66,7 +66,7 @@ axes[0].hist(observed, bins, color="0.8", label="observed")
 for name in ("0.5, the default", '"micro_f_beta"'):
     axes[0].hist(predicted[name].sum(axis=1), bins, histtype="step", lw=2, label=name)
 axes[0].set(xlabel="positive labels in a row", ylabel="test rows")
-axes[0].set_title("At 0.5 most rows get hardly any label")
+axes[0].set_title("At 0.5 most rows get no label")
 axes[0].legend()
 place = np.arange(len(scores))
 axes[1].barh(
@@ -78,14 +78,17 @@ axes[1].barh(
 axes[1].set_yticks(place, list(scores))
 axes[1].invert_yaxis()
 axes[1].set_title("Each threshold serves a metric")
-axes[1].legend(loc="lower right")
+axes[1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)
+plt.show()
 
 # %%
 # Conclusion
 # ----------
 #
-# At 0.5 most rows get no label, and that is no fault of the net: the true posterior at
-# 0.5 predicts too few labels as well. Thresholds by the metric raise both F1 scores
-# several times, above those of the true posterior at 0.5. Which one to take depends on
-# what is reported: ``"f_beta"`` has the best macro F1, ``"micro_f_beta"`` the best
-# micro F1, ``"matched_prevalence"`` predicts as many labels as there are.
+# At 0.5 most rows get no label. A better net alone would not solve that: the true
+# posterior at 0.5 predicts 0.31 times as many labels as there are. Thresholds by the
+# metric raise the macro F1 of the net from 0.038 to between 0.230 and 0.259, and the
+# micro F1 from 0.075 to about 0.3, which is near that of the true posterior at 0.5, or
+# above it. Which one to take depends on what is reported: ``"f_beta"`` has the best
+# macro F1, ``"micro_f_beta"`` the best micro F1, and ``"matched_prevalence"`` predicts
+# nearly as many labels as there are.

@@ -3,8 +3,8 @@ What if many labels are not observed?
 =====================================
 
 Half of the positive and of the negative entries of a label matrix are unknown. To write
-0 for them is common, and halves all probabilities. Written as NaN, they are left out of
-loss, counts, folds and metrics.
+0 for them is common, and halves the expected positives. Written as NaN, they are left
+out of loss, counts, folds and metrics.
 """
 
 import matplotlib.pyplot as plt
@@ -62,7 +62,7 @@ for name, each in results.items():
 ax.axhline(1, color="0.6", lw=1)
 ax.set(xlabel="label, from frequent to rare", ylabel="expected / observed positives")
 ax.set_ylim(0)
-ax.set_title("Zeros for unknown labels halve the probabilities")
+ax.set_title("Zeros for unknown labels halve the expected positives")
 ax.legend()
 plt.show()
 
@@ -70,7 +70,8 @@ plt.show()
 # Conclusion
 # ----------
 #
-# NaN costs what half of the labels are worth and no more: the ranking is a little worse
-# than with all labels, and the expected number of positives is right. Zeros for unknown
-# labels halve every probability, and with it whatever is decided by it. To drop the
-# rows with a missing entry is no way out, as hardly any would be left.
+# With half of the labels missing as NaN, the macro average precision is 0.386 instead
+# of 0.408, and the expected number of positives is four per cent too low. Zeros for
+# unknown labels halve the expected number of positives, and raise the log-loss from
+# 0.177 to 0.207; the ranking suffers less. To drop the rows with a missing entry is no
+# way out: none would be left here.

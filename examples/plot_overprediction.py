@@ -4,8 +4,8 @@ Why does my net predict far too many positives?
 
 ``pos_weight = negatives / positives`` is the usual advice for rare labels. It makes a
 false negative as expensive as many false positives, so the net asks for more predicted
-positives: its scores are no probabilities any more. Here the same weighted net is read
-twice, raw and corrected by the inverse of the loss, beside a net without weights.
+positives: its scores are no probabilities any more. Here the same weighted net is
+trained twice, to be read raw and corrected, beside a net without weights.
 """
 
 import matplotlib.pyplot as plt
@@ -65,10 +65,10 @@ plt.show()
 # Conclusion
 # ----------
 #
-# The weight of ``negatives / positives`` makes the raw net expect more than five times
-# as many positives as there are, and its log-loss is three times that of the net
-# without a weight. Corrected by the inverse of the loss, the expected number is right
-# and the log-loss is back at the level of no weight. What the weight has not bought is
-# ranking: the macro average precision is no better than without. If the aim was to
-# predict more positives, move the threshold: see
-# :ref:`sphx_glr_auto_examples_plot_many_labels.py`.
+# The weight of ``negatives / positives`` makes the raw net expect 5.86 times as many
+# positives as there are, and its log-loss is three times that of the net without a
+# weight. Corrected by the inverse of the loss and calibrated, as by default, the
+# expected number is right to one per cent, and the log-loss is 0.133, close to the
+# 0.131 of no weight. The weight has not improved the ranking: the macro average
+# precision is no better than without. If the aim was to predict more positives, move
+# the threshold: see :ref:`sphx_glr_auto_examples_plot_many_labels.py`.

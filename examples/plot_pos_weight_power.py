@@ -2,9 +2,9 @@
 Which `pos_weight` for 1,000 labels?
 ====================================
 
-Advice ranges from no weight to ``negatives / positives``. The power q of
-``(negatives / positives) ** q`` joins them: 0 is no weight, 0.5 is ``"sqrt"``, 1 is
-``"balanced"``. The curve of each metric against q says what a weight buys.
+Advice ranges from no weight to ``negatives / positives``. The power q of ``(negatives /
+positives) ** q`` joins them: 0 is no weight, 0.5 is ``"sqrt"``, 1 is ``"balanced"``.
+The curve of each metric against q says what a weight buys.
 """
 
 import matplotlib.pyplot as plt
@@ -85,8 +85,9 @@ plt.show()
 # Conclusion
 # ----------
 #
-# Once thresholds are tuned and probabilities corrected, no power of the weight is far
-# ahead of no weight. Small powers are harmless; the full ratio costs log-loss, since
-# the weights of the rarest labels dominate the gradient of all. Search over ``[None,
-# "log", "sqrt"]`` if there is time, and leave ``"balanced"`` out unless the search says
-# otherwise.
+# Once thresholds are tuned and probabilities corrected, no power of the weight is
+# better than no weight by more than 0.0003 in any column. A power of 0.25 costs at most
+# two per cent of a score. The full ratio costs 3 per cent of the macro F1, 5 of the
+# macro average precision, 8 of the micro F1 and 12 of the micro average precision, and
+# raises the log-loss by 4 per cent. Search over ``[None, "log", "sqrt"]`` if there is
+# time, and leave ``"balanced"`` out unless the search finds it better.

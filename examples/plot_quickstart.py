@@ -166,7 +166,8 @@ plt.show()
 #
 # The default net has the best average precision and the least log-loss of the three:
 # five nets are averaged, stopped by average precision, and calibrated. `MLPClassifier`
-# trains until it is over-confident, which the log-loss shows. Two things are not
-# improved. At a threshold of 0.5 calibrated probabilities of rare digits seldom
-# suffice, so that the F1 there is no better than that of an over-confident net: choose
-# a threshold by the metric. And the default takes longer to train than either.
+# trains until it is over-confident, which its log-loss and its curve show. Two things
+# are not improved. Calibrated probabilities of rare digits seldom exceed 0.5, so that
+# the F1 at that threshold is no better than that of an over-confident net: choose a
+# threshold by the metric. And the default takes many times as long to train as either
+# of the others.

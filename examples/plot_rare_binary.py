@@ -124,7 +124,7 @@ ax.plot(chosen, np.interp(chosen, checked, found), "ko", label="threshold by cos
 ax.xaxis.set_major_formatter("{x:.0%}")
 ax.yaxis.set_major_formatter("{x:.0%}")
 ax.set(xlabel="orders checked by hand", ylabel="fraud found")
-ax.set_title("A part of the orders holds most of the fraud")
+ax.set_title("A quarter of the orders holds most of the fraud")
 ax.legend(loc="lower right")
 plt.show()
 
@@ -132,8 +132,9 @@ plt.show()
 # Conclusion
 # ----------
 #
-# The threshold that follows from the costs halves the cost of checking nothing, and
-# comes out far below that of checking everything; a threshold of 0.5 finds hardly any
-# fraud and saves next to nothing. A weight of the positives gains nothing in the
-# search, since the costs are in the threshold already. The curve lets somebody else
-# choose: each point is a number of orders to check and the fraud that is found by it.
+# The threshold that follows from the costs has less than half the cost of checking
+# nothing, 2.77 against 5.90 for an order, and little more than half of that of checking
+# everything. A threshold of 0.5 saves three per cent of the cost of checking nothing. A
+# weight of the positives gains nothing in the search, since the costs are in the
+# threshold already. The curve lets somebody else choose: each point is a fraction of
+# the orders to check, and the fraction of the fraud that is found by it.

@@ -2,8 +2,9 @@
 How do I read a reliability diagram?
 ====================================
 
-Four sets of probabilities for the same rows: the true ones, and three that are wrong in
-a known way. Each kind of error has its own picture, and its own correction.
+Four sets of probabilities for the same rows: the true ones, two that are wrong in a
+known way, and the constant base rate. Each kind of error has its own picture. The
+constant has the picture of the true ones, although it knows nothing about a row.
 """
 
 import matplotlib.pyplot as plt
@@ -65,9 +66,10 @@ for name, p in proba.items():
 # ----------
 #
 # A *shift* (all points on one side of the diagonal) is a wrong base rate or a weight
-# that was not corrected: the calibrator repairs it fully, and the ranking was never
-# wrong. A *slope* (too few positives at high probabilities, too many at low ones) is
-# over-confidence: the calibrator repairs the slope, not the noise, so the log-loss
-# stays above that of the true probabilities. And a diagonal alone proves little: the
-# constant base rate is perfectly calibrated and useless, with the worst average
-# precision. Read the diagram together with average precision and log-loss.
+# that was not corrected: the calibrator repairs it, to the log-loss of the true
+# probabilities, and the ranking was never wrong. A *slope* (too few positives at high
+# probabilities, too many at low ones) is over-confidence: the calibrator repairs the
+# slope, not the noise, so the log-loss stays above that of the true probabilities. And
+# a diagonal alone proves little: the constant base rate is calibrated, but has the
+# worst average precision, and no calibrator improves it. Read the diagram together with
+# average precision and log-loss.

@@ -4,8 +4,8 @@ How do I use a loss in my own training loop?
 
 You have a loop and want to keep it. A loss of `skimbalance.losses` is a criterion like
 torch's own, `compute_pos_weight` gives the weights, the thresholds and calibrators take
-arrays. Three lines around the loop turn a focal loss with weights into calibrated
-probabilities.
+arrays. Three lines around the loop give the net of a weighted focal loss the right
+number of expected positives, and thresholds.
 """
 
 import matplotlib.pyplot as plt
@@ -73,8 +73,8 @@ for name, p in {"sigmoid of the scores": raw, "log_odds": proba}.items():
         f"{name:24}{expected_observed_ratio(Y_test, p):20.2f}"
         f"{multilabel_log_loss(Y_test, p):10.3f}"
     )
-for name, cut in {"0.5": 0.5, "tuned": threshold}.items():
-    score = multilabel_fbeta_score(Y_test, proba > np.asarray(cut))
+for name, value in {"0.5": 0.5, "tuned": threshold}.items():
+    score = multilabel_fbeta_score(Y_test, proba > np.asarray(value))
     print(f"macro F1, threshold {name:6}{score:.3f}")
 
 # %%
@@ -86,8 +86,10 @@ plt.show()
 # Conclusion
 # ----------
 #
-# The sigmoid of the scores expects two and a half times too many positives, because
-# focal loss and weight are still in it. `log_odds` takes both out, and the expected
-# number is right to a few per cent. The tuned thresholds raise macro F1 by a fifth.
-# None of the three lines depends on how the loop is written. The user guide has
-# :doc:`the details </user_guide/training_loop>`.
+# The sigmoid of the scores expects 2.57 times as many positives as there are, because
+# focal loss and weight are still in it. `log_odds` takes both out: the expected number
+# is right to two per cent, and the log-loss falls from 0.321 to 0.203. In the diagram,
+# probabilities below one per cent are still too low; where these matter, fit a
+# calibrator of `skimbalance.calibration` on the rows held out. The tuned thresholds
+# raise macro F1 by a fifth. None of the three lines depends on how the loop is written.
+# The user guide has :doc:`the details </user_guide/training_loop>`.
