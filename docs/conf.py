@@ -77,6 +77,8 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/backreferences",
     "remove_config_comments": True,
     "show_memory": False,
+    # No page links to the times, which are those of one loaded machine.
+    "write_computation_times": False,
     "show_signature": False,
     "plot_gallery": True,
     "abort_on_example_error": True,
@@ -108,6 +110,7 @@ html_sidebars = {
     "index": [],
     "installation": [],
     "decision": [],
+    "coming_from": [],
     "changelog": [],
     "contributing": [],
 }
