@@ -260,7 +260,7 @@ class _ServingModule(nn.Module):
         self.target, self.n_outputs = output.target, output.n_outputs
         self.dtype = estimator._dtype
         self.reads_integers = net is not None and net.module_.reads_integers
-        self.inputs = _input_stage(estimator.scaler_)
+        self.inputs = input_stage(estimator.scaler_)
         members = [] if net is None else net.module_.members()
         self.members = nn.ModuleList(members)
         is_multiclass = self.target.kind == MULTICLASS
@@ -329,7 +329,7 @@ def _buffer(values):
     return nn.Buffer(torch.tensor(np.asarray(values, dtype=np.float64)))
 
 
-def _input_stage(scaler) -> nn.Module:
+def input_stage(scaler) -> nn.Module:
     """Return what scales or encodes raw inputs, by the fitted input stage."""
     if scaler is None:
         return nn.Identity()
