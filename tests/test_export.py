@@ -1,6 +1,7 @@
 """Nets as torch modules, exported programs and ONNX models."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -369,3 +370,12 @@ def test_model_card(kind, tmp_path):
     assert ("threshold" in text) == (kind != MULTICLASS)
     if kind != MULTILABEL:
         assert all(str(name) in text for name in net._output.label_names)
+
+
+def test_a_module_that_is_not_installed_is_named_with_its_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ImportError, match=r"pip install 'skimbalance\[serving\]'"):
+        small().fit(X, Y).export_onnx(tmp_path / "net.onnx")
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r"need skl2onnx: pip install"):
+        register_onnx_converter()
