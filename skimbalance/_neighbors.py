@@ -130,9 +130,19 @@ def _numbers(X):
     """Return numeric columns as floats; a frame of sparse columns is made dense."""
     if hasattr(X, "columns"):
         _check_dtypes(X)
-    values = check_array(
-        X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X"
+    values: Any = check_array(
+        X,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        ensure_all_finite="allow-nan",
+        input_name="X",
     )
+    if np.isnan(values.data if sp.issparse(values) else values).any():
+        raise ValueError(
+            "X has missing values (NaN), and rows with them have no nearest "
+            "neighbours. Fill them before, by sklearn.impute.SimpleImputer in an "
+            "imblearn.pipeline.Pipeline for example, or use a sampler that copies rows."
+        )
     if not sp.issparse(values):
         return values
     if hasattr(X, "columns"):

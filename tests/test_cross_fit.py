@@ -260,9 +260,8 @@ class Last(Callback):
 
 def member_scores(net, X):
     """Return raw scores of shape (n_samples, n_members, n_outputs)."""
-    x = torch.as_tensor(net.scaler_.transform(X))
     with torch.no_grad():
-        scores = [m.eval()(x.to(m.bias.dtype)) for m in net.members_]
+        scores = [m.eval()(torch.as_tensor(X)) for m in net.members_]
     return torch.stack(scores, 1).double().numpy()
 
 

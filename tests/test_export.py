@@ -1,6 +1,7 @@
 """Nets as torch modules, exported programs and ONNX models."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -351,8 +352,7 @@ def test_a_member_alone_takes_any_number_of_rows():
     for module in (linear, None):
         net = small() if module is None else ImbalancedNetClassifier(module)
         member = net.set_params(max_epochs=1).fit(X, Y).members_[0].eval()
-        scale = net.to_torch().inputs
-        x = scale(torch.as_tensor(X)).to(next(member.parameters()).dtype)
+        x = torch.as_tensor(X).to(next(member.parameters()).dtype)
         dynamic = ({0: torch.export.Dim("n")},)
         program = torch.export.export(member, (x[:7],), dynamic_shapes=dynamic)
         torch.testing.assert_close(program.module()(x), member(x))
@@ -370,3 +370,12 @@ def test_model_card(kind, tmp_path):
     assert ("threshold" in text) == (kind != MULTICLASS)
     if kind != MULTILABEL:
         assert all(str(name) in text for name in net._output.label_names)
+
+
+def test_a_module_that_is_not_installed_is_named_with_its_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ImportError, match=r"pip install 'skimbalance\[serving\]'"):
+        small().fit(X, Y).export_onnx(tmp_path / "net.onnx")
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r"need skl2onnx: pip install"):
+        register_onnx_converter()

@@ -396,7 +396,7 @@ def test_more_neighbors_than_rows_are_refused(sampler, name):
 def test_missing_values_are_refused_by_samplers_with_neighbors(sampler):
     values = X.copy()
     values[3, 1] = np.nan
-    with pytest.raises(ValueError, match="X contains NaN"):
+    with pytest.raises(ValueError, match="X has missing values"):
         make(sampler).fit_resample(values, Y)
     frame, labels = mixed_frame()
     frame.loc[1003, "string"] = None

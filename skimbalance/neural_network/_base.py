@@ -79,7 +79,7 @@ from skimbalance.neural_network._devices import (
     moves_data,
     resolve_precision,
 )
-from skimbalance.neural_network._export import ExportMixin
+from skimbalance.neural_network._export import ExportMixin, input_stage
 from skimbalance.neural_network._module import (
     MemberModule,
     ScoreModule,
@@ -705,11 +705,12 @@ class BaseImbalancedNet(
 
     @property
     def members_(self):
-        """The trained nets as torch modules, one for each member."""
+        """The trained nets as torch modules of dense raw inputs, one a member."""
         check_is_fitted(self)
-        if self.net_ is None:
-            return []
-        return self.net_.module_.members()
+        members: list[Any] = [] if self.net_ is None else self.net_.module_.members()
+        for member in members if self.scaler_ is not None else ():
+            member.inputs = input_stage(self.scaler_).to(member.bias.device)
+        return members
 
     @property
     def probabilities_corrected_(self):

@@ -11,6 +11,7 @@ ONNX does not have. Everything but the members is computed in float64, as in the
 estimator.
 """
 
+import contextlib
 import copy
 import inspect
 import json
@@ -201,6 +202,17 @@ def _cell(value):
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+@contextlib.contextmanager
+def _optional_modules():
+    """Name the extra that holds a module, where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"ONNX models need {error.name}: pip install 'skimbalance[serving]'."
+        ) from error
+
+
 def onnx_program(estimator, response_method, dtype=None) -> Any:
     """Return the ONNX program of a fitted net, as `torch.onnx.export` gives it.
 
@@ -225,15 +237,16 @@ def onnx_program(estimator, response_method, dtype=None) -> Any:
         )
     # Two rows: torch.export takes a dimension of 1 for a constant.
     rows = torch.zeros(2, *estimator._input_shape, dtype=dtype)
-    program: Any = torch.onnx.export(
-        module,
-        (rows,),
-        input_names=["X"],
-        output_names=list(module.methods),
-        dynamic_shapes=({0: torch.export.Dim("n_samples")},),
-        dynamo=True,
-        verbose=False,
-    )
+    with _optional_modules():
+        program: Any = torch.onnx.export(
+            module,
+            (rows,),
+            input_names=["X"],
+            output_names=list(module.methods),
+            dynamic_shapes=({0: torch.export.Dim("n_samples")},),
+            dynamo=True,
+            verbose=False,
+        )
     about = {"classes": np.asarray(estimator.classes_).tolist()}
     for name in ("label_names_", "feature_names_in_"):
         if hasattr(estimator, name):
@@ -260,7 +273,7 @@ class _ServingModule(nn.Module):
         self.target, self.n_outputs = output.target, output.n_outputs
         self.dtype = estimator._dtype
         self.reads_integers = net is not None and net.module_.reads_integers
-        self.inputs = _input_stage(estimator.scaler_)
+        self.inputs = input_stage(estimator.scaler_)
         members = [] if net is None else net.module_.members()
         self.members = nn.ModuleList(members)
         is_multiclass = self.target.kind == MULTICLASS
@@ -329,7 +342,7 @@ def _buffer(values):
     return nn.Buffer(torch.tensor(np.asarray(values, dtype=np.float64)))
 
 
-def _input_stage(scaler) -> nn.Module:
+def input_stage(scaler) -> nn.Module:
     """Return what scales or encodes raw inputs, by the fitted input stage."""
     if scaler is None:
         return nn.Identity()
@@ -837,10 +850,10 @@ def register_onnx_converter() -> None:
     >>> from skl2onnx import to_onnx  # doctest: +SKIP
     >>> model = to_onnx(pipeline, X[:1])  # doctest: +SKIP
     """
-    # Optional: a module of the extra `serving`.
-    from skl2onnx import (  # pyright: ignore[reportMissingImports]
-        update_registered_converter,
-    )
+    with _optional_modules():
+        from skl2onnx import (  # pyright: ignore[reportMissingImports]
+            update_registered_converter,
+        )
 
     from skimbalance.neural_network import _estimators
 

@@ -93,6 +93,9 @@ class ScoreModule(nn.Module):
 
     def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
         super().__init__()
+        # What scales raw inputs, in a member that is handed to the user. No attribute
+        # of the class, which torch would find before a submodule.
+        self.inputs: Any = None
         params = copied(params) | _accepted(build, more)
         self.body: Any = copied(_built(build, n_features, n_outputs, params))
         self.accepts_sparse = getattr(self.body, "accepts_sparse", False)
@@ -113,6 +116,8 @@ class ScoreModule(nn.Module):
         return attrgetter(self.bias_name)(self)
 
     def forward(self, x):
+        if self.inputs is not None:
+            x = self.inputs(x).to(self.bias.dtype)
         # `len` of a tensor would fix the number of rows in an exported program.
         scores = check_scores(self.body(x), x.shape[0], self.n_outputs)
         return scores if self.own_bias is None else scores + self.own_bias
