@@ -41,6 +41,7 @@ def fit(X, Y):
         batch_size=BATCH,
         max_epochs=EPOCHS,
         early_stopping=False,
+        standardize=True,
         random_state=0,
     ).fit(X, Y)
 

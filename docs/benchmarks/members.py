@@ -28,6 +28,7 @@ def train(X, Y, n_members):
         max_epochs=EPOCHS,
         batch_size=128,
         early_stopping=False,
+        standardize=True,
         random_state=0,
     ).fit(X, Y)
 

@@ -32,6 +32,7 @@ def fit(X, Y, sparse_input):
         batch_size=BATCH,
         precision="32",
         early_stopping=False,
+        standardize=True,
         random_state=0,
     ).fit(X, Y)
 
