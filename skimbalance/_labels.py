@@ -605,7 +605,7 @@ def check_scored_labels(
     weight = check_weights(sample_weight, n_samples, n_labels, label_names=names)
     if weight is None or weight.ndim == 2:
         return without_weightless(labels, weight), scores, weight
-    # A row without weight has no say, but its score would be a threshold of a curve.
+    # A row without weight is ignored, but its score would be a threshold of a curve.
     kept = weight > 0
     if kept.all():  # as almost always: no copy
         return labels, scores, weight

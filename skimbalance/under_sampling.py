@@ -1,7 +1,9 @@
 """Resamplers of label matrices that remove rows with frequent labels.
 
-They follow imbalanced-learn's interface, and run in its pipelines. Each follows its
-paper; the docstrings say where the R package mldr.resampling (0.2.3) does not.
+They follow imbalanced-learn's interface, and run in its pipelines. Each is meant to be
+the algorithm of its paper, as descriptions and implementations in Java (Mulan) and R
+give it; the papers themselves were not compared line by line. The docstrings say where
+the R package mldr.resampling (0.2.3) differs.
 """
 
 from abc import abstractmethod

@@ -1,8 +1,5 @@
 """Measures of imbalance against the figures of the R package mldr, and by hand."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,36 +18,25 @@ from skimbalance.metrics import (
     theoretical_complexity_score,
 )
 
-REFERENCE = (
-    Path(__file__).resolve().parents[2] / "shared" / "reference" / "resampling.json"
-)
 SETS = ("emotions", "birds", "yeast", "medical", "enron", "tinyA", "tinyB")
 # The fourth row has no label, the third label one positive.
 Y = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1], [0, 0, 0], [1, 0, 0]])
 MISSING = np.where(np.arange(15).reshape(5, 3) == 1, np.nan, Y)
 
 
-@pytest.fixture(scope="module")
-def reference():
-    """Return the reference figures, or skip."""
-    if not REFERENCE.exists():
-        pytest.skip(f"reference figures not found at {REFERENCE}")
-    return json.loads(REFERENCE.read_text())
-
-
-def _labels_of(reference, load, name):
-    """Return X and Y of a set; the tiny ones stand in the reference itself."""
+def _labels_of(resampling_reference, load, name):
+    """Return X and Y of a set; the tiny ones stand in the reference."""
     if name.startswith("tiny"):
-        data = reference["sets"][name]["data"]
+        data = resampling_reference["sets"][name]["data"]
         return np.array(data["X"]), np.array([list(row) for row in data["Y"]], int)
     data = load(name)
     return data["X"], data["Y"]
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_measures_equal_the_reference(name, reference, load):
-    X, labels = _labels_of(reference, load, name)
-    expected = reference["measures"][name]
+def test_measures_equal_the_reference(name, resampling_reference, load):
+    X, labels = _labels_of(resampling_reference, load, name)
+    expected = resampling_reference["measures"][name]
     known = np.array(expected["IRLbl"])
     np.testing.assert_allclose(imbalance_ratio_per_label(labels), known, rtol=1e-6)
     for measure, value in {
@@ -72,10 +58,12 @@ def test_measures_equal_the_reference(name, reference, load):
         )
 
 
-def test_a_label_without_positives_is_left_out_unlike_in_mldr(reference, load):
-    _, labels = _labels_of(reference, load, "tinyA")
+def test_a_label_without_positives_is_left_out_unlike_in_mldr(
+    resampling_reference, load
+):
+    _, labels = _labels_of(resampling_reference, load, "tinyA")
     labels = np.column_stack([labels, np.zeros(len(labels), dtype=int)])
-    expected = reference["measures"]["tinyA_plus_never_positive"]
+    expected = resampling_reference["measures"]["tinyA_plus_never_positive"]
     ratios = imbalance_ratio_per_label(labels)
     assert np.isnan(ratios[-1])
     np.testing.assert_allclose(ratios[:-1], expected["IRLbl"][:-1], rtol=1e-6)
@@ -194,8 +182,8 @@ def test_report_has_counts_measures_and_a_reading():
     assert "counts as imbalanced" in reading
 
 
-def test_reading_of_a_balanced_set_names_no_resampling(reference, load):
-    _, labels = _labels_of(reference, load, "emotions")
+def test_reading_of_a_balanced_set_names_no_resampling(resampling_reference, load):
+    _, labels = _labels_of(resampling_reference, load, "emotions")
     reading = imbalance_report(labels).attrs["reading"]
     assert reading.startswith("0 labels have fewer than 10 positives, 0 fewer than 5")
     assert "does not count as imbalanced" in reading

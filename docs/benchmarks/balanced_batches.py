@@ -1,4 +1,4 @@
-"""Balanced batches: the cost of a step, and whether weights undo what they change.
+"""Balanced batches: the cost of a step, and whether weights correct the shift.
 
 python balanced_batches.py [--results FILE] [--minutes M] [--parts cost paired]
 
@@ -8,6 +8,7 @@ Results are kept in a file as they come, and a run goes on where the last one en
 import argparse
 import json
 import statistics
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, LabelAwareBatches
 
 SEEDS, REPEATS, EPOCHS = 10, 5, 2
+RESULTS = Path(tempfile.gettempdir()) / "balanced_batches.json"
 SAMPLERS = {
     "plain": None,
     "label-aware": "label_aware",
@@ -162,7 +164,7 @@ epoch are drawn at once, so that a step does the same.
 
 {cost}
 
-## Whether weights undo the change
+## Whether weights correct the shift
 
 `LabelAwareBatches(correct=True)` weighs the drawn rows so that the expected gradient is
 that of plain batches. {SEEDS} seeds of the split and the net, the same for both; means,
@@ -179,7 +181,7 @@ each, the same draws without weights, calibrated on held-out rows.
 def main():
     """Measure what is missing, and write the page when all is there."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--results", type=Path, default=Path("balanced_batches.json"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--minutes", type=float, default=np.inf)
     parser.add_argument("--parts", nargs="+", default=["cost", "paired"])
     given, start = parser.parse_args(), time.monotonic()

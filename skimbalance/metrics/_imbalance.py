@@ -595,14 +595,14 @@ def _measure_all(labels, n_positive, n_observed):
     return measures, {"imbalance_ratio": ratios, "scumble": scumble}
 
 
-def _read(of):
+def _read(measures):
     """Return sentences that say what the measures mean, and what to do next."""
     few, fewer, none = (
-        of["n_labels_below_10"],
-        of["n_labels_below_5"],
-        of["n_labels_without_positives"],
+        measures["n_labels_below_10"],
+        measures["n_labels_below_5"],
+        measures["n_labels_without_positives"],
     )
-    unlabelled = of["fraction_rows_without_labels"]
+    unlabelled = measures["fraction_rows_without_labels"]
     counts = (
         f"{_number(few, 'label has', 'labels have')} fewer than 10 positives, {fewer} "
         f"fewer than 5; {unlabelled:.0%} of rows carry none"
@@ -613,19 +613,19 @@ def _read(of):
             f"{_number(none, 'label has', 'labels have')} no positive: no model learns "
             "and no score measures them; drop their columns."
         )
-    if of["n_labels"] > none:
-        sentences += [_read_ratios(of), _read_scumble(of["scumble_score"])]
+    if measures["n_labels"] > none:
+        sentences += [_read_ratios(measures), _read_scumble(measures["scumble_score"])]
     if unlabelled > _MANY_UNLABELLED:
         sentences.append(
             "Resamplers that go by labels leave the rows without labels as they are, "
             "which raises the frequency of every label that they copy: check "
             "expected_observed_ratio on untouched rows."
         )
-    if of["fraction_missing"] > 0:
+    if measures["fraction_missing"] > 0:
         sentences.append(
-            f"{100 * of['fraction_missing']:.2g} % of the entries are missing: the "
-            "nets, metrics and thresholds leave them out, but resamplers need complete "
-            "rows."
+            f"{100 * measures['fraction_missing']:.2g} % of the entries are missing: "
+            "the nets, metrics and thresholds leave them out, but resamplers need "
+            "complete rows."
         )
     return sentences
 
@@ -651,9 +651,9 @@ def _next_for_rare(few, fewer):
     return f"{text}."
 
 
-def _read_ratios(of):
+def _read_ratios(measures):
     """Return whether the labels count as imbalanced among each other."""
-    mean, variation = of["mean_imbalance_ratio"], of["imbalance_ratio_cv"]
+    mean, variation = measures["mean_imbalance_ratio"], measures["imbalance_ratio_cv"]
     values = f"The mean imbalance ratio is {mean:.3g} (variation {variation:.2g})"
     if mean > _IMBALANCED_MEAN and variation > _IMBALANCED_CV:
         return (

@@ -149,7 +149,7 @@ class Draws:
         Weight of a drawn row, or for each member, 0 where it does not train on it.
     log_rates : ndarray of shape (n_outputs,) or None
         By how much the draws move the log-odds of each label, or the log-probability
-        of each class. None where the weights undo it.
+        of each class. None where the weights correct it.
     """
 
     # Where the weights go, once it is known.
@@ -273,18 +273,18 @@ def _importance(q, fold):
     return (trains / (q @ trains)).astype(np.float32)
 
 
-def _laws(sampler, y, fold, must_draw_all=False):
+def _member_probabilities(sampler, y, fold, must_draw_all=False):
     """Return the probabilities by which each member draws from its own rows.
 
     Of shape (n_rows, n_members). The frequencies of labels are those of its own rows.
     """
     if fold is None:
         return _probabilities(sampler, y, must_draw_all)[:, None]
-    laws = np.zeros((y.shape[0], fold.max() + 1))
-    for member in range(laws.shape[1]):
+    probability = np.zeros((y.shape[0], fold.max() + 1))
+    for member in range(probability.shape[1]):
         own = fold != member
-        laws[own, member] = _probabilities(sampler, y[own], must_draw_all)
-    return laws
+        probability[own, member] = _probabilities(sampler, y[own], must_draw_all)
+    return probability
 
 
 def _own_draws(sampler, y, fold):
@@ -294,20 +294,22 @@ def _own_draws(sampler, y, fold):
     the weight of a member is the ratio of its own one to that: near 1 / (1 - 1 / K),
     more where a label has lost a row of few to the fold of the member.
     """
-    laws = _laws(sampler, y, fold)
-    q = laws.mean(axis=1)
+    probability = _member_probabilities(sampler, y, fold)
+    q = probability.mean(axis=1)
     if fold is None:
         return q, None
-    weight = ratio(laws, np.broadcast_to(q[:, None], laws.shape), undefined=0.0)
+    weight = ratio(
+        probability, np.broadcast_to(q[:, None], probability.shape), undefined=0.0
+    )
     return q, weight.astype(np.float32)
 
 
 def _corrected_draws(sampler, y, fold):
     """Return draws whose weights make the expected gradient that of plain batches."""
-    laws = _laws(sampler, y, fold, must_draw_all=True)
-    q = laws.mean(axis=1)
-    # Laws are positive on the rows that train a member, and 0 on its fold.
-    weight = (laws > 0) / (q[:, None] * (laws > 0).sum(axis=0))
+    probability = _member_probabilities(sampler, y, fold, must_draw_all=True)
+    q = probability.mean(axis=1)
+    # Positive on the rows that train a member, and 0 on its fold.
+    weight = (probability > 0) / (q[:, None] * (probability > 0).sum(axis=0))
     weight = weight.astype(np.float32)
     return Draws(q, weight[:, 0] if fold is None else weight)
 

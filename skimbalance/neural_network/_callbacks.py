@@ -44,7 +44,8 @@ except ImportError:
 # A choice: with fewer positives, one row makes up half or all of the average precision
 # of a label.
 _LEAST_POSITIVES = 3
-# How many epochs the average of the weights is of, about a third of those so far.
+# A new epoch has the part 3 / (t + 3) of the average of the weights, after `t` epochs:
+# 1 + eta with the eta = 2 of Shamir & Zhang (2013).
 _AVERAGED = 3
 # Scores that are worked on at a time, in double precision.
 _BLOCK_ENTRIES = 2**18

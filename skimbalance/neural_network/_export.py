@@ -469,7 +469,7 @@ class _LabelScores(_Scores):
         return unsmoothed_log_odds(scores, self.prior, self.smoothing, self.floor)
 
     def pooled(self, scores):
-        """Return the log-odds of the mean probability over members that have a say."""
+        """Return the log-odds of the mean probability over the members that count."""
         yes, no = (
             (self.share * (sign * scores).sigmoid()).sum(dim=1).clamp(min=_TINY).log()
             for sign in (1, -1)

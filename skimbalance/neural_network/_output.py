@@ -629,7 +629,7 @@ class LabelOutput(_Output):
     def _pool(scores, has_learnt):
         """Return the log-odds of the members' mean probability.
 
-        A member without a positive of a label, or a negative, has no say about it.
+        A member that trained on no positive of a label, or no negative, is left out.
         """
         share = None
         if has_learnt is not None and not has_learnt.all():
@@ -776,7 +776,7 @@ class ClassOutput(_Output):
         return softmax(np.log(self.prior) + self.log_rates)
 
     def find_learnt(self, data):
-        """Let all members have a say: a class that one has not seen is near 0 there."""
+        """Count all members: a class that one has not seen is near 0 there."""
         self.has_learnt = np.ones((data.n_folds, 1), dtype=bool)
 
     def _fit_calibrator(self, scores, values, weight):
