@@ -20,8 +20,10 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --c
 test: .venv/ready
 	$(PYTEST)
 
-# With the tests marked slow, and ten times as many examples of each property.
+# With the tests marked slow, those of other tools, and ten times as many examples of
+# each property.
 test-all: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[tools]"
 	SKIMBALANCE_TESTS=slow $(PYTEST) -m ""
 
 .venv/lint: .venv/ready
