@@ -20,6 +20,7 @@ from typing import ClassVar, cast
 import torch
 from sklearn.base import BaseEstimator
 
+from skimbalance._base import DocLinkMixin
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import Number, check_choice, check_parameters
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
@@ -90,7 +91,7 @@ def _log_weight(pos_weight, device):
     return shift
 
 
-class Loss(BaseEstimator, torch.nn.Module):
+class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     """Base of all losses: a torch module that scikit-learn can clone.
 
     Constructor parameters are stored under their own names, unchanged. What a loss

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import (
     DictParamsMixin,
+    DocLinkMixin,
     unchanged_on_error,
     warn_undefined,
     warn_user,
@@ -186,6 +187,7 @@ def _after_training(step, way_out):
 class BaseImbalancedNet(
     ExportMixin,
     CallbackSupport,
+    DocLinkMixin,
     RuleParamsMixin,
     DictParamsMixin,
     LabelScoreMixin,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from skimbalance._base import DocLinkMixin
 from skimbalance._columns import ratio
 from skimbalance._counts import count_labels
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
@@ -22,7 +23,7 @@ from skimbalance.model_selection._label_counts import positives
 _ROUNDING = 1e-9
 
 
-class LabelAwareBatches(BaseEstimator):
+class LabelAwareBatches(DocLinkMixin, BaseEstimator):
     """Draw a label first, then a row among those that have it, for `batch_sampler`.
 
     Class-aware sampling [1]_, for rows with several labels or none. A row ``i`` is
