@@ -27,12 +27,12 @@ from skimbalance._labels import (
     check_target,
     encode_like,
     find_positive,
+    no_class,
 )
 from skimbalance._validation import (
     check_parameters,
     check_unique_columns,
     check_weights,
-    closest,
 )
 from skimbalance.neural_network._batches import resolve_sampler
 from skimbalance.neural_network._callbacks import check_callbacks, check_scoring
@@ -647,8 +647,8 @@ def _check_class_weight(class_weight, target):
     unknown = [key for key in class_weight if key not in known]
     if unknown and any(label not in class_weight for label in known):
         raise ValueError(
-            f"class_weight has the keys {unknown[:5]}, which are none of the classes, "
-            f"{known[:5]}.{closest(unknown[0], known)}"
+            f"class_weight has the keys {unknown[:5]}, which are "
+            f"{no_class(unknown[0], known)}"
         )
 
 

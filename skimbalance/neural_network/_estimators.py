@@ -118,7 +118,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
         and what early stopping watches. It never changes `classes_`, the columns of
-        `predict_proba` or the sign of `decision_function`.
+        `predict_proba` or the sign of `decision_function`. Where scikit-learn encodes
+        `y` before it fits (`cross_val_predict` of probabilities, `StackingClassifier`),
+        pass the place of the class in sorted order, 0 or 1.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
@@ -130,15 +132,16 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
-        the threshold of each label by its name. A rule is an object of
+        the threshold of each label by its name, or that of the positive class of a
+        binary `y` by the name of this class. A rule is an object of
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
-        for the default parameters; the user guide compares the rules.
-        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
-        asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
-        threshold, so that each of these rules may also be set after `fit`. A label that
-        was constant in training is predicted by its constant, at 0.5.
+        for the default parameters; the user guide compares the rules. ``"uncorrected"``
+        thresholds the raw score at 0, the trade-off that the weights asked for. Rules
+        that learn thresholds read the held-out rows: all rows with `cross_fit`, else
+        few. `fit` keeps a summary of their scores, whatever the threshold, so that each
+        of these rules may also be set after `fit`. A label that was constant in
+        training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -483,7 +486,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
         and what early stopping watches. It never changes `classes_`, the columns of
-        `predict_proba` or the sign of `decision_function`.
+        `predict_proba` or the sign of `decision_function`. Where scikit-learn encodes
+        `y` before it fits (`cross_val_predict` of probabilities, `StackingClassifier`),
+        pass the place of the class in sorted order, 0 or 1.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
@@ -495,15 +500,16 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
-        the threshold of each label by its name. A rule is an object of
+        the threshold of each label by its name, or that of the positive class of a
+        binary `y` by the name of this class. A rule is an object of
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
-        for the default parameters; the user guide compares the rules.
-        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
-        asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
-        threshold, so that each of these rules may also be set after `fit`. A label that
-        was constant in training is predicted by its constant, at 0.5.
+        for the default parameters; the user guide compares the rules. ``"uncorrected"``
+        thresholds the raw score at 0, the trade-off that the weights asked for. Rules
+        that learn thresholds read the held-out rows: all rows with `cross_fit`, else
+        few. `fit` keeps a summary of their scores, whatever the threshold, so that each
+        of these rules may also be set after `fit`. A label that was constant in
+        training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
