@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._base import DocLinkMixin
 from skimbalance._validation import (
     Number,
     Options,
@@ -79,7 +80,7 @@ _SMALLEST_SQUARE = 1e-290
 _NOISE = 4 * np.finfo(np.float64).eps
 
 
-class InputScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class InputScaler(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Standardise dense columns; bring sparse rows to a common size.
 
     A dense column is centred and divided by its standard deviation. A sparse matrix is
@@ -263,7 +264,7 @@ def _largest(X, columns):
 # Encoding
 
 
-class InputEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Encode the columns of a table, or of sparse rows, as inputs of a net.
 
     One rule on the data decides what is done:

@@ -235,7 +235,7 @@ class _Output:
         self.learnt: Any = None
         # With folds: which members have seen both values of each output in training.
         self.has_learnt: Any = None
-        # By how much a batch sampler moves the log-odds of each output.
+        # By how much resampling or drawing moves the log-odds of each output.
         self.log_rates: Any = None
         # `setup` stores the label counts in the loss: that of the user stays as it is.
         self.loss: Any = clone(loss)
@@ -556,12 +556,12 @@ class LabelOutput(_Output):
         return scores if self.log_rates is None else scores - self.log_rates
 
     def _drawn_prior(self):
-        """Return the base rates of the rows that a batch sampler draws."""
+        """Return the base rates of the rows that are resampled or drawn."""
         return expit(logit(self.prior) + self.log_rates)
 
     def find_learnt(self, data):
         """Find out which members train on both values of each label."""
-        counts = np.array([rows.counts for rows in data.training.outside_each_fold()])
+        counts = np.array([rows.counts for rows in data.rows_of_members()])
         learnt = (counts > 0).all(axis=1)
         # Where none has seen both, as of one positive and one negative, all take part.
         self.has_learnt = learnt | ~learnt.any(axis=0)
@@ -772,7 +772,7 @@ class ClassOutput(_Output):
         return log_p.numpy()
 
     def _drawn_prior(self):
-        """Return the base rates of the rows that a batch sampler draws."""
+        """Return the base rates of the rows that are resampled or drawn."""
         return softmax(np.log(self.prior) + self.log_rates)
 
     def find_learnt(self, data):
