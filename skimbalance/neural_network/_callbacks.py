@@ -267,7 +267,7 @@ def early_stopping_of(estimator, data):
         return KeepBest(_make_score(scoring, output, held_out), patience), epochs
     if estimator.early_stopping:
         rows_of_a_step = estimator.net_.batch_size * estimator.gradient_accumulation
-        n_steps = -(-len(data.training) // rows_of_a_step)
+        n_steps = -(-len(data.batch_rows) // rows_of_a_step)
         epochs = min(epochs, max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps)))
     return KeepLast(), epochs
 

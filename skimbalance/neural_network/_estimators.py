@@ -46,6 +46,7 @@ CONSTRAINTS = {
     "max_epochs": [Number(Integral, 1, None, closed="left")],
     "batch_size": [Number(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "batch_sampler": "no_validation",
+    "resampler": "no_validation",
     "gradient_accumulation": [Number(Integral, 1, None, closed="left")],
     "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
     "precision": [StrOptions({"auto", "16", "32", "64", "bf16"})],
@@ -148,9 +149,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
-        sparse rows by their norm. True scales the input by
-        `skimbalance.preprocessing.InputScaler`, for any module.
+        linearly up to 112 dense columns, or up to 300 that are far from normal, else by
+        a robust scale with a smooth clip, and sparse rows by their norm. True scales
+        the input by `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -172,6 +173,16 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         of your own has its method `row_probabilities`. Probabilities are corrected:
         exactly for a 1-D `y`, by the held-out rows for a label matrix, since the shift
         depends on the row there. `partial_fit` refuses it.
+    resampler : object, default=None
+        Changes the training rows before they make batches, by its method
+        `fit_resample`: a resampler of `skimbalance.over_sampling` or
+        `skimbalance.under_sampling` for a label matrix, one of imbalanced-learn for
+        classes. Rows are held out first, and each member with a fold of its own gets
+        its own rows resampled, so that stopping, calibration and thresholds read real
+        rows only. It reads `X` as it is passed, before `standardize`; its parameters
+        are searched as ``resampler__k_neighbors``. Its `random_state` comes from
+        that of the estimator, unless it has one. `pos_weight` and the other weights
+        are computed from the rows before they are resampled. `partial_fit` refuses it.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -305,8 +316,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
     effective_batch_size_ : float or None
-        With `batch_sampler`, the number of equally weighted rows that tell as much as a
-        batch of drawn ones (Kish): `batch_size` where they have no weights.
+        With `batch_sampler` or `resampler`, the number of equally weighted rows that
+        tell as much as a batch (Kish): `batch_size` where they have no weights.
     device_ : torch.device
         Where the net is.
 
@@ -377,6 +388,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         max_epochs=100,
         batch_size="auto",
         batch_sampler=None,
+        resampler=None,
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
@@ -419,6 +431,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.batch_sampler = batch_sampler
+        self.resampler = resampler
         self.gradient_accumulation = gradient_accumulation
         self.max_grad_norm = max_grad_norm
         self.precision = precision
@@ -509,9 +522,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
-        sparse rows by their norm. True scales the input by
-        `skimbalance.preprocessing.InputScaler`, for any module.
+        linearly up to 112 dense columns, or up to 300 that are far from normal, else by
+        a robust scale with a smooth clip, and sparse rows by their norm. True scales
+        the input by `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -533,6 +546,16 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         of your own has its method `row_probabilities`. Probabilities are corrected:
         exactly for a 1-D `y`, by the held-out rows for a label matrix, since the shift
         depends on the row there. `partial_fit` refuses it.
+    resampler : object, default=None
+        Changes the training rows before they make batches, by its method
+        `fit_resample`: a resampler of `skimbalance.over_sampling` or
+        `skimbalance.under_sampling` for a label matrix, one of imbalanced-learn for
+        classes. Rows are held out first, and each member with a fold of its own gets
+        its own rows resampled, so that stopping, calibration and thresholds read real
+        rows only. It reads `X` as it is passed, before `standardize`; its parameters
+        are searched as ``resampler__k_neighbors``. Its `random_state` comes from
+        that of the estimator, unless it has one. `pos_weight` and the other weights
+        are computed from the rows before they are resampled. `partial_fit` refuses it.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -666,8 +689,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
     effective_batch_size_ : float or None
-        With `batch_sampler`, the number of equally weighted rows that tell as much as a
-        batch of drawn ones (Kish): `batch_size` where they have no weights.
+        With `batch_sampler` or `resampler`, the number of equally weighted rows that
+        tell as much as a batch (Kish): `batch_size` where they have no weights.
     device_ : torch.device
         Where the net is.
 
@@ -716,6 +739,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         max_epochs=100,
         batch_size="auto",
         batch_sampler=None,
+        resampler=None,
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
@@ -759,6 +783,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.batch_sampler = batch_sampler
+        self.resampler = resampler
         self.gradient_accumulation = gradient_accumulation
         self.max_grad_norm = max_grad_norm
         self.precision = precision

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from skimbalance._base import NamedParamsMixin, warn_undefined
+from skimbalance._base import DocLinkMixin, NamedParamsMixin, warn_undefined
 from skimbalance._columns import (
     all_entries,
     iter_columns,
@@ -81,7 +81,7 @@ class ThresholdSource(Protocol):
         """Return the probabilities that belong to a raw score of 0."""
 
 
-class ThresholdRule(BaseEstimator, ABC):
+class ThresholdRule(DocLinkMixin, BaseEstimator, ABC):
     """Base of all rules.
 
     Attributes
