@@ -94,7 +94,7 @@ X_train, X_valid, Y_train, Y_valid = multilabel_train_test_split(
 #
 # Everybody trains on the same rows. The last column takes the threshold of the best
 # expected F1 from the probabilities of the validation rows; the test rows are scored
-# once.
+# once. The time is that of the processor, of all threads.
 
 models = {
     "RandomForestClassifier(300)": RandomForestClassifier(300, random_state=0),
@@ -111,15 +111,15 @@ def probabilities(model, X):
     return proba
 
 
-HEADER = ["macro AP", "log-loss", "exp. / obs.", "F1 at 0.5", "F1 tuned", "seconds"]
+HEADER = ["macro AP", "log-loss", "exp. / obs.", "F1 at 0.5", "F1 tuned", "CPU s"]
 print(f"{'':30}" + "".join(f"{name:>12}" for name in HEADER))
 rows, proba = {}, {}
 for name, model in models.items():
-    start = time.perf_counter()
+    start = time.process_time()  # other work of the machine hardly changes it
     with warnings.catch_warnings():  # MLPClassifier ends at 200 epochs by default
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X_train, Y_train)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     threshold = plug_in_threshold(probabilities(model, X_valid))
     proba[name] = p = probabilities(model, X_test)
     rows[name] = [
@@ -169,5 +169,5 @@ plt.show()
 # trains until it is over-confident, which its log-loss and its curve show. Two things
 # are not improved. Calibrated probabilities of rare digits seldom exceed 0.5, so that
 # the F1 at that threshold is no better than that of an over-confident net: choose a
-# threshold by the metric. And the default takes many times as long to train as either
-# of the others.
+# threshold by the metric. And the default takes 28 times the processor time of
+# `MLPClassifier`, and 17 times that of the forest.
