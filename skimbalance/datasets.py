@@ -93,7 +93,8 @@ def make_imbalanced_multilabel(
     X : ndarray of float32, shape (n_samples, n_features)
         Inputs.
     Y : ndarray of int8 or csr_array of int8, shape (n_samples, n_labels)
-        Labels.
+        Labels. Pass ``Y.astype(int)`` to `MLPClassifier` of scikit-learn 1.9, which
+        puts the columns of an int8 matrix of more than 128 labels out of order.
     posterior : ndarray of float32, shape (n_samples, n_labels)
         If `return_posterior`.
 

@@ -272,6 +272,33 @@ def test_other_parameters_of_a_rule_are_used_without_a_fit_in_a_net_only():
     np.testing.assert_array_equal(before, after)
 
 
+def test_a_net_shows_its_thresholds():
+    X, Y = _rows()
+    assert not hasattr(_net(), "thresholds_")
+    net = _net(threshold=FBeta()).fit(X, Y)
+    learnt = net.thresholds_
+    np.testing.assert_array_equal(net.predict(X), net.predict_proba(X) > learnt)
+    again = net.set_params(threshold=FBeta(beta=2)).thresholds_
+    assert (again < learnt).all()
+    np.testing.assert_array_equal(net.predict(X), net.predict_proba(X) > again)
+    for threshold in ("uncorrected", "prior", 0.3):
+        thresholds_ = net.set_params(threshold=threshold).thresholds_
+        np.testing.assert_array_equal(
+            net.predict(X), net.predict_proba(X) > thresholds_
+        )
+    assert net.set_params(threshold=TopK()).thresholds_ is None
+    assert _net().fit(X, Y.sum(axis=1)).thresholds_ is None
+
+
+def test_the_threshold_of_a_binary_net_is_that_of_the_positive_class():
+    X, Y = _rows()
+    y = np.where(Y[:, 0], "fraud", "ok")
+    net = _net(threshold=Cost(cost_fn=9), pos_label="fraud").fit(X, y)
+    np.testing.assert_allclose(net.thresholds_, [0.1])
+    proba = net.predict_proba(X)[:, 0]
+    np.testing.assert_array_equal(net.predict(X) == "fraud", proba > 0.1)
+
+
 def test_thresholds_and_costs_are_aligned_by_the_names_of_the_labels():
     X, Y = _rows()
     frame = pd.DataFrame(Y, columns=["a", "b", "c"])

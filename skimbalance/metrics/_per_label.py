@@ -152,7 +152,8 @@ def resolve_undefined(values, undefined, what, unit, lacking):
         return np.where(is_undefined, undefined, values)
     warn_undefined(
         f"{what} for {is_undefined.sum()} of {len(values)} {unit}, which have "
-        f"{lacking}; they are left out.",
+        f"{lacking}; they are left out. undefined=0.0 counts them as 0, so that means "
+        "of several models are over the same ones.",
     )
     return values
 

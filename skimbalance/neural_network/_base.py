@@ -718,6 +718,13 @@ class BaseImbalancedNet(
         return members
 
     @property
+    def thresholds_(self):
+        """The thresholds of `threshold` as it is now set, on the probabilities."""
+        check_is_fitted(self)
+        check_threshold_for(self, self._target)
+        return self._output.thresholds(self._usable_rule())
+
+    @property
     def probabilities_corrected_(self):
         """Whether the probabilities are free of the distortion of the training."""
         check_is_fitted(self)

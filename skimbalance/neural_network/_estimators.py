@@ -286,6 +286,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
         Base rates of the training part.
+    thresholds_ : ndarray of float64, shape (n_labels,), or None
+        `predict` compares the probabilities with these: those of `threshold`, also
+        where it was set after `fit`. For a binary target, one on the probability of the
+        positive class. None for a multiclass target, and for a rule that compares the
+        labels of a row.
     scaler_ : InputEncoder, InputScaler or None
         The input stage.
     calibrator_ : calibrator or None
@@ -654,6 +659,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
         Base rates of the training part.
+    thresholds_ : ndarray of float64, shape (n_labels,), or None
+        `predict` compares the probabilities with these: those of `threshold`, also
+        where it was set after `fit`. For a binary target, one on the probability of the
+        positive class. None for a multiclass target, and for a rule that compares the
+        labels of a row.
     scaler_ : InputEncoder, InputScaler or None
         The input stage.
     calibrator_ : calibrator or None

@@ -54,9 +54,10 @@ from skimbalance.weights import (
 
 _SELDOM_PREDICTED = (
     "calibrated probabilities of {} seldom pass a threshold of 0.5. Set threshold to a "
-    "rule that fits your metric, such as 'f_beta', or wrap the estimator in a "
-    "classifier of skimbalance.thresholds."
+    "rule that fits your metric, such as 'f_beta'{}; set_params does it without "
+    "another fit. Or wrap the estimator in a classifier of skimbalance.thresholds."
 )
+_OF_LABELS = " (macro F1) or 'micro_f_beta' (micro F1)"
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 # The log-odds of 6 in a million, a choice: the log loss of an entry that agrees with a
 # bias beyond it has a gradient below 1e-5.
@@ -899,7 +900,7 @@ def label_matrix(blocks, n_rows, target, fraction_without_label):
     if n_empty > n_rows / 2 > 0 and fraction_without_label <= 0.5:
         warn_user(
             f"{n_empty} of {n_rows} rows got no label: "
-            f"{_SELDOM_PREDICTED.format('rare labels')}",
+            f"{_SELDOM_PREDICTED.format('rare labels', _OF_LABELS)}",
             NoPositivePredictedWarning,
         )
     return labels
@@ -914,7 +915,7 @@ def warn_no_positive(predicted, positive, prior):
         warn_user(
             f"No positive is predicted among {n_rows} rows, where the training has "
             f"{prior:.2%} of class {shown!r}: "
-            f"{_SELDOM_PREDICTED.format('a rare class')}",
+            f"{_SELDOM_PREDICTED.format('a rare class', '')}",
             NoPositivePredictedWarning,
         )
 
