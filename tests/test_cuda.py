@@ -240,7 +240,7 @@ def test_cross_validation_in_two_processes(larger):
 def test_few_rows_are_computed_in_double_precision(problem):
     X, Y = problem
     few = small(device="cuda").fit(X[:100].astype(np.float64), Y[:100])
-    assert {weight.dtype for weight in few.module_.parameters()} == {torch.float64}
+    assert {weight.dtype for weight in few.net_.module_.parameters()} == {torch.float64}
 
 
 def test_weighted_rows_count_as_repeated_ones():

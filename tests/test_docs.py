@@ -58,6 +58,17 @@ def test_home_page_shows_the_code_of_the_readme():
     assert blocks == BLOCK.findall((ROOT / "README.md").read_text())
 
 
+def test_questions_lead_to_examples_that_draw():
+    """The README links the examples, the home page what the gallery makes of them."""
+    readme = (ROOT / "README.md").read_text()
+    home = (ROOT / "docs" / "index.md").read_text()
+    names = re.findall(r"^\| .*\(examples/(plot_\w+)\.py\) \|$", readme, re.M)
+    assert len(names) >= 5
+    for name in names:
+        assert f"(auto_examples/{name}.rst)" in home
+        assert "plt.show" in (ROOT / "examples" / f"{name}.py").read_text()
+
+
 def test_pages_are_linked_from_the_index():
     index = (ROOT / "docs" / "user_guide" / "index.md").read_text().split()
     missing = {page.stem for page in GUIDE} - {"index"} - set(index)

@@ -202,8 +202,8 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         weight : Tensor broadcastable to the unreduced loss, default=None
             Weight of each entry, or of each row for a loss of classes; 0 leaves it out.
         reduction : {"none", "mean", "sum"}, default="none"
-            ``"mean"`` divides by the number of entries, or rows, whatever their
-            weights.
+            torch's own criteria reduce by ``"mean"``, which has to be asked for here.
+            It divides by the number of entries, or rows, whatever their weights.
 
         Returns
         -------

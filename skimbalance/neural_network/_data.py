@@ -234,7 +234,7 @@ class _EncodedSource(_DenseSource):
         if encoder.center_ is not None:
             self.center = torch.as_tensor(encoder.center_)
             bins = encoder._bin_column, encoder._bin_start, encoder._bin_width
-            self.bins = tuple(map(torch.as_tensor, bins))
+            self.bins = tuple(map(torch.as_tensor, (*bins, encoder._bin_mean)))
 
     @property
     def row_bytes(self):
@@ -261,11 +261,12 @@ class _EncodedSource(_DenseSource):
             length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
             length = torch.where(length > 0, length, 1.0)
             return rows.mul_(rows.shape[1] ** 0.5 / length)
-        column, start, width = self.bins
+        column, start, width, mean = self.bins
         n_features = rows.shape[1]
         out = rows.new_empty(len(rows), n_features + len(column))
         bins = torch.index_select(rows, 1, column)
-        torch.clamp(bins.sub_(start).div_(width), 0, 1, out=out[:, n_features:])
+        bins.sub_(start).div_(width).clamp_(0, 1)
+        torch.sub(bins, mean, out=out[:, n_features:])
         unit = rows.sub_(self.center).div_(self.scale).div_(_CLIP).clamp_(-1e8, 1e8)
         out[:, :n_features] = _CLIP * unit / torch.sqrt(1 + unit * unit)
         return out

@@ -149,9 +149,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
-        sparse rows by their norm. True scales the input by
-        `skimbalance.preprocessing.InputScaler`, for any module.
+        linearly up to 112 dense columns, or up to 300 that are far from normal, else by
+        a robust scale with a smooth clip, and sparse rows by their norm. True scales
+        the input by `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -517,9 +517,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
-        sparse rows by their norm. True scales the input by
-        `skimbalance.preprocessing.InputScaler`, for any module.
+        linearly up to 112 dense columns, or up to 300 that are far from normal, else by
+        a robust scale with a smooth clip, and sparse rows by their norm. True scales
+        the input by `skimbalance.preprocessing.InputScaler`, for any module.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None

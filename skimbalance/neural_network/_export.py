@@ -386,6 +386,7 @@ class _Encoded(nn.Module):
         self.column = nn.Buffer(torch.as_tensor(encoder._bin_column))
         self.start = _buffer(encoder._bin_start)
         self.width = _buffer(encoder._bin_width)
+        self.mean = _buffer(encoder._bin_mean)
 
     def forward(self, x):
         x = x.double()
@@ -394,7 +395,7 @@ class _Encoded(nn.Module):
         if not len(self.column):
             return scaled
         bins = (x.index_select(1, self.column) - self.start) / self.width
-        return torch.cat([scaled, bins.clamp(0, 1)], dim=1)
+        return torch.cat([scaled, bins.clamp(0, 1) - self.mean], dim=1)
 
 
 # --------------------------------------------------------------------------

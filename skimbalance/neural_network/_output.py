@@ -19,7 +19,6 @@ from skimbalance._base import warn_user
 from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
-    EXPECTED_STRENGTH,
     prevalence_of_counts,
     smoothed_prevalence,
 )
@@ -69,6 +68,9 @@ _SLOPE_ENTRIES = 2**20
 # Log-odds beyond this are rounding of float32 probabilities, 6e-8 next to 1: a score of
 # 100 for a single wrong entry would flatten the slope for all others.
 _MOST_LOG_ODDS = 15.0
+# Positives that the expected number of a label weighs as much as where the scored rows
+# are a sample: its own number of positives is off by chance.
+_SAMPLED_STRENGTH = 3.0
 # Part of the spread of single scores that the mean keeps in any case.
 _LEAST_SPREAD = 0.5
 # Keeps the logit of a matched prevalence finite.
@@ -380,8 +382,8 @@ class _Output:
         """Fit a calibrator that is right for the mean of the members' probabilities.
 
         One slope and one intercept on the out-of-fold scores of all rows. Then the
-        intercept of each output moves until the probabilities add up to the counts,
-        with `EXPECTED_STRENGTH`. The mean over members has the same expected sum.
+        intercept of each output moves until the probabilities add up to what
+        `prevalence_of_counts` says. The mean over members has the same expected sum.
 
         Parameters
         ----------
@@ -410,7 +412,7 @@ class _Output:
         proba = self.probabilities(calibrator.transform(scores))
         mass, observed = np.zeros(self.n_outputs), counts[0] + counts[1]
         mass += weight.sum(axis=0)
-        mean = ratio((weight * proba).sum(axis=0), mass, undefined=0.5)
+        mean = ratio((weight * proba).sum(axis=0), mass, undefined=0.0)
         rate = prevalence_of_counts(counts[0], mean * observed, observed)
         self._match(scores, np.clip(rate, _LEAST, 1 - _LEAST), weight)
 
@@ -985,7 +987,7 @@ def target_mean_probability(mean, rate, scored, sampling_weight):
         0: the scored rows are the counted ones, match exactly; 1: they are a sample,
         shrink the change.
     """
-    added = EXPECTED_STRENGTH * sampling_weight
+    added = _SAMPLED_STRENGTH * sampling_weight
     ratio = np.ones(len(mean))
     np.divide(rate * scored + added, mean * scored + added, out=ratio, where=scored > 0)
     return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
