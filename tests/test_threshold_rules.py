@@ -272,6 +272,13 @@ def test_other_parameters_of_a_rule_are_used_without_a_fit_in_a_net_only():
     np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.parametrize("rule", [Cost(cost_fn=9), FBeta(), "prior"])
+def test_a_rule_of_labels_names_the_way_out_for_classes(rule):
+    X, Y = _rows()
+    with pytest.raises(ValueError, match=r"MinimumExpectedCostClassifier.*prior_"):
+        _net(threshold=rule).fit(X, Y.sum(axis=1))
+
+
 def test_a_net_shows_its_thresholds():
     X, Y = _rows()
     assert not hasattr(_net(), "thresholds_")

@@ -35,6 +35,8 @@ def _cross_entropy(scores, targets):
 class SoftmaxLogLoss(SoftmaxLoss):
     """Log loss, or cross-entropy: ``-log p_y``.
 
+    With weights by true class, `pos_weight`, the loss of a row is ``-w_y log p_y``.
+
     Inverse: the softmax; with weights w by true class ``p_k / w_k``, normalised.
 
     When to use it: always first.

@@ -124,7 +124,14 @@ class ThresholdRule(DocLinkMixin, BaseEstimator, ABC):
         self._check_params(n_labels, label_names)
 
     def _unsuited(self, kind):
-        return f"is for {' and '.join(self.target_types)} targets, but y is {kind}."
+        text = f"is for {' and '.join(self.target_types)} targets, but y is {kind}."
+        if kind != MULTICLASS:
+            return text
+        return (
+            f"{text} For costs of errors between classes wrap the estimator in "
+            "skimbalance.thresholds.MinimumExpectedCostClassifier; for balanced "
+            "accuracy predict the largest of proba / prior_."
+        )
 
     def _check_params(self, n_labels, label_names):
         """Raise a ValueError unless the parameters make sense."""
