@@ -225,7 +225,8 @@ class BaseImbalancedNet(
                 or torch Dataset
             Inputs; (n_samples, ...) for a module that takes more dimensions. A memory
             map is read batch by batch, and so is a map-style Dataset, whose items are
-            inputs or tuples that begin with one.
+            inputs or tuples that begin with one. `ImbalancedMLPClassifier` takes
+            missing values (NaN) and categories of a data frame as well.
         y : {array-like, sparse matrix, data frame} of shape (n_samples,) or \
                 (n_samples, n_labels)
             Classes, or a label matrix of 0, 1 and NaN for a missing label. In a sparse
@@ -328,6 +329,10 @@ class BaseImbalancedNet(
         if reset:
             self._input_shape = X.shape[1:]
         return X
+
+    def _reads_tables(self):
+        """Whether inputs may lack values, or hold categories."""
+        return False
 
     def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
         X = self._check_inputs(X, reset, names[0])
@@ -469,11 +474,16 @@ class BaseImbalancedNet(
         if (weight == weight[0]).all():
             weight = None  # which sorts each column in half of the time
         dtype: Any = np.float64 if self._dtype is torch.float64 else np.float32
-        return InputEncoder(dtype=dtype).fit(X, sample_weight=weight)
+        codes = self.category_encoder_
+        codes = None if codes is None else codes.is_categorical_
+        encoder = InputEncoder(dtype=dtype, categorical_features=codes)
+        return encoder.fit(X, sample_weight=weight)
 
     def _make_net(self, rows, n_folds=0):
         """Return a skorch net with new weights, tried on the first rows."""
         build, params = self._module(len(rows), sp.issparse(rows.X))
+        if self.category_encoder_ is not None:
+            params["n_codes"] = tuple(self.category_encoder_.n_codes_.tolist())
         n_members = n_folds or (1 if self.n_members == "auto" else self.n_members)
         shape, is_single = self._input_shape, n_members == 1
         optimizer = optimizer_params(self, self.device_)
@@ -520,7 +530,7 @@ class BaseImbalancedNet(
     def _net_width(self, shape):
         """Return the number of inputs of the module, or the shape of a row."""
         if isinstance(self.scaler_, InputEncoder):
-            return shape[0] + len(self.scaler_._bin_column)
+            return self.scaler_._n_outputs
         return shape[0] if len(shape) == 1 else shape
 
     def _try_module(self, net, rows):
@@ -914,6 +924,7 @@ class BaseImbalancedNet(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self._reads_tables()
         kinds = target_types_of(self.loss)
         tags.classifier_tags.multi_label = MULTILABEL in kinds
         tags.classifier_tags.multi_class = MULTICLASS in kinds

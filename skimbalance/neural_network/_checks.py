@@ -5,6 +5,7 @@ targets and weights, and last the parameters, alone, together and with the targe
 errors come before those of scikit-learn, NumPy or torch, which name other things.
 """
 
+import contextlib
 import datetime
 import numbers
 import re
@@ -19,6 +20,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._base import warn_positive_class
+from skimbalance._categories import find_categorical
 from skimbalance._counts import SparseWeights, without_weightless
 from skimbalance._labels import (
     BINARY,
@@ -33,6 +35,7 @@ from skimbalance._validation import (
     check_unique_columns,
     check_weights,
     closest,
+    take_rows,
 )
 from skimbalance.neural_network._batches import resolve_sampler
 from skimbalance.neural_network._callbacks import check_callbacks, check_scoring
@@ -48,6 +51,7 @@ from skimbalance.neural_network._rows import (
     row_totals,
 )
 from skimbalance.neural_network._training import check_net_params
+from skimbalance.preprocessing import CategoryEncoder
 from skimbalance.thresholds._rules import resolve_rule
 from skimbalance.weights import PosWeightTransformer, _class_weights
 
@@ -243,6 +247,7 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
     if not isinstance(X, DatasetRows):
         return _read_array(estimator, X, fitted, allow_nd, name)
     if reset:
+        estimator.category_encoder_ = None
         estimator.n_features_in_ = X.shape[1]
         # Of an earlier fit on a data frame.
         vars(estimator).pop("feature_names_in_", None)
@@ -254,19 +259,88 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
 def _read_array(estimator, X, fitted, allow_nd, name):
     """Return a checked array; errors of scikit-learn get the name of the argument."""
     # First what scikit-learn would report without the column, or without a way out.
+    encoder = _category_encoder(estimator, X, fitted, name)
+    if encoder is not None:
+        return _read_table(estimator, encoder, X, fitted, name)
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     X = _with_integers(X)
+    allows_nan = estimator._reads_tables() and not sp.issparse(X)
+    with _named(name), np.errstate(all="ignore"):  # of sums of what is infinite
+        X = validate_data(
+            estimator,
+            X,
+            reset=fitted is None,
+            accept_sparse="csr",
+            order="C",
+            allow_nd=allow_nd,
+            ensure_all_finite="allow-nan" if allows_nan else True,
+        )
+    X = _as_computable(X, name)
+    return sp.csr_array(X) if sp.issparse(X) else X
+
+
+def _category_encoder(estimator, X, fitted, name):
+    """Return what encodes the categories of a table; None where there are none.
+
+    It is fitted and kept in `fit`, unless a warm start goes on with the codes that the
+    weights belong to.
+    """
+    goes_on = estimator.warm_start and getattr(estimator, "net_", None) is not None
+    if fitted is not None or goes_on:
+        return getattr(estimator, "category_encoder_", None)
+    estimator.category_encoder_ = None
+    given = getattr(estimator, "categorical_features", None)
+    if given is None or sp.issparse(X) or np.ndim(X) != 2:
+        _check_no_categories(
+            given, name, "X is dense, of shape (n_samples, n_features)"
+        )
+        return None
+    if not estimator._reads_tables():
+        _check_no_categories(given, name, "standardize='auto'")
+        return None
+    is_frame = hasattr(X, "columns")
+    if is_frame:
+        check_unique_columns(X, name)
+    with _named(name):
+        is_categorical = find_categorical(X, given)
+        if not is_categorical.any():
+            return None
+        _check_columns(take_rows(X, np.flatnonzero(~is_categorical), axis=1), name)
+        encoder = CategoryEncoder(is_categorical).fit(X)
+    estimator.category_encoder_ = encoder
+    return encoder
+
+
+def _check_no_categories(given, name, needed):
+    """Raise a ValueError where columns are named that cannot be embedded."""
+    if given is not None and not isinstance(given, str):
+        raise ValueError(
+            f"categorical_features={given!r} embeds columns of {name}, which needs "
+            f"that {needed}. Set categorical_features=None, or encode the columns."
+        )
+
+
+def _read_table(estimator, encoder, X, fitted, name):
+    """Return a table with codes in place of its categories."""
+    if sp.issparse(X) or np.ndim(X) != 2:
+        raise ValueError(
+            f"{name} must be a data frame or a dense array of shape (n_samples, "
+            "n_features), as the net was fitted on categories."
+        )
+    with _named(name):
+        validate_data(estimator, X, reset=fitted is None, skip_check_array=True)
+        numbers = np.flatnonzero(~encoder.is_categorical_)
+        _check_columns(take_rows(X, numbers, axis=1), name)
+        with np.errstate(all="ignore"):
+            return np.ascontiguousarray(encoder.transform(X))
+
+
+@contextlib.contextmanager
+def _named(name):
+    """Give errors of scikit-learn the name of the argument, which most of them lack."""
     try:
-        with np.errstate(all="ignore"):  # of sums of what is infinite
-            X = validate_data(
-                estimator,
-                X,
-                reset=fitted is None,
-                accept_sparse="csr",
-                order="C",
-                allow_nd=allow_nd,
-            )
+        yield
     except (TypeError, ValueError) as error:
         # Most messages of scikit-learn say X, whatever the argument is called.
         if re.search(rf"\b{name}\b", str(error)):
@@ -274,8 +348,6 @@ def _read_array(estimator, X, fitted, allow_nd, name):
         # Subclasses of the two may need other arguments than a message.
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
-    X = _as_computable(X, name)
-    return sp.csr_array(X) if sp.issparse(X) else X
 
 
 def _with_integers(X) -> Any:

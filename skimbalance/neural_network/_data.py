@@ -227,14 +227,22 @@ class _EncodedSource(_DenseSource):
 
     def __init__(self, array, dtype, device, encoder):
         super().__init__(array, dtype, device)
-        self.encoding = encoder.encoding_
-        self.scale = torch.as_tensor(encoder.scale_)
-        self.center: Any = None
-        self.bins: Any = None
+        self.n_outputs = encoder._n_outputs
+        self.parts: Any = {"scale": torch.as_tensor(encoder.scale_)}
         if encoder.center_ is not None:
-            self.center = torch.as_tensor(encoder.center_)
-            bins = encoder._bin_column, encoder._bin_start, encoder._bin_width
-            self.bins = tuple(map(torch.as_tensor, bins))
+            self.parts |= {
+                "center": torch.as_tensor(encoder.center_),
+                "column": torch.as_tensor(encoder._bin_column),
+                "start": torch.as_tensor(encoder._bin_start),
+                "width": torch.as_tensor(encoder._bin_width),
+                "incomplete": _places(encoder.has_missing_),
+            }
+        if encoder.is_categorical_.any():
+            self.parts["numbers"] = _places(~encoder.is_categorical_)
+            self.parts["codes"] = _places(encoder.is_categorical_)
+        # Infinite where values are missing, or where the sum overflows, too.
+        with np.errstate(all="ignore"):
+            self.has_missing = not np.isfinite(array.sum())
 
     @property
     def row_bytes(self):
@@ -242,33 +250,45 @@ class _EncodedSource(_DenseSource):
 
     @property
     def row_shape(self):
-        n_bins = 0 if self.bins is None else len(self.bins[0])
-        return (self.array.shape[1] + n_bins,)
+        return (self.n_outputs,)
 
     def gather(self, index):
         rows = self._rows(index)
         rows = _moved(rows, rows.dtype, self.device).double()
-        if self.scale.device != rows.device:  # stay there from now on
-            self.scale = self.scale.to(rows.device)
-            if self.center is not None:
-                self.center = self.center.to(rows.device)
-                self.bins = tuple(part.to(rows.device) for part in self.bins)
+        if self.parts["scale"].device != rows.device:  # stay there from now on
+            self.parts = {key: part.to(rows.device) for key, part in self.parts.items()}
         return self._encoded(rows).to(self.dtype)
 
     def _encoded(self, rows):
-        if self.center is None:
-            rows = rows.div_(self.scale)
+        scale, center = self.parts["scale"], self.parts.get("center")
+        if center is None:
+            rows = rows.div_(scale)
             length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
             length = torch.where(length > 0, length, 1.0)
             return rows.mul_(rows.shape[1] ** 0.5 / length)
-        column, start, width = self.bins
-        n_features = rows.shape[1]
-        out = rows.new_empty(len(rows), n_features + len(column))
+        out = rows.new_empty(len(rows), self.n_outputs)
+        if "codes" in self.parts:
+            codes = self.parts["codes"]
+            out[:, self.n_outputs - len(codes) :] = rows.index_select(1, codes)
+            rows = rows.index_select(1, self.parts["numbers"])
+        column, n_features = self.parts["column"], rows.shape[1]
+        n_scaled = n_features + len(column)
+        places = self.parts["incomplete"]
+        indicators = out[:, n_scaled : n_scaled + len(places)].zero_()
+        if self.has_missing:
+            missing = rows.isnan()
+            indicators.copy_(missing.index_select(1, places))
+            rows = torch.where(missing, center, rows)
         bins = torch.index_select(rows, 1, column)
-        torch.clamp(bins.sub_(start).div_(width), 0, 1, out=out[:, n_features:])
-        unit = rows.sub_(self.center).div_(self.scale).div_(_CLIP).clamp_(-1e8, 1e8)
+        bins = bins.sub_(self.parts["start"]).div_(self.parts["width"])
+        torch.clamp(bins, 0, 1, out=out[:, n_features:n_scaled])
+        unit = rows.sub_(center).div_(scale).div_(_CLIP).clamp_(-1e8, 1e8)
         out[:, :n_features] = _CLIP * unit / torch.sqrt(1 + unit * unit)
         return out
+
+
+def _places(mask):
+    return torch.as_tensor(np.flatnonzero(mask))
 
 
 def _is_normal_in_single(scale):

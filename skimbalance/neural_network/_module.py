@@ -330,6 +330,7 @@ def _stacked_scores(mlp, x):
     Of shape (n_samples, n_members, n_outputs). `vmap` would do the same, but takes
     no `SparseRows`, and calls of its own for each operation.
     """
+    x = mlp.embedded(x)
     for layer in (*mlp.hidden, mlp.output):
         has_weight = isinstance(layer, (nn.Linear, SparseLinear))
         x = _stacked_layer(layer, x) if has_weight else layer(x)
