@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import embedding, embedding_bag, linear
+from torch.nn.functional import embedding, embedding_bag, linear, pad
 
 from skimbalance._validation import (
     check_choice,
@@ -212,18 +212,28 @@ class _Embedding(nn.Module):
 
     Attributes
     ----------
-    weights : ParameterList of Parameter of shape (n_codes, n_embedded)
-        The codes of each column.
+    weight : Parameter of shape (sum of n_codes, n_most)
+        The codes of all columns, one after another, so that one look-up embeds them
+        all. Columns of fewer categories use the first entries.
     """
+
+    first: torch.Tensor
+    used: torch.Tensor
 
     def __init__(self, n_codes: Sequence[int]) -> None:
         super().__init__()
-        self.weights = nn.ParameterList(map(_first_codes, n_codes))
-
-    @property
-    def n_embedded(self) -> int:
-        """Number of columns that the codes become."""
-        return sum(weight.shape[-1] for weight in self.weights)
+        codes = list(map(_first_codes, n_codes))
+        sizes = torch.tensor([part.shape[1] for part in codes])
+        n_most = max(1, int(sizes.max()))
+        padded = [pad(part, (0, n_most - part.shape[1])) for part in codes]
+        self.weight = nn.Parameter(torch.cat(padded))
+        first = torch.tensor(n_codes).cumsum(0) - torch.tensor(n_codes)
+        is_used = torch.arange(n_most) < sizes.unsqueeze(1)
+        # Not stored: they follow from `n_codes`.
+        self.register_buffer("first", first, persistent=False)
+        used = is_used.flatten().nonzero().squeeze(1)
+        self.register_buffer("used", used, persistent=False)
+        self.n_columns, self.n_embedded = len(codes), len(used)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the columns of numbers, then the embedded codes.
@@ -239,14 +249,17 @@ class _Embedding(nn.Module):
         several members are stacked, (n_members, n_samples, n_numbers + n_embedded)
             The embedded rows.
         """
-        n_numbers = x.shape[1] - len(self.weights)
+        n_numbers = x.shape[1] - self.n_columns
         numbers, codes = x[:, :n_numbers], x[:, n_numbers:].to(torch.int64)
-        parts = [
-            _looked_up(weight, codes[:, k]) for k, weight in enumerate(self.weights)
-        ]
-        if parts[0].ndim == 3:
-            numbers = numbers.expand(len(parts[0]), *numbers.shape)
-        return torch.cat([numbers, *parts], dim=-1)
+        weight, first, used = self.weight, self.first, self.used
+        if weight.ndim == 3:  # stacked, as are the buffers
+            n_members, n_all, _ = weight.shape
+            numbers = numbers.expand(n_members, *numbers.shape)
+            start = torch.arange(0, n_members * n_all, n_all, device=codes.device)
+            codes = codes + start.reshape(-1, 1, 1)
+            weight, first, used = weight.flatten(0, 1), first[0], used[0]
+        embedded = embedding(codes + first, weight).flatten(-2)
+        return torch.cat([numbers, embedded.index_select(-1, used)], dim=-1)
 
 
 def _first_codes(n_codes):
@@ -257,16 +270,7 @@ def _first_codes(n_codes):
     else:
         known = torch.randn(n_known, _MOST_EMBEDDED) / _MOST_EMBEDDED**0.5
     unknown = torch.zeros(1, known.shape[1])
-    return nn.Parameter(torch.cat([unknown, _CODE_SIZE * known]))
-
-
-def _looked_up(weight, codes):
-    """Return the rows of a weight, or of the stacked weights of several members."""
-    if weight.ndim == 2:
-        return embedding(codes, weight)
-    n_members, n_codes, _ = weight.shape
-    first = torch.arange(0, n_members * n_codes, n_codes, device=codes.device)
-    return embedding(first.unsqueeze(1) + codes, weight.flatten(0, 1))
+    return torch.cat([unknown, _CODE_SIZE * known])
 
 
 class MLP(nn.Module):

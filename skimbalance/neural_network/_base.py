@@ -70,10 +70,7 @@ from skimbalance.neural_network._cross_fit import (
     remember_folds,
     trained_on_others,
 )
-from skimbalance.neural_network._data import (
-    Batches,
-    DatasetRows,
-)
+from skimbalance.neural_network._data import Batches
 from skimbalance.neural_network._devices import (
     find_device,
     moves_data,
@@ -222,11 +219,13 @@ class BaseImbalancedNet(
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features), \
-                or torch Dataset
+                torch Dataset, or dict or tuple of arrays
             Inputs; (n_samples, ...) for a module that takes more dimensions. A memory
             map is read batch by batch, and so is a map-style Dataset, whose items are
-            inputs or tuples that begin with one. `ImbalancedMLPClassifier` takes
-            missing values (NaN) and categories of a data frame as well.
+            inputs or tuples that begin with one. A dict of arrays becomes the keyword
+            arguments of a module of your own, a tuple its arguments.
+            `ImbalancedMLPClassifier` takes missing values (NaN) and categories of a
+            data frame.
         y : {array-like, sparse matrix, data frame} of shape (n_samples,) or \
                 (n_samples, n_labels)
             Classes, or a label matrix of 0, 1 and NaN for a missing label. In a sparse
@@ -324,10 +323,10 @@ class BaseImbalancedNet(
             return self._train_chunk(rows)
 
     def _check_inputs(self, X, reset, name="X") -> Any:
-        """Return inputs of any container as an array, a CSR array or `DatasetRows`."""
+        """Return inputs of any container as an array, `DatasetRows` or `JoinedRows`."""
         X = read_inputs(self, X, reset, self._module()[0] is not MLP, name)
         if reset:
-            self._input_shape = X.shape[1:]
+            self._input_shape = getattr(X, "row_shape", X.shape[1:])
         return X
 
     def _reads_tables(self):
@@ -451,12 +450,13 @@ class BaseImbalancedNet(
 
     def _standardizes(self, X):
         """Whether inputs are scaled before the module reads them."""
-        standardize, is_dataset = self.standardize, isinstance(X, DatasetRows)
+        standardize, is_array = self.standardize, hasattr(X, "ndim")
         if isinstance(standardize, str):
-            return self._module()[0] is MLP and not is_dataset
-        if standardize and is_dataset:
+            return self._module()[0] is MLP and is_array
+        if standardize and not is_array:
             raise ValueError(
-                "standardize=True needs X as an array; a Dataset scales its own items."
+                "standardize=True needs X as one array: a Dataset scales its own "
+                "items, and several inputs are scaled before they are passed."
             )
         return bool(standardize)
 
@@ -531,12 +531,17 @@ class BaseImbalancedNet(
         """Return the number of inputs of the module, or the shape of a row."""
         if isinstance(self.scaler_, InputEncoder):
             return self.scaler_._n_outputs
-        return shape[0] if len(shape) == 1 else shape
+        if isinstance(shape, dict):
+            return {name: _n_features(one) for name, one in shape.items()}
+        if isinstance(shape, list):
+            return list(map(_n_features, shape))
+        return _n_features(shape)
 
     def _try_module(self, net, rows):
         """Try the module on some rows, and find out whether it reads integers."""
         takes_any = self.scaler_ is None and self._module()[0] is not MLP
-        if takes_any and np.issubdtype(rows.X.dtype, np.integer):
+        is_integer = np.issubdtype(rows.X.dtype, np.integer)
+        if takes_any and getattr(rows.X, "has_integers", is_integer):
             net.module_.reads_integers = not sp.issparse(rows.X) and reads_integers(
                 net.module_, self._as_read(rows, net, x_dtype=torch.int64).inputs()
             )
@@ -929,6 +934,11 @@ class BaseImbalancedNet(
         tags.classifier_tags.multi_label = MULTILABEL in kinds
         tags.classifier_tags.multi_class = MULTICLASS in kinds
         return tags
+
+
+def _n_features(shape):
+    """Return the shape of a row as modules are told it."""
+    return shape[0] if len(shape) == 1 else shape
 
 
 def _generator(random_state):

@@ -31,6 +31,7 @@ from skimbalance._labels import (
     find_positive,
 )
 from skimbalance._validation import (
+    check_array,
     check_parameters,
     check_unique_columns,
     check_weights,
@@ -39,9 +40,7 @@ from skimbalance._validation import (
 )
 from skimbalance.neural_network._batches import resolve_sampler
 from skimbalance.neural_network._callbacks import check_callbacks, check_scoring
-from skimbalance.neural_network._data import (
-    DatasetRows,
-)
+from skimbalance.neural_network._data import DatasetRows, JoinedRows
 from skimbalance.neural_network._devices import check_devices, resolve_device
 from skimbalance.neural_network._module import check_module
 from skimbalance.neural_network._optimizer import check_optimizer
@@ -60,8 +59,8 @@ _SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "reca
 
 _ONE_ARRAY = (
     "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "
-    "Inputs of several arrays are not supported yet: join them into one array, and "
-    "take it apart in the forward method of the module"
+    "Several inputs are a dict or a tuple of arrays, for ImbalancedNetClassifier with "
+    "a module of your own"
 )
 _ENCODE = (
     "Encode it as numbers, for example by OneHotEncoder or OrdinalEncoder in a "
@@ -85,7 +84,7 @@ def as_one_array(X: Any, name="X", y=None) -> Any:
 
     Returns
     -------
-    DatasetRows, array, sparse matrix or data frame
+    DatasetRows, JoinedRows, array, sparse matrix or data frame
         Lists and tensors become arrays; what has a shape stays as it is.
     """
     if sp.issparse(X):  # a DOK matrix is a Mapping, too, and has no length
@@ -96,7 +95,9 @@ def as_one_array(X: Any, name="X", y=None) -> Any:
             f"{name}=loader.dataset; batch_size and num_workers are parameters of the "
             "estimator."
         )
-    if isinstance(X, Mapping) or _is_tuple_of_arrays(X) or _is_list_of_inputs(X, y):
+    if isinstance(X, Mapping) or _is_tuple_of_arrays(X):
+        return _joined_rows(X, name)
+    if _is_list_of_inputs(X, y):
         raise TypeError(f"{name} is a {type(X).__name__}, but {_ONE_ARRAY}.")
     if isinstance(X, (str, bytes, Iterator, Set)) or not _is_collection(X):
         raise TypeError(f"{name} is of type {type(X).__name__}, but {_ONE_ARRAY}.")
@@ -120,6 +121,83 @@ def _is_tuple_of_arrays(X):
     return isinstance(X, tuple) and any(
         np.ndim(item) and hasattr(item, "shape") for item in X
     )
+
+
+def _joined_rows(X, name):
+    """Return a dict or a tuple of arrays as rows, or raise an error that says why not.
+
+    The arrays of the items are read as one array is, each under a name of its own.
+    """
+    is_dict = isinstance(X, Mapping)
+    if not len(X) or (is_dict and not all(isinstance(key, str) for key in X)):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, whose items must be arrays, and its keys "
+            "the names of arguments of the module."
+        )
+    arrays = {
+        f"{name}[{key!r}]": part
+        for key, part in (X.items() if is_dict else enumerate(X))
+    }
+    arrays = {key: _part_array(part, key) for key, part in arrays.items()}
+    lengths = {key: len(part) for key, part in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{key}: {length}" for key, length in lengths.items())
+        raise ValueError(
+            f"The arrays of {name} must have the same number of rows, but have {shown}."
+        )
+    return JoinedRows(list(arrays.values()), list(X) if is_dict else None)
+
+
+def _part_array(part, name):
+    """Return one of several inputs as a dense array of numbers."""
+    part = as_one_array(part, name)
+    if sp.issparse(part) or isinstance(part, DatasetRows | JoinedRows):
+        raise TypeError(f"{name} must be a dense array, as one of several inputs.")
+    _check_columns(part, name)
+    part = check_array(
+        _with_integers(part),
+        order="C",
+        allow_nd=True,
+        ensure_2d=False,
+        input_name=name,
+    )
+    return _as_computable(part, name)
+
+
+def _read_joined(estimator, X, fitted, allows_several, name):
+    """Return several checked inputs, in the order and of the kinds of the fitted."""
+    if not allows_several:
+        kind = "tuple" if X.names is None else "dict"
+        raise TypeError(
+            f"{name} is a {kind}, but the default module reads one array: {_ONE_ARRAY}."
+        )
+    if fitted is None:
+        estimator.category_encoder_ = None
+        for attribute in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(attribute, None)
+        estimator._integer_parts = [part.dtype.kind in "biu" for part in X.arrays]
+        return X
+    if isinstance(fitted, dict) and X.names and set(X.names) == set(fitted):
+        arrays = dict(zip(X.names, X.arrays, strict=True))
+        X = JoinedRows([arrays[key] for key in fitted], list(fitted))
+    if X.row_shape != fitted:
+        raise ValueError(_other_shape(name, X, fitted))
+    both = zip(X.arrays, estimator._integer_parts, strict=True)
+    return JoinedRows([_of_kind(part, name, is_int) for part, is_int in both], X.names)
+
+
+def _of_kind(part, name, is_integer):
+    """Return an array with integers if the fitted one had such, and else floats."""
+    if is_integer == (part.dtype.kind in "biu"):
+        return part
+    if not is_integer:
+        return part.astype(np.float64)
+    integers = part.astype(np.int64)
+    if not np.array_equal(integers, part):
+        raise ValueError(
+            f"An array of {name} held integers in fit, but holds other numbers now."
+        )
+    return integers
 
 
 def _is_list_of_inputs(X, y):
@@ -239,11 +317,15 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
 
     Returns
     -------
-    ndarray, csr_array or DatasetRows
+    ndarray, csr_array, DatasetRows or JoinedRows
         In a dtype that torch computes with.
     """
     X = as_one_array(X, name)
     fitted = None if reset else estimator._input_shape
+    if isinstance(X, JoinedRows):
+        return _read_joined(estimator, X, fitted, allow_nd, name)
+    if isinstance(fitted, dict | list):
+        raise ValueError(_other_shape(name, X, fitted))
     if not isinstance(X, DatasetRows):
         return _read_array(estimator, X, fitted, allow_nd, name)
     if reset:
@@ -374,8 +456,9 @@ def _are_integers(kinds):
 
 
 def _other_shape(name, X, fitted):
+    shape = getattr(X, "row_shape", X.shape[1:])
     return (
-        f"{name} has rows of shape {X.shape[1:]}, but the estimator was fitted with "
+        f"{name} has rows of shape {shape}, but the estimator was fitted with "
         f"rows of shape {fitted}."
     )
 

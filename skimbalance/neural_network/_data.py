@@ -489,6 +489,90 @@ class _NormalizedSource(_SparseSource):
         )
 
 
+class _JoinedChunk:
+    """Gathered rows of several arrays; a slice is a dict or a tuple of tensors."""
+
+    def __init__(self, parts, join):
+        self.parts, self.join = parts, join
+
+    def __getitem__(self, rows):
+        return self.join([part[rows] for part in self.parts])
+
+
+class JoinedSource:
+    """Several arrays of inputs whose rows are gathered together.
+
+    Parameters
+    ----------
+    X : JoinedRows
+    dtype : torch.dtype
+    device : torch.device
+    keeps_integers : bool
+        Whether integers stay such; else all numbers become floats.
+    """
+
+    def __init__(self, X, dtype, device, keeps_integers):
+        self.join, self.row_shape = X.join, ()
+        self.sources = [
+            _IntegerSource(part, device)
+            if keeps_integers and part.dtype.kind in "biu"
+            else _InputSource(part, dtype, device)
+            for part in X.arrays
+        ]
+
+    @property
+    def row_bytes(self):
+        """About how many bytes a gathered row takes."""
+        return sum(source.row_bytes for source in self.sources)
+
+    batch_row_bytes = row_bytes
+
+    def move(self):
+        """Put the arrays on the device, for good."""
+        for source in self.sources:
+            source.move()
+
+    def gather(self, index):
+        return _JoinedChunk([s.gather(index) for s in self.sources], self.join)
+
+
+class JoinedRows:
+    """Several arrays of inputs with the same rows.
+
+    Parameters
+    ----------
+    arrays : list of ndarray
+        Each with a row for each sample.
+    names : list of str or None
+        The arguments of the module that they become; None passes them by position.
+    """
+
+    def __init__(self, arrays, names=None):
+        self.arrays, self.names = arrays, names
+        self.shape = (arrays[0].shape[0],)
+        self.size = sum(array.size for array in arrays)
+        self.nbytes = sum(array.nbytes for array in arrays)
+        self.has_integers = any(array.dtype.kind in "biu" for array in arrays)
+        # That of the floats, or float64, decides on the precision of the net.
+        floats = [array.dtype for array in arrays if array.dtype.kind == "f"]
+        self.dtype = np.result_type(*(floats or [np.float64]))
+
+    def __len__(self):
+        return self.shape[0]
+
+    def join(self, parts):
+        """Return what belongs to each array, in the form that the user passed."""
+        if self.names is None:
+            return tuple(parts)
+        return dict(zip(self.names, parts, strict=True))
+
+    @property
+    def row_shape(self):
+        """The shape of a row of each array, in a dict or a list."""
+        shapes = [array.shape[1:] for array in self.arrays]
+        return shapes if self.names is None else self.join(shapes)
+
+
 def scaled_source(X, dtype, device, scaler, keep_sparse=False):
     """Return the source of inputs that the input stage of an estimator scales.
 
@@ -660,7 +744,7 @@ class GatheredRows(Dataset):
 
     Parameters
     ----------
-    x : Tensor or SparseRows
+    x : Tensor, SparseRows, or dict or tuple of Tensor
     y : BatchTargets
     """
 
@@ -668,10 +752,10 @@ class GatheredRows(Dataset):
 
     def __init__(self, x, y):
         self.X, self.y, self.decode = x, y, y.decode
-        self.folds = None if y.member is None else np.full(len(x), y.member)
+        self.folds = None if y.member is None else np.full(len(y), y.member)
 
     def __len__(self):
-        return len(self.X)
+        return len(self.y)
 
     def gather(self, index):  # noqa: ARG002
         """Return the parts of the batch, as `RowSet.gather` does."""

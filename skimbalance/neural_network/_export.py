@@ -270,6 +270,11 @@ class _ServingModule(nn.Module):
 
     def __init__(self, estimator, response_method):
         super().__init__()
+        if isinstance(estimator._input_shape, dict | list):
+            raise ValueError(
+                "X of fit was several arrays, but an exported module reads one. The "
+                "modules in members_ take the arrays, and give raw scores."
+            )
         given = response_method
         self.is_tuple = isinstance(given, tuple | list)
         self.methods = tuple(given) if self.is_tuple else (given,)
