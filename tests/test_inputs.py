@@ -45,8 +45,6 @@ NETS = pytest.mark.parametrize("net", [small, own])
 
 
 CONTAINERS = [
-    (lambda X: {"a": X, "b": X}, "X is a dict, but one array"),
-    (lambda X: (X, X), "X is a tuple, but one array"),
     (lambda X: [X, X], "X is a list, but one array"),
     (lambda X: [{"a": 1.0}] * len(X), "X is a list of dicts"),
     (lambda X: (row for row in X), "X is of type generator"),

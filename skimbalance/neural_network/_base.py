@@ -54,6 +54,7 @@ from skimbalance.neural_network._checks import (
     as_one_array,
     check_first_chunk,
     check_groups,
+    check_has_targets,
     check_no_draws,
     check_params,
     check_same_classes,
@@ -264,6 +265,7 @@ class BaseImbalancedNet(
         with tasks, unchanged_on_error(self), gradients():
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
+            check_has_targets(X, y)
             target = check_target(y, pos_label=self.pos_label)
             params = check_params(self, target)
             rows = self._encode(X, target, sample_weight, reset=True)
@@ -488,6 +490,9 @@ class BaseImbalancedNet(
         shape, is_single = self._input_shape, n_members == 1
         optimizer = optimizer_params(self, self.device_)
         step = make_step(self)
+        more: Any = {} if is_single else {"module__n_members": n_members}
+        if isinstance(shape, dict | list):
+            more["module__are_integers"] = self._integer_parts
         net: Any = Net(
             module=ScoreModule if is_single else MemberModule,
             module__build=build,
@@ -496,7 +501,7 @@ class BaseImbalancedNet(
             module__n_outputs=self._output.n_outputs,
             module__bias=self._output.initial_bias(),
             module__dtype=self._dtype,
-            **({} if is_single else {"module__n_members": n_members}),
+            **more,
             criterion=criterion_of(self._output.loss),
             criterion__loss=copy.deepcopy(self._output.loss),
             **{

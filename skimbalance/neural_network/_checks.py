@@ -247,6 +247,15 @@ def _dataset_rows(X, name):
     return rows
 
 
+def check_has_targets(X, y):
+    """Raise a ValueError where the targets are expected to come with a Dataset."""
+    if y is None and isinstance(X, DatasetRows):
+        raise ValueError(
+            "requires y to be passed, but the target y is None. Targets that are the "
+            "second items of a Dataset are y=skorch.helper.SliceDataset(dataset, 1)."
+        )
+
+
 def _tensor_as_array(X, name):
     """Return a dense tensor as an array; NumPy has no bfloat16."""
     if X.layout is not torch.strided:

@@ -83,6 +83,8 @@ class ScoreModule(nn.Module):
         Where the bias starts.
     dtype : torch.dtype
         The dtype of the weights.
+    are_integers : list of bool, default=()
+        Which of several inputs hold integers.
     **more
         Further parameters that skorch's callbacks set, such as `InputShapeSetter`; they
         go to `build` if it takes them.
@@ -91,7 +93,17 @@ class ScoreModule(nn.Module):
     n_members = 1
     reads_integers = False
 
-    def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
+    def __init__(
+        self,
+        build,
+        params,
+        n_features,
+        n_outputs,
+        bias,
+        dtype,
+        are_integers=(),
+        **more,
+    ):
         super().__init__()
         # What scales raw inputs, in a member that is handed to the user. No attribute
         # of the class, which torch would find before a submodule.
@@ -102,8 +114,11 @@ class ScoreModule(nn.Module):
         self.n_outputs = n_outputs
         self.to(dtype)
         start = torch.as_tensor(bias, dtype=dtype)
-        x = _probe(self.accepts_sparse, n_features, dtype)
-        found = _added_bias(self.body, x, n_outputs)
+        x, found = _probe(self.accepts_sparse, n_features, dtype), None
+        if any(are_integers):  # as a module with embeddings reads them
+            given = _with_integers(x, are_integers)
+            found = _added_bias(self.body, given, n_outputs)
+        found = found or _added_bias(self.body, x, n_outputs)
         self.bias_name, self.own_bias = f"{_BODY}{found}", None
         if found is None:
             self.bias_name, self.own_bias = "own_bias", nn.Parameter(start.clone())
@@ -246,6 +261,15 @@ def _probe(accepts_sparse, n_features, dtype):
     if isinstance(n_features, list):
         return tuple(_probe(False, n, dtype) for n in n_features)
     return torch.zeros(2, *np.atleast_1d(n_features).astype(int), dtype=dtype)
+
+
+def _with_integers(x, are_integers):
+    """Return several inputs, some of them as integers."""
+    args, keywords = _arguments(x)
+    parts = [*args, *keywords.values()]
+    both = zip(parts, are_integers, strict=True)
+    parts = [part.long() if is_integer else part for part, is_integer in both]
+    return dict(zip(keywords, parts, strict=True)) if keywords else tuple(parts)
 
 
 @torch.no_grad()
