@@ -17,7 +17,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 from skimbalance.modules import MLP
-from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network import (
+    ImbalancedMLPClassifier,
+    ImbalancedNetClassifier,
+    register_onnx_converter,
+)
 from skimbalance.neural_network._data import scaled_source
 from skimbalance.neural_network._export import input_stage
 from skimbalance.preprocessing import CategoryEncoder, InputEncoder
@@ -396,6 +400,15 @@ def test_onnx_equals_the_net(fitted, tmp_path):
     np.testing.assert_allclose(proba, net.predict_proba(X), atol=1e-5)
     categories = session.get_modelmeta().custom_metadata_map["categories"]
     assert categories.startswith('[null, ["blue", "green", "red"], [10, 20, 30]')
+
+
+def test_a_pipeline_with_categories_is_not_converted_by_skl2onnx():
+    skl2onnx = pytest.importorskip("skl2onnx")
+    register_onnx_converter()
+    X = np.random.default_rng(0).integers(0, 3, (N, 2)).astype(np.float32)
+    net = small(categorical_features=[1]).fit(X, (X[:, 1] == 1).astype(int))
+    with pytest.raises(ValueError, match="categorical_features: skl2onnx has no"):
+        skl2onnx.to_onnx(net, X[:1])
 
 
 def test_skops_stores_the_categories(fitted):

@@ -931,6 +931,12 @@ def _convert_to_onnx(scope, operator, container):
     import onnx  # pyright: ignore[reportMissingImports]
 
     model, label, proba = operator.raw_operator, *operator.outputs
+    if getattr(model, "category_encoder_", None) is not None:
+        raise ValueError(
+            "categorical_features: skl2onnx has no counterpart of CategoryEncoder. "
+            "Write the net by export_onnx, whose input is category_encoder_.transform("
+            "X), or encode the categories by OneHotEncoder in the pipeline."
+        )
     kind = type(operator.inputs[0].type).__name__
     # Integers and booleans are read as float64, as by the estimator.
     dtype = torch.float32 if kind == "FloatTensorType" else torch.float64
