@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test test-all test-lowest lint types docs bench bench-quick clean
+.PHONY: demo test test-all test-lowest lint types docs bench bench-quick bench-gpu clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -20,8 +20,10 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --c
 test: .venv/ready
 	$(PYTEST)
 
-# With the tests marked slow, and ten times as many examples of each property.
+# With the tests marked slow, those of other tools, and ten times as many examples of
+# each property.
 test-all: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[tools]"
 	SKIMBALANCE_TESTS=slow $(PYTEST) -m ""
 
 .venv/lint: .venv/ready
@@ -51,6 +53,11 @@ bench: .venv/ready
 bench-quick: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python docs/benchmarks/quick.py
+
+# Writes docs/benchmarks/gpu.md in less than six minutes, where there is a CUDA device.
+# Without make: `python docs/benchmarks/gpu.py`.
+bench-gpu: .venv/ready
+	$(BIN)/python docs/benchmarks/gpu.py
 
 # The lower bounds of pyproject.toml as exact versions, in an environment of their own.
 test-lowest: .venv-lowest/ready

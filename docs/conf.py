@@ -1,5 +1,7 @@
 """Sphinx configuration."""
 
+import importlib
+import inspect
 import sys
 from pathlib import Path
 
@@ -39,6 +41,22 @@ default_role = "literal"
 autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
+
+
+def own_methods(module, name):
+    """Return the public methods of a class that this package defines, by name.
+
+    The template of a class lists them in groups. Those of torch and scikit-learn are
+    documented there.
+    """
+    cls = getattr(importlib.import_module(module), name)
+    bases = [b for b in cls.__mro__ if b.__module__.startswith("skimbalance")]
+    found = {key for base in bases for key in vars(base) if not key.startswith("_")}
+    functions = (key for key in found if inspect.isroutine(getattr(cls, key)))
+    return sorted(functions)
+
+
+autosummary_context = {"own_methods": own_methods}
 autodoc_member_order = "groupwise"
 autodoc_typehints = "none"  # the numpydoc sections give the types
 # `_templates/autosummary/class.rst` lists the methods, each with a section of its own.

@@ -8,6 +8,8 @@ probability of a 1, or, of a 1-D target, of its positive class.
 """
 
 import contextlib
+import functools
+import importlib.metadata
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -104,6 +106,38 @@ def unchanged_on_error(estimator: object) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+@functools.cache
+def documentation_url() -> str:
+    """Return the address of the site, or "" while the package states none.
+
+    It is the entry ``Documentation`` of ``[project.urls]`` in ``pyproject.toml``.
+    """
+    try:
+        package = importlib.metadata.metadata("skimbalance")
+    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+        return ""
+    for entry in package.get_all("Project-URL") or ():
+        name, _, url = entry.partition(",")
+        if name.strip().lower() == "documentation":
+            return url.strip().rstrip("/")
+    return ""
+
+
+class DocLinkMixin:
+    """Link the HTML representation of an estimator to its page of the API reference.
+
+    scikit-learn reads these two attributes, and shows no link where it gets "".
+    """
+
+    _doc_link_module = "skimbalance"
+
+    @property
+    def _doc_link_template(self):
+        # The names of the pages are those that autosummary gives them in docs/api.
+        page = "/api/generated/{estimator_module}.{estimator_name}.html"
+        return documentation_url() and documentation_url() + page
 
 
 class DictParamsMixin(BaseEstimator):

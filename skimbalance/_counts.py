@@ -137,8 +137,11 @@ def _count_dense(labels, value, weight):
         rows = slice(start, start + _CHUNK_ROWS)
         block = labels[rows]
         hit = (block.toarray() if sp.issparse(block) else block) == value
-        w = weights_or_ones(take_weights(weight, rows), len(hit))
-        counts += w @ hit if w.ndim == 1 else (w * hit).sum(axis=0)
+        if weight is None:  # a product with ones would convert each entry to float64
+            counts += hit.sum(axis=0, dtype=np.int32)
+        else:
+            w = take_weights(weight, rows)
+            counts += w @ hit if w.ndim == 1 else (w * hit).sum(axis=0)
     return counts
 
 

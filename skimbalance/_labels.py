@@ -391,6 +391,24 @@ def _is_single_label_column(y):
     return y.dtype.kind in "iuf" and bool(np.all((y == 0) | (y == 1) | np.isnan(y)))
 
 
+def no_class(key: Any, classes: list) -> str:
+    """Return the end of an error about a name that is none of the classes.
+
+    The classes 0 and 1 are often a code that the user has never seen: scikit-learn
+    encodes the target of `cross_val_predict(method="predict_proba")` and of
+    `StackingClassifier` before it fits.
+    """
+    text = f"none of the classes, {classes[:5]}.{closest(key, classes)}"
+    if repr(classes) != "[0, 1]":  # [False, True] would be equal, but is no code
+        return text
+    return (
+        f"{text} If y has other classes, it was encoded before this fit, as scikit-"
+        "learn's cross_val_predict and StackingClassifier do: name the class by its "
+        "place in sorted order, 0 or 1. pos_label is not needed where the positive "
+        "class is the last one."
+    )
+
+
 def find_positive(classes: np.ndarray, pos_label: Any) -> int:
     """Return the index of the positive one of the classes of a binary target.
 
@@ -412,8 +430,7 @@ def find_positive(classes: np.ndarray, pos_label: Any) -> int:
     place = [k for k, known in enumerate(classes.tolist()) if known == pos_label]
     if len(place) != 1:
         raise ValueError(
-            f"pos_label={pos_label!r} is none of the classes, {classes.tolist()}."
-            f"{closest(pos_label, classes.tolist())}"
+            f"pos_label={pos_label!r} is {no_class(pos_label, classes.tolist())}"
         )
     return place[0]
 

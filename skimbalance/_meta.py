@@ -27,7 +27,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import label_scores, warn_undefined
+from skimbalance._base import DocLinkMixin, label_scores, warn_undefined
 from skimbalance._counts import have_both_values
 from skimbalance._labels import (
     BINARY,
@@ -259,7 +259,9 @@ class LabelProbabilityMixin:
             return np.log(self.predict_proba(X))
 
 
-class LabelMetaClassifier(LabelScoreMixin, MetaEstimatorMixin, BaseEstimator):
+class LabelMetaClassifier(
+    DocLinkMixin, LabelScoreMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Base of the classifiers that wrap one classifier of labels.
 
     A subclass has the parameters `estimator`, `pos_label` and, but for one, `cv` and

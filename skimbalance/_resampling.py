@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from imblearn.base import BaseSampler
 from sklearn.utils import check_random_state
 
-from skimbalance._base import warn_user
+from skimbalance._base import DocLinkMixin, warn_user
 from skimbalance._columns import ratio
 from skimbalance._labels import check_label_matrix, has_missing
 from skimbalance._neighbors import Features, NewRows
@@ -43,7 +43,7 @@ CATEGORICAL = ["array-like", str, None]
 # Base classes
 
 
-class BaseMultilabelSampler(BaseSampler):
+class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
     """Base of the resamplers of label matrices.
 
     imbalanced-learn's own checks read a label matrix with at most one label a row as

@@ -19,7 +19,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import DECISION, PROBA, NamedParamsMixin, find_response
+from skimbalance._base import (
+    DECISION,
+    PROBA,
+    DocLinkMixin,
+    NamedParamsMixin,
+    find_response,
+)
 from skimbalance._columns import all_entries, iter_columns, total
 from skimbalance._counts import count_labels, take_weights, weights_or_ones
 from skimbalance._labels import check_label_matrix, with_missing
@@ -81,7 +87,7 @@ def _check_log_odds(log_odds, y, sample_weight):
 # Calibrators of labels
 
 
-class BaseCalibrator(BaseEstimator, ABC):
+class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
     """Base of the calibrators of labels.
 
     A subclass has two methods. ``learn(labels, log_odds, weight)`` keeps what it learns
@@ -453,7 +459,7 @@ def _check_is_object(method, params):
 # Calibrators of classes that exclude each other
 
 
-class _ClassCalibrator(BaseEstimator, ABC):
+class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
     """Base: a slope on the log-probabilities, and an intercept for each class."""
 
     matches_prevalence = True

@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._base import DocLinkMixin
 from skimbalance._counts import MISSING, check_label_counts, count_labels
 from skimbalance._labels import (
     BINARY,
@@ -474,7 +475,7 @@ def _sparse_excess(labels, pos_weight):
     return sp.csr_array((excess, labels.indices, labels.indptr), shape=labels.shape)
 
 
-class PosWeightTransformer(BaseEstimator):
+class PosWeightTransformer(DocLinkMixin, BaseEstimator):
     """`compute_pos_weight` as an estimator that can be searched over.
 
     The estimators accept it as `pos_weight`, so that a grid sets its parameters as

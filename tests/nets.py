@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+from sklearn.linear_model import PoissonRegressor
 from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -36,3 +37,13 @@ def small_problem():
 def stable_id(value):
     """Return an id of a parameter without addresses, the same in every process."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
+def documented_sums(positive, expected, mass):
+    """Return the sums of calibrated probabilities by the formulas of the guide."""
+    log_rate = np.log(positive / mass)[:, None]
+    log_rate = log_rate - log_rate.mean()
+    trend = PoissonRegressor(alpha=1 / expected.sum(), tol=1e-10, max_iter=1000)
+    trend.fit(log_rate, positive / expected, sample_weight=expected)
+    moved = expected * trend.predict(log_rate)
+    return moved * (positive + 0.3) / (moved + 0.3)

@@ -35,6 +35,7 @@ Y = np.array(
     ]
 )
 FOLD = np.array([0, 1, 2, 0, 1, 2, 0, 1])
+TRAINS = FOLD[:, None] != np.arange(3)
 SAMPLERS = ["label_aware", LabelAwareBatches(uniform=0.5, correct=True)]
 each_sampler = pytest.mark.parametrize("sampler", SAMPLERS, ids=str)
 
@@ -133,7 +134,7 @@ def test_corrected_weights_are_inverse_probabilities_with_a_bound():
 
 def test_members_draw_from_their_own_rows_by_their_own_frequencies():
     sampler = LabelAwareBatches(uniform=0.2)
-    q, weight = _own_draws(sampler, sp.csr_array(Y), FOLD)
+    q, weight = _own_draws(sampler, sp.csr_array(Y), TRAINS)
     assert q.sum() == pytest.approx(1)
     for member in range(3):
         own = member != FOLD
@@ -144,7 +145,7 @@ def test_members_draw_from_their_own_rows_by_their_own_frequencies():
 
 def test_corrected_members_weigh_their_own_rows_equally():
     sampler = LabelAwareBatches(uniform=0.2, correct=True)
-    draws = _corrected_draws(sampler, sp.csr_array(Y), FOLD)
+    draws = _corrected_draws(sampler, sp.csr_array(Y), TRAINS)
     for member in range(3):
         own = member != FOLD
         mean = draws.probability * draws.importance[:, member]
@@ -166,7 +167,7 @@ def test_expected_gradient_of_corrected_members_is_the_plain_one(weight):
     scores = torch.randn(8, 3, 3, dtype=torch.float64)
     criterion = PointwiseCriterion(LogLoss(), has_missing=True)
     sampler = LabelAwareBatches(uniform=0.3, correct=True)
-    draws = _corrected_draws(sampler, sp.csr_array(Y), FOLD)
+    draws = _corrected_draws(sampler, sp.csr_array(Y), TRAINS)
     # The mean over draws: each row counts by its probability, as if in one batch.
     often = torch.as_tensor(8 * draws.probability[:, None] * draws.importance)
     expected = _gradient(criterion, scores, labels, weight, importance=often)

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from nets import linear, small, small_problem
 from sklearn.model_selection import cross_val_score
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from skorch.callbacks import EpochScoring, GradientNormClipping, LRScheduler
 
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -234,3 +235,25 @@ def test_cross_validation_in_two_processes(larger):
     alone = cross_val_score(net, *larger, cv=2, scoring="average_precision")
     shared = cross_val_score(net, *larger, cv=2, scoring="average_precision", n_jobs=2)
     np.testing.assert_allclose(shared, alone)
+
+
+def test_few_rows_are_computed_in_double_precision(problem):
+    X, Y = problem
+    few = small(device="cuda").fit(X[:100].astype(np.float64), Y[:100])
+    assert {weight.dtype for weight in few.net_.module_.parameters()} == {torch.float64}
+
+
+def test_weighted_rows_count_as_repeated_ones():
+    """scikit-learn compares the two at 1e-7, which float32 does not hold."""
+    net = ImbalancedMLPClassifier(device="cuda", max_epochs=5, random_state=0)
+    names = {
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    }
+    seen = set()
+    for estimator, check in estimator_checks_generator(net):
+        name = getattr(check, "func", check).__name__
+        if name in names:
+            check(estimator)
+            seen.add(name)
+    assert seen == names

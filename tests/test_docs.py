@@ -11,10 +11,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = sorted((ROOT / "docs" / "user_guide").glob("*.md"))
+# Its sections need a tool each, and run on their own.
+TOOLS = ROOT / "docs" / "user_guide" / "clusters.md"
 PAGES = [
     ROOT / "README.md",
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.stem != "index"),
-    *GUIDE,
+    *(page for page in GUIDE if page != TOOLS),
 ]
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 # A block of code, and the output that follows it on some pages.
@@ -30,24 +32,41 @@ def _assert_alike(printed, shown):
     assert numbers[0] == pytest.approx(numbers[1], rel=0.15, abs=0.03)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_code_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
+def run_blocks(text, name, monkeypatch):
+    """Run the code of a text from top to bottom, and return its variables."""
     script = ModuleType("script_of_the_page")
     monkeypatch.setitem(sys.modules, script.__name__, script)
-    for needed in re.findall(r"^<!-- needs: (.*) -->$", page.read_text(), re.M):
-        for name in needed.split():
-            pytest.importorskip(name, reason=f"the page needs {name}")
-    for block, shown in BLOCK.findall(page.read_text()):
+    for needed in re.findall(r"^<!-- needs: (.*) -->$", text, re.M):
+        for module in needed.split():
+            pytest.importorskip(module, reason=f"the page needs {module}")
+    for block, shown in BLOCK.findall(text):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(block, str(page), "exec"), vars(script))
+            exec(compile(block, name, "exec"), vars(script))
         if shown:
             _assert_alike(printed.getvalue(), shown)
+    return vars(script)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
+    run_blocks(page.read_text(), str(page), monkeypatch)
 
 
 def test_home_page_shows_the_code_of_the_readme():
     blocks = BLOCK.findall((ROOT / "docs" / "index.md").read_text())
     assert blocks == BLOCK.findall((ROOT / "README.md").read_text())
+
+
+def test_questions_lead_to_examples_that_draw():
+    """The README links the examples, the home page what the gallery makes of them."""
+    readme = (ROOT / "README.md").read_text()
+    home = (ROOT / "docs" / "index.md").read_text()
+    names = re.findall(r"^\| .*\(examples/(plot_\w+)\.py\) \|$", readme, re.M)
+    assert len(names) >= 5
+    for name in names:
+        assert f"(auto_examples/{name}.rst)" in home
+        assert "plt.show" in (ROOT / "examples" / f"{name}.py").read_text()
 
 
 def test_pages_are_linked_from_the_index():

@@ -145,6 +145,13 @@ def test_each_stage(kind, params):
     assert_same(net.to_torch(METHODS), net)
 
 
+def test_wide_tables_with_centred_bins():
+    wide = np.exp(np.random.default_rng(0).normal(size=(300, 120)))
+    net = small(max_epochs=2).fit(wide, Y)
+    assert net.scaler_.encoding_ == "piecewise_linear"
+    assert_same(net.to_torch(METHODS), net, wide)
+
+
 def test_kinks_between_float32_scores_are_kept():
     """A cubic over a kink would be wrong by the width of the interval."""
     net = small(loss=by_autograd, correct_probabilities="exact", max_epochs=1)

@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from nets import small
 from scipy.special import expit
 
-from skimbalance._log_odds import smoothed_prevalence
+from skimbalance._log_odds import prevalence_of_counts, smoothed_prevalence
+from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.neural_network._output import target_mean_probability
 
@@ -140,6 +141,31 @@ def test_the_smoothed_prevalence_adds_a_quarter():
     np.testing.assert_allclose(smoothed_prevalence(positive, negative), right)
 
 
+def test_the_sums_of_labels_follow_a_power_of_the_base_rate():
+    positive = np.geomspace(2, 5000, 50)
+    mass = np.full(50, 1e4)
+    expected = positive * (positive / mass) ** 0.3  # a hundredth of the rarest is left
+    rate = prevalence_of_counts(positive, expected, mass)
+    np.testing.assert_allclose(rate * mass / positive, 1, atol=0.05)
+
+
+def test_the_sum_of_one_label_is_shrunk_by_its_formula():
+    # The other labels agree with their sums, so that there is no trend.
+    positive = np.repeat([400.0, 4.0], 200)
+    expected = positive.copy()
+    expected[-1] = 1
+    rate = prevalence_of_counts(positive, expected, np.full(400, 1e4))
+    np.testing.assert_allclose(1e4 * rate[:-1], positive[:-1], rtol=0.01)
+    assert 1e4 * rate[-1] == pytest.approx(4.3 / 1.3, rel=0.02)
+
+
+def test_sums_of_one_label_and_of_none():
+    alone = prevalence_of_counts(np.array([4.0]), np.array([1.0]), np.array([100.0]))
+    assert 100 * alone[0] == pytest.approx(4)
+    unseen = prevalence_of_counts(np.zeros(2), np.array([0.0, 2.0]), np.full(2, 9.0))
+    np.testing.assert_allclose(unseen, [0, 2 * 0.3 / 2.3 / 9])
+
+
 def test_the_target_of_a_mean_probability_by_its_formula():
     mean, rate = np.array([0.01, 0.2, 0.0]), np.array([0.02, 0.1, 0.3])
     scored = np.array([100.0, 1000, 0])
@@ -179,6 +205,23 @@ def test_probabilities_of_fresh_rows_add_up_in_each_band(params):
     ratio = expected.reshape(4, -1).sum(axis=1) / positives.reshape(4, -1).sum(axis=1)
     assert (ratio > 0.7).all(), ratio
     assert (ratio < 1.4).all(), ratio
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UndefinedLabelWarning")
+@pytest.mark.parametrize("pos_weight", [None, "balanced"])
+def test_rare_labels_among_many_add_up(pos_weight):
+    """Frequent labels set the slope, which is above 1 in a short training."""
+    X, Y = make_imbalanced_multilabel(
+        8000, 30, 200, cardinality=6, imbalance_ratio=200, signal=3, random_state=0
+    )
+    net = ImbalancedMLPClassifier(
+        (64,), max_epochs=12, pos_weight=pos_weight, random_state=0
+    ).fit(X[:3000], Y[:3000])
+    expected = net.predict_proba(X[3000:]).sum(axis=0)
+    positive, fresh = Y[:3000].sum(axis=0), Y[3000:].sum(axis=0)
+    for low, high in ((1, 10), (10, 30), (30, 3000)):
+        band = (positive >= low) & (positive < high)
+        assert 0.8 < expected[band].sum() / fresh[band].sum() < 1.25
 
 
 @pytest.mark.parametrize("seed", range(3))

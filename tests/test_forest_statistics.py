@@ -145,3 +145,25 @@ def test_differences_pair_the_splits_and_average_the_seeds(pages):
     assert_allclose(mean, -0.2)
     assert_allclose(error, np.sqrt(0.02) / np.sqrt(2))  # of the seeds
     assert study.best_peer("a") == "rf"
+
+
+def test_the_page_leaves_out_what_has_not_been_run(pages):
+    """One method has one fit, the other none: there is nothing to compare."""
+    sets = {"first_set": "labels", "second_set": "classes"}
+    methods = {"ours": Method("ours", True), "rf": Method("RF 300", False)}
+    cells = [Cell(s, r, m, 0) for s in sets for r in range(2) for m in methods]
+    records = {cells[0]: {"status": "ok", "ap": 0.5, "n_train": 70, "n_test": 30}}
+    study = pages.Study(records, cells, sets, methods)
+    assert study.methods_run == ["ours"]
+    text, found = pages.coverage(study)
+    assert "Of 8 planned fits 1 have been run (ours on 1, of 2 sets)" in text
+    assert found.splitlines()[2:] == ["| first_set | 1/2 |"]
+    assert pages.by_set(study, list(sets)) == ""
+    assert pages.comparison(study, [("ours", "rf")], list(sets)) == ""
+    assert pages._section("Title", ("No table follows.", "")) == ""
+
+
+def test_tables_have_no_empty_rows_and_columns(pages):
+    rows = [["a", "", ".1"], ["b", "", ""], ["c", "", ".2"]]
+    table = pages._table(["set", "RF 300", "ours"], rows)
+    assert table.splitlines()[2:] == ["| a | .1 |", "| c | .2 |"]

@@ -121,3 +121,37 @@ def test_initial_scores_stand_for_the_base_rates(name, kind):
     else:
         back = loss.log_odds(scores[None]).sigmoid()[0]
     np.testing.assert_allclose(back, prior, atol=1e-6)
+
+
+@pytest.mark.parametrize("prior", [[0.0, 0.5], [0.2, 1.0], [0.1, np.nan]])
+def test_initial_scores_refuse_base_rates_without_a_finite_score(prior):
+    with pytest.raises(ValueError, match=r"prior: base rates.*n_positive \+ 0.5"):
+        FocalLoss().initial_scores(prior)
+
+
+def test_a_scheme_is_no_weight_of_a_criterion(scores, targets):
+    with pytest.raises(TypeError, match=r"compute_pos_weight\(Y, 'sqrt'\)"):
+        LogLoss()(scores, targets, pos_weight="sqrt")
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "multiclass"])
+def test_a_weight_of_another_length_is_named(kind, scores, targets):
+    loss = {"multilabel": LogLoss, "multiclass": SoftmaxLogLoss}[kind]()
+    labels = targets if kind == "multilabel" else targets.argmax(1)
+    wrong = np.ones(scores.shape[1] + 1)
+    back = loss.log_odds if kind == "multilabel" else loss.log_probabilities
+    for call in (
+        lambda: loss(scores, labels, pos_weight=wrong),
+        lambda: back(scores, wrong),
+        lambda: loss.initial_scores(np.full(scores.shape[1], 0.3), wrong),
+    ):
+        with pytest.raises(ValueError, match="pos_weight has the shape"):
+            call()
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, np.nan, np.inf])
+def test_no_inverse_of_a_weight_that_is_not_positive(weight):
+    with pytest.raises(ValueError, match="pos_weight must be positive and finite"):
+        LogLoss().log_odds(torch.zeros(2, 3), weight)
+    with pytest.raises(ValueError, match="pos_weight must be positive and finite"):
+        SoftmaxLogLoss().log_probabilities(torch.zeros(2, 3), weight)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from nets import small
 from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import cross_val_predict
 
 from skimbalance.exceptions import NoPositivePredictedWarning, PositiveClassWarning
 from skimbalance.thresholds import Cost
@@ -96,6 +97,39 @@ def test_a_class_that_is_not_there_or_a_target_without_one_is_refused(problem):
         small(pos_label=1).fit(X, np.arange(400) % 3)
     with pytest.raises(ValueError, match=r"pos_label=1 .*y is multilabel"):
         small(pos_label=1).fit(X, np.column_stack([t, ~t]))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"pos_label": "fraud"},
+        {"class_weight": {"fraud": 9, "ok": 1}},
+        {"scoring": make_scorer(f1_score, pos_label="fraud"), "early_stopping": True},
+    ],
+    ids=lambda params: next(iter(params)),
+)
+def test_the_name_of_a_class_that_scikit_learn_has_encoded(problem, params):
+    X, t = problem
+    predict = {"cv": 2, "method": "predict_proba"}
+    with pytest.raises(ValueError, match=r"\[0, 1\].*encoded.*place in sorted order"):
+        cross_val_predict(small(**params), X, named(t), **predict)
+
+
+def test_the_place_of_a_class_serves_where_scikit_learn_encodes(problem):
+    X, t = problem
+    predict = {"cv": 2, "method": "predict_proba"}
+    params = {"pos_weight": 5.0, "correct_probabilities": False}
+    found = cross_val_predict(small(pos_label=0, **params), X, named(t), **predict)
+    expected = cross_val_predict(small(**params), X, t.astype(int), **predict)
+    np.testing.assert_array_equal(found[:, ::-1], expected)
+
+
+def test_the_hint_at_an_encoded_target_is_for_0_and_1_alone(problem):
+    X, t = problem
+    for y in (t, t + 1.0, named(t)):
+        with pytest.raises(ValueError, match="none of the classes") as error:
+            small(pos_label="yes").fit(X, y)
+        assert "encoded" not in str(error.value)
 
 
 def test_training_does_not_go_on_with_the_other_class(problem):

@@ -9,10 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from scipy.stats import kstest, norm
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from skimbalance.preprocessing import InputEncoder, InputScaler
+from skimbalance.preprocessing import (
+    InputEncoder,
+    InputScaler,
+    _distance_from_normal,
+    _sorted_columns,
+)
 
 
 def test_passes_scikit_learns_checks():
@@ -180,6 +186,70 @@ def test_the_rule_counts_columns():
         forced.transform(sp.csr_array(X[:, :2])),
         InputEncoder().fit_transform(X[:, :2]),
     )
+
+
+@pytest.mark.parametrize("n_rows", [107, 2000])
+@pytest.mark.parametrize(
+    ("draw", "encoding"),
+    [
+        (lambda rng, size: rng.normal(3, 0.01, size), "smooth_clip"),
+        (lambda rng, size: rng.standard_t(4, size), "smooth_clip"),
+        (lambda rng, size: rng.exponential(size=size), "piecewise_linear"),
+        (lambda rng, size: rng.poisson(0.5, size), "piecewise_linear"),
+        (lambda rng, size: np.maximum(rng.normal(size=size), 0), "piecewise_linear"),
+        (lambda rng, size: np.full(size, 0.1), "smooth_clip"),
+    ],
+    ids=["normal", "t", "exponential", "counts", "rectified", "constant"],
+)
+def test_the_rule_reads_the_distribution_of_wide_tables(n_rows, draw, encoding):
+    rng = np.random.default_rng(0)
+    X = draw(rng, (n_rows, 150))
+    encoder = InputEncoder().fit(X)
+    assert encoder.encoding_ == encoding
+    if encoding == "piecewise_linear":
+        assert max(map(len, encoder.bin_edges_)) <= 5
+        four = InputEncoder("piecewise_linear", n_bins=4).fit(X)
+        np.testing.assert_array_equal(encoder.transform(X), four.transform(X))
+        two = InputEncoder(n_bins=2).fit(X)
+        assert max(map(len, two.bin_edges_)) <= 3
+    # The median column decides, up to 300 columns.
+    normal = rng.normal(size=(n_rows, 151))
+    assert InputEncoder().fit(np.hstack([X, normal])).encoding_ == "smooth_clip"
+    assert InputEncoder().fit(np.hstack([X, X])).encoding_ == encoding
+    more = np.hstack([X, X, X[:, :1]])
+    assert InputEncoder().fit(more).encoding_ == "smooth_clip"
+    forced = InputEncoder("piecewise_linear").fit(more)
+    assert forced.encoding_ == "piecewise_linear"
+
+
+def test_bins_of_wide_tables_are_centred():
+    rng = np.random.default_rng(0)
+    X = rng.exponential(size=(500, 113))
+    X[:, 3] = rng.integers(0, 3, 500)
+    X[:, 4] = np.where(rng.random(500) < 0.8, 0, X[:, 4])
+    weight = rng.integers(0, 4, 500)
+    encoder = InputEncoder().fit(X, sample_weight=weight)
+    bins = encoder.transform(X)[:, 113:]
+    np.testing.assert_allclose(weight @ bins / weight.sum(), 0, atol=1e-6)
+    again = np.repeat(X, weight, axis=0)
+    for column, expected in ((0, slice(0, 4)), (3, slice(12, 14))):
+        edges = encoder.bin_edges_[column]
+        plain = piecewise_linear(X[:, column], edges)
+        mean = piecewise_linear(again[:, column], edges).mean(axis=0)
+        np.testing.assert_allclose(bins[:, expected], plain - mean, atol=1e-6)
+    narrow = InputEncoder().fit(X[:, :112]).transform(X[:, :112])
+    assert narrow[:, 112:].min() == 0
+
+
+def test_the_distance_from_normal_is_that_of_lilliefors():
+    rng = np.random.default_rng(0)
+    weight = rng.integers(0, 4, 60)
+    for values in (rng.exponential(size=60), rng.integers(0, 5, 60) * 1e200):
+        again = np.repeat(values, weight)
+        unit = again / again.max()
+        reference = kstest(unit, norm(unit.mean(), unit.std()).cdf).statistic
+        column = next(_sorted_columns(values.reshape(-1, 1), 7.0 * weight))
+        assert _distance_from_normal(*column) == pytest.approx(reference, rel=1e-9)
 
 
 def test_columns_of_few_values():

@@ -1,12 +1,15 @@
 """The public names, and the sections of their docstrings."""
 
-import importlib
+import email.message
+import importlib.metadata
 import inspect
 import re
 
 import pytest
+from sklearn.base import BaseEstimator
 
 import skimbalance
+from skimbalance._base import documentation_url
 from skimbalance.losses import LOSSES
 
 MODULES = [f"skimbalance.{name}" for name in skimbalance.__all__]
@@ -126,3 +129,66 @@ def test_every_loss_documents_its_inverse_and_its_use(loss):
     assert "\nInverse: " in doc
     none = "\nInverse: none" in doc or "on paper" in doc
     assert none == (not loss.invertible)
+
+
+# ------------------------------------------------- links from the HTML representation
+
+SITE = "https://skimbalance.example/docs"
+
+
+@pytest.fixture
+def project_urls(monkeypatch):
+    """Return a function that sets the entries of ``[project.urls]``."""
+
+    def state(*entries):
+        package = email.message.Message()
+        for entry in entries:
+            package["Project-URL"] = entry
+        monkeypatch.setattr(importlib.metadata, "metadata", lambda name: package)
+        documentation_url.cache_clear()
+
+    yield state
+    documentation_url.cache_clear()
+
+
+def _estimators():
+    """Yield the public estimator classes that have objects."""
+    for module_name, name in OBJECTS:
+        thing = getattr(importlib.import_module(module_name), name)
+        is_estimator = inspect.isclass(thing) and issubclass(thing, BaseEstimator)
+        if is_estimator and not inspect.isabstract(thing):
+            yield pytest.param(module_name, thing, id=name)
+
+
+@pytest.mark.parametrize(("module_name", "estimator"), list(_estimators()))
+def test_each_estimator_links_to_its_page(project_urls, module_name, estimator):
+    shell = estimator.__new__(estimator)  # some need parameters
+    project_urls("Source, https://code.example", f"Documentation, {SITE}/")
+    page = f"{module_name}.{estimator.__name__}.html"
+    assert shell._get_doc_link() == f"{SITE}/api/generated/{page}"
+
+
+def test_the_representation_has_a_link_only_with_an_address(project_urls):
+    from skimbalance.neural_network import ImbalancedMLPClassifier
+
+    project_urls(f"Documentation, {SITE}")
+    assert f'href="{SITE}/api/generated/' in ImbalancedMLPClassifier()._repr_html_()
+    project_urls("Source, https://code.example")
+    assert "href=" not in ImbalancedMLPClassifier()._repr_html_()
+
+    class Own(ImbalancedMLPClassifier):
+        """A class of another package has no page here."""
+
+    Own.__module__ = "theirs"
+    project_urls(f"Documentation, {SITE}")
+    assert SITE not in Own()._repr_html_()
+
+
+def test_a_checkout_that_is_not_installed_has_no_link(monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "metadata", missing)
+    documentation_url.cache_clear()
+    assert documentation_url() == ""
+    documentation_url.cache_clear()

@@ -155,13 +155,15 @@ def test_sparse_and_dense_training_give_the_same_net(hidden):
 @pytest.mark.parametrize("fitted_on, read", [(0, 0), (0, 1), (1, 0), (1, 1)])
 @pytest.mark.parametrize("encoding", ["piecewise_linear", "smooth_clip", "row_norm"])
 @pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("n_columns", [5, 120])  # the bins of 120 are centred
 def test_encoded_batches_are_those_of_the_transformer(
-    encoding, fitted_on, read, dtype, moved
+    encoding, fitted_on, read, dtype, moved, n_columns
 ):
     kinds = [np.asarray, sp.csr_array]
     X = np.random.default_rng(0).normal(size=(60, 5)) * [1, 9, 0.1, 1, 1]
     X[:, 4] = 2  # a constant column
     X[X < -0.5], X[7] = 0, 0
+    X = np.tile(X, n_columns // 5)
     given = np.float64 if dtype is torch.float64 else np.float32
     encoder = InputEncoder(encoding, dtype=given).fit(kinds[fitted_on](X))
     source = scaled_source(kinds[read](X), dtype, CPU, encoder)

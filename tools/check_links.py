@@ -1,13 +1,25 @@
 """Check that each internal link of a built site has its file, and each anchor its id.
 
-Run ``python tools/check_links.py docs/_build/html``. Links to other servers are counted
-and not opened, so that the result does not depend on a network.
+Also that its search finds the words with which people come. Run
+``python tools/check_links.py docs/_build/html``. Links to other servers are counted and
+not opened, so that the result does not depend on a network.
 """
 
+import json
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from snowballstemmer import stemmer
+
+# What people search for, and a page that must be among those found.
+SEARCHES = {
+    "pos_weight": "user_guide/weights",
+    "class imbalance": "user_guide/index",
+    "calibration": "user_guide/calibration",
+    "ONNX": "user_guide/serving",
+}
 
 
 class Page(HTMLParser):
@@ -59,12 +71,37 @@ def broken_links(root):
     return n_internal, n_external, broken
 
 
+def failed_searches(root):
+    """Return the searches of which the index of Sphinx does not know the page."""
+    index = (root / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(index[index.index("(") + 1 : index.rindex(")")])
+    stem = stemmer("english").stemWord
+
+    def pages(word):
+        """Return the pages that hold a word; the index has one number as it is."""
+        found = [
+            index[kind].get(stem(word.lower()), []) for kind in ("terms", "titleterms")
+        ]
+        return {
+            page
+            for value in found
+            for page in ([value] if isinstance(value, int) else value)
+        }
+
+    for words, page in SEARCHES.items():
+        hits = set.intersection(*map(pages, words.split()))
+        if page not in {index["docnames"][hit] for hit in hits}:
+            yield f"search for {words!r} does not find {page}"
+
+
 def main(root):
-    """Print the broken links, and return their number."""
-    n_internal, n_external, broken = broken_links(Path(root).resolve())
-    print("\n".join(broken))
+    """Print the broken links and failed searches, and return their number."""
+    root = Path(root).resolve()
+    n_internal, n_external, broken = broken_links(root)
+    lost = list(failed_searches(root))
+    print("\n".join(broken + lost))
     print(f"{n_internal} internal links, {len(broken)} broken; {n_external} external")
-    return len(broken)
+    return len(broken) + len(lost)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ GALLERY = [
     "plot_reliability",
     "plot_thresholds",
     "plot_folds",
+    "plot_mlsmote",
+    "plot_batches",
     "plot_missing_labels",
     "plot_text",
     "plot_images",

@@ -17,8 +17,36 @@ def _mean(values):
 
 
 def _table(header, rows):
-    """Return a table, or a note that it has no rows yet."""
-    return table(header, rows) if rows else "Not run yet."
+    """Return a table without the rows and columns that have no result, or "".
+
+    The first entry of a row is its name. A study that is not complete would show
+    columns of empty entries otherwise.
+    """
+    rows = [list(map(str, row)) for row in rows]
+    rows = [row for row in rows if any(row[1:])]
+    kept = [k for k in range(len(header)) if k == 0 or any(row[k] for row in rows)]
+    if not rows:
+        return ""
+    return table([header[k] for k in kept], [[row[k] for k in kept] for row in rows])
+
+
+def _section(title, *parts):
+    """Return a section of texts and tables, or "" if it has no table.
+
+    A part is a table, or a pair of the text that introduces a table, and the table;
+    a table without results takes its text with it.
+    """
+    pairs = [("", part) if isinstance(part, str) else part for part in parts]
+    pairs = [(text, found) for text, found in pairs if found]
+    if not pairs:
+        return ""
+    texts = [each for pair in pairs for each in pair if each]
+    return "\n\n".join([f"## {title}", *texts])
+
+
+def _listed(words):
+    """Return words as "a, b and c"."""
+    return " and ".join(", ".join(words).rsplit(", ", 1))
 
 
 class Study:
@@ -43,6 +71,11 @@ class Study:
             if record["status"] == "ok":
                 key = cell.set, cell.method, cell.inner
                 self.found[key][cell.repeat].append(record)
+
+    @property
+    def methods_run(self):
+        """The methods that have a result."""
+        return [m for m in self.methods if any(key[1] == m for key in self.found)]
 
     def names(self, *groups):
         """Return the sets of some groups."""
@@ -202,14 +235,14 @@ def comparison(study, pairs, names, measure="ap"):
 
 
 def by_set(study, names, measure="ap"):
-    """Return a table of a measure by set and method."""
+    """Return a table of a measure by set and method, of sets with two methods."""
     methods = [
         m for m in study.methods if any(study.repeats(n, m, measure) for n in names)
     ]
     rows = []
     for name in names:
         values = [study.value(name, m, measure) for m in methods]
-        if np.isnan(values).all():
+        if np.isfinite(values).sum() < 2:  # one method alone compares nothing
             continue
         best = np.nanmax(values)
         shown = [f"**{number(v)}**" if v == best else number(v) for v in values]
@@ -335,6 +368,7 @@ def cost_table(study, names):
             ratio = np.exp(np.mean(np.log(ratios)))
             mean = signed(np.mean(list(gained.values())))
             rows.append([study.title(method), len(gained), mean, number(ratio, 2)])
+    rows = rows if len(rows) > 1 else []  # RF 300 against itself
     return _table(["", "sets", "macro AP - RF 300", "CPU time / RF 300"], rows)
 
 
@@ -347,7 +381,7 @@ def picked_section(study, names):
             found[name] = found_
             rows.append([name, study.title(peer), signed(found_)])
     if not rows:
-        return "Not run: no peer has cells inside the training part.", None
+        return "", None
     total = summary(found)
     line = (
         f"Mean difference {signed(total['mean'])} {interval(total['interval'])} over "
@@ -390,44 +424,49 @@ def rank_table(study, names):
         if not np.isnan(values).any():
             ranks.append(np.argsort(np.argsort(values)) + 1)
     if not ranks:
-        return "No set has all methods of the ranking yet.", None
+        return "", None
     means = dict(zip(SINGLE_LABEL_PEERS, np.mean(ranks, axis=0), strict=True))
     rows = [[study.title(m), number(v, 2)] for m, v in means.items()]
     return _table(["", f"mean rank by log-loss, {len(ranks)} sets"], rows), means
 
 
 def coverage(study):
-    """Return how many cells were run, and what was not."""
+    """Return a sentence on what was run, and a table of it by set and method."""
     outer = [cell for cell in study.cells if not cell.inner]
-    status = Counter(
-        study.records[cell]["status"] if cell in study.records else "missing"
-        for cell in outer
-    )
-    missing = sorted({
-        study.title(m)
-        for m in study.methods
-        if not any(m == cell.method for cell in study.records)
-    })  # fmt: skip
-    rows = []
-    for name in study.sets:
-        shown = []
-        for method in study.methods:
-            planned = [c for c in outer if (c.set, c.method) == (name, method)]
-            found = [study.records[c]["status"] for c in planned if c in study.records]
-            text = f"{found.count('ok')}/{len(planned)}" if planned else ""
-            for what in ("limit", "error"):
-                text += f", {found.count(what)} {what}" if what in found else ""
-            shown.append(text)
-        rows.append([name, *shown])
+    status = Counter(study.records[c]["status"] for c in outer if c in study.records)
+    n_sets = {
+        m: sum(bool(study.repeats(n, m)) for n in study.sets) for m in study.methods_run
+    }
+    by_count = defaultdict(list)
+    for method, count in sorted(n_sets.items(), key=lambda item: -item[1]):
+        by_count[count].append(study.title(method))
+    where = "; ".join(f"{_listed(titles)} on {n}" for n, titles in by_count.items())
     text = (
-        f"Of {len(outer)} cells {status['ok']} are finished, {status['limit']} ran "
-        f"past the limit, {status['error']} ended with an error, and "
-        f"{status['missing']} are not run yet; the last table has them by set and "
-        "method."
+        f"Of {len(outer):,} planned fits {status['ok']} have been run ({where}, of "
+        f"{len(study.sets)} sets); what has not been run is left out below."
     )
-    if missing:
-        text += f" Without any result: {', '.join(missing)}."
-    return text, table(["set", *map(study.title, study.methods)], rows)
+    if status["limit"] or status["error"]:
+        text += (
+            f" {status['limit']} fits ran past the limit, and {status['error']} ended "
+            "with an error."
+        )
+    rows = [
+        [name, *(_finished(study, outer, name, m) for m in study.methods_run)]
+        for name in study.sets
+    ]
+    return text, _table(["set", *map(study.title, study.methods_run)], rows)
+
+
+def _finished(study, cells, name, method):
+    """Return "2/10" for two of ten cells, and what else came of them."""
+    planned = [c for c in cells if (c.set, c.method) == (name, method)]
+    found = [study.records[c]["status"] for c in planned if c in study.records]
+    if not found:
+        return ""
+    text = f"{found.count('ok')}/{len(planned)}"
+    for what in ("limit", "error"):
+        text += f", {found.count(what)} {what}" if what in found else ""
+    return text
 
 
 # --------------------------------------------------------------------------
@@ -591,130 +630,155 @@ def _environment(study):
 
 
 def page(records, cells, sets, methods):
-    """Return the text of the page."""
+    """Return the text of the page, without methods and tables that have no result."""
     study = Study(records, cells, sets, methods)
-    names, single = study.multilabel, study.names("classes")
-    against = [("ours", m) for m in methods if not methods[m].ours]
-    stacked = [("stack", m) for m in ("ours", "rf", "et", "rf_calibrated")]
-    classes = [("ours", m) for m in SINGLE_LABEL_PEERS[:-1]]
-    ranks, cells_run = rank_table(study, single)[0], coverage(study)
-    return f"""# The untuned net against random forests
+    sections = [
+        f"# The untuned net against random forests\n\n{_head(study)}",
+        _targets_section(study),
+        *_score_sections(study),
+        _calibration_section(study),
+        _single_label_section(study),
+        _section("Generated embeddings", (_EMBEDDINGS, by_set(study, ["embeddings"]))),
+        _time_section(study),
+        _section(
+            "Where a forest is still better", forest_better(study, study.multilabel)
+        ),
+        _section(
+            "Finished fits",
+            ("Finished of planned, by set and method:", coverage(study)[1]),
+        ),
+    ]
+    return "\n\n".join(section for section in sections if section)
 
+
+_EMBEDDINGS = """\
+6,000 normal inputs of 128 columns, and for each row the five largest of the 512 outputs
+of a random net of two layers; one 70/30 split."""
+
+
+def _head(study):
+    """Return what is compared, how, and what has been run."""
+    missing = (
+        " Where labels are missing (tox21), peers are fitted per label on the observed "
+        "rows."
+    )
+    described = [
+        [study.title(m), study.methods[m].description()] for m in study.methods_run
+    ]
+    return f"""\
 `ImbalancedMLPClassifier()`, all parameters at their defaults, against
 `RandomForestClassifier(300)` and other classifiers, also untuned, on the same splits.
 Macro AP is the mean average precision over the labels with a positive on both sides of
 the split. Skill is one minus the log-loss over that of the training prevalences.
 
-Sets under 5,000 rows have ten repeated stratified 70/30 splits, the others the
-published split or one stratified 70/30, with three seeds of ours; single-label sets
-have five stratified folds. Peers' probabilities are clipped to [1 / 2m, 1 - 1 / 2m], m
-training rows. Where labels are missing (tox21), peers are fitted per label on the
-observed rows.
-Logistic regression, boosting and balanced forests are always fitted per label. Inputs
-are standardised for logistic regression, scikit-learn's nets, neighbours and TabM
-(sparse ones divided by the largest value of the column).
+{coverage(study)[0]} A mean over repeats rests on those that are finished.
 
-{cells_run[0]} A mean over repeats rests on those that are finished.
+The plan has ten repeated stratified 70/30 splits for sets under 5,000 rows, for others
+the published split or one stratified 70/30, with three seeds of ours, and five
+stratified folds for single-label sets. Peers' probabilities are clipped to [1 / 2m, 1 -
+1 / 2m], m training rows.{missing if study.repeats("tox21", "rf") else ""}
+Scaled inputs are standardised (sparse ones divided by the largest value of the column).
 
 {_environment(study)}
 
-{table(["", "method"], [[m.title, m.description()] for m in methods.values()])}
+{table(["", "method"], described)}"""
 
-## Targets
 
-Over the sets that are finished: {len(study.differences(names, "ours", "rf"))} of
-{len(names)} multilabel sets and {len(study.differences(single, "ours", "rf"))} of
-{len(single)} single-label ones; of fewer than these a line says nothing final.
+def _targets_section(study):
+    """Return the targets, and on how many sets they rest."""
+    names, single = study.multilabel, study.names("classes")
+    n_finished = [len(study.differences(n, "ours", "rf")) for n in (names, single)]
+    intro = f"""\
+Over the sets that are finished: {n_finished[0]} of {len(names)} multilabel sets and
+{n_finished[1]} of {len(single)} single-label ones; of fewer than these a line says
+nothing final."""
+    return _section("Targets", (intro, targets(study, names, single)))
 
-{targets(study, names, single)}
 
-## Macro average precision
-
+def _score_sections(study):
+    """Return the sections on macro AP and on the log-loss."""
+    names = study.multilabel
+    against = [("ours", m) for m in study.methods_run if not study.methods[m].ours]
+    stacked = [("stack", m) for m in ("ours", "rf", "et", "rf_calibrated")]
+    error = """\
 In brackets the standard error of the mean difference: over splits, sd * sqrt(1 / r +
 n_test / n_train) with r splits, which share rows; with one split, that of the seeds
-only.
-
-{main_table(study, names)}
-
-{by_set(study, names)}
-
+only."""
+    means = """\
 Means over the sets that both finished, and 95 % bootstrap interval over sets. Level is
-a difference under .005.
+a difference under .005."""
+    stack = "The stack of net and trees:"
+    picked = (
+        "Against the peer that three folds inside the training part of the first split "
+        "pick:"
+    )
+    yield _section(
+        "Macro average precision",
+        (error, main_table(study, names)),
+        by_set(study, names),
+        (means, comparison(study, against, names)),
+        (stack, comparison(study, stacked[:3], names)),
+        (picked, picked_section(study, names)[0]),
+    )
+    yield _section(
+        "Log-loss skill",
+        by_set(study, names, "skill"),
+        comparison(study, against, names, "skill"),
+        comparison(study, stacked, names, "skill"),
+    )
 
-{comparison(study, against, names)}
 
-The stack of net and trees:
-
-{comparison(study, stacked[:3], names)}
-
-Against the peer that three folds inside the training part of the first split pick:
-
-{picked_section(study, names)[0]}
-
-## Log-loss skill
-
-{by_set(study, names, "skill")}
-
-{comparison(study, against, names, "skill")}
-
-{comparison(study, stacked, names, "skill")}
-
-## Calibration
-
+def _calibration_section(study):
+    """Return the section on sums of probabilities and slopes."""
+    names = study.multilabel
+    intro = f"""\
 E/O is the sum of the probabilities over the number of positives, of all splits
 together; */ prior* divides it by what the training prevalences give on the same splits.
 The slope of fresh outcomes on log-odds is 1 where probabilities are calibrated, below 1
 where they are over-confident: pooled, weighted by the inverse variance,
 {number(pooled_slope(study, names, "ours"))} for ours and
 {number(pooled_slope(study, names, "rf"))} for RF 300. The last columns are predicted
-over true positives under `threshold="matched_prevalence"`.
-
-{calibration_table(study, names)}
-
+over true positives under `threshold="matched_prevalence"`."""
+    bands = """\
 E/O by the positives of a label in the whole set, on stratified random splits; a set has
-a figure where a split has 100 test positives in the band:
+a figure where a split has 100 test positives in the band:"""
+    return _section(
+        "Calibration",
+        (intro, calibration_table(study, names)),
+        (bands, band_table(study, names)),
+    )
 
-{band_table(study, names)}
 
-## Single-label sets
+def _single_label_section(study):
+    """Return the section on targets of one label a row."""
+    single = study.names("classes")
+    intro = (
+        "Macro average precision over the classes; of the second class where there "
+        "are two."
+    )
+    classes = [("ours", m) for m in SINGLE_LABEL_PEERS[:-1]]
+    return _section(
+        "Single-label sets",
+        (intro, by_set(study, single)),
+        comparison(study, classes, single),
+        by_set(study, single, "skill"),
+        rank_table(study, single)[0],
+    )
 
-Macro average precision over the classes; of the second class where there are two.
 
-{by_set(study, single)}
-
-{comparison(study, classes, single)}
-
-{by_set(study, single, "skill")}
-
-{ranks}
-
-## Generated embeddings
-
-6,000 normal inputs of 128 columns, and for each row the five largest of the 512 outputs
-of a random net of two layers; one 70/30 split.
-
-{by_set(study, ["embeddings"])}
-
-## Fit time
-
+def _time_section(study):
+    """Return the section on fit times."""
+    sets = [*study.multilabel, *study.names("classes"), "embeddings"]
+    times = time_table(study, sets)
+    intro = """\
 Medians over splits and seeds, elapsed and in processor time (CPU) of all threads, which
-other work of the machine changes less. Ratios are of processor times, to RF 300 on the
-same split in the same run; RF 300 has two threads. The target in processor time counts
-RF 300 as if it used both cores all the time, and ours as if it used one.
-
-{time_table(study, [*names, *single, "embeddings"])}
-
-Macro AP against time; the ratio of times is the geometric mean over the sets:
-
-{cost_table(study, names)}
-
-## Where a forest is still better
-
-{forest_better(study, names)}
-
-## Cells
-
-Finished of planned, by set and method:
-
-{cells_run[1]}
-"""
+other work of the machine changes less. RF 300 has two threads."""
+    if any(not np.isnan(study.time_ratio(name, "ours")) for name in sets):
+        intro += """ Ratios are of processor
+times, to RF 300 on the same split in the same run. The target in processor time counts
+RF 300 as if it used both cores all the time, and ours as if it used one."""
+    against = """\
+Macro AP against time; the ratio of times is the geometric mean over the sets:"""
+    return _section(
+        "Fit time", (intro, times), (against, cost_table(study, study.multilabel))
+    )

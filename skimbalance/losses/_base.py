@@ -20,6 +20,7 @@ from typing import ClassVar, cast
 import torch
 from sklearn.base import BaseEstimator
 
+from skimbalance._base import DocLinkMixin
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import Number, check_choice, check_parameters
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
@@ -64,7 +65,33 @@ def _like(values, scores):
     return torch.as_tensor(values).to(at_least_float32(scores))
 
 
-class Loss(BaseEstimator, torch.nn.Module):
+def _check_pos_weight(pos_weight, n_outputs):
+    """Raise where a weight of the positives is no number and no array of one each."""
+    if isinstance(pos_weight, str):
+        raise TypeError(
+            f"pos_weight={pos_weight!r} is a scheme, which needs the labels of all "
+            f"rows: pass compute_pos_weight(Y, {pos_weight!r}) of skimbalance.weights."
+        )
+    weight = torch.as_tensor(pos_weight)
+    if weight.numel() not in (1, n_outputs):
+        raise ValueError(
+            f"pos_weight has the shape {tuple(weight.shape)}, but the scores have "
+            f"{n_outputs} columns: pass a number, or a weight for each column."
+        )
+
+
+def _log_weight(pos_weight, device):
+    """Return the log of the weight of the positives, by which an inverse is shifted."""
+    shift = _float64(pos_weight).to(device).log()
+    if not shift.isfinite().all():
+        raise ValueError(
+            "pos_weight must be positive and finite: the odds that scores stand for "
+            "are divided by it."
+        )
+    return shift
+
+
+class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     """Base of all losses: a torch module that scikit-learn can clone.
 
     Constructor parameters are stored under their own names, unchanged. What a loss
@@ -175,8 +202,8 @@ class Loss(BaseEstimator, torch.nn.Module):
         weight : Tensor broadcastable to the unreduced loss, default=None
             Weight of each entry, or of each row for a loss of classes; 0 leaves it out.
         reduction : {"none", "mean", "sum"}, default="none"
-            ``"mean"`` divides by the number of entries, or rows, whatever their
-            weights.
+            torch's own criteria reduce by ``"mean"``, which has to be asked for here.
+            It divides by the number of entries, or rows, whatever their weights.
 
         Returns
         -------
@@ -185,6 +212,8 @@ class Loss(BaseEstimator, torch.nn.Module):
             `entry_weight` of a pointwise loss gives; else unreduced.
         """
         check_choice("reduction", reduction, ("none", "mean", "sum"))
+        if pos_weight is not None:
+            _check_pos_weight(pos_weight, scores.shape[-1])
         value = self._weighted(
             scores, targets, args, pos_weight, weight, reduced=reduction != "none"
         )
@@ -208,7 +237,8 @@ class Loss(BaseEstimator, torch.nn.Module):
         Parameters
         ----------
         prior : array-like of shape (n_outputs,)
-            Base rates of the labels or classes.
+            Base rates of the labels or classes, above 0 and below 1. Where a label may
+            have no positive in training, take ``(n_positive + 0.5) / (n_samples + 1)``.
         pos_weight : float or array-like of shape (n_outputs,), default=1.0
             The weight of the positives, or by true class, in training.
 
@@ -216,8 +246,21 @@ class Loss(BaseEstimator, torch.nn.Module):
         -------
         Tensor of float64, shape (n_outputs,)
             Zeros where the loss has no inverse.
+
+        Raises
+        ------
+        ValueError
+            If a base rate is not between 0 and 1: its score would be infinite, and the
+            label could never be learnt.
         """
         prior = torch.atleast_1d(_float64(prior))
+        if not ((prior > 0) & (prior < 1)).all():
+            raise ValueError(
+                "prior: base rates must be above 0 and below 1, but go from "
+                f"{prior.min():g} to {prior.max():g}. For labels without positives "
+                "take (n_positive + 0.5) / (n_samples + 1) instead of the mean."
+            )
+        _check_pos_weight(pos_weight, len(prior))
         link = self.link(pos_weight, prior.device, len(prior))
         return link.initial_scores(prior)
 
@@ -629,12 +672,13 @@ class PointwiseLoss(Loss):
             scores as they are.
         """
         scores = _float64(scores)
+        _check_pos_weight(pos_weight, scores.shape[-1])
         return self.link(pos_weight, scores.device)(scores)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         # The weight multiplies the positive gradient, hence the odds that scores stand
         # for: the map is shifted by its log, and so is what is of interest of it.
-        shift = _float64(pos_weight).to(device).log()
+        shift = _log_weight(pos_weight, device)
         floor = torch.logit(self._floor().to(device))
         low, high = torch.broadcast_tensors(floor + shift, shift - floor)
         n_columns = self._check_terms(n_outputs or low.shape[-1], device)
@@ -802,7 +846,7 @@ class SoftmaxLoss(Loss):
             return derivative(self(scores, targets), scores)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
-        shift = _float64(pos_weight).to(device).log()
+        shift = _log_weight(pos_weight, device)
         prior = self._prior(n_outputs, device)
         self._check_forward(len(prior), device)
         function = self.closed_form_log_posterior
@@ -851,6 +895,7 @@ class SoftmaxLoss(Loss):
             Normalised.
         """
         scores = _float64(scores)
+        _check_pos_weight(pos_weight, scores.shape[1])
         return self.link(pos_weight, scores.device, scores.shape[1])(scores)
 
 

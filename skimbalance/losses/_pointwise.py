@@ -137,10 +137,12 @@ class FocalLoss(_SymmetricLoss):
     """Focal loss [1]_: ``l+ = -(1 - s)^gamma LS(z)``, ``l- = -s^gamma LS(-z)``.
 
     Easy examples fade: a label predicted at 0.99 counts ``0.01^gamma`` of its log loss.
-    The scores are underconfident by a known map [2]_.
+    At the optimum of the loss the sigmoid of a score lies nearer to 1/2 than the
+    probability, by a known map [2]_, which the inverse corrects. That a net on few rows
+    is over-confident is another matter, of any loss, and is left to a calibrator.
 
-    Inverse: log-odds ``A(z) - A(-z)``, ``A(z) = (gamma + 1) LS(z) + log(1 - gamma e^-z
-    LS(-z))``; ``(gamma + 1) z`` with a detached modulator.
+    Inverse: log-odds ``A(z) - A(-z)`` with the function ``A(z) = (gamma + 1) LS(z) +
+    log(1 - gamma e^-z LS(-z))``; ``(gamma + 1) z`` with a detached modulator.
 
     When to use it: many easy negatives drown the rest. Expect a gain in ranking on
     small, sparse problems, none in probabilities.
@@ -167,6 +169,15 @@ class FocalLoss(_SymmetricLoss):
     >>> from skimbalance.losses import FocalLoss
     >>> FocalLoss(gamma=2.0)(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.0]))
     tensor([0.1733, 1.6501])
+
+    In a training loop, and back to probabilities:
+
+    >>> loss, weight = FocalLoss(gamma=2.0), torch.tensor([4.0, 9.0])
+    >>> scores, targets = torch.zeros(1, 2), torch.tensor([[1, 0]])
+    >>> loss(scores, targets, pos_weight=weight, reduction="mean")
+    tensor(0.4332)
+    >>> loss.log_odds(scores, weight).sigmoid()
+    tensor([[0.2000, 0.1000]], dtype=torch.float64)
     """
 
     _parameter_constraints: ClassVar = {

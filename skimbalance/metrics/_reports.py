@@ -85,9 +85,9 @@ def label_frequency_report(
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
         0, 1 and NaN for a missing label, which is left out.
-    y_score : array-like of shape (n_samples, n_labels)
+    y_score : array-like of the shape of `y_true`
         Probabilities, or any scores that rank; finite.
     y_train : {array-like, sparse matrix} of shape (n_train, n_labels), default=None
         The training labels, whose positives make the groups. None takes `y_true`.
@@ -205,12 +205,14 @@ def label_report(
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
+    y_true : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
         0, 1 and NaN for a missing label, which is left out.
-    y_score : array-like of shape (n_samples, n_labels)
+    y_score : array-like of the shape of `y_true`
         Probabilities, or any scores that rank; finite.
     threshold : float or array-like of shape (n_labels,), default=0.5
-        The thresholds behind the predicted-observed ratio.
+        The thresholds behind the predicted-observed ratio. Pass those that your
+        predictions use: of ``Cost(cost_fp=1, cost_fn=9)`` it is 0.1, of any rule what
+        `skimbalance.thresholds.tune_thresholds` returns.
     label_names : array-like of str, shape (n_labels,), default=None
         None takes the columns of a data frame, or numbers.
     n_bootstraps : int, default=200
@@ -246,6 +248,7 @@ def label_report(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skimbalance.metrics import label_report
     >>> Y, scores = [[1, 0], [0, 0], [1, 1]], [[0.9, 0.2], [0.3, 0.1], [0.6, 0.1]]
     >>> report = label_report(Y, scores, label_names=["cat", "dog"], random_state=0)
@@ -254,6 +257,13 @@ def label_report(
     label ['cat' 'dog']
     n_positive [2. 1.]
     average_precision [1.         0.33333333]
+
+    A binary target, by the probability of its positive class:
+
+    >>> y = np.array(["ok", "fraud", "ok"])
+    >>> report = label_report(y == "fraud", [0.1, 0.6, 0.2], threshold=0.15)
+    >>> report["predicted_observed_ratio"]
+    array([2.])
     """
     n_bootstraps = check_integer("n_bootstraps", n_bootstraps, 1)
     check_interval("confidence_level", confidence_level, 0, 1, closed="neither")

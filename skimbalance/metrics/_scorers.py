@@ -58,7 +58,8 @@ class LabelScorer(Scorer):
     """Score the responses of any multilabel or binary classifier.
 
     scikit-learn's own scorer reads a matrix of two labels as two classes, fails where
-    a fold has a label of one value only, and cannot read classes that are strings.
+    a fold has a label of one value only, and cannot read classes that are strings
+    unless it is made with a `pos_label`.
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):  # noqa: ARG002
@@ -160,7 +161,10 @@ def get_scorer(name: str, **options) -> LabelScorer:
     """Return a scorer by name, for `cross_val_score`, `GridSearchCV`, early stopping.
 
     Unlike scikit-learn's, these scorers take sparse and missing labels where the tool
-    passes them on, and classifiers whose `predict_proba` is a list of arrays.
+    passes them on, classifiers whose `predict_proba` is a list of arrays, and two
+    classes of any names. Of these, scikit-learn's ``"average_precision"`` and ``"f1"``
+    take 1 for the positive class, whatever `pos_label` the classifier has: classes
+    that are strings fail, which a search turns into scores of NaN.
 
     Parameters
     ----------
@@ -189,6 +193,8 @@ def get_scorer(name: str, **options) -> LabelScorer:
     >>> scorer = get_scorer("macro_average_precision")
     >>> f2_scorer = get_scorer("macro_f1", beta=2)
     >>> fraud_scorer = get_scorer("macro_average_precision", pos_label="fraud")
+
+    For the only label of a binary target, the macro average is that of this label.
     """
     score, sign, response, settings = _find(str(name))
     _check_options(name, score, options)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import (
     DictParamsMixin,
+    DocLinkMixin,
     unchanged_on_error,
     warn_undefined,
     warn_user,
@@ -52,10 +53,10 @@ from skimbalance.neural_network._checkpoint import (
 )
 from skimbalance.neural_network._checks import (
     as_one_array,
+    check_chunks_suffice,
     check_first_chunk,
     check_groups,
     check_has_targets,
-    check_no_draws,
     check_params,
     check_same_classes,
     check_threshold_for,
@@ -99,6 +100,7 @@ from skimbalance.neural_network._output import (
     top_k,
     warn_no_positive,
 )
+from skimbalance.neural_network._resampler import resample
 from skimbalance.neural_network._rows import (
     FirstChunk,
     Rows,
@@ -183,6 +185,7 @@ def _after_training(step, way_out):
 class BaseImbalancedNet(
     ExportMixin,
     CallbackSupport,
+    DocLinkMixin,
     RuleParamsMixin,
     DictParamsMixin,
     LabelScoreMixin,
@@ -308,7 +311,7 @@ class BaseImbalancedNet(
             or the chunk does not fit what was seen before.
         """
         with unchanged_on_error(self), gradients():
-            check_no_draws(self)
+            check_chunks_suffice(self)
             X = as_one_array(X, y=y)
             check_same_length(X=X, y=y, sample_weight=sample_weight)
             if self.__sklearn_is_fitted__():
@@ -368,9 +371,11 @@ class BaseImbalancedNet(
         saved = None if checkpoint is None else checkpoint.fold
         hold_out(self, data, np.random.RandomState(seed), saved)
         self._check_held_out(data)
+        if self.resampler is not None:
+            data.resampled = resample(self, data, seed)
         previous = self._net_to_continue(data)
         output, corrected = self._make_output(data, params), None
-        if self.batch_sampler is not None:
+        if self.batch_sampler is not None or data.resampled is not None:
             data.draws = make_draws(self, data, output)
             output.log_rates = data.draws.log_rates
         if previous is not None and trained_on_others(self, data):
@@ -379,7 +384,7 @@ class BaseImbalancedNet(
         _warn_constant(self._output.trained)
         if self._output.trained.any():
             with seeded(seed, self.device_):
-                self.net_ = self._make_net(data.training, data.n_folds)
+                self.net_ = self._make_net(data.batch_rows, data.n_folds)
                 if previous is not None:
                     take_over(self.net_, previous, bool(self._module_names))
                 if checkpoint is not None:
@@ -581,7 +586,7 @@ class BaseImbalancedNet(
         held_out, watched = data.held_out, data.watched
         watched = None if watched is None else self._as_trained_on(watched)
         stopping, epochs = early_stopping_of(self, data)
-        self._run(data.training, watched, epochs, stopping, checkpoint, data.draws)
+        self._run(data.batch_rows, watched, epochs, stopping, checkpoint, data.draws)
         if corrected is not None:
             keep_corrections(self._output, corrected)
         if held_out is None or corrected is not None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from skimbalance._base import DocLinkMixin
 from skimbalance._columns import ratio
 from skimbalance._counts import count_labels
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
@@ -22,7 +23,7 @@ from skimbalance.model_selection._label_counts import positives
 _ROUNDING = 1e-9
 
 
-class LabelAwareBatches(BaseEstimator):
+class LabelAwareBatches(DocLinkMixin, BaseEstimator):
     """Draw a label first, then a row among those that have it, for `batch_sampler`.
 
     Class-aware sampling [1]_, for rows with several labels or none. A row ``i`` is
@@ -192,14 +193,14 @@ class Draws:
 
 
 def make_draws(estimator, data, output) -> Draws:
-    """Return the draws from the training rows by the batch sampler of an estimator.
+    """Return the draws from the training rows, by the batch sampler if there is one.
 
     Parameters
     ----------
     estimator : BaseImbalancedNet
-        Its `batch_sampler` is not None.
+        Has a `batch_sampler` or a `resampler`.
     data : TrainingData
-        Split already.
+        Split, and resampled, already.
     output : LabelOutput or ClassOutput
 
     Raises
@@ -208,11 +209,15 @@ def make_draws(estimator, data, output) -> Draws:
         If the draws shift probabilities that nothing can correct, or weights have no
         meaning for the loss.
     """
-    sampler = resolve_sampler(estimator.batch_sampler)
-    rows, kind = data.training, data.target.kind
+    rows, trains = data.batch_rows, data.trains
     classes = _classes_of(rows)
     y = rows.positives() if classes is None else positives(classes)
-    fold = None if rows.fold is None else rows.fold[rows.index]
+    if estimator.resampler is not None:
+        _check_can_calibrate("resampler", estimator, output, data)
+        if estimator.batch_sampler is None:
+            q = np.full(len(rows), 1 / len(rows))
+            return Draws(q, _importance(q, trains), _log_rates(q, trains, data))
+    sampler = resolve_sampler(estimator.batch_sampler)
     if getattr(sampler, "correct", False):
         if output.loss.depends_on_batch:
             raise ValueError(
@@ -220,15 +225,19 @@ def make_draws(estimator, data, output) -> Draws:
                 f"{type(output.loss).__name__} is a function of all rows of a batch. "
                 "Set correct=False, or use another loss."
             )
-        return _corrected_draws(sampler, y, fold)
-    if classes is not None:
+        draws = _corrected_draws(sampler, y, trains)
+        if data.resampled is not None:
+            plain = np.full(len(rows), 1 / len(rows))
+            draws.log_rates = _log_rates(plain, trains, data)
+        return draws
+    if classes is not None and data.resampled is None:
         # The same rates for all members, so that one shift corrects each of them.
         q = _probabilities(sampler, y)
         if _is_constant(q, classes):
-            return Draws(q, _importance(q, fold), _log_rates(q, rows, kind))
-    q, importance = _own_draws(sampler, y, fold)
-    _check_can_calibrate(estimator, output, data)
-    return Draws(q, importance, _log_rates(q, rows, kind))
+            return Draws(q, _importance(q, trains), _log_rates(q, None, data))
+    q, importance = _own_draws(sampler, y, trains)
+    _check_can_calibrate("batch_sampler", estimator, output, data)
+    return Draws(q, importance, _log_rates(q, None, data))
 
 
 def _classes_of(rows):
@@ -264,39 +273,37 @@ def _is_constant(q, classes):
     return bool((np.abs(q - mean[classes]) <= _ROUNDING * q.max()).all())
 
 
-def _importance(q, fold):
-    """Return weights with which each member draws from the rows outside its fold."""
-    if fold is None:
+def _importance(q, trains):
+    """Return weights with which each member draws from its own rows."""
+    if trains is None or trains.all():
         return None
     # Not divided by the number of such rows in a batch, which would bias the mean.
-    trains = fold[:, None] != np.arange(fold.max() + 1)
     return (trains / (q @ trains)).astype(np.float32)
 
 
-def _member_probabilities(sampler, y, fold, must_draw_all=False):
+def _member_probabilities(sampler, y, trains, must_draw_all=False):
     """Return the probabilities by which each member draws from its own rows.
 
     Of shape (n_rows, n_members). The frequencies of labels are those of its own rows.
     """
-    if fold is None:
+    if trains is None:
         return _probabilities(sampler, y, must_draw_all)[:, None]
-    probability = np.zeros((y.shape[0], fold.max() + 1))
-    for member in range(probability.shape[1]):
-        own = fold != member
+    probability = np.zeros(trains.shape)
+    for member, own in enumerate(trains.T):
         probability[own, member] = _probabilities(sampler, y[own], must_draw_all)
     return probability
 
 
-def _own_draws(sampler, y, fold):
+def _own_draws(sampler, y, trains):
     """Return probabilities for all members, and the weights that each gives a row.
 
     Members read the same batches. A row comes by its mean probability over members, and
     the weight of a member is the ratio of its own one to that: near 1 / (1 - 1 / K),
     more where a label has lost a row of few to the fold of the member.
     """
-    probability = _member_probabilities(sampler, y, fold)
+    probability = _member_probabilities(sampler, y, trains)
     q = probability.mean(axis=1)
-    if fold is None:
+    if probability.shape[1] == 1:
         return q, None
     weight = ratio(
         probability, np.broadcast_to(q[:, None], probability.shape), undefined=0.0
@@ -304,39 +311,57 @@ def _own_draws(sampler, y, fold):
     return q, weight.astype(np.float32)
 
 
-def _corrected_draws(sampler, y, fold):
+def _corrected_draws(sampler, y, trains):
     """Return draws whose weights make the expected gradient that of plain batches."""
-    probability = _member_probabilities(sampler, y, fold, must_draw_all=True)
+    probability = _member_probabilities(sampler, y, trains, must_draw_all=True)
     q = probability.mean(axis=1)
     # Positive on the rows that train a member, and 0 on its fold.
     weight = (probability > 0) / (q[:, None] * (probability > 0).sum(axis=0))
     weight = weight.astype(np.float32)
-    return Draws(q, weight[:, 0] if fold is None else weight)
+    return Draws(q, weight[:, 0] if weight.shape[1] == 1 else weight)
 
 
-def _log_rates(q, rows, kind):
-    """Return by how much draws move the log-odds of labels, or those of classes."""
-    values = rows.selected("values")
-    if kind == MULTICLASS:
-        n_rows = np.bincount(values, minlength=rows.target.n_outputs)
-        drawn = np.bincount(values, q, minlength=len(n_rows)) * len(q)
-        return np.log(np.where(n_rows > 0, ratio(drawn, n_rows, undefined=1.0), 1.0))
-    drawn, plain = count_labels(values, q * len(q)), count_labels(values)
+def _log_rates(q, trains, data):
+    """Return by how much draws move the log-odds of labels, or those of classes.
+
+    In proportion to the training rows as they are, before a resampler changes them.
+    Where each member draws from its own rows, `trains` tells them.
+    """
+    if trains is not None:
+        of_members = q[:, None] * trains
+        q = (of_members / of_members.sum(axis=0)).mean(axis=1)
+    values, plain_values = (
+        rows.selected("values") for rows in (data.batch_rows, data.training)
+    )
+    q = q * len(data.training)
+    if data.target.kind == MULTICLASS:
+        n_classes = data.target.n_outputs
+        n_rows = np.bincount(plain_values, minlength=n_classes)
+        drawn = np.bincount(values, q, minlength=n_classes)
+        # A class that lost all rows to a resampler has a rate of 0.
+        return np.log(
+            np.where(
+                (n_rows > 0) & (drawn > 0), ratio(drawn, n_rows, undefined=1.0), 1.0
+            )
+        )
+    drawn, plain = count_labels(values, q), count_labels(plain_values)
     # A label of one value has no log-odds; it is left out of the training.
     is_known = (np.minimum(*drawn) > 0) & (np.minimum(*plain) > 0)
     odds = [ratio(*counts, undefined=1.0) for counts in (drawn, plain)]
     return np.log(np.where(is_known, odds[0] / np.where(is_known, odds[1], 1.0), 1.0))
 
 
-def _check_can_calibrate(estimator, output, data):
+def _check_can_calibrate(name, estimator, output, data):
     """Raise a ValueError where nothing corrects a shift that differs by row."""
     if not output.correct:
         return
-    shown = f"batch_sampler={estimator.batch_sampler!r}"
-    way_out = (
-        "Set LabelAwareBatches(correct=True), or correct_probabilities=False for "
-        "probabilities of the drawn rows."
-    )
+    shown = f"{name}={getattr(estimator, name)!r}"
+    way_out = "Set correct_probabilities=False for probabilities of the resampled rows."
+    if name == "batch_sampler":
+        way_out = (
+            "Set LabelAwareBatches(correct=True), or correct_probabilities=False for "
+            "probabilities of the drawn rows."
+        )
     if output.correct == "exact":
         raise ValueError(
             f"{shown} shifts the probabilities of this target by amounts that depend "

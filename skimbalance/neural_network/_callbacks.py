@@ -23,7 +23,7 @@ from tqdm import tqdm
 from skimbalance import metrics
 from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
-from skimbalance._labels import BINARY, MULTICLASS
+from skimbalance._labels import BINARY, MULTICLASS, no_class
 from skimbalance._validation import Scorer, closest, scorer_pos_label
 from skimbalance.neural_network._module import copied
 from skimbalance.neural_network._rows import (
@@ -267,7 +267,7 @@ def early_stopping_of(estimator, data):
         return KeepBest(_make_score(scoring, output, held_out), patience), epochs
     if estimator.early_stopping:
         rows_of_a_step = estimator.net_.batch_size * estimator.gradient_accumulation
-        n_steps = -(-len(data.training) // rows_of_a_step)
+        n_steps = -(-len(data.batch_rows) // rows_of_a_step)
         epochs = min(epochs, max(_UNJUDGED_EPOCHS, -(-_UNJUDGED_STEPS // n_steps)))
     return KeepLast(), epochs
 
@@ -321,7 +321,7 @@ def check_scoring(scoring, target, pos_label):
     known = target.classes.tolist()
     if own not in known:
         raise ValueError(
-            f"scoring has pos_label={own!r}, which is none of the classes, {known}."
+            f"scoring has pos_label={own!r}, which is {no_class(own, known)}"
         )
     if pos_label is not None and own != pos_label:
         raise ValueError(

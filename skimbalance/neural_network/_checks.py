@@ -29,13 +29,13 @@ from skimbalance._labels import (
     check_target,
     encode_like,
     find_positive,
+    no_class,
 )
 from skimbalance._validation import (
     check_array,
     check_parameters,
     check_unique_columns,
     check_weights,
-    closest,
     take_rows,
 )
 from skimbalance.neural_network._batches import resolve_sampler
@@ -45,6 +45,7 @@ from skimbalance.neural_network._devices import check_devices, resolve_device
 from skimbalance.neural_network._module import check_module
 from skimbalance.neural_network._optimizer import check_optimizer
 from skimbalance.neural_network._output import resolve_output_params
+from skimbalance.neural_network._resampler import check_resampler
 from skimbalance.neural_network._rows import (
     Rows,
     row_totals,
@@ -733,6 +734,8 @@ def check_params(estimator, target):
     check_scoring(estimator.scoring, target, estimator.pos_label)
     if estimator.batch_sampler is not None:
         resolve_sampler(estimator.batch_sampler)
+    if estimator.resampler is not None:
+        check_resampler(estimator.resampler)
     _check_class_weight(estimator.class_weight, target)
     # Else the net of the last fit is not used, and may have had another positive class.
     goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
@@ -808,8 +811,8 @@ def _check_class_weight(class_weight, target):
     unknown = [key for key in class_weight if key not in known]
     if unknown and any(label not in class_weight for label in known):
         raise ValueError(
-            f"class_weight has the keys {unknown[:5]}, which are none of the classes, "
-            f"{known[:5]}.{closest(unknown[0], known)}"
+            f"class_weight has the keys {unknown[:5]}, which are "
+            f"{no_class(unknown[0], known)}"
         )
 
 
@@ -855,14 +858,16 @@ def check_first_chunk(estimator, target, params, classes, label_counts):
         )
 
 
-def check_no_draws(estimator):
-    """Raise a ValueError where `partial_fit` is to draw rows from a chunk."""
-    if estimator.batch_sampler is not None:
-        raise ValueError(
-            f"batch_sampler={estimator.batch_sampler!r} draws rows by the frequencies "
-            "of the labels of all rows, and partial_fit knows those of a chunk only: "
-            "call fit, or set batch_sampler=None."
-        )
+def check_chunks_suffice(estimator):
+    """Raise a ValueError where a parameter needs all rows, not those of a chunk."""
+    for name in ("resampler", "batch_sampler"):
+        value = getattr(estimator, name)
+        if value is not None:
+            raise ValueError(
+                f"{name}={value!r} goes by the frequencies of the labels of all rows, "
+                f"and partial_fit knows those of a chunk only: call fit, or set {name}="
+                "None."
+            )
 
 
 def check_same_classes(estimator, classes):

@@ -235,6 +235,7 @@ class _EncodedSource(_DenseSource):
                 "column": torch.as_tensor(encoder._bin_column),
                 "start": torch.as_tensor(encoder._bin_start),
                 "width": torch.as_tensor(encoder._bin_width),
+                "mean": torch.as_tensor(encoder._bin_mean),
                 "incomplete": _places(encoder.has_missing_),
             }
         if encoder.is_categorical_.any():
@@ -280,8 +281,8 @@ class _EncodedSource(_DenseSource):
             indicators.copy_(missing.index_select(1, places))
             rows = torch.where(missing, center, rows)
         bins = torch.index_select(rows, 1, column)
-        bins = bins.sub_(self.parts["start"]).div_(self.parts["width"])
-        torch.clamp(bins, 0, 1, out=out[:, n_features:n_scaled])
+        bins.sub_(self.parts["start"]).div_(self.parts["width"]).clamp_(0, 1)
+        torch.sub(bins, self.parts["mean"], out=out[:, n_features:n_scaled])
         unit = rows.sub_(center).div_(scale).div_(_CLIP).clamp_(-1e8, 1e8)
         out[:, :n_features] = _CLIP * unit / torch.sqrt(1 + unit * unit)
         return out

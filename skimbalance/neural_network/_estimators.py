@@ -46,6 +46,7 @@ CONSTRAINTS = {
     "max_epochs": [Number(Integral, 1, None, closed="left")],
     "batch_size": [Number(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "batch_sampler": "no_validation",
+    "resampler": "no_validation",
     "gradient_accumulation": [Number(Integral, 1, None, closed="left")],
     "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
     "precision": [StrOptions({"auto", "16", "32", "64", "bf16"})],
@@ -117,7 +118,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
         and what early stopping watches. It never changes `classes_`, the columns of
-        `predict_proba` or the sign of `decision_function`.
+        `predict_proba` or the sign of `decision_function`. Where scikit-learn encodes
+        `y` before it fits (`cross_val_predict` of probabilities, `StackingClassifier`),
+        pass the place of the class in sorted order, 0 or 1.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
@@ -129,15 +132,16 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
-        the threshold of each label by its name. A rule is an object of
+        the threshold of each label by its name, or that of the positive class of a
+        binary `y` by the name of this class. A rule is an object of
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
-        for the default parameters; the user guide compares the rules.
-        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
-        asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
-        threshold, so that each of these rules may also be set after `fit`. A label that
-        was constant in training is predicted by its constant, at 0.5.
+        for the default parameters; the user guide compares the rules. ``"uncorrected"``
+        thresholds the raw score at 0, the trade-off that the weights asked for. Rules
+        that learn thresholds read the held-out rows: all rows with `cross_fit`, else
+        few. `fit` keeps a summary of their scores, whatever the threshold, so that each
+        of these rules may also be set after `fit`. A label that was constant in
+        training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -145,10 +149,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
-        sparse rows by their norm. True scales the input by
-        `skimbalance.preprocessing.InputScaler`, for any module. The missing values and
-        the categories of `ImbalancedMLPClassifier` need ``"auto"``.
+        linearly up to 112 dense columns, or up to 300 that are far from normal, else by
+        a robust scale with a smooth clip, and sparse rows by their norm. True scales
+        the input by `skimbalance.preprocessing.InputScaler`, for any module. The
+        missing values and the categories of `ImbalancedMLPClassifier` need ``"auto"``.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -170,6 +174,16 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         of your own has its method `row_probabilities`. Probabilities are corrected:
         exactly for a 1-D `y`, by the held-out rows for a label matrix, since the shift
         depends on the row there. `partial_fit` refuses it.
+    resampler : object, default=None
+        Changes the training rows before they make batches, by its method
+        `fit_resample`: a resampler of `skimbalance.over_sampling` or
+        `skimbalance.under_sampling` for a label matrix, one of imbalanced-learn for
+        classes. Rows are held out first, and each member with a fold of its own gets
+        its own rows resampled, so that stopping, calibration and thresholds read real
+        rows only. It reads `X` as it is passed, before `standardize`; its parameters
+        are searched as ``resampler__k_neighbors``. Its `random_state` comes from
+        that of the estimator, unless it has one. `pos_weight` and the other weights
+        are computed from the rows before they are resampled. `partial_fit` refuses it.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -301,8 +315,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
     effective_batch_size_ : float or None
-        With `batch_sampler`, the number of equally weighted rows that tell as much as a
-        batch of drawn ones (Kish): `batch_size` where they have no weights.
+        With `batch_sampler` or `resampler`, the number of equally weighted rows that
+        tell as much as a batch (Kish): `batch_size` where they have no weights.
     device_ : torch.device
         Where the net is.
 
@@ -373,6 +387,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         max_epochs=100,
         batch_size="auto",
         batch_sampler=None,
+        resampler=None,
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
@@ -415,6 +430,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.batch_sampler = batch_sampler
+        self.resampler = resampler
         self.gradient_accumulation = gradient_accumulation
         self.max_grad_norm = max_grad_norm
         self.precision = precision
@@ -482,7 +498,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The class of a binary `y` that counts as positive; None is ``classes_[1]``. It
         is the class of `pos_weight`, `prior_`, a scalar `threshold`, the rules, costs
         and what early stopping watches. It never changes `classes_`, the columns of
-        `predict_proba` or the sign of `decision_function`.
+        `predict_proba` or the sign of `decision_function`. Where scikit-learn encodes
+        `y` before it fits (`cross_val_predict` of probabilities, `StackingClassifier`),
+        pass the place of the class in sorted order, 0 or 1.
     label_smoothing : float, default=0.0
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
@@ -494,15 +512,16 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
-        the threshold of each label by its name. A rule is an object of
+        the threshold of each label by its name, or that of the positive class of a
+        binary `y` by the name of this class. A rule is an object of
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
-        for the default parameters; the user guide compares the rules.
-        ``"uncorrected"`` thresholds the raw score at 0, the trade-off that the weights
-        asked for. Rules that learn thresholds read the held-out rows: all rows with
-        `cross_fit`, else few. `fit` keeps a summary of their scores, whatever the
-        threshold, so that each of these rules may also be set after `fit`. A label that
-        was constant in training is predicted by its constant, at 0.5.
+        for the default parameters; the user guide compares the rules. ``"uncorrected"``
+        thresholds the raw score at 0, the trade-off that the weights asked for. Rules
+        that learn thresholds read the held-out rows: all rows with `cross_fit`, else
+        few. `fit` keeps a summary of their scores, whatever the threshold, so that each
+        of these rules may also be set after `fit`. A label that was constant in
+        training is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -510,10 +529,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     standardize : bool or "auto", default="auto"
         ``"auto"`` encodes the input of the default module by
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
-        linearly up to 112 dense columns, else by a robust scale with a smooth clip, and
-        sparse rows by their norm. True scales the input by
-        `skimbalance.preprocessing.InputScaler`, for any module. The missing values and
-        the categories of `ImbalancedMLPClassifier` need ``"auto"``.
+        linearly up to 112 dense columns, or up to 300 that are far from normal, else by
+        a robust scale with a smooth clip, and sparse rows by their norm. True scales
+        the input by `skimbalance.preprocessing.InputScaler`, for any module. The
+        missing values and the categories of `ImbalancedMLPClassifier` need ``"auto"``.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -535,6 +554,16 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         of your own has its method `row_probabilities`. Probabilities are corrected:
         exactly for a 1-D `y`, by the held-out rows for a label matrix, since the shift
         depends on the row there. `partial_fit` refuses it.
+    resampler : object, default=None
+        Changes the training rows before they make batches, by its method
+        `fit_resample`: a resampler of `skimbalance.over_sampling` or
+        `skimbalance.under_sampling` for a label matrix, one of imbalanced-learn for
+        classes. Rows are held out first, and each member with a fold of its own gets
+        its own rows resampled, so that stopping, calibration and thresholds read real
+        rows only. It reads `X` as it is passed, before `standardize`; its parameters
+        are searched as ``resampler__k_neighbors``. Its `random_state` comes from
+        that of the estimator, unless it has one. `pos_weight` and the other weights
+        are computed from the rows before they are resampled. `partial_fit` refuses it.
     gradient_accumulation : int, default=1
         How many batches make a step: the gradient of all their rows, in the memory of
         one batch.
@@ -666,8 +695,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
     effective_batch_size_ : float or None
-        With `batch_sampler`, the number of equally weighted rows that tell as much as a
-        batch of drawn ones (Kish): `batch_size` where they have no weights.
+        With `batch_sampler` or `resampler`, the number of equally weighted rows that
+        tell as much as a batch (Kish): `batch_size` where they have no weights.
     device_ : torch.device
         Where the net is.
 
@@ -721,6 +750,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         max_epochs=100,
         batch_size="auto",
         batch_sampler=None,
+        resampler=None,
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
@@ -765,6 +795,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.batch_sampler = batch_sampler
+        self.resampler = resampler
         self.gradient_accumulation = gradient_accumulation
         self.max_grad_norm = max_grad_norm
         self.precision = precision

@@ -404,6 +404,7 @@ class _Encoded(nn.Module):
         self.numbers, self.codes, self.incomplete = (
             nn.Buffer(torch.as_tensor(np.flatnonzero(mask))) for mask in masks
         )
+        self.mean = _buffer(encoder._bin_mean)
 
     def forward(self, x):
         x = x.double()
@@ -415,7 +416,7 @@ class _Encoded(nn.Module):
         parts = [_CLIP * unit / (1 + unit * unit).sqrt()]
         if len(self.column):
             bins = (x.index_select(1, self.column) - self.start) / self.width
-            parts.append(bins.clamp(0, 1))
+            parts.append(bins.clamp(0, 1) - self.mean)
         if len(self.incomplete):
             parts.append(missing.index_select(1, self.incomplete).double())
         if codes is not None:

@@ -727,17 +727,21 @@ def sum_over_members(
         loss that couples rows takes each that trains as it is.
     """
     n_rows, n_members = scores.shape[:2]
+    trains = None
+    if fold is not None and importance is None:
+        trains = fold != torch.arange(n_members, device=fold.device).unsqueeze(1)
     if not criterion.sums_rows:
-        if fold is None:
+        if importance is not None:
+            trains = importance.t() > 0
+        if trains is None:
             return sum(criterion(one, labels, weight) for one in scores.unbind(1))
-        return _sum_without_held_out(criterion, scores, labels, weight, fold)
+        return _sum_of_training(criterion, scores, labels, weight, trains)
     labels = torch.cat([labels] * n_members)
     weight = None if weight is None else torch.cat([weight] * n_members)
     dtype, mask = torch.promote_types(scores.dtype, torch.float32), None
     if importance is not None:
         mask = importance.to(dtype).t().flatten()
-    elif fold is not None:
-        trains = fold != torch.arange(n_members, device=fold.device).unsqueeze(1)
+    elif trains is not None:
         if share is None:
             share = n_rows / trains.sum(dim=1).clamp(min=1).to(dtype)
         mask = (trains.to(dtype) * share.to(dtype).unsqueeze(1)).flatten()
@@ -748,18 +752,18 @@ def sum_over_members(
     return criterion(scores.transpose(0, 1).flatten(0, 1), labels, weight)
 
 
-def _sum_without_held_out(criterion, scores, labels, weight, fold):
+def _sum_of_training(criterion, scores, labels, weight, trains):
     """Return the sum of losses that couple rows, of the rows that a member trains on.
 
     A weight of 0 would leave a row in the ranks or sums that such a loss computes.
     """
     total = scores.new_zeros(())
-    for number, one in enumerate(scores.unbind(1)):
-        rows = torch.nonzero(fold != number).squeeze(1)
+    for one, own_rows in zip(scores.unbind(1), trains, strict=True):
+        rows = torch.nonzero(own_rows).squeeze(1)
         if len(rows):
             own = None if weight is None else weight[rows]
             value = criterion(one[rows], labels[rows], own)
-            total = total + value * (len(fold) / len(rows))
+            total = total + value * (len(scores) / len(rows))
     return total
 
 

@@ -19,7 +19,6 @@ from skimbalance._base import warn_user
 from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
-    EXPECTED_STRENGTH,
     prevalence_of_counts,
     smoothed_prevalence,
 )
@@ -69,6 +68,9 @@ _SLOPE_ENTRIES = 2**20
 # Log-odds beyond this are rounding of float32 probabilities, 6e-8 next to 1: a score of
 # 100 for a single wrong entry would flatten the slope for all others.
 _MOST_LOG_ODDS = 15.0
+# Positives that the expected number of a label weighs as much as where the scored rows
+# are a sample: its own number of positives is off by chance.
+_SAMPLED_STRENGTH = 3.0
 # Part of the spread of single scores that the mean keeps in any case.
 _LEAST_SPREAD = 0.5
 # Keeps the logit of a matched prevalence finite.
@@ -235,7 +237,7 @@ class _Output:
         self.learnt: Any = None
         # With folds: which members have seen both values of each output in training.
         self.has_learnt: Any = None
-        # By how much a batch sampler moves the log-odds of each output.
+        # By how much resampling or drawing moves the log-odds of each output.
         self.log_rates: Any = None
         # `setup` stores the label counts in the loss: that of the user stays as it is.
         self.loss: Any = clone(loss)
@@ -380,8 +382,8 @@ class _Output:
         """Fit a calibrator that is right for the mean of the members' probabilities.
 
         One slope and one intercept on the out-of-fold scores of all rows. Then the
-        intercept of each output moves until the probabilities add up to the counts,
-        with `EXPECTED_STRENGTH`. The mean over members has the same expected sum.
+        intercept of each output moves until the probabilities add up to what
+        `prevalence_of_counts` says. The mean over members has the same expected sum.
 
         Parameters
         ----------
@@ -410,7 +412,7 @@ class _Output:
         proba = self.probabilities(calibrator.transform(scores))
         mass, observed = np.zeros(self.n_outputs), counts[0] + counts[1]
         mass += weight.sum(axis=0)
-        mean = ratio((weight * proba).sum(axis=0), mass, undefined=0.5)
+        mean = ratio((weight * proba).sum(axis=0), mass, undefined=0.0)
         rate = prevalence_of_counts(counts[0], mean * observed, observed)
         self._match(scores, np.clip(rate, _LEAST, 1 - _LEAST), weight)
 
@@ -556,12 +558,12 @@ class LabelOutput(_Output):
         return scores if self.log_rates is None else scores - self.log_rates
 
     def _drawn_prior(self):
-        """Return the base rates of the rows that a batch sampler draws."""
+        """Return the base rates of the rows that are resampled or drawn."""
         return expit(logit(self.prior) + self.log_rates)
 
     def find_learnt(self, data):
         """Find out which members train on both values of each label."""
-        counts = np.array([rows.counts for rows in data.training.outside_each_fold()])
+        counts = np.array([rows.counts for rows in data.rows_of_members()])
         learnt = (counts > 0).all(axis=1)
         # Where none has seen both, as of one positive and one negative, all take part.
         self.has_learnt = learnt | ~learnt.any(axis=0)
@@ -772,7 +774,7 @@ class ClassOutput(_Output):
         return log_p.numpy()
 
     def _drawn_prior(self):
-        """Return the base rates of the rows that a batch sampler draws."""
+        """Return the base rates of the rows that are resampled or drawn."""
         return softmax(np.log(self.prior) + self.log_rates)
 
     def find_learnt(self, data):
@@ -985,7 +987,7 @@ def target_mean_probability(mean, rate, scored, sampling_weight):
         0: the scored rows are the counted ones, match exactly; 1: they are a sample,
         shrink the change.
     """
-    added = EXPECTED_STRENGTH * sampling_weight
+    added = _SAMPLED_STRENGTH * sampling_weight
     ratio = np.ones(len(mean))
     np.divide(rate * scored + added, mean * scored + added, out=ratio, where=scored > 0)
     return np.clip(mean * ratio, _LEAST, 1 - _LEAST)

@@ -60,14 +60,17 @@ class TrainingData:
     n_folds : int
         Number of folds, each held out by the member of its number; 0 without folds.
         All rows are then in `training` and in `held_out`.
+    resampled : Resampled or None
+        What a resampler made of the training rows.
     draws : Draws or None
-        What draws the rows of each epoch, with a batch sampler.
+        What draws the rows of each epoch, with a resampler or a batch sampler.
     """
 
     def __init__(self, rows, held_out=None, groups=None):
         self.rows = self.training = rows
         self.held_out, self.groups, self.n_folds = held_out, groups, 0
-        self.draws = None
+        self.resampled: Any = None
+        self.draws: Any = None
 
     @property
     def target(self):
@@ -83,6 +86,27 @@ class TrainingData:
     def all_counts(self):
         """The same among all rows given to `fit`."""
         return self.rows.counts
+
+    @property
+    def batch_rows(self):
+        """The rows that batches are made of: those that train, or resampled ones."""
+        return self.training if self.resampled is None else self.resampled.rows
+
+    @property
+    def trains(self):
+        """Which members train on each of these rows; None where all train on all."""
+        if self.resampled is not None:
+            return self.resampled.trains
+        rows = self.training
+        if rows.fold is None:
+            return None
+        return rows.fold[rows.index][:, None] != np.arange(self.n_folds)
+
+    def rows_of_members(self):
+        """Yield the rows that each member trains on, where they have folds."""
+        if self.resampled is not None:
+            return self.resampled.of_members()
+        return self.training.outside_each_fold()
 
     @property
     def is_split(self):

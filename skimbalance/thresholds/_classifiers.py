@@ -131,11 +131,12 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
-        the threshold of each label by its name. A rule is an object such as
-        ``FBeta(beta=2)``, whose parameters are searched as ``threshold__beta``, or its
-        name, such as ``"f_beta"``, which stands for the default parameters. The rules
-        are those of `skimbalance.thresholds`; the user guide compares them. Those that
-        learn thresholds read out-of-fold probabilities.
+        the threshold of each label by its name, or that of the positive class of a
+        binary target. A rule is an object such as ``FBeta(beta=2)``, whose parameters
+        are searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which
+        stands for the default parameters. The rules are those of
+        `skimbalance.thresholds`; the user guide compares them. Those that learn
+        thresholds read out-of-fold probabilities.
 
     cv : int, float, splitter, iterable or "prefit", default=5
         The folds of the out-of-fold probabilities, stratified by label. A fraction

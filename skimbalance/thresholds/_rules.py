@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from skimbalance._base import NamedParamsMixin, warn_undefined
+from skimbalance._base import DocLinkMixin, NamedParamsMixin, warn_undefined
 from skimbalance._columns import (
     all_entries,
     iter_columns,
@@ -81,7 +81,7 @@ class ThresholdSource(Protocol):
         """Return the probabilities that belong to a raw score of 0."""
 
 
-class ThresholdRule(BaseEstimator, ABC):
+class ThresholdRule(DocLinkMixin, BaseEstimator, ABC):
     """Base of all rules.
 
     Attributes
@@ -314,14 +314,20 @@ class Prior(PlainRule):
 class Cost(PlainRule):
     """Threshold where a false positive and a false negative are expected to cost alike.
 
-    The threshold is ``cost_fp / (cost_fp + cost_fn)``.
+    The threshold is ``cost_fp / (cost_fp + cost_fn)``. Right predictions cost nothing.
+    Where they do, take the differences: `cost_fp` is what a predicted positive costs
+    more than a predicted negative in a row that is negative, `cost_fn` what it costs
+    less in one that is positive. If each check costs c, also that of a true positive,
+    and a missed positive costs m, the rule is ``Cost(cost_fp=c, cost_fn=m - c)``: the
+    threshold ``c / m``.
 
     Parameters
     ----------
     cost_fp, cost_fn : float, array-like of shape (n_labels,), dict or pandas Series, \
             default=1.0
         Costs of a false positive and of a false negative; a dict or a Series has the
-        cost of each label by its name.
+        cost of each label by its name, or that of the positive class of a binary
+        target by the name of this class.
 
     References
     ----------
@@ -337,6 +343,12 @@ class Cost(PlainRule):
     ...     LogisticRegression(), threshold=Cost(cost_fn=9))
     >>> model.fit(X, y).thresholds_
     array([0.1])
+
+    Each check costs 5, and a missed positive costs 200:
+
+    >>> by_check = model.set_params(threshold=Cost(cost_fp=5, cost_fn=200 - 5))
+    >>> by_check.fit(X, y).thresholds_
+    array([0.025])
     """
 
     def __init__(self, cost_fp=1.0, cost_fn=1.0):
