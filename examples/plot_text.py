@@ -57,23 +57,21 @@ models = {
     "OneVsRest(LogisticRegression)": make_pipeline(
         TfidfVectorizer(), OneVsRestClassifier(LogisticRegression(C=10))
     ),
-    "ImbalancedMLPClassifier": make_pipeline(
+    "ImbalancedMLPClassifier((512,))": make_pipeline(
         TfidfVectorizer(),
-        ImbalancedMLPClassifier(
-            (64,), threshold="f_beta", max_epochs=12, random_state=0
-        ),
+        ImbalancedMLPClassifier((512,), threshold="f_beta", random_state=0),
     ),
 }
 each = {}
 print(
-    f"{'':30}{'macro AP':>9}{'log-loss':>10}{'macro F1':>10}{'predicted/observed':>20}"
+    f"{'':32}{'macro AP':>9}{'log-loss':>10}{'macro F1':>10}{'predicted/observed':>20}"
 )
 for name, model in models.items():
     model.fit(train, Y_train)
     proba, predicted = model.predict_proba(test), model.predict(test)
     each[name] = multilabel_average_precision_score(Y_test, proba, average=None)
     print(
-        f"{name:30}{each[name].mean():9.3f}{multilabel_log_loss(Y_test, proba):10.4f}"
+        f"{name:32}{each[name].mean():9.3f}{multilabel_log_loss(Y_test, proba):10.4f}"
         f"{multilabel_fbeta_score(Y_test, predicted):10.3f}"
         f"{predicted_observed_ratio(Y_test, predicted):20.2f}"
     )
@@ -103,11 +101,12 @@ plt.show()
 # Conclusion
 # ----------
 #
-# On texts whose topics are bags of words, the linear model ranks better than a small
-# net, with a macro average precision of 0.627 against 0.474: try it first. What it
-# lacks is a threshold: at 0.5 it predicts 0.07 times as many tags as there are, and its
-# macro F1 is 0.059. The net with ``threshold="f_beta"`` reaches 0.354 with the worse
-# ranking, at the price of 2.91 times as many predicted tags as there are. The
-# thresholds of this library go around any classifier:
-# ``MultilabelTunedThresholdClassifierCV(linear)`` combines the better ranking with
-# tuned thresholds.
+# Topics that are bags of words are what a linear model is made for: it ranks a little
+# better, with a macro average precision of 0.627 against 0.609. One wide hidden layer
+# comes near it; the default's second layer, which combines words, does not help here
+# (on texts of real sets the two were level). The net's probabilities are better, with a
+# log-loss of 0.0427 against 0.0596, and so are its decisions: at 0.5 the linear model
+# predicts 0.07 times as many tags as there are, with a macro F1 of 0.059. The net with
+# ``threshold="f_beta"`` reaches 0.569, and predicts about as many tags as there are.
+# The thresholds of this library go around any classifier:
+# ``MultilabelTunedThresholdClassifierCV(linear)`` gives the linear model its own.

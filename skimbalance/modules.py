@@ -1,10 +1,11 @@
 """The torch modules that the estimators use by default."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import embedding_bag, linear
+from torch.nn.functional import embedding, embedding_bag, linear, pad
 
 from skimbalance._validation import (
     check_choice,
@@ -190,6 +191,88 @@ def _dropout_factor(x, keep_rate):
     return kept.to(x.dtype).mul_(2**16 / n_kept).view(x.shape)
 
 
+# Length of the embedding of a column: that of a one-hot code, and for columns of more
+# categories this many.
+_MOST_EMBEDDED = 32
+# The deviation of a one-hot column as `InputEncoder` would encode it is near this.
+_CODE_SIZE = 1.7
+
+
+class _Embedding(nn.Module):
+    """Embed columns of codes, and hand on the columns before them.
+
+    A code starts as its one-hot code, so that the net starts as one of one-hot columns;
+    code 0, of unknown categories, starts as zeros. More categories than are embedded
+    start as random codes of the same length.
+
+    Parameters
+    ----------
+    n_codes : sequence of int
+        Number of codes of each of the last columns.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (sum of n_codes, n_most)
+        The codes of all columns, one after another, so that one look-up embeds them
+        all. Columns of fewer categories use the first entries.
+    """
+
+    first: torch.Tensor
+    used: torch.Tensor
+
+    def __init__(self, n_codes: Sequence[int]) -> None:
+        super().__init__()
+        codes = list(map(_first_codes, n_codes))
+        sizes = torch.tensor([part.shape[1] for part in codes])
+        n_most = max(1, int(sizes.max()))
+        padded = [pad(part, (0, n_most - part.shape[1])) for part in codes]
+        self.weight = nn.Parameter(torch.cat(padded))
+        first = torch.tensor(n_codes).cumsum(0) - torch.tensor(n_codes)
+        is_used = torch.arange(n_most) < sizes.unsqueeze(1)
+        # Not stored: they follow from `n_codes`.
+        self.register_buffer("first", first, persistent=False)
+        used = is_used.flatten().nonzero().squeeze(1)
+        self.register_buffer("used", used, persistent=False)
+        self.n_columns, self.n_embedded = len(codes), len(used)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the columns of numbers, then the embedded codes.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_features)
+            The last columns hold codes.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_numbers + n_embedded), or, where the weights of
+        several members are stacked, (n_members, n_samples, n_numbers + n_embedded)
+            The embedded rows.
+        """
+        n_numbers = x.shape[1] - self.n_columns
+        numbers, codes = x[:, :n_numbers], x[:, n_numbers:].to(torch.int64)
+        weight, first, used = self.weight, self.first, self.used
+        if weight.ndim == 3:  # stacked, as are the buffers
+            n_members, n_all, _ = weight.shape
+            numbers = numbers.expand(n_members, *numbers.shape)
+            start = torch.arange(0, n_members * n_all, n_all, device=codes.device)
+            codes = codes + start.reshape(-1, 1, 1)
+            weight, first, used = weight.flatten(0, 1), first[0], used[0]
+        embedded = embedding(codes + first, weight).flatten(-2)
+        return torch.cat([numbers, embedded.index_select(-1, used)], dim=-1)
+
+
+def _first_codes(n_codes):
+    """Return what the codes of a column start as; 0 stands for unknown categories."""
+    n_known = n_codes - 1
+    if n_known <= _MOST_EMBEDDED:
+        known = torch.eye(n_known)
+    else:
+        known = torch.randn(n_known, _MOST_EMBEDDED) / _MOST_EMBEDDED**0.5
+    unknown = torch.zeros(1, known.shape[1])
+    return torch.cat([unknown, _CODE_SIZE * known])
+
+
 class MLP(nn.Module):
     """Multilayer perceptron: linear layers with an activation and dropout between.
 
@@ -207,6 +290,9 @@ class MLP(nn.Module):
         Fraction of the hidden units set to 0 in training, in [0, 1).
     sparse_input : bool, default=False
         Make the first layer a `SparseLinear`, so that it reads `SparseRows` as well.
+    n_codes : sequence of int, default=()
+        Number of codes of each of the last columns, which hold whole numbers from 0 on
+        and are embedded.
 
     Raises
     ------
@@ -229,13 +315,18 @@ class MLP(nn.Module):
         activation: str = "relu",
         dropout: float = 0.0,
         sparse_input: bool = False,
+        n_codes: Sequence[int] = (),
     ) -> None:
         super().__init__()
         check_choice("activation", activation, ACTIVATIONS)
         check_interval("dropout", dropout, 0, 1, closed="left")
         self.accepts_sparse = sparse_input
+        # None for numbers alone: no name is added to the weights of such a net.
+        self.embedding = _Embedding(n_codes) if len(n_codes) else None
         layers: list[nn.Module] = []
         width = n_features
+        if self.embedding is not None:
+            width += self.embedding.n_embedded - len(n_codes)
         layer = SparseLinear if sparse_input else nn.Linear
         for size in check_layer_sizes(hidden_layer_sizes):
             layers += [layer(width, size), ACTIVATIONS[activation]()]
@@ -259,4 +350,19 @@ class MLP(nn.Module):
         Tensor of shape (n_samples, n_outputs)
             Raw scores.
         """
-        return self.output(self.hidden(x))
+        return self.output(self.hidden(self.embedded(x)))
+
+    def embedded(self, x: Any) -> Any:
+        """Return a batch with embedded codes, or as it is where there are none.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_features) or SparseRows
+            Input rows.
+
+        Returns
+        -------
+        Tensor or SparseRows
+            What the first layer reads.
+        """
+        return x if self.embedding is None else self.embedding(x)

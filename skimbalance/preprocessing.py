@@ -2,7 +2,8 @@
 
 Nets train badly on columns of different scale, so the default net standardises its
 input with statistics of its training part. Rows are scaled batch by batch: no scaled
-copy of the data is ever made.
+copy of the data is ever made. Categories of a table become codes before, and the module
+embeds these.
 """
 
 from itertools import pairwise
@@ -17,16 +18,30 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DocLinkMixin
+from skimbalance._categories import (
+    NO_CATEGORIES,
+    as_categories,
+    as_list,
+    categorical_mask,
+    column_name,
+    column_of,
+    count_values,
+    find_categorical,
+    is_missing,
+)
 from skimbalance._validation import (
     Number,
     Options,
     StrOptions,
+    check_array,
     check_parameters,
     check_weights,
+    take_rows,
     validate_data,
 )
 
 __all__ = [
+    "CategoryEncoder",
     "InputEncoder",
     "InputScaler",
 ]
@@ -291,20 +306,32 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
         The dtype of the output. Columns are scaled in float64 before the conversion.
 
+    categorical_features : array-like of shape (n_features,) or (n_categorical,), \
+            default=None
+        Mask or indices of columns that hold codes, such as those of `CategoryEncoder`.
+        They are not scaled, and come last. All others are numeric columns.
+
     Attributes
     ----------
     encoding_ : {"piecewise_linear", "smooth_clip", "row_norm"}
         The encoding that the rule chose.
 
-    center_ : ndarray of float64, shape (n_features,), or None
-        What is subtracted from the columns; None for ``"row_norm"``.
+    center_ : ndarray of float64, shape (n_numeric,), or None
+        What is subtracted from the numeric columns; None for ``"row_norm"``.
 
-    scale_ : ndarray of float64, shape (n_features,)
+    scale_ : ndarray of float64, shape (n_numeric,)
         What the rest is divided by; infinite for a constant column, which is encoded
         as 0 whatever its value.
 
     bin_edges_ : list of ndarray of float64
-        Edges of the bins of each column, ascending; empty where a column has no bins.
+        Edges of the bins of each numeric column, ascending; empty where a column has no
+        bins.
+
+    is_categorical_ : ndarray of bool, shape (n_features,)
+        Which columns hold codes.
+
+    has_missing_ : ndarray of bool, shape (n_numeric,)
+        Which numeric columns had missing values in `fit`.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -336,6 +363,11 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
     and the division by the interquartile range, or by half the range where that is 0
     [2]_.
 
+    A missing value (NaN) of a dense column is encoded as the median of the column. Each
+    column that had one in `fit` gets an indicator, 1 where the value is missing and
+    else 0; a column in which values are missing later only gets none, as by
+    `sklearn.impute.SimpleImputer`. A column without any value is encoded as 0.
+
     For sparse rows, the root mean square of the stored values of each column is
     computed. A column in which it is more than twice that of the median column is
     scaled down to this. Then each row is brought to the Euclidean length
@@ -365,12 +397,21 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
         "encoding": [StrOptions({"auto", _PIECEWISE, _CLIPPED, _ROW_NORM})],
         "n_bins": [Number(Integral, 1, None, closed="left")],
         "dtype": [Options(type, {np.float32, np.float64})],
+        "categorical_features": ["array-like", None],
     }
 
-    def __init__(self, encoding="auto", *, n_bins=_N_BINS, dtype=np.float32):
+    def __init__(
+        self,
+        encoding="auto",
+        *,
+        n_bins=_N_BINS,
+        dtype=np.float32,
+        categorical_features=None,
+    ):
         self.encoding = encoding
         self.n_bins = n_bins
         self.dtype = dtype
+        self.categorical_features = categorical_features
 
     def fit(self, X, y=None, sample_weight=None) -> Self:  # noqa: ARG002
         """Compute centres, scales and bins.
@@ -392,21 +433,48 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            If a parameter is not known, or `X` is empty, not finite, or too large to be
-            scaled.
+            If a parameter is not known, or `X` is empty, infinite, or too large to be
+            scaled, or sparse with missing values or with codes.
         """
         check_parameters(self)
-        X = validate_data(self, X, accept_sparse="csr")
+        X = self._validate(X, reset=True)
         weight = check_weights(sample_weight, X.shape[0])
+        names = getattr(self, "feature_names_in_", [])
+        given = self.categorical_features
+        self.is_categorical_ = categorical_mask(given, X.shape[1], names)
+        if self.is_categorical_.any() and not sp.issparse(X):
+            X = X[:, ~self.is_categorical_]
         self.encoding_ = self._choose_encoding(X, weight)
         if self.encoding_ == _ROW_NORM:
+            self._check_dense_for_codes(X)
             self.center_, self._bin_mean = None, np.empty(0)
+            self.has_missing_ = np.zeros(X.shape[1], dtype=bool)
             self.scale_ = _capped_scale(sp.csr_array(X), weight)
             self.bin_edges_ = [np.empty(0) for _ in self.scale_]
         else:
-            self._fit_columns(X.toarray() if sp.issparse(X) else X, weight)
+            X = X.toarray()[:, ~self.is_categorical_] if sp.issparse(X) else X
+            self._fit_columns(X, weight)
         self._set_bins()
         return self
+
+    def _validate(self, X, reset):
+        """Return checked rows; only those of a dense array may lack values."""
+        finite: Any = True if sp.issparse(X) else "allow-nan"
+        given = {"accept_sparse": "csr", "ensure_all_finite": finite, "reset": reset}
+        return validate_data(self, X, **given)
+
+    def _check_dense_for_codes(self, X):
+        """Raise where the norm of a row would mix codes or missing values into it."""
+        if self.is_categorical_.any():
+            raise ValueError(
+                "categorical_features needs dense X, and an encoding other than "
+                f"{_ROW_NORM!r}."
+            )
+        if not sp.issparse(X) and np.isnan(X).any():
+            raise ValueError(
+                f"encoding={_ROW_NORM!r} takes no missing values, but X contains NaN. "
+                "Choose another encoding."
+            )
 
     def _choose_encoding(self, X, weight):
         """Return the encoding for data of this form, width and distribution."""
@@ -425,18 +493,22 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
     def _fit_columns(self, X, weight):
         """Set the centre, the scale and the bins of dense columns."""
         n_bins = self.n_bins if self.encoding_ == _PIECEWISE else 0
+        n_rows = X.shape[0] if weight is None else np.count_nonzero(weight)
         is_wide = X.shape[1] > _MOST_ENCODED
         if is_wide and self.encoding == "auto":
             n_bins = min(n_bins, _N_WIDE_BINS)
-        scales, self.bin_edges_, means = [], [], []
+        scales, self.bin_edges_, means, n_present = [], [], [np.empty(0)], []
         for column in _sorted_columns(X, weight):
             edges = _bin_edges(*column, n_bins)
             scales.append(_robust_scale(*column))
             self.bin_edges_.append(edges)
             mean = _bin_means(*column, edges) if is_wide else np.zeros_like(edges[1:])
             means.append(mean)
-        self.center_, self.scale_ = np.array(scales).T
+            n_present.append(len(column[0]))
+        # A table of codes alone has no numeric column.
+        self.center_, self.scale_ = np.reshape(scales, (-1, 2)).T
         self._bin_mean = np.concatenate(means)
+        self.has_missing_ = np.array(n_present, dtype=int) < n_rows
 
     def _set_bins(self):
         """Set the column, the lower edge and the width of each bin, in one array each.
@@ -445,8 +517,18 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
         """
         n_bins = [max(len(edges) - 1, 0) for edges in self.bin_edges_]
         self._bin_column = np.repeat(np.arange(len(n_bins)), n_bins)
-        self._bin_start = np.concatenate([edges[:-1] for edges in self.bin_edges_])
-        self._bin_width = np.concatenate([np.diff(edges) for edges in self.bin_edges_])
+        none = np.empty(0)  # a table of codes alone has no bins
+        starts = [edges[:-1] for edges in self.bin_edges_]
+        widths = [np.diff(edges) for edges in self.bin_edges_]
+        self._bin_start = np.concatenate([none, *starts])
+        self._bin_width = np.concatenate([none, *widths])
+
+    @property
+    def _n_outputs(self):
+        """The number of encoded columns."""
+        n_codes = np.count_nonzero(self.is_categorical_)
+        n_scaled = len(self.scale_) + len(self._bin_column)
+        return n_scaled + np.count_nonzero(self.has_missing_) + n_codes
 
     def transform(self, X) -> Any:
         """Return the encoded rows.
@@ -459,31 +541,42 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
         Returns
         -------
         ndarray or csr_array of shape (n_samples, n_features_out)
-            Of `dtype`: all scaled columns, then the bins of all columns. Sparse where
-            `X` is sparse and ``encoding_`` is ``"row_norm"``.
+            Of `dtype`: all scaled columns, then the bins of all columns, indicators of
+            missing values, and columns of codes. Sparse where `X` is sparse and
+            ``encoding_`` is ``"row_norm"``.
 
         Raises
         ------
         ValueError
-            If `X` has another number of columns.
+            If `X` has another number of columns, or lacks values where the encoding
+            takes none.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        X = self._validate(X, reset=False)
         if self.encoding_ == _ROW_NORM:
+            self._check_dense_for_codes(X)
             return self._normalized(X)
-        n_features = X.shape[1]
-        out = np.empty((X.shape[0], n_features + len(self._bin_column)), self.dtype)
-        step = max(_BLOCK_ENTRIES // out.shape[1], 1)
+        n_features = len(self.scale_)
+        n_scaled = n_features + len(self._bin_column)
+        n_numeric = n_scaled + np.count_nonzero(self.has_missing_)
+        out = np.empty((X.shape[0], self._n_outputs), self.dtype)
+        step = max(_BLOCK_ENTRIES // max(out.shape[1], 1), 1)
         for start in range(0, len(out), step):
             rows = X[start : start + step]
             rows = rows.toarray() if sp.issparse(rows) else rows
             rows, block = rows.astype(np.float64), out[start : start + step]
+            block[:, n_numeric:] = rows[:, self.is_categorical_]
+            if n_features < rows.shape[1]:
+                rows = rows[:, ~self.is_categorical_]
+            missing = np.isnan(rows)
+            block[:, n_scaled:n_numeric] = missing[:, self.has_missing_]
+            np.copyto(rows, np.asarray(self.center_), where=missing)
             bins = rows[:, self._bin_column]
             bins -= self._bin_start
             bins /= self._bin_width
             np.clip(bins, 0, 1, out=bins)
             bins -= self._bin_mean
-            block[:, n_features:] = bins
+            block[:, n_features:n_scaled] = bins
             block[:, :n_features] = _smooth_clip((rows - self.center_) / self.scale_)
         return out
 
@@ -517,20 +610,24 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
         Returns
         -------
         names : ndarray of str objects, shape (n_features_out,)
-            The names of the columns, then ``x0_bin0``, ``x0_bin1`` and so on.
+            The names of the numeric columns, then ``x0_bin0``, ``x0_bin1`` and so on,
+            ``x0_missing`` and so on, and the names of the columns of codes.
         """
         check_is_fitted(self)
-        names: Any = super().get_feature_names_out(input_features)
+        every: Any = super().get_feature_names_out(input_features)
+        names, codes = every[~self.is_categorical_], every[self.is_categorical_]
         bins = [
             f"{name}_bin{k}"
             for name, edges in zip(names, self.bin_edges_, strict=True)
             for k in range(len(edges) - 1)
         ]
-        return np.array([*names, *bins], dtype=object)
+        missing = [f"{name}_missing" for name in names[self.has_missing_]]
+        return np.array([*names, *bins, *missing, *codes], dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.encoding != _ROW_NORM
         tags.transformer_tags.preserves_dtype = []
         return tags
 
@@ -538,8 +635,8 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
 def _sorted_columns(X, weight):
     """Yield the sorted values of each column, and the weight up to each of them.
 
-    Rows of weight 0 are left out. Columns of a C-ordered array are slow to read one by
-    one, so a few are copied at a time.
+    Rows of weight 0 are left out, and so are missing values, which sort last. Columns
+    of a C-ordered array are slow to read one by one, so a few are copied at a time.
     """
     kept = slice(None)
     if weight is not None:
@@ -552,10 +649,12 @@ def _sorted_columns(X, weight):
         for values in block.T.astype(np.float64, order="C"):
             if weight is None:
                 values.sort()
-                yield values, np.arange(1.0, len(values) + 1)
+                mass = np.arange(1.0, len(values) + 1)
             else:
                 order = np.argsort(values)
-                yield values[order], np.cumsum(weight[order])
+                values, mass = values[order], np.cumsum(weight[order])
+            present = slice(int(np.searchsorted(values, np.nan)))
+            yield values[present], mass[present]
 
 
 def _quantiles(values, mass, fractions):
@@ -573,6 +672,8 @@ def _robust_scale(values, mass):
     A constant column has the scale inf, so that the net reads 0 there: it cannot learn
     anything about other values of that column.
     """
+    if not len(values):  # all are missing
+        return 0.0, np.inf
     with np.errstate(over="ignore"):
         width = values[-1] - values[0]
     if not np.isfinite(width):
@@ -584,6 +685,8 @@ def _robust_scale(values, mass):
 
 def _bin_edges(values, mass, n_bins):
     """Return the edges of at most `n_bins` bins, none instead of a single bin."""
+    if not len(values):
+        return values
     distinct = _few_distinct(values, n_bins + 1)
     if distinct is not None:
         return distinct if len(distinct) > 2 else np.empty(0)
@@ -609,7 +712,7 @@ def _distance_from_normal(values, mass):
     The normal distribution has the column's mean and standard deviation. Both sides of
     each step count, so that integer weights equal repeated rows.
     """
-    width = values[-1] - values[0]
+    width = values[-1] - values[0] if len(values) else 0.0
     if not 0 < width < np.inf:
         return 0.0  # a constant, or values that `_robust_scale` refuses
     weight = np.diff(mass, prepend=0)
@@ -660,3 +763,188 @@ def _capped_scale(X, weight):
     rms = unit * np.sqrt(np.divide(sums, masses, out=np.ones(n_features), where=filled))
     typical = np.median(rms[filled])
     return np.where(filled, np.maximum(rms / _MOST_RMS, typical), typical)
+
+
+# --------------------------------------------------------------------------
+# Categories
+
+
+class CategoryEncoder(
+    DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
+    """Turn the categories of a table into codes, and leave its numbers as they are.
+
+    Each categorical column becomes integers: 0 for a category that `fit` has not seen,
+    or seen in fewer rows than `min_frequency`; 1, 2, ... for the others in their order;
+    and one more for a missing value, if `fit` has seen enough of these, too. The
+    default net embeds the codes, and trains what stands for 0 on the rare categories.
+
+    Parameters
+    ----------
+    categorical_features : {"from_dtype"}, None or array-like of shape \
+            (n_features,) or (n_categorical,), default="from_dtype"
+        The categorical columns: a mask, indices, or names. ``"from_dtype"`` takes those
+        of a data frame that have a categorical dtype, or hold strings that are not all
+        numbers; an array has none. None: no column.
+
+    min_frequency : int, default=2
+        Number of rows from which a category has a code of its own.
+
+    Attributes
+    ----------
+    is_categorical_ : ndarray of bool, shape (n_features,)
+        Which columns are categorical.
+
+    categories_ : list of ndarray or None
+        The categories of each column that have a code of their own, without the missing
+        one; None for a numeric column.
+
+    n_codes_ : ndarray of int, shape (n_categorical,)
+        Number of codes of each categorical column, with that of unknown categories.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, when they are strings.
+
+    See Also
+    --------
+    InputEncoder : Encodes the numeric columns.
+    sklearn.preprocessing.OrdinalEncoder : Codes for all columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skimbalance.preprocessing import CategoryEncoder
+    >>> X = pd.DataFrame({"size": [1.5, 2.0, 3.0, 2.5], "color": list("rgrg")})
+    >>> encoder = CategoryEncoder().fit(X)
+    >>> encoder.transform(pd.DataFrame({"size": [4.0, 1.0], "color": ["r", "b"]}))
+    array([[4., 2.],
+           [1., 0.]])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "min_frequency": [Number(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, categorical_features: Any = "from_dtype", *, min_frequency=2):
+        self.categorical_features = categorical_features
+        self.min_frequency = min_frequency
+
+    def fit(self, X, y=None) -> Self:  # noqa: ARG002
+        """Find the categorical columns and their categories.
+
+        Parameters
+        ----------
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            Frames of pandas or polars, or an array.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : CategoryEncoder
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If `categorical_features` names no columns of `X`.
+        TypeError
+            If the values of a categorical column cannot be compared.
+        """
+        check_parameters(self)
+        X = self._validate(X, reset=True)
+        n_features = X.shape[1]
+        self.is_categorical_ = find_categorical(X, self.categorical_features)
+        self.categories_: list[Any] = [None] * n_features
+        self._codes_missing = np.zeros(n_features, dtype=bool)
+        for k in np.flatnonzero(self.is_categorical_):
+            counts = count_values(column_of(X, k), column_name(X, k))
+            most = sum(n for value, n in counts.items() if is_missing(value))
+            self._codes_missing[k] = most >= self.min_frequency
+            kept = [
+                value
+                for value, n in counts.items()
+                if n >= self.min_frequency and not is_missing(value)
+            ]
+            self.categories_[k] = as_categories(kept)
+        # Values that are no numbers are an error here, and not first in `transform`.
+        self._numbers(X)
+        return self
+
+    @property
+    def n_codes_(self) -> np.ndarray:
+        """The number of codes of each categorical column."""
+        columns = np.flatnonzero(self.is_categorical_)
+        n_codes = [1 + len(self.categories_[k]) for k in columns]
+        return np.array(n_codes, dtype=int) + self._codes_missing[columns]
+
+    def transform(self, X) -> np.ndarray:
+        """Return the table as numbers.
+
+        Parameters
+        ----------
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        ndarray of float, shape (n_samples, n_features)
+            The numbers, NaN where one is missing, and the codes, in the order of the
+            columns; float32 if the numbers are, else float64.
+
+        Raises
+        ------
+        ValueError
+            If `X` has other columns, or values that are no numbers.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        numbers = self._numbers(X)
+        out = np.empty(X.shape, dtype=numbers.dtype)
+        out[:, ~self.is_categorical_] = numbers
+        for k in np.flatnonzero(self.is_categorical_):
+            out[:, k] = self._codes(column_of(X, k), k, column_name(X, k))
+        return out
+
+    def _validate(self, X, reset):
+        """Return a table as it is, or as an array, with its names and width checked."""
+        if not hasattr(X, "columns"):
+            X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return X
+
+    def _numbers(self, X):
+        """Return the numeric columns as an array of floats."""
+        columns = np.flatnonzero(~self.is_categorical_)
+        if not len(columns):
+            return np.empty((X.shape[0], 0))
+        part = take_rows(X, columns, axis=1)
+        numbers = check_array(part, ensure_all_finite="allow-nan", input_name="X")
+        # Codes beside narrow integers or float16 would be rounded, or overflow.
+        return numbers.astype(np.float32 if numbers.dtype == np.float32 else np.float64)
+
+    def _codes(self, column, k, name):
+        """Return the codes of one column."""
+        table = {c: code for code, c in enumerate(self.categories_[k].tolist(), 1)}
+        values = as_list(column)
+        try:
+            codes = np.array([table.get(value, 0) for value in values], dtype=int)
+        except TypeError as error:  # lists have no hash
+            raise TypeError(NO_CATEGORIES.format(name, error)) from error
+        if self._codes_missing[k]:
+            for row in np.flatnonzero(codes == 0):
+                if is_missing(values[row]):
+                    codes[row] = len(table) + 1
+        return codes
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -16,6 +16,7 @@ LEVELS = {
     "_base": 1,
     "_columns": 1,
     "_validation": 1,
+    "_categories": 2,
     "_labels": 2,
     "_log_odds": 2,
     "_neighbors": 3,

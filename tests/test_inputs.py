@@ -45,8 +45,6 @@ NETS = pytest.mark.parametrize("net", [small, own])
 
 
 CONTAINERS = [
-    (lambda X: {"a": X, "b": X}, "X is a dict, but one array"),
-    (lambda X: (X, X), "X is a tuple, but one array"),
     (lambda X: [X, X], "X is a list, but one array"),
     (lambda X: [{"a": 1.0}] * len(X), "X is a list of dicts"),
     (lambda X: (row for row in X), "X is of type generator"),
@@ -71,7 +69,8 @@ CONTAINERS = [
     (lambda X: np.ma.masked_greater(X, 1), "X is a masked array"),
     (lambda X: np.zeros((300, 0)), "X: Found array with 0 feature"),
     (lambda X: X[:, 0], "X: Expected 2D array"),
-    (lambda X: np.where(X > 1, np.nan, X), "Input X contains NaN"),
+    (lambda X: sp.csr_array(np.where(X > 1, np.nan, X)), "Input X contains NaN"),
+    (lambda X: np.where(X > 1, np.inf, X), "Input X contains infinity"),
     (lambda X: X.astype(complex), "X holds complex numbers"),
     (lambda X: sp.csr_array(X.astype(complex)), "X holds complex numbers"),
     (lambda X: torch.zeros(300, 6, device="meta"), "X is a meta tensor"),
@@ -98,10 +97,12 @@ def test_the_error_of_an_input_without_numbers_names_the_input(
         net().fit(make(X), Y)
 
 
-COLUMNS = [
+CATEGORIES = [
     (pd.Categorical(["CA", "NY"] * 150), "strings such as 'CA'.*OneHotEncoder"),
     (["CA", "NY"] * 150, "strings such as 'CA'.*ColumnTransformer"),
     (pd.array(["CA", "NY"] * 150, dtype="string"), "strings such as 'CA'"),
+]
+COLUMNS = [
     (np.array([1, "x"] * 150, dtype=object), "strings such as 'x'"),
     (pd.date_range("2020", periods=300), "dates or times"),
     (pd.to_timedelta(np.arange(300), "D"), "dates or times"),
@@ -119,6 +120,15 @@ def test_a_column_without_numbers_is_named(problem, net, column, message):
         net().fit(frame, Y)
 
 
+@pytest.mark.parametrize(("column", "message"), CATEGORIES)
+def test_a_net_that_embeds_no_categories_names_their_column(problem, column, message):
+    X, Y = problem
+    frame = pd.DataFrame({"x": X[:, 0], "s": column})
+    for net in (own(), small(standardize=True), small(categorical_features=None)):
+        with pytest.raises(ValueError, match=f"Column 's' of X .*{message}"):
+            net.fit(frame, Y)
+
+
 def test_columns_of_polars(problem):
     polars = pytest.importorskip("polars")
     X, Y = problem
@@ -126,7 +136,7 @@ def test_columns_of_polars(problem):
     expected = small().fit(X, Y).predict_proba(X)
     np.testing.assert_array_equal(small().fit(frame, Y).predict_proba(frame), expected)
     with pytest.raises(ValueError, match="Column 's' of X holds strings such as 'CA'"):
-        small().fit(frame.with_columns(s=polars.lit("CA")), Y)
+        own().fit(frame.with_columns(s=polars.lit("CA")), Y)
 
 
 def test_a_column_name_that_comes_twice_is_refused(problem):
@@ -151,7 +161,10 @@ def test_numbers_in_other_columns_are_read(problem, net, column):
     frame = pd.DataFrame({"x": X[:, 0], "s": column})
     plain = pd.DataFrame({"x": X[:, 0], "s": [1.0, 2.0] * 150})
     expected = net().fit(plain, Y).predict_proba(plain)
-    np.testing.assert_array_equal(net().fit(frame, Y).predict_proba(frame), expected)
+    # Else the default net embeds the categories of pandas.
+    given = {} if net is own else {"categorical_features": None}
+    fitted = net(**given).fit(frame, Y)
+    np.testing.assert_array_equal(fitted.predict_proba(frame), expected)
 
 
 DTYPES = [">f4", ">f8", np.longdouble, np.float16, ">i4", np.uint16, np.uint32, "u8"]
@@ -225,7 +238,7 @@ def test_what_goes_with_the_held_out_rows_is_named(problem):
         ({"sample_weight_val": np.ones(50)}, "goes with X_val and y_val"),
         ({**held, "X_val": X[:50, :5]}, "X_val: X has 5 features"),
         ({**held, "X_val": {"a": X}}, "X_val is a dict"),
-        ({**held, "X_val": np.full((50, 6), np.nan)}, "X_val: Input X contains NaN"),
+        ({**held, "X_val": np.full((50, 6), np.inf)}, "X_val: Input X contains inf"),
         ({**held, "y_val": Y[:49]}, "X_val: 50, y_val: 49"),
         ({"groups": np.zeros((300, 2))}, r"groups has shape \(300, 2\)"),
         ({"groups": np.zeros(299)}, "groups: 299"),

@@ -50,7 +50,7 @@ def test_nested_parameters_reach_dicts_and_objects():
 BAD = [
     ({}, {"X": np.zeros((0, 6)), "y": []}, "empty"),
     ({}, {"y": np.zeros((299, 4))}, "inconsistent numbers of samples"),
-    ({}, {"X": "nan"}, "NaN"),
+    ({"standardize": True}, {"X": "nan"}, "NaN"),
     ({}, {"X": "inf"}, "infinity"),
     ({}, {"y": np.full((300, 4), 2)}, "the value 2"),
     ({}, {"y": np.full((300, 4), -1)}, r"np.where\(y == -1, np.nan, y\)"),

@@ -364,7 +364,11 @@ def test_sizes_at_the_ends_of_float64(size, encoding):
 def test_the_encoder_says_what_is_wrong():
     X = np.array([[0.0], [np.nan]])
     with pytest.raises(ValueError, match="contains NaN"):
-        InputEncoder().fit(X)
+        InputEncoder("row_norm").fit(X)
+    with pytest.raises(ValueError, match="contains NaN"):
+        InputEncoder().fit(sp.csr_array(X))
+    with pytest.raises(ValueError, match="contains infinity"):
+        InputEncoder().fit([[0.0], [np.inf]])
     with pytest.raises(ValueError, match="too large"):
         InputEncoder().fit([[-1.7e308], [1.7e308]])
     with pytest.raises(ValueError, match=r"'encoding'.*Did you mean 'smooth_clip'"):

@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 
 from skimbalance._labels import check_target
 from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.losses import TwoWayLoss
 from skimbalance.metrics import expected_observed_ratio, multilabel_log_loss
 from skimbalance.neural_network import (
     ImbalancedMLPClassifier,
@@ -24,6 +25,7 @@ from skimbalance.neural_network import (
     _base,
 )
 from skimbalance.neural_network._checks import encode_rows
+from skimbalance.neural_network._module import SetCriterion, sum_over_members
 from skimbalance.neural_network._resampler import _joined, _resample_member
 from skimbalance.over_sampling import MLROS, MLSMOTE, REMEDIAL
 from skimbalance.under_sampling import MLRUS
@@ -466,3 +468,20 @@ def test_partial_fit_refuses_it(problem):
         net.partial_fit(X, labels)
     with pytest.raises(ValueError, match="call fit"):
         net.fit(X, labels).partial_fit(X, labels)
+
+
+def test_losses_of_whole_batches_leave_out_the_rows_of_others():
+    torch.manual_seed(0)
+    criterion = SetCriterion(TwoWayLoss())
+    scores = torch.randn(6, 2, 3, dtype=torch.float64)
+    labels = (torch.rand(6, 3) < 0.5).to(torch.int8)
+    importance = torch.tensor([[1, 1], [2, 0], [0, 2], [1, 1], [0, 2], [1, 1]]).double()
+    fold = torch.tensor([-1] * 6)  # synthetic rows are held out from no member
+    total = sum_over_members(
+        criterion, scores, labels, None, fold=fold, importance=importance
+    )
+    by_hand = 0
+    for member, own in enumerate(([0, 1, 3, 5], [0, 2, 3, 4, 5])):
+        value = criterion(scores[own, member], labels[own], None)
+        by_hand += value * 6 / len(own)
+    torch.testing.assert_close(total, by_hand)

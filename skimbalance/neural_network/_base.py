@@ -56,6 +56,7 @@ from skimbalance.neural_network._checks import (
     check_chunks_suffice,
     check_first_chunk,
     check_groups,
+    check_has_targets,
     check_params,
     check_same_classes,
     check_threshold_for,
@@ -71,10 +72,7 @@ from skimbalance.neural_network._cross_fit import (
     remember_folds,
     trained_on_others,
 )
-from skimbalance.neural_network._data import (
-    Batches,
-    DatasetRows,
-)
+from skimbalance.neural_network._data import Batches
 from skimbalance.neural_network._devices import (
     find_device,
     moves_data,
@@ -225,10 +223,13 @@ class BaseImbalancedNet(
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features), \
-                or torch Dataset
+                torch Dataset, or dict or tuple of arrays
             Inputs; (n_samples, ...) for a module that takes more dimensions. A memory
             map is read batch by batch, and so is a map-style Dataset, whose items are
-            inputs or tuples that begin with one.
+            inputs or tuples that begin with one. A dict of arrays becomes the keyword
+            arguments of a module of your own, a tuple its arguments.
+            `ImbalancedMLPClassifier` takes missing values (NaN) and categories of a
+            data frame.
         y : {array-like, sparse matrix, data frame} of shape (n_samples,) or \
                 (n_samples, n_labels)
             Classes, or a label matrix of 0, 1 and NaN for a missing label. In a sparse
@@ -267,6 +268,7 @@ class BaseImbalancedNet(
         with tasks, unchanged_on_error(self), gradients():
             X, groups = as_one_array(X, y=y), check_groups(groups)
             check_same_length(X=X, y=y, sample_weight=sample_weight, groups=groups)
+            check_has_targets(X, y)
             target = check_target(y, pos_label=self.pos_label)
             params = check_params(self, target)
             rows = self._encode(X, target, sample_weight, reset=True)
@@ -326,11 +328,15 @@ class BaseImbalancedNet(
             return self._train_chunk(rows)
 
     def _check_inputs(self, X, reset, name="X") -> Any:
-        """Return inputs of any container as an array, a CSR array or `DatasetRows`."""
+        """Return inputs of any container as an array, `DatasetRows` or `JoinedRows`."""
         X = read_inputs(self, X, reset, self._module()[0] is not MLP, name)
         if reset:
-            self._input_shape = X.shape[1:]
+            self._input_shape = getattr(X, "row_shape", X.shape[1:])
         return X
+
+    def _reads_tables(self):
+        """Whether inputs may lack values, or hold categories."""
+        return False
 
     def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
         X = self._check_inputs(X, reset, names[0])
@@ -451,12 +457,13 @@ class BaseImbalancedNet(
 
     def _standardizes(self, X):
         """Whether inputs are scaled before the module reads them."""
-        standardize, is_dataset = self.standardize, isinstance(X, DatasetRows)
+        standardize, is_array = self.standardize, hasattr(X, "ndim")
         if isinstance(standardize, str):
-            return self._module()[0] is MLP and not is_dataset
-        if standardize and is_dataset:
+            return self._module()[0] is MLP and is_array
+        if standardize and not is_array:
             raise ValueError(
-                "standardize=True needs X as an array; a Dataset scales its own items."
+                "standardize=True needs X as one array: a Dataset scales its own "
+                "items, and several inputs are scaled before they are passed."
             )
         return bool(standardize)
 
@@ -474,15 +481,23 @@ class BaseImbalancedNet(
         if (weight == weight[0]).all():
             weight = None  # which sorts each column in half of the time
         dtype: Any = np.float64 if self._dtype is torch.float64 else np.float32
-        return InputEncoder(dtype=dtype).fit(X, sample_weight=weight)
+        codes = self.category_encoder_
+        codes = None if codes is None else codes.is_categorical_
+        encoder = InputEncoder(dtype=dtype, categorical_features=codes)
+        return encoder.fit(X, sample_weight=weight)
 
     def _make_net(self, rows, n_folds=0):
         """Return a skorch net with new weights, tried on the first rows."""
         build, params = self._module(len(rows), sp.issparse(rows.X))
+        if self.category_encoder_ is not None:
+            params["n_codes"] = tuple(self.category_encoder_.n_codes_.tolist())
         n_members = n_folds or (1 if self.n_members == "auto" else self.n_members)
         shape, is_single = self._input_shape, n_members == 1
         optimizer = optimizer_params(self, self.device_)
         step = make_step(self)
+        more: Any = {} if is_single else {"module__n_members": n_members}
+        if isinstance(shape, dict | list):
+            more["module__are_integers"] = self._integer_parts
         net: Any = Net(
             module=ScoreModule if is_single else MemberModule,
             module__build=build,
@@ -491,7 +506,7 @@ class BaseImbalancedNet(
             module__n_outputs=self._output.n_outputs,
             module__bias=self._output.initial_bias(),
             module__dtype=self._dtype,
-            **({} if is_single else {"module__n_members": n_members}),
+            **more,
             criterion=criterion_of(self._output.loss),
             criterion__loss=copy.deepcopy(self._output.loss),
             **{
@@ -525,13 +540,18 @@ class BaseImbalancedNet(
     def _net_width(self, shape):
         """Return the number of inputs of the module, or the shape of a row."""
         if isinstance(self.scaler_, InputEncoder):
-            return shape[0] + len(self.scaler_._bin_column)
-        return shape[0] if len(shape) == 1 else shape
+            return self.scaler_._n_outputs
+        if isinstance(shape, dict):
+            return {name: _n_features(one) for name, one in shape.items()}
+        if isinstance(shape, list):
+            return list(map(_n_features, shape))
+        return _n_features(shape)
 
     def _try_module(self, net, rows):
         """Try the module on some rows, and find out whether it reads integers."""
         takes_any = self.scaler_ is None and self._module()[0] is not MLP
-        if takes_any and np.issubdtype(rows.X.dtype, np.integer):
+        is_integer = np.issubdtype(rows.X.dtype, np.integer)
+        if takes_any and getattr(rows.X, "has_integers", is_integer):
             net.module_.reads_integers = not sp.issparse(rows.X) and reads_integers(
                 net.module_, self._as_read(rows, net, x_dtype=torch.int64).inputs()
             )
@@ -926,10 +946,16 @@ class BaseImbalancedNet(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self._reads_tables()
         kinds = target_types_of(self.loss)
         tags.classifier_tags.multi_label = MULTILABEL in kinds
         tags.classifier_tags.multi_class = MULTICLASS in kinds
         return tags
+
+
+def _n_features(shape):
+    """Return the shape of a row as modules are told it."""
+    return shape[0] if len(shape) == 1 else shape
 
 
 def _generator(random_state):

@@ -281,7 +281,7 @@ def _importance(q, trains):
     return (trains / (q @ trains)).astype(np.float32)
 
 
-def _member_probabilities(sampler, y, trains, must_draw_all=False):
+def _member_probabilities(sampler, y, trains, must_draw_all=False) -> Any:
     """Return the probabilities by which each member draws from its own rows.
 
     Of shape (n_rows, n_members). The frequencies of labels are those of its own rows.
@@ -318,7 +318,7 @@ def _corrected_draws(sampler, y, trains):
     # Positive on the rows that train a member, and 0 on its fold.
     weight = (probability > 0) / (q[:, None] * (probability > 0).sum(axis=0))
     weight = weight.astype(np.float32)
-    return Draws(q, weight[:, 0] if weight.shape[1] == 1 else weight)
+    return Draws(q, weight[:, 0] if probability.shape[1] == 1 else weight)
 
 
 def _log_rates(q, trains, data):
@@ -333,18 +333,15 @@ def _log_rates(q, trains, data):
     values, plain_values = (
         rows.selected("values") for rows in (data.batch_rows, data.training)
     )
-    q = q * len(data.training)
+    n_plain = len(data.training)
     if data.target.kind == MULTICLASS:
         n_classes = data.target.n_outputs
         n_rows = np.bincount(plain_values, minlength=n_classes)
-        drawn = np.bincount(values, q, minlength=n_classes)
-        # A class that lost all rows to a resampler has a rate of 0.
-        return np.log(
-            np.where(
-                (n_rows > 0) & (drawn > 0), ratio(drawn, n_rows, undefined=1.0), 1.0
-            )
-        )
-    drawn, plain = count_labels(values, q), count_labels(plain_values)
+        drawn = np.bincount(values, q, minlength=n_classes) * n_plain
+        rates = ratio(drawn, n_rows, undefined=1.0)
+        # A class that lost all its rows to a resampler keeps its rate.
+        return np.log(np.where(rates > 0, rates, 1.0))
+    drawn, plain = count_labels(values, q * n_plain), count_labels(plain_values)
     # A label of one value has no log-odds; it is left out of the training.
     is_known = (np.minimum(*drawn) > 0) & (np.minimum(*plain) > 0)
     odds = [ratio(*counts, undefined=1.0) for counts in (drawn, plain)]

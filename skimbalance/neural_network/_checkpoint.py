@@ -40,6 +40,7 @@ from skimbalance._base import warn_user
 from skimbalance._validation import check_layer_sizes
 from skimbalance.exceptions import CheckpointWarning
 from skimbalance.neural_network._checks import check_params
+from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._optimizer import resolve_optimizer
 from skimbalance.neural_network._output import as_switch
 
@@ -497,6 +498,10 @@ def _update(seen, array: Any):
     """Add an array to a hash, with its shape and its dtype."""
     if array is None:
         seen.update(b"none")
+        return
+    if isinstance(array, JoinedRows):
+        for part in array.arrays:
+            _update(seen, part)
         return
     if isinstance(array, torch.Tensor):
         array = array.detach().cpu()

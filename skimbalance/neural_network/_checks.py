@@ -5,6 +5,7 @@ targets and weights, and last the parameters, alone, together and with the targe
 errors come before those of scikit-learn, NumPy or torch, which name other things.
 """
 
+import contextlib
 import datetime
 import numbers
 import re
@@ -19,6 +20,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._base import warn_positive_class
+from skimbalance._categories import find_categorical
 from skimbalance._counts import SparseWeights, without_weightless
 from skimbalance._labels import (
     BINARY,
@@ -30,15 +32,15 @@ from skimbalance._labels import (
     no_class,
 )
 from skimbalance._validation import (
+    check_array,
     check_parameters,
     check_unique_columns,
     check_weights,
+    take_rows,
 )
 from skimbalance.neural_network._batches import resolve_sampler
 from skimbalance.neural_network._callbacks import check_callbacks, check_scoring
-from skimbalance.neural_network._data import (
-    DatasetRows,
-)
+from skimbalance.neural_network._data import DatasetRows, JoinedRows
 from skimbalance.neural_network._devices import check_devices, resolve_device
 from skimbalance.neural_network._module import check_module
 from skimbalance.neural_network._optimizer import check_optimizer
@@ -49,6 +51,7 @@ from skimbalance.neural_network._rows import (
     row_totals,
 )
 from skimbalance.neural_network._training import check_net_params
+from skimbalance.preprocessing import CategoryEncoder
 from skimbalance.thresholds._rules import resolve_rule
 from skimbalance.weights import PosWeightTransformer, _class_weights
 
@@ -57,8 +60,8 @@ _SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "reca
 
 _ONE_ARRAY = (
     "one array of shape (n_samples, ...) is expected, or a map-style torch Dataset. "
-    "Inputs of several arrays are not supported yet: join them into one array, and "
-    "take it apart in the forward method of the module"
+    "Several inputs are a dict or a tuple of arrays, for ImbalancedNetClassifier with "
+    "a module of your own"
 )
 _ENCODE = (
     "Encode it as numbers, for example by OneHotEncoder or OrdinalEncoder in a "
@@ -82,7 +85,7 @@ def as_one_array(X: Any, name="X", y=None) -> Any:
 
     Returns
     -------
-    DatasetRows, array, sparse matrix or data frame
+    DatasetRows, JoinedRows, array, sparse matrix or data frame
         Lists and tensors become arrays; what has a shape stays as it is.
     """
     if sp.issparse(X):  # a DOK matrix is a Mapping, too, and has no length
@@ -93,7 +96,9 @@ def as_one_array(X: Any, name="X", y=None) -> Any:
             f"{name}=loader.dataset; batch_size and num_workers are parameters of the "
             "estimator."
         )
-    if isinstance(X, Mapping) or _is_tuple_of_arrays(X) or _is_list_of_inputs(X, y):
+    if isinstance(X, Mapping) or _is_tuple_of_arrays(X):
+        return _joined_rows(X, name)
+    if _is_list_of_inputs(X, y):
         raise TypeError(f"{name} is a {type(X).__name__}, but {_ONE_ARRAY}.")
     if isinstance(X, (str, bytes, Iterator, Set)) or not _is_collection(X):
         raise TypeError(f"{name} is of type {type(X).__name__}, but {_ONE_ARRAY}.")
@@ -117,6 +122,83 @@ def _is_tuple_of_arrays(X):
     return isinstance(X, tuple) and any(
         np.ndim(item) and hasattr(item, "shape") for item in X
     )
+
+
+def _joined_rows(X, name):
+    """Return a dict or a tuple of arrays as rows, or raise an error that says why not.
+
+    The arrays of the items are read as one array is, each under a name of its own.
+    """
+    is_dict = isinstance(X, Mapping)
+    if not len(X) or (is_dict and not all(isinstance(key, str) for key in X)):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, whose items must be arrays, and its keys "
+            "the names of arguments of the module."
+        )
+    arrays = {
+        f"{name}[{key!r}]": part
+        for key, part in (X.items() if is_dict else enumerate(X))
+    }
+    arrays = {key: _part_array(part, key) for key, part in arrays.items()}
+    lengths = {key: len(part) for key, part in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{key}: {length}" for key, length in lengths.items())
+        raise ValueError(
+            f"The arrays of {name} must have the same number of rows, but have {shown}."
+        )
+    return JoinedRows(list(arrays.values()), list(X) if is_dict else None)
+
+
+def _part_array(part, name):
+    """Return one of several inputs as a dense array of numbers."""
+    part = as_one_array(part, name)
+    if sp.issparse(part) or isinstance(part, DatasetRows | JoinedRows):
+        raise TypeError(f"{name} must be a dense array, as one of several inputs.")
+    _check_columns(part, name)
+    part = check_array(
+        _with_integers(part),
+        order="C",
+        allow_nd=True,
+        ensure_2d=False,
+        input_name=name,
+    )
+    return _as_computable(part, name)
+
+
+def _read_joined(estimator, X, fitted, allows_several, name):
+    """Return several checked inputs, in the order and of the kinds of the fitted."""
+    if not allows_several:
+        kind = "tuple" if X.names is None else "dict"
+        raise TypeError(
+            f"{name} is a {kind}, but the default module reads one array: {_ONE_ARRAY}."
+        )
+    if fitted is None:
+        estimator.category_encoder_ = None
+        for attribute in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(attribute, None)
+        estimator._integer_parts = [part.dtype.kind in "biu" for part in X.arrays]
+        return X
+    if isinstance(fitted, dict) and X.names and set(X.names) == set(fitted):
+        arrays = dict(zip(X.names, X.arrays, strict=True))
+        X = JoinedRows([arrays[key] for key in fitted], list(fitted))
+    if X.row_shape != fitted:
+        raise ValueError(_other_shape(name, X, fitted))
+    both = zip(X.arrays, estimator._integer_parts, strict=True)
+    return JoinedRows([_of_kind(part, name, is_int) for part, is_int in both], X.names)
+
+
+def _of_kind(part, name, is_integer):
+    """Return an array with integers if the fitted one had such, and else floats."""
+    if is_integer == (part.dtype.kind in "biu"):
+        return part
+    if not is_integer:
+        return part.astype(np.float64)
+    integers = part.astype(np.int64)
+    if not np.array_equal(integers, part):
+        raise ValueError(
+            f"An array of {name} held integers in fit, but holds other numbers now."
+        )
+    return integers
 
 
 def _is_list_of_inputs(X, y):
@@ -164,6 +246,15 @@ def _dataset_rows(X, name):
             "expected."
         )
     return rows
+
+
+def check_has_targets(X, y):
+    """Raise a ValueError where the targets are expected to come with a Dataset."""
+    if y is None and isinstance(X, DatasetRows):
+        raise ValueError(
+            "requires y to be passed, but the target y is None. Targets that are the "
+            "second items of a Dataset are y=skorch.helper.SliceDataset(dataset, 1)."
+        )
 
 
 def _tensor_as_array(X, name):
@@ -236,14 +327,19 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
 
     Returns
     -------
-    ndarray, csr_array or DatasetRows
+    ndarray, csr_array, DatasetRows or JoinedRows
         In a dtype that torch computes with.
     """
     X = as_one_array(X, name)
     fitted = None if reset else estimator._input_shape
+    if isinstance(X, JoinedRows):
+        return _read_joined(estimator, X, fitted, allow_nd, name)
+    if isinstance(fitted, dict | list):
+        raise ValueError(_other_shape(name, X, fitted))
     if not isinstance(X, DatasetRows):
         return _read_array(estimator, X, fitted, allow_nd, name)
     if reset:
+        estimator.category_encoder_ = None
         estimator.n_features_in_ = X.shape[1]
         # Of an earlier fit on a data frame.
         vars(estimator).pop("feature_names_in_", None)
@@ -255,19 +351,88 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
 def _read_array(estimator, X, fitted, allow_nd, name):
     """Return a checked array; errors of scikit-learn get the name of the argument."""
     # First what scikit-learn would report without the column, or without a way out.
+    encoder = _category_encoder(estimator, X, fitted, name)
+    if encoder is not None:
+        return _read_table(estimator, encoder, X, fitted, name)
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     X = _with_integers(X)
+    allows_nan = estimator._reads_tables() and not sp.issparse(X)
+    with _named(name), np.errstate(all="ignore"):  # of sums of what is infinite
+        X = validate_data(
+            estimator,
+            X,
+            reset=fitted is None,
+            accept_sparse="csr",
+            order="C",
+            allow_nd=allow_nd,
+            ensure_all_finite="allow-nan" if allows_nan else True,
+        )
+    X = _as_computable(X, name)
+    return sp.csr_array(X) if sp.issparse(X) else X
+
+
+def _category_encoder(estimator, X, fitted, name):
+    """Return what encodes the categories of a table; None where there are none.
+
+    It is fitted and kept in `fit`, unless a warm start goes on with the codes that the
+    weights belong to.
+    """
+    goes_on = estimator.warm_start and getattr(estimator, "net_", None) is not None
+    if fitted is not None or goes_on:
+        return getattr(estimator, "category_encoder_", None)
+    estimator.category_encoder_ = None
+    given = getattr(estimator, "categorical_features", None)
+    if given is None or sp.issparse(X) or np.ndim(X) != 2:
+        _check_no_categories(
+            given, name, "X is dense, of shape (n_samples, n_features)"
+        )
+        return None
+    if not estimator._reads_tables():
+        _check_no_categories(given, name, "standardize='auto'")
+        return None
+    is_frame = hasattr(X, "columns")
+    if is_frame:
+        check_unique_columns(X, name)
+    with _named(name):
+        is_categorical = find_categorical(X, given)
+        if not is_categorical.any():
+            return None
+        _check_columns(take_rows(X, np.flatnonzero(~is_categorical), axis=1), name)
+        encoder = CategoryEncoder(is_categorical).fit(X)
+    estimator.category_encoder_ = encoder
+    return encoder
+
+
+def _check_no_categories(given, name, needed):
+    """Raise a ValueError where columns are named that cannot be embedded."""
+    if given is not None and not isinstance(given, str):
+        raise ValueError(
+            f"categorical_features={given!r} embeds columns of {name}, which needs "
+            f"that {needed}. Set categorical_features=None, or encode the columns."
+        )
+
+
+def _read_table(estimator, encoder, X, fitted, name):
+    """Return a table with codes in place of its categories."""
+    if sp.issparse(X) or np.ndim(X) != 2:
+        raise ValueError(
+            f"{name} must be a data frame or a dense array of shape (n_samples, "
+            "n_features), as the net was fitted on categories."
+        )
+    with _named(name):
+        validate_data(estimator, X, reset=fitted is None, skip_check_array=True)
+        numbers = np.flatnonzero(~encoder.is_categorical_)
+        _check_columns(take_rows(X, numbers, axis=1), name)
+        with np.errstate(all="ignore"):
+            return np.ascontiguousarray(encoder.transform(X))
+
+
+@contextlib.contextmanager
+def _named(name):
+    """Give errors of scikit-learn the name of the argument, which most of them lack."""
     try:
-        with np.errstate(all="ignore"):  # of sums of what is infinite
-            X = validate_data(
-                estimator,
-                X,
-                reset=fitted is None,
-                accept_sparse="csr",
-                order="C",
-                allow_nd=allow_nd,
-            )
+        yield
     except (TypeError, ValueError) as error:
         # Most messages of scikit-learn say X, whatever the argument is called.
         if re.search(rf"\b{name}\b", str(error)):
@@ -275,8 +440,6 @@ def _read_array(estimator, X, fitted, allow_nd, name):
         # Subclasses of the two may need other arguments than a message.
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
-    X = _as_computable(X, name)
-    return sp.csr_array(X) if sp.issparse(X) else X
 
 
 def _with_integers(X) -> Any:
@@ -303,8 +466,9 @@ def _are_integers(kinds):
 
 
 def _other_shape(name, X, fitted):
+    shape = getattr(X, "row_shape", X.shape[1:])
     return (
-        f"{name} has rows of shape {X.shape[1:]}, but the estimator was fitted with "
+        f"{name} has rows of shape {shape}, but the estimator was fitted with "
         f"rows of shape {fitted}."
     )
 

@@ -227,14 +227,23 @@ class _EncodedSource(_DenseSource):
 
     def __init__(self, array, dtype, device, encoder):
         super().__init__(array, dtype, device)
-        self.encoding = encoder.encoding_
-        self.scale = torch.as_tensor(encoder.scale_)
-        self.center: Any = None
-        self.bins: Any = None
+        self.n_outputs = encoder._n_outputs
+        self.parts: Any = {"scale": torch.as_tensor(encoder.scale_)}
         if encoder.center_ is not None:
-            self.center = torch.as_tensor(encoder.center_)
-            bins = encoder._bin_column, encoder._bin_start, encoder._bin_width
-            self.bins = tuple(map(torch.as_tensor, (*bins, encoder._bin_mean)))
+            self.parts |= {
+                "center": torch.as_tensor(encoder.center_),
+                "column": torch.as_tensor(encoder._bin_column),
+                "start": torch.as_tensor(encoder._bin_start),
+                "width": torch.as_tensor(encoder._bin_width),
+                "mean": torch.as_tensor(encoder._bin_mean),
+                "incomplete": _places(encoder.has_missing_),
+            }
+        if encoder.is_categorical_.any():
+            self.parts["numbers"] = _places(~encoder.is_categorical_)
+            self.parts["codes"] = _places(encoder.is_categorical_)
+        # Infinite where values are missing, or where the sum overflows, too.
+        with np.errstate(all="ignore"):
+            self.has_missing = not np.isfinite(array.sum())
 
     @property
     def row_bytes(self):
@@ -242,34 +251,45 @@ class _EncodedSource(_DenseSource):
 
     @property
     def row_shape(self):
-        n_bins = 0 if self.bins is None else len(self.bins[0])
-        return (self.array.shape[1] + n_bins,)
+        return (self.n_outputs,)
 
     def gather(self, index):
         rows = self._rows(index)
         rows = _moved(rows, rows.dtype, self.device).double()
-        if self.scale.device != rows.device:  # stay there from now on
-            self.scale = self.scale.to(rows.device)
-            if self.center is not None:
-                self.center = self.center.to(rows.device)
-                self.bins = tuple(part.to(rows.device) for part in self.bins)
+        if self.parts["scale"].device != rows.device:  # stay there from now on
+            self.parts = {key: part.to(rows.device) for key, part in self.parts.items()}
         return self._encoded(rows).to(self.dtype)
 
     def _encoded(self, rows):
-        if self.center is None:
-            rows = rows.div_(self.scale)
+        scale, center = self.parts["scale"], self.parts.get("center")
+        if center is None:
+            rows = rows.div_(scale)
             length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
             length = torch.where(length > 0, length, 1.0)
             return rows.mul_(rows.shape[1] ** 0.5 / length)
-        column, start, width, mean = self.bins
-        n_features = rows.shape[1]
-        out = rows.new_empty(len(rows), n_features + len(column))
+        out = rows.new_empty(len(rows), self.n_outputs)
+        if "codes" in self.parts:
+            codes = self.parts["codes"]
+            out[:, self.n_outputs - len(codes) :] = rows.index_select(1, codes)
+            rows = rows.index_select(1, self.parts["numbers"])
+        column, n_features = self.parts["column"], rows.shape[1]
+        n_scaled = n_features + len(column)
+        places = self.parts["incomplete"]
+        indicators = out[:, n_scaled : n_scaled + len(places)].zero_()
+        if self.has_missing:
+            missing = rows.isnan()
+            indicators.copy_(missing.index_select(1, places))
+            rows = torch.where(missing, center, rows)
         bins = torch.index_select(rows, 1, column)
-        bins.sub_(start).div_(width).clamp_(0, 1)
-        torch.sub(bins, mean, out=out[:, n_features:])
-        unit = rows.sub_(self.center).div_(self.scale).div_(_CLIP).clamp_(-1e8, 1e8)
+        bins.sub_(self.parts["start"]).div_(self.parts["width"]).clamp_(0, 1)
+        torch.sub(bins, self.parts["mean"], out=out[:, n_features:n_scaled])
+        unit = rows.sub_(center).div_(scale).div_(_CLIP).clamp_(-1e8, 1e8)
         out[:, :n_features] = _CLIP * unit / torch.sqrt(1 + unit * unit)
         return out
+
+
+def _places(mask):
+    return torch.as_tensor(np.flatnonzero(mask))
 
 
 def _is_normal_in_single(scale):
@@ -470,6 +490,90 @@ class _NormalizedSource(_SparseSource):
         )
 
 
+class _JoinedChunk:
+    """Gathered rows of several arrays; a slice is a dict or a tuple of tensors."""
+
+    def __init__(self, parts, join):
+        self.parts, self.join = parts, join
+
+    def __getitem__(self, rows):
+        return self.join([part[rows] for part in self.parts])
+
+
+class JoinedSource:
+    """Several arrays of inputs whose rows are gathered together.
+
+    Parameters
+    ----------
+    X : JoinedRows
+    dtype : torch.dtype
+    device : torch.device
+    keeps_integers : bool
+        Whether integers stay such; else all numbers become floats.
+    """
+
+    def __init__(self, X, dtype, device, keeps_integers):
+        self.join, self.row_shape = X.join, ()
+        self.sources = [
+            _IntegerSource(part, device)
+            if keeps_integers and part.dtype.kind in "biu"
+            else _InputSource(part, dtype, device)
+            for part in X.arrays
+        ]
+
+    @property
+    def row_bytes(self):
+        """About how many bytes a gathered row takes."""
+        return sum(source.row_bytes for source in self.sources)
+
+    batch_row_bytes = row_bytes
+
+    def move(self):
+        """Put the arrays on the device, for good."""
+        for source in self.sources:
+            source.move()
+
+    def gather(self, index):
+        return _JoinedChunk([s.gather(index) for s in self.sources], self.join)
+
+
+class JoinedRows:
+    """Several arrays of inputs with the same rows.
+
+    Parameters
+    ----------
+    arrays : list of ndarray
+        Each with a row for each sample.
+    names : list of str or None
+        The arguments of the module that they become; None passes them by position.
+    """
+
+    def __init__(self, arrays, names=None):
+        self.arrays, self.names = arrays, names
+        self.shape = (arrays[0].shape[0],)
+        self.size = sum(array.size for array in arrays)
+        self.nbytes = sum(array.nbytes for array in arrays)
+        self.has_integers = any(array.dtype.kind in "biu" for array in arrays)
+        # That of the floats, or float64, decides on the precision of the net.
+        floats = [array.dtype for array in arrays if array.dtype.kind == "f"]
+        self.dtype = np.result_type(*(floats or [np.float64]))
+
+    def __len__(self):
+        return self.shape[0]
+
+    def join(self, parts):
+        """Return what belongs to each array, in the form that the user passed."""
+        if self.names is None:
+            return tuple(parts)
+        return dict(zip(self.names, parts, strict=True))
+
+    @property
+    def row_shape(self):
+        """The shape of a row of each array, in a dict or a list."""
+        shapes = [array.shape[1:] for array in self.arrays]
+        return shapes if self.names is None else self.join(shapes)
+
+
 def scaled_source(X, dtype, device, scaler, keep_sparse=False):
     """Return the source of inputs that the input stage of an estimator scales.
 
@@ -641,7 +745,7 @@ class GatheredRows(Dataset):
 
     Parameters
     ----------
-    x : Tensor or SparseRows
+    x : Tensor, SparseRows, or dict or tuple of Tensor
     y : BatchTargets
     """
 
@@ -649,10 +753,10 @@ class GatheredRows(Dataset):
 
     def __init__(self, x, y):
         self.X, self.y, self.decode = x, y, y.decode
-        self.folds = None if y.member is None else np.full(len(x), y.member)
+        self.folds = None if y.member is None else np.full(len(y), y.member)
 
     def __len__(self):
-        return len(self.X)
+        return len(self.y)
 
     def gather(self, index):  # noqa: ARG002
         """Return the parts of the batch, as `RowSet.gather` does."""

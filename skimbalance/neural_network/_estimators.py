@@ -151,7 +151,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
         linearly up to 112 dense columns, or up to 300 that are far from normal, else by
         a robust scale with a smooth clip, and sparse rows by their norm. True scales
-        the input by `skimbalance.preprocessing.InputScaler`, for any module.
+        the input by `skimbalance.preprocessing.InputScaler`, for any module. The
+        missing values and the categories of `ImbalancedMLPClassifier` need ``"auto"``.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -293,6 +294,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         labels of a row.
     scaler_ : InputEncoder, InputScaler or None
         The input stage.
+    category_encoder_ : CategoryEncoder or None
+        What turns a table with categories into numbers, before the input stage; None
+        where no column has categories.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or
         class is then fitted on all rows of `fit`. With folds they map
@@ -469,6 +473,14 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     dropout : float or "auto", default="auto"
         Fraction of the hidden units left out in training; ``"auto"`` is 0.5, and 0 up
         to 100 rows.
+    categorical_features : {"from_dtype"}, None or array-like of shape \
+            (n_features,) or (n_categorical,), default="from_dtype"
+        Columns of a table whose values are categories, as in
+        `sklearn.ensemble.HistGradientBoostingClassifier`: a mask, indices, or names of
+        columns. ``"from_dtype"`` takes those of a data frame that have a categorical
+        dtype, or hold strings that are not all numbers. They are encoded by
+        `skimbalance.preprocessing.CategoryEncoder` and embedded. Needs
+        ``standardize="auto"``.
     loss : str or loss object, default="log_loss"
         A name in `skimbalance.losses.LOSSES`, or an object of your own class.
     loss_params : dict, default=None
@@ -524,7 +536,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `skimbalance.preprocessing.InputEncoder`, unless it is a Dataset: piecewise
         linearly up to 112 dense columns, or up to 300 that are far from normal, else by
         a robust scale with a smooth clip, and sparse rows by their norm. True scales
-        the input by `skimbalance.preprocessing.InputScaler`, for any module.
+        the input by `skimbalance.preprocessing.InputScaler`, for any module. The
+        missing values and the categories of `ImbalancedMLPClassifier` need ``"auto"``.
     optimizer : class or str, default=torch.optim.AdamW
         A torch optimizer, or its name in `torch.optim`, such as ``"adam"``.
     optimizer_params : dict, default=None
@@ -666,6 +679,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         labels of a row.
     scaler_ : InputEncoder, InputScaler or None
         The input stage.
+    category_encoder_ : CategoryEncoder or None
+        What turns a table with categories into numbers, before the input stage; None
+        where no column has categories.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or
         class is then fitted on all rows of `fit`. With folds they map
@@ -708,7 +724,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     (400, 3)
     """
 
-    _parameter_constraints = {**MLP_CONSTRAINTS, **CONSTRAINTS}  # noqa: RUF012
+    _parameter_constraints = {  # noqa: RUF012
+        **MLP_CONSTRAINTS,
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        **CONSTRAINTS,
+    }
     _module_names = tuple(MLP_CONSTRAINTS)
     _dict_params = {  # noqa: RUF012
         "loss": "loss_params",
@@ -721,6 +741,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         *,
         activation="relu",
         dropout="auto",
+        categorical_features="from_dtype",
         loss="log_loss",
         loss_params=None,
         pos_weight=None,
@@ -765,6 +786,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.categorical_features = categorical_features
         self.loss = loss
         self.loss_params = loss_params
         self.pos_weight = pos_weight
@@ -805,3 +827,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         self.resume = resume
         self.random_state = random_state
         self.verbose = verbose
+
+    def _reads_tables(self):
+        # Other input stages have no value in place of a missing one.
+        return isinstance(self.standardize, str)

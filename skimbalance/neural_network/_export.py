@@ -89,7 +89,8 @@ class ExportMixin:
         module : torch.nn.Module
             On the CPU, in evaluation mode. It takes a dense tensor of shape (n_samples,
             n_features); scores and probabilities are of float32 where that is, else of
-            float64.
+            float64. A table with categories becomes such a tensor by
+            ``category_encoder_.transform(X)``.
 
         Raises
         ------
@@ -107,7 +108,9 @@ class ExportMixin:
 
         The input is named ``"X"`` and takes any number of rows; the outputs have the
         names of the methods. The metadata of the model holds `classes_`, the names of
-        the labels and of the features, as JSON. Needs onnx and onnxscript.
+        the labels and of the features, and the categories of each feature, as JSON. A
+        category enters as its place in this list, from 1 on, an unknown one as 0, and a
+        missing one as the next number. Needs onnx and onnxscript.
 
         Parameters
         ----------
@@ -248,6 +251,12 @@ def onnx_program(estimator, response_method, dtype=None) -> Any:
             verbose=False,
         )
     about = {"classes": np.asarray(estimator.classes_).tolist()}
+    encoder = getattr(estimator, "category_encoder_", None)
+    if encoder is not None:
+        about["categories"] = [
+            None if values is None else values.tolist()
+            for values in encoder.categories_
+        ]
     for name in ("label_names_", "feature_names_in_"):
         if hasattr(estimator, name):
             about[name.rstrip("_")] = list(map(str, getattr(estimator, name)))
@@ -261,6 +270,11 @@ class _ServingModule(nn.Module):
 
     def __init__(self, estimator, response_method):
         super().__init__()
+        if isinstance(estimator._input_shape, dict | list):
+            raise ValueError(
+                "X of fit was several arrays, but an exported module reads one. The "
+                "modules in members_ take the arrays, and give raw scores."
+            )
         given = response_method
         self.is_tuple = isinstance(given, tuple | list)
         self.methods = tuple(given) if self.is_tuple else (given,)
@@ -386,16 +400,28 @@ class _Encoded(nn.Module):
         self.column = nn.Buffer(torch.as_tensor(encoder._bin_column))
         self.start = _buffer(encoder._bin_start)
         self.width = _buffer(encoder._bin_width)
+        masks = ~encoder.is_categorical_, encoder.is_categorical_, encoder.has_missing_
+        self.numbers, self.codes, self.incomplete = (
+            nn.Buffer(torch.as_tensor(np.flatnonzero(mask))) for mask in masks
+        )
         self.mean = _buffer(encoder._bin_mean)
 
     def forward(self, x):
         x = x.double()
+        codes = x.index_select(1, self.codes) if len(self.codes) else None
+        x = x if codes is None else x.index_select(1, self.numbers)
+        missing = x.isnan()
+        x = torch.where(missing, self.center, x)
         unit = ((x - self.center) / self.unit).clamp(-1e8, 1e8)
-        scaled = _CLIP * unit / (1 + unit * unit).sqrt()
-        if not len(self.column):
-            return scaled
-        bins = (x.index_select(1, self.column) - self.start) / self.width
-        return torch.cat([scaled, bins.clamp(0, 1) - self.mean], dim=1)
+        parts = [_CLIP * unit / (1 + unit * unit).sqrt()]
+        if len(self.column):
+            bins = (x.index_select(1, self.column) - self.start) / self.width
+            parts.append(bins.clamp(0, 1) - self.mean)
+        if len(self.incomplete):
+            parts.append(missing.index_select(1, self.incomplete).double())
+        if codes is not None:
+            parts.append(codes)
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
 
 # --------------------------------------------------------------------------
@@ -906,6 +932,12 @@ def _convert_to_onnx(scope, operator, container):
     import onnx  # pyright: ignore[reportMissingImports]
 
     model, label, proba = operator.raw_operator, *operator.outputs
+    if getattr(model, "category_encoder_", None) is not None:
+        raise ValueError(
+            "categorical_features: skl2onnx has no counterpart of CategoryEncoder. "
+            "Write the net by export_onnx, whose input is category_encoder_.transform("
+            "X), or encode the categories by OneHotEncoder in the pipeline."
+        )
     kind = type(operator.inputs[0].type).__name__
     # Integers and booleans are read as float64, as by the estimator.
     dtype = torch.float32 if kind == "FloatTensorType" else torch.float64

@@ -75,14 +75,16 @@ class ScoreModule(nn.Module):
         ``build(n_features, n_outputs, **params)`` gives the user's module.
     params : dict
         Its parameters.
-    n_features : int or tuple of int
-        The shape of a row.
+    n_features : int or tuple of int, or dict or list of these
+        The shape of a row; of several inputs, that of each.
     n_outputs : int
         Number of raw scores of a row.
     bias : array-like of shape (n_outputs,)
         Where the bias starts.
     dtype : torch.dtype
         The dtype of the weights.
+    are_integers : list of bool, default=()
+        Which of several inputs hold integers.
     **more
         Further parameters that skorch's callbacks set, such as `InputShapeSetter`; they
         go to `build` if it takes them.
@@ -91,7 +93,17 @@ class ScoreModule(nn.Module):
     n_members = 1
     reads_integers = False
 
-    def __init__(self, build, params, n_features, n_outputs, bias, dtype, **more):
+    def __init__(
+        self,
+        build,
+        params,
+        n_features,
+        n_outputs,
+        bias,
+        dtype,
+        are_integers=(),
+        **more,
+    ):
         super().__init__()
         # What scales raw inputs, in a member that is handed to the user. No attribute
         # of the class, which torch would find before a submodule.
@@ -102,8 +114,11 @@ class ScoreModule(nn.Module):
         self.n_outputs = n_outputs
         self.to(dtype)
         start = torch.as_tensor(bias, dtype=dtype)
-        x = _probe(self.accepts_sparse, n_features, dtype)
-        found = _added_bias(self.body, x, n_outputs)
+        x, found = _probe(self.accepts_sparse, n_features, dtype), None
+        if any(are_integers):  # as a module with embeddings reads them
+            given = _with_integers(x, are_integers)
+            found = _added_bias(self.body, given, n_outputs)
+        found = found or _added_bias(self.body, x, n_outputs)
         self.bias_name, self.own_bias = f"{_BODY}{found}", None
         if found is None:
             self.bias_name, self.own_bias = "own_bias", nn.Parameter(start.clone())
@@ -118,8 +133,7 @@ class ScoreModule(nn.Module):
     def forward(self, x):
         if self.inputs is not None:
             x = self.inputs(x).to(self.bias.dtype)
-        # `len` of a tensor would fix the number of rows in an exported program.
-        scores = check_scores(self.body(x), x.shape[0], self.n_outputs)
+        scores = check_scores(called(self.body, x), n_rows_of(x), self.n_outputs)
         return scores if self.own_bias is None else scores + self.own_bias
 
     def members(self) -> list[nn.Module]:
@@ -133,6 +147,33 @@ class ScoreModule(nn.Module):
     def scores_of(self, member, x):  # noqa: ARG002
         """Return the raw scores of one member, of shape (n_samples, n_outputs)."""
         return self(x)
+
+
+def _arguments(x):
+    """Return the arguments by which a module gets a batch, and its keywords."""
+    if isinstance(x, dict):
+        return (), x
+    return x if isinstance(x, tuple) else (x,), {}
+
+
+def called(body, x):
+    """Return the output of a user's module, which may take several inputs.
+
+    Parameters
+    ----------
+    body : torch.nn.Module
+    x : Tensor, SparseRows, or dict or tuple of Tensor
+        The entries of a dict are keywords, as skorch passes them.
+    """
+    args, keywords = _arguments(x)
+    return body(*args, **keywords)
+
+
+def n_rows_of(x):
+    """Return the number of rows of a batch."""
+    args, keywords = _arguments(x)
+    # `len` of a tensor would fix the number of rows in an exported program.
+    return next(iter((*args, *keywords.values()))).shape[0]
 
 
 def user_name(name):
@@ -215,7 +256,20 @@ def _probe(accepts_sparse, n_features, dtype):
         nothing = torch.zeros(0, dtype=torch.int64)
         offsets = torch.zeros(2, dtype=torch.int64)
         return SparseRows(nothing, offsets, nothing.to(dtype), n_features)
-    return torch.zeros(2, *np.atleast_1d(n_features), dtype=dtype)
+    if isinstance(n_features, dict):
+        return {key: _probe(False, n, dtype) for key, n in n_features.items()}
+    if isinstance(n_features, list):
+        return tuple(_probe(False, n, dtype) for n in n_features)
+    return torch.zeros(2, *np.atleast_1d(n_features).astype(int), dtype=dtype)
+
+
+def _with_integers(x, are_integers):
+    """Return several inputs, some of them as integers."""
+    args, keywords = _arguments(x)
+    parts = [*args, *keywords.values()]
+    both = zip(parts, are_integers, strict=True)
+    parts = [part.long() if is_integer else part for part, is_integer in both]
+    return dict(zip(keywords, parts, strict=True)) if keywords else tuple(parts)
 
 
 @torch.no_grad()
@@ -228,7 +282,7 @@ def _added_bias(module, x, n_outputs):
     was_training, found = module.training, None
     module.eval()
     try:
-        scores = find_scores(module(x))
+        scores = find_scores(called(module, x))
         up = 100 + torch.linspace(0, 100, n_outputs).to(scores)
         for name, parameter in module.named_parameters():
             if parameter.shape == up.shape and parameter.requires_grad:
@@ -247,7 +301,7 @@ def _scores_after(module, x, parameter, step):
     kept = parameter.clone()
     try:
         parameter += step
-        return find_scores(module(x))
+        return find_scores(called(module, x))
     finally:
         parameter.copy_(kept)
 
@@ -330,6 +384,7 @@ def _stacked_scores(mlp, x):
     Of shape (n_samples, n_members, n_outputs). `vmap` would do the same, but takes
     no `SparseRows`, and calls of its own for each operation.
     """
+    x = mlp.embedded(x)
     for layer in (*mlp.hidden, mlp.output):
         has_weight = isinstance(layer, (nn.Linear, SparseLinear))
         x = _stacked_layer(layer, x) if has_weight else layer(x)
@@ -365,7 +420,7 @@ def reads_integers(module, x):
     """
     try:
         with _evaluated_body(module) as body:
-            check_scores(body(x), len(x), module.n_outputs)
+            check_scores(called(body, x), n_rows_of(x), module.n_outputs)
     except Exception:  # linear layers and convolutions read floats only
         return False
     return True
@@ -383,7 +438,7 @@ def try_module(module, x):
     """
     with _evaluated_body(module) as body:
         try:
-            scores = check_scores(body(x), len(x), module.n_outputs)
+            scores = check_scores(called(body, x), n_rows_of(x), module.n_outputs)
         except (RuntimeError, IndexError, NotImplementedError) as error:
             raise ValueError(
                 "module fails on the first rows of X, given to it as "
@@ -442,6 +497,10 @@ def _evaluated_body(module):
 
 
 def _described_rows(x):
+    args, keywords = _arguments(x)
+    if len(args) != 1:
+        every = [f"{key}: {_described_rows(part)}" for key, part in keywords.items()]
+        return ", ".join([*map(_described_rows, args), *every])
     if not isinstance(x, torch.Tensor):
         return f"{type(x).__name__} of shape {tuple(x.shape)}"
     return f"a tensor of {x.dtype} and shape {tuple(x.shape)}"
@@ -478,7 +537,7 @@ def _stretched(body, x, factor):
     """Return the output of a module with parameters times a factor."""
     named = body.named_parameters()
     stretched = {name: p * factor for name, p in named}
-    return find_scores(functional_call(body, stretched, (x,)))
+    return find_scores(functional_call(body, stretched, *_arguments(x)))
 
 
 class _Criterion(nn.Module):

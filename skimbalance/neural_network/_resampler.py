@@ -182,7 +182,7 @@ def _resample_member(sampler, rows) -> _Member:
     return _Member(sources[is_copy], inputs, values[~is_copy], sources[~is_copy])
 
 
-def _as_given(rows):
+def _as_given(rows) -> tuple[Any, Any]:
     """Return the inputs as a matrix, and the targets in the form of the user."""
     X, values = rows.selected("X"), rows.selected("values")
     if rows.target.kind != MULTILABEL:
@@ -195,7 +195,7 @@ def _as_matrix(X):
     return sp.csr_matrix(X) if sp.issparse(X) else X.reshape(len(X), -1)
 
 
-def _result_of(sampler, rows, X, y):
+def _result_of(sampler, rows, X, y) -> tuple[Any, Any]:
     """Return what a resampler makes of rows, in the containers of the net."""
     try:
         X_new, y_new = sampler.fit_resample(X, y)

@@ -22,6 +22,8 @@ from skimbalance._labels import (
 from skimbalance.model_selection._label_counts import positives
 from skimbalance.model_selection._splitters import stratified_parts
 from skimbalance.neural_network._data import (
+    JoinedRows,
+    JoinedSource,
     RowSet,
     label_source,
     scaled_source,
@@ -210,7 +212,7 @@ class Rows:
 
     Attributes
     ----------
-    X : ndarray, csr_array or DatasetRows
+    X : ndarray, csr_array, DatasetRows or JoinedRows
     target : Target
         With the values of all rows; without values where there are inputs only.
     weight : ndarray, SparseWeights or None
@@ -366,7 +368,9 @@ class Rows:
         key = moves, x_dtype
         if key not in self.sources:
             self.sources[key] = sources = (
-                scaled_source(self.X, x_dtype, device, scaler, keep_sparse),
+                JoinedSource(self.X, dtype, device, x_dtype != dtype)
+                if isinstance(self.X, JoinedRows)
+                else scaled_source(self.X, x_dtype, device, scaler, keep_sparse),
                 label_source(self.values, device),
                 weight_source(self.weight, dtype, device),
             )

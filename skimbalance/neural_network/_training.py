@@ -847,7 +847,7 @@ def check_net_params(params):
         if prefix in _RESERVED_NET_PARAMS - {"callbacks"} or key == "callbacks":
             raise ValueError(
                 f"net_params must not hold {key!r}, which the estimator sets itself."
-                f"{_instead_of(prefix)}"
+                f"{_instead_of(str(key), prefix)}"
             )
         if key not in options and prefix != "callbacks":
             raise ValueError(
@@ -856,8 +856,15 @@ def check_net_params(params):
             )
 
 
-def _instead_of(name):
+def _instead_of(key, name):
     """Return the way out for a parameter of a skorch net that the estimator sets."""
+    if key.endswith("__collate_fn"):
+        # Rows are drawn by index for many batches at once, and then sliced.
+        return (
+            " Batches are slices of gathered rows, so there is nothing to collate: pad "
+            "or crop the items of a Dataset to one shape in its __getitem__, and pass "
+            "several inputs as a dict of arrays."
+        )
     instead = _INSTEAD_OF.get(name, f"the parameter {name} of the estimator")
     return f" Use {instead} instead." if instead else " Leave it out."
 
