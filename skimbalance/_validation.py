@@ -255,6 +255,18 @@ def check_k(k: Any, n_labels: int) -> int:
     return check_integer("k", k, 1, n_labels, "the number of labels, ")
 
 
+def _format_entries(values, chosen, names):
+    """Return the first chosen numbers, each with its label, for an error."""
+    places = np.flatnonzero(chosen)
+    # Three show what is wrong; hundreds of labels would hide the rest of the error.
+    first = [
+        f"{values[k]} for label {k if names is None else names[k]!r}"
+        for k in places[:3].tolist()
+    ]
+    more = len(places) - len(first)
+    return ", ".join(first) + (f" and {more} more" if more else "")
+
+
 def check_per_label(
     name: str,
     value: Any,
@@ -266,6 +278,7 @@ def check_per_label(
     high: float = np.inf,
     closed: str = "both",
     hint: str = "",
+    hint_outside: str = "",
 ) -> np.ndarray:
     """Return a number, or an array of one for each label, as a float array.
 
@@ -286,6 +299,8 @@ def check_per_label(
         Which ends belong to the interval.
     hint : str
         What else the parameter may be, for the error.
+    hint_outside : str
+        What to do about numbers outside of the interval, for their error.
 
     Returns
     -------
@@ -317,10 +332,14 @@ def check_per_label(
             f"{name} has shape {values.shape}, expected a number or ({n_labels},): one "
             f"{what} for each label.{hint}"
         )
-    if not (np.isfinite(values) & _within(values, low, high, closed)).all():
+    outside = ~(np.isfinite(values) & _within(values, low, high, closed))
+    if outside.any():
         is_bounded = (low, high) != (-np.inf, np.inf)
         where = f"lie in {_format_interval(low, high, closed)}" if is_bounded else ""
-        raise ValueError(f"{name} must {where or 'be finite'}, got {value!r}.")
+        got = _format_entries(values, outside, names) if values.ndim else repr(value)
+        raise ValueError(
+            f"{name} must {where or 'be finite'}, got {got}.{hint_outside}"
+        )
     return np.broadcast_to(values, (n_labels,)).copy()
 
 

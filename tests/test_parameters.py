@@ -70,6 +70,21 @@ BAD = [
     ({"pos_weight": 0.0}, {}, r"pos_weight must lie in \(0, inf\)"),
     ({"pos_weight": [1, 2, 3, -1]}, {}, "pos_weight must lie in"),
     ({"pos_weight": [1, 2, 3, np.nan]}, {}, "pos_weight must lie in"),
+    (
+        {"pos_weight": [1, np.inf, np.inf, 3]},
+        {},
+        "got inf for label 1, inf for label 2. A label without.* returns 1 for it",
+    ),
+    (
+        {"pos_weight": 5.0},
+        {"y": np.arange(300) % 3},
+        "pos_weight=5.0 is a single number.* 3 classes alike.* 'balanced'",
+    ),
+    (
+        {"pos_weight": np.float32(5)},
+        {"y": np.arange(300) % 3},
+        "Pass a weight for each class",
+    ),
     ({"label_weight": "balance"}, {}, "Did you mean 'balanced'"),
     ({"label_weight": "balanced"}, {"y": np.arange(300) % 3}, "label_weight goes with"),
     ({"class_weight": "balanced"}, {}, "class_weight goes with a 1-D y"),

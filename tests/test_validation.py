@@ -469,6 +469,12 @@ def test_a_number_or_one_number_for_each_label():
         with pytest.raises(ValueError, match=message):
             check_per_label("t", value, 2)
     named = check_per_label("t", {"b": 1, "a": 2}, 2, names=["a", "b"])
+    with pytest.raises(ValueError, match=r"got inf for label 'a'\. Replace it\."):
+        check_per_label(
+            "t", [np.inf, 1], 2, names=["a", "b"], hint_outside=" Replace it."
+        )
+    with pytest.raises(ValueError, match="nan for label 2 and 7 more"):
+        check_per_label("t", np.full(10, np.nan), 10)
     np.testing.assert_array_equal(named, [2.0, 1.0])
 
 

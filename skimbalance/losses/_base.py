@@ -198,7 +198,8 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         *args : tuple
             Further arguments of `forward`: the `entry_weight` of a `SetLoss`.
         pos_weight : float or array-like of shape (n_outputs,), default=None
-            Weight of the positives, or of the rows by true class.
+            Weight of the positives, or of the rows by true class: a number multiplies
+            the loss of all classes alike.
         weight : Tensor broadcastable to the unreduced loss, default=None
             Weight of each entry, or of each row for a loss of classes; 0 leaves it out.
         reduction : {"none", "mean", "sum"}, default="none"

@@ -105,7 +105,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
         or class, or a transformer. Computed from the training part only, and corrected
-        in the probabilities.
+        in the probabilities. The classes of a multiclass `y` need one weight each: a
+        single number is refused.
     label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
@@ -128,7 +129,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both. A calibrator of `skimbalance.calibration`, such as
-        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead. `fit` reads
+        it; setting it after `fit` changes nothing until the next `fit`.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -162,7 +164,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     weight_decay : float, default=None
         None is the optimizer's own default. The output bias never decays.
     max_epochs : int, default=100
-        Maximum number of epochs.
+        Maximum number of epochs; see `n_iter_`.
     batch_size : int or "auto", default="auto"
         ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
         a 20th of them, between 32 and 256.
@@ -218,19 +220,20 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
-        What early stopping watches: ``"loss"``, a name known to
-        `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
-        ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
-        by the member that did not train on it. None is the macro average precision
-        over labels, or classes, with at least 3 held-out positives, with folds not all
-        in one; if there is no such label, there is no stopping criterion. Without
-        folds, if those are fewer than half of the labels or have under 100 positives
-        together, it is the log-loss of the corrected probabilities. It is the loss
-        where there is nothing to correct or no inverse, and for a multiclass `y`. Where
-        a held-out part has fewer than 5 entries of the rarer value of their label (rows
-        outside the most frequent class), all labels together, there is no criterion
-        either. None then trains for 5 epochs, or as many as make 100 steps if that is
-        longer, at most `max_epochs`.
+        The score that early stopping monitors on the held-out rows: a name known to
+        `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, ``"loss"``, or
+        a callable ``scorer(estimator, X, y)``, whose estimator predicts each row by a
+        member that did not train on it. None chooses:
+
+        - with folds, the macro average precision over labels, or classes, with at least
+          3 positives, not all in one fold;
+        - with one held-out part, the same over labels with at least 3 positives there,
+          if these are half of the labels and have 100 positives together; else the
+          log-loss of the corrected probabilities; for a multiclass `y`, the loss;
+        - with too few positives for either, no score: it trains for 5 epochs, or as
+          many as make 100 steps if that is longer, at most `max_epochs`.
+
+        The user guide has the details, under "When training stops".
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
@@ -315,7 +318,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     history_ : list of dict
         For each epoch its number, losses, validation score and seconds.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs. If it is `max_epochs`, training ended with the epochs and not
+        by early stopping: the score may have been improving still. No warning says so.
     best_score_ : float or None
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
@@ -490,7 +494,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Weight of the positives within each label: a scheme of `WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,) or (n_classes,), a dict or Series by label
         or class, or a transformer. Computed from the training part only, and corrected
-        in the probabilities.
+        in the probabilities. The classes of a multiclass `y` need one weight each: a
+        single number is refused.
     label_weight : None, str, float, PosWeightTransformer, dict or array-like of shape \
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
@@ -513,7 +518,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         True applies the exact inverse of loss and `pos_weight`, then fits one slope
         and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
         the latter, False both. A calibrator of `skimbalance.calibration`, such as
-        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead.
+        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead. `fit` reads
+        it; setting it after `fit` changes nothing until the next `fit`.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -547,7 +553,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     weight_decay : float, default=None
         None is the optimizer's own default. The output bias never decays.
     max_epochs : int, default=100
-        Maximum number of epochs.
+        Maximum number of epochs; see `n_iter_`.
     batch_size : int or "auto", default="auto"
         ``"auto"``: all rows up to 100 rows; above 100 rows, the power of two nearest to
         a 20th of them, between 32 and 256.
@@ -603,19 +609,20 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops.
     scoring : None, str or callable, default=None
-        What early stopping watches: ``"loss"``, a name known to
-        `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, or a callable
-        ``scorer(estimator, X, y)``, whose estimator predicts the held-out rows, each
-        by the member that did not train on it. None is the macro average precision
-        over labels, or classes, with at least 3 held-out positives, with folds not all
-        in one; if there is no such label, there is no stopping criterion. Without
-        folds, if those are fewer than half of the labels or have under 100 positives
-        together, it is the log-loss of the corrected probabilities. It is the loss
-        where there is nothing to correct or no inverse, and for a multiclass `y`. Where
-        a held-out part has fewer than 5 entries of the rarer value of their label (rows
-        outside the most frequent class), all labels together, there is no criterion
-        either. None then trains for 5 epochs, or as many as make 100 steps if that is
-        longer, at most `max_epochs`.
+        The score that early stopping monitors on the held-out rows: a name known to
+        `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, ``"loss"``, or
+        a callable ``scorer(estimator, X, y)``, whose estimator predicts each row by a
+        member that did not train on it. None chooses:
+
+        - with folds, the macro average precision over labels, or classes, with at least
+          3 positives, not all in one fold;
+        - with one held-out part, the same over labels with at least 3 positives there,
+          if these are half of the labels and have 100 positives together; else the
+          log-loss of the corrected probabilities; for a multiclass `y`, the loss;
+        - with too few positives for either, no score: it trains for 5 epochs, or as
+          many as make 100 steps if that is longer, at most `max_epochs`.
+
+        The user guide has the details, under "When training stops".
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
         fit.
@@ -700,7 +707,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     history_ : list of dict
         For each epoch its number, losses, validation score and seconds.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs. If it is `max_epochs`, training ended with the epochs and not
+        by early stopping: the score may have been improving still. No warning says so.
     best_score_ : float or None
         Best validation score, or minus the best validation loss. None if no rows were
         held out, or too few of their entries are positive to show when to stop.
