@@ -111,7 +111,7 @@ def probabilities(model, X):
     return proba
 
 
-HEADER = ["macro AP", "log-loss", "exp. / obs.", "F1 at 0.5", "F1 tuned", "CPU s"]
+HEADER = ["macro AP", "log-loss", "exp. / obs.", "F1 at 0.5", "F1 plug-in", "CPU s"]
 print(f"{'':30}" + "".join(f"{name:>12}" for name in HEADER))
 rows, proba = {}, {}
 for name, model in models.items():

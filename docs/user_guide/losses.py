@@ -158,7 +158,11 @@ array([2.04, 0.93, 0.57, 1.49])
 
 The frequencies themselves, 0.12, 0.27, 0.44, 0.17, are upside down: they weigh up the
 largest class, which has the most say already. Torch's `CrossEntropyLoss(weight=w)`
-divides each batch by the weights that it happens to hold; here the divisor is fixed.
+divides each batch by the weights that it happens to hold. Here the divisor is the same
+for all batches of a size: with `pos_weight`, the number of rows; with `class_weight`
+and `sample_weight`, the number of rows times the mean weight of the training rows. So
+`pos_weight` five times as large makes the loss five times as large, while
+`class_weight` five times as large trains the same net.
 
 As `pos_weight` these weights shape the training and are corrected: the probabilities
 are those of the 1,616 rows. As `class_weight` they mean that the classes *are* equally

@@ -552,8 +552,10 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
     """Predict the class of least expected cost.
 
     For a row with the class probabilities p it predicts ``argmin_j sum_y p_y C[y, j]``.
-    The probabilities must be calibrated, so train without class weights; the costs come
-    in here.
+    The probabilities must be calibrated for the rows that are predicted: those of a
+    forest by `sklearn.calibration.CalibratedClassifierCV`. The costs come in here, so
+    train without `class_weight`, unless it states the population; it would weigh the
+    classes a second time, without a warning.
 
     Parameters
     ----------
