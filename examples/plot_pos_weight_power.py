@@ -96,8 +96,10 @@ plt.show()
 # more than 0.0001 in any of the first five columns. With 7 to 79 positives a label, the
 # search of thresholds is worse than the plug-in rule for each net, 0.175 against 0.215
 # without a weight, and the differences between weights in that column, of 0.001 in
-# favour of a small one, are much smaller. A power of 0.25 costs at most two per cent of a score,
-# and ``"log"`` at most three. The full ratio costs 4 per cent of the macro F1, 5 of the
-# macro average precision, 8 of the micro F1 and 12 of the micro average precision, and
-# raises the log-loss by 4 per cent. Search over ``[None, "log", "sqrt"]`` if there is
-# time, and leave ``"balanced"`` out unless the search finds it better.
+# favour of a small one, are much smaller.
+#
+# A power of 0.25 costs at most two per cent of a score, and ``"log"`` at most three.
+# The full ratio costs 4 per cent of the macro F1, 5 of the macro average precision, 8
+# of the micro F1 and 12 of the micro average precision, and raises the log-loss by 4
+# per cent. Search over ``[None, "log", "sqrt"]`` if there is time, and leave
+# ``"balanced"`` out unless the search finds it better.

@@ -48,6 +48,14 @@ __all__ = [
 ]
 
 
+# For the error of a weight that is not finite: negatives over positives, computed by
+# hand, is infinite without positives.
+UNDEFINED_RATIO = (
+    " A label without positives or without negatives has no ratio to weigh by; "
+    "compute_pos_weight of skimbalance.weights returns 1 for it."
+)
+
+
 def _balanced(count, reference, **_):
     return reference / count
 
@@ -135,6 +143,21 @@ def _resolve_counts(y, label_counts, n_samples, sample_weight):
             "sample_weight goes with y; label_counts must be weighted already."
         )
     return check_label_counts(label_counts, n_samples)
+
+
+def _check_weight_by_class(weight, target):
+    """Raise a ValueError for one number as the `pos_weight` of several classes.
+
+    It would multiply the loss of every row, and change nothing.
+    """
+    is_number = not isinstance(weight, Mapping) and np.ndim(weight) == 0
+    if is_number and target.kind == MULTICLASS:
+        raise ValueError(
+            f"pos_weight={weight!r} is a single number, which would weigh the "
+            f"{target.n_outputs} classes alike. Pass a weight for each class, as an "
+            "array in the order of classes_ or as a dict, or a scheme such as "
+            "'balanced'; class_weight takes some of the classes, and 1 for the rest."
+        )
 
 
 def _check_power_and_beta(power, beta):

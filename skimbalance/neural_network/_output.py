@@ -6,7 +6,6 @@ thresholds. `LabelOutput` reads each score as a label of its own, `ClassOutput` 
 scores of a row together.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,8 +47,10 @@ from skimbalance.thresholds._rules import (
 from skimbalance.thresholds._summary import ScoreSummary
 from skimbalance.weights import (
     LABEL_WEIGHT_SCHEMES,
+    UNDEFINED_RATIO,
     WEIGHT_SCHEMES,
     PosWeightTransformer,
+    _check_weight_by_class,
     compute_label_weight,
 )
 
@@ -59,11 +60,6 @@ _SELDOM_PREDICTED = (
     "another fit. Or wrap the estimator in a classifier of skimbalance.thresholds."
 )
 _OF_LABELS = " (macro F1) or 'micro_f_beta' (micro F1)"
-# Negatives over positives, computed by hand, is infinite without positives.
-_INFINITE_WEIGHT = (
-    " A label without positives or without negatives has no ratio to weigh by; "
-    "compute_pos_weight of skimbalance.weights returns 1 for it."
-)
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 # The log-odds of 6 in a million, a choice: the log loss of an entry that agrees with a
 # bias beyond it has a gradient below 1e-5.
@@ -153,15 +149,8 @@ def _resolve_weight(name, weight, target):
     if isinstance(weight, str):
         check_choice(name, weight, _SCHEMES[name])
         return weight
-    # np.ndim of a dict is 0 as well.
-    is_number = not isinstance(weight, Mapping) and np.ndim(weight) == 0
-    if is_number and name == "pos_weight" and target.kind == MULTICLASS:
-        raise ValueError(
-            f"pos_weight={weight!r} is a single number, which would weigh the "
-            f"{target.n_outputs} classes alike. Pass a weight for each class, as an "
-            "array in the order of classes_ or as a dict, or a scheme such as "
-            "'balanced'; class_weight takes some of the classes, and 1 for the rest."
-        )
+    if name == "pos_weight":
+        _check_weight_by_class(weight, target)
     return _as_outputs(name, weight, target, positive=True)
 
 
@@ -204,7 +193,7 @@ def _as_outputs(name, value, target, positive=False):
         names=target.output_names,
         low=0 if positive else -np.inf,
         closed="neither",
-        hint_outside=_INFINITE_WEIGHT if positive else "",
+        hint_outside=UNDEFINED_RATIO if positive else "",
     )
 
 
