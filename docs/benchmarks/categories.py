@@ -141,8 +141,8 @@ the same masks, split and seed. breast_cancer is shipped by scikit-learn.
 
 {table(header, rows)}
 
-The mean is at least that of the pipeline on {n_best} of {len(rows)} sets. A difference of
-less than two standard errors may be chance.
+The mean is at least that of the pipeline on {n_best} of {len(rows)} sets. A difference
+of less than two standard errors may be chance.
 
 {machine()}
 """,
