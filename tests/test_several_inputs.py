@@ -138,6 +138,7 @@ ERRORS = [
     ({1: IDS, 2: DENSE}, "names of arguments"),
     ({}, "names of arguments"),
     ({"ids": IDS, "numbers": DENSE}, "module cannot be built"),
+    ({"ids": IDS, "dense": DENSE, "more": DENSE}, "module fails .* more: a tensor"),
 ]
 
 
@@ -153,7 +154,7 @@ def test_what_several_inputs_do_not_go_with_is_named(fitted, tmp_path):
             ValueError, match=r"fitted with rows of shape \{'ids': \(3,"
         ):
             fitted.predict_proba(other)
-    with pytest.raises(ValueError, match="held integers in fit"):
+    with pytest.raises(ValueError, match=r"X\['ids'\] holds .*held integers in fit"):
         fitted.predict_proba({"ids": IDS + 0.5, "dense": DENSE})
     with pytest.raises(ValueError, match="fitted with rows of shape"):
         net(linear).fit(DENSE, Y).predict_proba((DENSE, DENSE))
@@ -196,6 +197,8 @@ def test_a_dataset_with_targets_in_cross_validation_and_searches(target):
     assert search.fit(X, y).best_score_ == pytest.approx(plain)
     with pytest.raises(ValueError, match=r"y=skorch.helper.SliceDataset\(dataset, 1\)"):
         model.fit(data, None)
+    with pytest.raises(ValueError, match=r"y=skorch.helper.SliceDataset\(dataset, 1\)"):
+        model.partial_fit(data, None, classes=[0, 1])
 
 
 def test_collate_functions_are_refused():
