@@ -11,7 +11,10 @@ from skorch.helper import SliceDataset, SliceDict
 from torch import nn
 from torch.utils.data import Dataset
 
+from skimbalance.calibration import MultilabelCalibratedClassifierCV
+from skimbalance.ensemble import MultilabelStackingClassifier
 from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.thresholds import MultilabelTunedThresholdClassifierCV
 
 N = 240
 RNG = np.random.default_rng(0)
@@ -98,6 +101,19 @@ def test_folds_and_searches_slice_a_slice_dict():
     grid = {"module__width": [2, 4]}
     search = GridSearchCV(net(), grid, cv=3, error_score="raise").fit(given, Y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_tools_of_this_package_slice_a_slice_dict():
+    labels, given = np.column_stack([Y, 1 - Y]), SliceDict(**both())
+    for wrapped in (
+        MultilabelTunedThresholdClassifierCV(net(max_epochs=1), cv=2),
+        MultilabelCalibratedClassifierCV(net(max_epochs=1), cv=2),
+        MultilabelStackingClassifier([("net", net(max_epochs=1))], cv=2),
+    ):
+        assert wrapped.fit(given, labels).predict(given).shape == labels.shape
+        message = r"X must be array-like, got a dict.*SliceDict\(\*\*X\)"
+        with pytest.raises(TypeError, match=message):
+            wrapped.fit(both(), labels)
 
 
 def test_held_out_rows_chunks_and_weights():
