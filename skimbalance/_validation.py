@@ -588,8 +588,9 @@ def check_same_length(**arrays: Any) -> None:
 def _length(array, name):
     """Return the number of rows; `name` is how the error messages call the array."""
     # A dok_array is a Mapping, too, and so is skorch's SliceDict, of arrays.
-    if sp.issparse(array) or (isinstance(array, Mapping) and hasattr(array, "shape")):
-        return array.shape[0]
+    shape: Any = getattr(array, "shape", None)
+    if shape and (sp.issparse(array) or isinstance(array, Mapping)):
+        return shape[0]
     if isinstance(array, Mapping):
         raise TypeError(
             f"{name} must be array-like, got a {type(array).__name__}. Pass several "

@@ -353,10 +353,10 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
 
 def _read_array(estimator, X, fitted, allow_nd, name):
     """Return a checked array; errors of scikit-learn get the name of the argument."""
-    # First what scikit-learn would report without the column, or without a way out.
     encoder = _category_encoder(estimator, X, fitted, name)
     if encoder is not None:
         return _read_table(estimator, encoder, X, fitted, name)
+    # First what scikit-learn would report without the column, or without a way out.
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     X = _with_integers(X)
@@ -378,8 +378,8 @@ def _read_array(estimator, X, fitted, allow_nd, name):
 def _category_encoder(estimator, X, fitted, name):
     """Return what encodes the categories of a table; None where there are none.
 
-    It is fitted and kept in `fit`, unless a warm start goes on with the codes that the
-    weights belong to.
+    In `fit` it is a new one, to be fitted, unless a warm start goes on with the codes
+    that the weights belong to.
     """
     given = getattr(estimator, "categorical_features", None)
     if fitted is not None or _goes_on(estimator):
@@ -396,17 +396,13 @@ def _category_encoder(estimator, X, fitted, name):
     if not estimator._reads_tables():
         _check_no_categories(given, name, "standardize='auto'")
         return None
-    is_frame = hasattr(X, "columns")
-    if is_frame:
+    if hasattr(X, "columns"):
         check_unique_columns(X, name)
     with _named(name):
         is_categorical = find_categorical(X, given)
-        if not is_categorical.any():
-            return None
-        _check_columns(take_rows(X, np.flatnonzero(~is_categorical), axis=1), name)
-        encoder = CategoryEncoder(is_categorical).fit(X)
-    estimator.category_encoder_ = encoder
-    return encoder
+    if is_categorical.any():
+        estimator.category_encoder_ = CategoryEncoder(is_categorical)
+    return estimator.category_encoder_
 
 
 def _goes_on(estimator):
@@ -473,8 +469,11 @@ def _read_table(estimator, encoder, X, fitted, name):
         )
     with _named(name):
         validate_data(estimator, X, reset=fitted is None, skip_check_array=True)
-        numbers = np.flatnonzero(~encoder.is_categorical_)
+        # Fitted or not, it has the mask that `_category_encoder` found.
+        numbers = np.flatnonzero(~encoder.categorical_features)
         _check_columns(take_rows(X, numbers, axis=1), name)
+        if not hasattr(encoder, "categories_"):
+            encoder.fit(X)
         with np.errstate(all="ignore"):
             return np.ascontiguousarray(encoder.transform(X))
 
