@@ -42,7 +42,20 @@ def column_name(X, k):
 
 def as_list(column) -> list:
     """Return the values of a column as objects of Python, which have a hash."""
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype in (np.float16, np.float32):
+        # 0.1 is one category in each precision: that of its shortest decimals.
+        return np.asarray(column).astype(str).astype(np.float64).tolist()
     return column.to_list() if hasattr(column, "to_list") else column.tolist()
+
+
+def as_rows(X) -> np.ndarray:
+    """Return a list of rows as an array, in which numbers beside strings stay such."""
+    array = np.asarray(X)
+    if array.dtype.kind not in "US":
+        return array
+    objects = np.asarray(X, dtype=object)
+    return array if all(map(_is_text, objects.ravel())) else objects
 
 
 def is_missing(value):
@@ -111,6 +124,8 @@ def categorical_mask(given, n_features, names):
     if given is None or not np.size(given):
         return mask
     given, names = np.asarray(given), list(names)
+    if all(isinstance(entry, bool | np.bool_) for entry in given.ravel()):
+        given = given.astype(bool)  # a mask of objects, as nullable dtypes make one
     start = "categorical_features must be a mask, indices or names of columns of X"
     if given.ndim != 1 or given.dtype.kind not in "biuUOT":
         raise ValueError(f"{start}, got {given!r}.")

@@ -41,6 +41,7 @@ from skimbalance._labels import (
 )
 from skimbalance._validation import (
     check_cv,
+    check_same_length,
     check_weights,
     clone,
     n_samples_of,
@@ -284,6 +285,7 @@ class LabelMetaClassifier(
     def _check_input(self, X, y, sample_weight):
         """Return indexable rows, the encoded target and its weights."""
         check_classifier(self.estimator)
+        check_same_length(X=X, y=y)  # which names them
         X, y = indexable(X, y)
         # A classifier that is fitted already may know classes that `y` lacks.
         known = self._known_target(y)

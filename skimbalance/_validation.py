@@ -606,9 +606,16 @@ def check_same_length(**arrays: Any) -> None:
 
 def _length(array, name):
     """Return the number of rows; `name` is how the error messages call the array."""
-    if sp.issparse(array):  # a dok_array is a Mapping, too
-        return array.shape[0]
-    if isinstance(array, Mapping | set | frozenset | str | bytes):
+    # A dok_array is a Mapping, too, and so is skorch's SliceDict, of arrays.
+    shape: Any = getattr(array, "shape", None)
+    if shape and (sp.issparse(array) or isinstance(array, Mapping)):
+        return shape[0]
+    if isinstance(array, Mapping):
+        raise TypeError(
+            f"{name} must be array-like, got a {type(array).__name__}. Pass several "
+            "inputs X as skorch.helper.SliceDict(**X), whose rows can be sliced."
+        )
+    if isinstance(array, set | frozenset | str | bytes):
         raise TypeError(f"{name} must be array-like, got a {type(array).__name__}.")
     try:
         return _num_samples(array)

@@ -53,6 +53,7 @@ from skimbalance._out_of_fold import (
 )
 from skimbalance._validation import (
     Composition,
+    check_same_length,
     check_weights,
     clone,
     n_dimensions,
@@ -448,6 +449,7 @@ class MultilabelStackingClassifier(
             If one of `estimators` is not a classifier.
         """
         named = self._check_named()
+        check_same_length(X=X, y=y, groups=groups)  # which names them
         X, y, groups = indexable(X, y, groups)
         target = check_target(y, pos_label=self.pos_label)
         n_labels = target.n_outputs if target.kind == MULTILABEL else None

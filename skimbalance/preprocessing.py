@@ -22,6 +22,7 @@ from skimbalance._categories import (
     NO_CATEGORIES,
     as_categories,
     as_list,
+    as_rows,
     categorical_mask,
     column_name,
     column_of,
@@ -913,8 +914,14 @@ class CategoryEncoder(
     def _validate(self, X, reset):
         """Return a table as it is, or as an array, with its names and width checked."""
         if not hasattr(X, "columns"):
+            X = as_rows(X) if isinstance(X, list | tuple) else X
             X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
         validate_data(self, X, reset=reset, skip_check_array=True)
+        if not X.shape[0]:  # of a data frame, which nothing has checked yet
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 "
+                "is required."
+            )
         return X
 
     def _numbers(self, X):

@@ -443,3 +443,88 @@ def test_tools_around_take_the_table():
     assert rule.predict(X).shape == Y.shape
     held = small(early_stopping=True).fit(X, y, X_val=X[:100], y_val=y[:100])
     assert held.category_encoder_ is not None
+
+
+# --------------------------------------------------------------------------- containers
+
+
+def test_a_mask_of_objects_is_a_mask():
+    X, _ = make_table()
+    mask = np.array([False, True, True, False, True, False], dtype=object)
+    encoder = CategoryEncoder(mask).fit(X)
+    assert encoder.is_categorical_.tolist() == mask.tolist()
+
+
+def test_a_category_is_the_same_in_each_precision():
+    X = np.column_stack([[0.1, 0.2, np.nan] * 4, [1.0, 2.0, 3.0] * 4])
+    codes = CategoryEncoder([0]).fit_transform(X)
+    for fitted, given in ((np.float64, np.float32), (np.float32, np.float64)):
+        encoder = CategoryEncoder([0]).fit(X.astype(fitted))
+        np.testing.assert_array_equal(encoder.transform(X.astype(given)), codes)
+    halves = X.astype(np.float16)
+    np.testing.assert_array_equal(CategoryEncoder([0]).fit_transform(halves), codes)
+
+
+def test_numbers_beside_strings_in_a_list_of_rows():
+    rows, y = [[1.5, "a"], [None, "b"], [0.5, "b"]] * 10, [0, 1, 1] * 10
+    array = np.array(rows, dtype=object)
+    codes = CategoryEncoder([1]).fit_transform(rows)
+    np.testing.assert_array_equal(codes, CategoryEncoder([1]).fit_transform(array))
+    net = small(categorical_features=[1]).fit(array, y)
+    complete = [[1.5, "a"], [0.5, "b"]]
+    proba = small(categorical_features=[1]).fit(rows, y).predict_proba(complete)
+    np.testing.assert_array_equal(proba, net.predict_proba(complete))
+    with pytest.raises(ValueError, match="Column 1 of X holds strings such as 'a'"):
+        small().fit(complete * 10, [0, 1] * 10)
+
+
+def test_rows_that_are_not_there():
+    X, y = make_table()
+    for columns in (["color"], ["color", "price"]):
+        net = small().fit(X[columns], y)
+        shape = rf"X: .*0 sample\(s\) \(shape=\(0, {len(columns)}\)\)"
+        with pytest.raises(ValueError, match=shape):
+            net.predict_proba(X[columns][:0])
+    with pytest.raises(ValueError, match="X holds strings such as"):
+        small().fit(X["color"], y)
+
+
+def test_errors_about_strings_and_dates_name_the_way_out():
+    X, y = make_table()
+    for given in (None, ["color"]):
+        net = small(categorical_features=given)
+        with pytest.raises(ValueError, match="or name it in categorical_features"):
+            net.fit(X, y)
+    day = pd.Series([*pd.date_range("2020", periods=N - 1).date, None], dtype=object)
+    with pytest.raises(ValueError, match="Column 'day' of X holds dates"):
+        small().fit(X.assign(day=day), y)
+
+
+def test_rows_without_weight_or_label_have_no_categories():
+    X, y = make_table()
+    kept = (X["color"] != "red").to_numpy()
+    without = small().fit(X[kept], y[kept])
+    weighted = small().fit(X, y, sample_weight=kept.astype(float))
+    assert weighted.category_encoder_.categories_[1].tolist() == ["blue", "green"]
+    expected = without.predict_proba(X)
+    np.testing.assert_array_equal(weighted.predict_proba(X), expected)
+    Y = np.column_stack([y, 1 - y]).astype(float)
+    Y[~kept] = np.nan
+    missing = small().fit(X, Y)
+    expected = small().fit(X[kept], Y[kept]).predict_proba(X)
+    np.testing.assert_array_equal(missing.predict_proba(X), expected)
+
+
+def test_a_warm_start_keeps_the_columns():
+    X, y = make_table()
+    net = small(warm_start=True).fit(X, y)
+    for given in (None, ["color"], [1]):
+        net.set_params(categorical_features=given)
+        message = r"of the columns \[1, 2, 4\], but categorical_features="
+        with pytest.raises(ValueError, match=message):
+            net.fit(X, y)
+    net.set_params(categorical_features=["color", "size", "shop"]).fit(X, y)
+    numbers = small(warm_start=True).fit(X[["price", "count"]], y)
+    numbers.set_params(categorical_features=["count"])
+    with pytest.raises(ValueError, match=r"of the columns \[\], but categorical_fea"):
+        numbers.fit(X[["price", "count"]], y)

@@ -3,10 +3,11 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
-from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from nets import small, small_problem
 from sklearn.base import BaseEstimator, clone
@@ -27,7 +28,7 @@ from skimbalance.neural_network import (
 from skimbalance.neural_network._checks import encode_rows
 from skimbalance.neural_network._module import SetCriterion, sum_over_members
 from skimbalance.neural_network._resampler import _joined, _resample_member
-from skimbalance.over_sampling import MLROS, MLSMOTE, REMEDIAL
+from skimbalance.over_sampling import MLROS, MLSMOTE, MLSOL, REMEDIAL
 from skimbalance.under_sampling import MLRUS
 
 # MLROS warns where it stops before the fraction that it was asked for.
@@ -459,6 +460,56 @@ def test_what_cannot_be_resampled(problem):
         small(resampler=MLROS()).fit(X, labels)
     with pytest.raises(ValueError, match="no exact inverse"):
         holding_out(resampler=MLROS(), correct_probabilities="exact").fit(X, labels)
+
+
+def table_of_categories(has_missing):
+    rng = np.random.default_rng(0)
+    amount = rng.normal(size=300)
+    if has_missing:
+        amount[::7] = np.nan
+    X = pd.DataFrame({"amount": amount, "color": rng.choice(list("rgb"), 300)})
+    return X, (rng.random(300) < 0.2).astype(int)
+
+
+@pytest.mark.parametrize("resampler", [MLSMOTE(), MLSOL(), SMOTENC("auto")])
+def test_new_rows_have_categories(resampler, resampled):
+    X, y = table_of_categories(has_missing=False)
+    is_smote = isinstance(resampler, SMOTENC)
+    Y = y if is_smote else np.column_stack([y, 1 - y, X["amount"] > 1]).astype(int)
+    net = small(resampler=resampler, early_stopping=True).fit(X, Y)
+    rows = resampled[-1].rows
+    assert len(rows.X) > 300
+    assert set(rows.X[:, 1]) <= {0, 1, 2, 3}
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+def test_rows_between_categories_are_refused():
+    X, y = table_of_categories(has_missing=False)
+    message = r"SMOTE\(\) makes rows between categories, in the columns \[1\] of X"
+    with pytest.raises(ValueError, match=message):
+        small(resampler=SMOTE(), early_stopping=True).fit(X, y)
+
+
+def test_a_copy_of_a_row_with_missing_values_is_a_copy(resampled):
+    X, y = table_of_categories(has_missing=True)
+    small(resampler=RandomOverSampler(), early_stopping=True).fit(X, y)
+    assert len(resampled[-1].rows.X) == 300
+
+
+def test_several_inputs_are_not_resampled():
+    X = {"a": np.ones((40, 2)), "b": np.ones((40, 2))}
+    net = ImbalancedNetClassifier(Multiplied, resampler=MLROS(), max_epochs=1)
+    with pytest.raises(ValueError, match=r"MLROS\(\) reads X as one matrix, but X is"):
+        net.fit(X, np.eye(2, dtype=int)[np.arange(40) % 2])
+
+
+class Multiplied(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.output = nn.Linear(n_features["a"], n_outputs)
+
+    def forward(self, a, b):
+        return self.output(a * b)
 
 
 def test_partial_fit_refuses_it(problem):

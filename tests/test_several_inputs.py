@@ -11,7 +11,10 @@ from skorch.helper import SliceDataset, SliceDict
 from torch import nn
 from torch.utils.data import Dataset
 
+from skimbalance.calibration import MultilabelCalibratedClassifierCV
+from skimbalance.ensemble import MultilabelStackingClassifier
 from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.thresholds import MultilabelTunedThresholdClassifierCV
 
 N = 240
 RNG = np.random.default_rng(0)
@@ -100,6 +103,19 @@ def test_folds_and_searches_slice_a_slice_dict():
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+def test_tools_of_this_package_slice_a_slice_dict():
+    labels, given = np.column_stack([Y, 1 - Y]), SliceDict(**both())
+    for wrapped in (
+        MultilabelTunedThresholdClassifierCV(net(max_epochs=1), cv=2),
+        MultilabelCalibratedClassifierCV(net(max_epochs=1), cv=2),
+        MultilabelStackingClassifier([("net", net(max_epochs=1))], cv=2),
+    ):
+        assert wrapped.fit(given, labels).predict(given).shape == labels.shape
+        message = r"X must be array-like, got a dict.*SliceDict\(\*\*X\)"
+        with pytest.raises(TypeError, match=message):
+            wrapped.fit(both(), labels)
+
+
 def test_held_out_rows_chunks_and_weights():
     held = {"X_val": both(slice(0, 60)), "y_val": Y[:60]}
     weight = np.ones(N)
@@ -138,6 +154,7 @@ ERRORS = [
     ({1: IDS, 2: DENSE}, "names of arguments"),
     ({}, "names of arguments"),
     ({"ids": IDS, "numbers": DENSE}, "module cannot be built"),
+    ({"ids": IDS, "dense": DENSE, "more": DENSE}, "module fails .* more: a tensor"),
 ]
 
 
@@ -153,7 +170,7 @@ def test_what_several_inputs_do_not_go_with_is_named(fitted, tmp_path):
             ValueError, match=r"fitted with rows of shape \{'ids': \(3,"
         ):
             fitted.predict_proba(other)
-    with pytest.raises(ValueError, match="held integers in fit"):
+    with pytest.raises(ValueError, match=r"X\['ids'\] holds .*held integers in fit"):
         fitted.predict_proba({"ids": IDS + 0.5, "dense": DENSE})
     with pytest.raises(ValueError, match="fitted with rows of shape"):
         net(linear).fit(DENSE, Y).predict_proba((DENSE, DENSE))
@@ -196,6 +213,8 @@ def test_a_dataset_with_targets_in_cross_validation_and_searches(target):
     assert search.fit(X, y).best_score_ == pytest.approx(plain)
     with pytest.raises(ValueError, match=r"y=skorch.helper.SliceDataset\(dataset, 1\)"):
         model.fit(data, None)
+    with pytest.raises(ValueError, match=r"y=skorch.helper.SliceDataset\(dataset, 1\)"):
+        model.partial_fit(data, None, classes=[0, 1])
 
 
 def test_collate_functions_are_refused():

@@ -62,6 +62,7 @@ from skimbalance.neural_network._checks import (
     check_threshold_for,
     encode_rows,
     read_inputs,
+    recount_categories,
     target_of_classes,
     warn_of_positive_class,
 )
@@ -314,6 +315,7 @@ class BaseImbalancedNet(
             check_chunks_suffice(self)
             X = as_one_array(X, y=y)
             check_same_length(X=X, y=y, sample_weight=sample_weight)
+            check_has_targets(X, y)
             if self.__sklearn_is_fitted__():
                 check_same_classes(self, classes)
                 go_on_with_chunks(self)
@@ -339,8 +341,11 @@ class BaseImbalancedNet(
         return False
 
     def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
-        X = self._check_inputs(X, reset, names[0])
-        return encode_rows(X, target, sample_weight, self.class_weight, names[1])
+        inputs = self._check_inputs(X, reset, names[0])
+        rows = encode_rows(inputs, target, sample_weight, self.class_weight, names[1])
+        if reset and len(rows) < inputs.shape[0]:
+            rows = recount_categories(self, X, rows)
+        return rows
 
     def _encode_y(self, y):
         return encode_like(y, self._target)

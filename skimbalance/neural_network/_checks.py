@@ -20,7 +20,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._base import warn_positive_class
-from skimbalance._categories import find_categorical
+from skimbalance._categories import as_rows, find_categorical, is_missing
 from skimbalance._counts import SparseWeights, without_weightless
 from skimbalance._labels import (
     BINARY,
@@ -65,7 +65,8 @@ _ONE_ARRAY = (
 )
 _ENCODE = (
     "Encode it as numbers, for example by OneHotEncoder or OrdinalEncoder in a "
-    "ColumnTransformer"
+    "ColumnTransformer, or name it in categorical_features of ImbalancedMLPClassifier "
+    "with standardize='auto'"
 )
 # What torch cannot gather rows of, and the type that holds the same values.
 _TAKEN_AS = {"uint16": np.int32, "uint32": np.int64}
@@ -183,8 +184,10 @@ def _read_joined(estimator, X, fitted, allows_several, name):
         X = JoinedRows([arrays[key] for key in fitted], list(fitted))
     if X.row_shape != fitted:
         raise ValueError(_other_shape(name, X, fitted))
-    both = zip(X.arrays, estimator._integer_parts, strict=True)
-    return JoinedRows([_of_kind(part, name, is_int) for part, is_int in both], X.names)
+    names = X.names or range(len(X.arrays))
+    every = zip(X.arrays, names, estimator._integer_parts, strict=True)
+    arrays = [_of_kind(part, f"{name}[{key!r}]", is_int) for part, key, is_int in every]
+    return JoinedRows(arrays, X.names)
 
 
 def _of_kind(part, name, is_integer):
@@ -196,7 +199,7 @@ def _of_kind(part, name, is_integer):
     integers = part.astype(np.int64)
     if not np.array_equal(integers, part):
         raise ValueError(
-            f"An array of {name} held integers in fit, but holds other numbers now."
+            f"{name} holds other numbers than integers, and held integers in fit."
         )
     return integers
 
@@ -287,7 +290,7 @@ def _list_as_array(X, name):
             "instead, which stays a Dataset when it is sliced."
         )
     try:
-        return np.asarray(X)
+        return as_rows(X)
     except (ValueError, TypeError) as error:
         raise ValueError(_describe_ragged(X, name)) from error
 
@@ -350,10 +353,10 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
 
 def _read_array(estimator, X, fitted, allow_nd, name):
     """Return a checked array; errors of scikit-learn get the name of the argument."""
-    # First what scikit-learn would report without the column, or without a way out.
     encoder = _category_encoder(estimator, X, fitted, name)
     if encoder is not None:
         return _read_table(estimator, encoder, X, fitted, name)
+    # First what scikit-learn would report without the column, or without a way out.
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     X = _with_integers(X)
@@ -375,14 +378,16 @@ def _read_array(estimator, X, fitted, allow_nd, name):
 def _category_encoder(estimator, X, fitted, name):
     """Return what encodes the categories of a table; None where there are none.
 
-    It is fitted and kept in `fit`, unless a warm start goes on with the codes that the
-    weights belong to.
+    In `fit` it is a new one, to be fitted, unless a warm start goes on with the codes
+    that the weights belong to.
     """
-    goes_on = estimator.warm_start and getattr(estimator, "net_", None) is not None
-    if fitted is not None or goes_on:
-        return getattr(estimator, "category_encoder_", None)
-    estimator.category_encoder_ = None
     given = getattr(estimator, "categorical_features", None)
+    if fitted is not None or _goes_on(estimator):
+        encoder = getattr(estimator, "category_encoder_", None)
+        if fitted is None and np.ndim(X) == 2:
+            _check_same_columns(encoder, given, X)
+        return encoder
+    estimator.category_encoder_ = None
     if given is None or sp.issparse(X) or np.ndim(X) != 2:
         _check_no_categories(
             given, name, "X is dense, of shape (n_samples, n_features)"
@@ -391,17 +396,59 @@ def _category_encoder(estimator, X, fitted, name):
     if not estimator._reads_tables():
         _check_no_categories(given, name, "standardize='auto'")
         return None
-    is_frame = hasattr(X, "columns")
-    if is_frame:
+    if hasattr(X, "columns"):
         check_unique_columns(X, name)
     with _named(name):
         is_categorical = find_categorical(X, given)
-        if not is_categorical.any():
-            return None
-        _check_columns(take_rows(X, np.flatnonzero(~is_categorical), axis=1), name)
-        encoder = CategoryEncoder(is_categorical).fit(X)
-    estimator.category_encoder_ = encoder
-    return encoder
+    if is_categorical.any():
+        estimator.category_encoder_ = CategoryEncoder(is_categorical)
+    return estimator.category_encoder_
+
+
+def _goes_on(estimator):
+    """Return whether `fit` goes on with the weights of an earlier fit."""
+    return estimator.warm_start and getattr(estimator, "net_", None) is not None
+
+
+def _check_same_columns(encoder, given, X):
+    """Raise a ValueError where a warm start is to embed other columns than before."""
+    if isinstance(given, str):  # whose choice is that of the first fit
+        return
+    now = find_categorical(X, given)
+    before = np.zeros_like(now) if encoder is None else encoder.is_categorical_
+    if not np.array_equal(now, before):
+        raise ValueError(
+            "warm_start=True goes on with embeddings of the columns "
+            f"{np.flatnonzero(before).tolist()}, but categorical_features={given!r}. "
+            "Set it back, or set warm_start=False to start anew."
+        )
+
+
+def recount_categories(estimator, X, rows):
+    """Find the categories among the rows that count, as if there were no others.
+
+    A category that only rows without a weight or a label have would get an embedding
+    that nothing trains.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        Has read `X` in this fit.
+    X : array or data frame
+        As passed.
+    rows : Rows
+        With all codes.
+
+    Returns
+    -------
+    Rows
+        With the codes of these categories.
+    """
+    encoder = estimator.category_encoder_
+    if encoder is None or _goes_on(estimator):
+        return rows
+    encoder.fit(take_rows(X, rows.index))
+    return replace(rows, X=np.ascontiguousarray(encoder.transform(X)))
 
 
 def _check_no_categories(given, name, needed):
@@ -422,8 +469,11 @@ def _read_table(estimator, encoder, X, fitted, name):
         )
     with _named(name):
         validate_data(estimator, X, reset=fitted is None, skip_check_array=True)
-        numbers = np.flatnonzero(~encoder.is_categorical_)
+        # Fitted or not, it has the mask that `_category_encoder` found.
+        numbers = np.flatnonzero(~encoder.categorical_features)
         _check_columns(take_rows(X, numbers, axis=1), name)
+        if not hasattr(encoder, "categories_"):
+            encoder.fit(X)
         with np.errstate(all="ignore"):
             return np.ascontiguousarray(encoder.transform(X))
 
@@ -495,7 +545,9 @@ def _check_array_columns(X, name):
         return
     if X.dtype.kind == "c":
         raise ValueError(_complex(name))
-    if X.dtype.kind == "O" and X.ndim == 1 and len({_length(row) for row in X}) > 1:
+    is_column = all(isinstance(row, str | bytes) for row in X)
+    is_ragged = X.dtype.kind == "O" and X.ndim == 1 and not is_column
+    if is_ragged and len({_length(row) for row in X}) > 1:
         raise ValueError(_describe_ragged(X, name))
     if X.ndim != 2:
         _check_numbers(X.ravel(), name)
@@ -526,7 +578,8 @@ def _check_numbers(values, name):
 
 
 def _are_dates(values):
-    return len(values) > 0 and all(isinstance(v, datetime.date) for v in values)
+    present = [value for value in values if not is_missing(value)]
+    return bool(present) and all(isinstance(v, datetime.date) for v in present)
 
 
 def _complex(name):

@@ -438,12 +438,13 @@ def try_module(module, x):
     """
     with _evaluated_body(module) as body:
         try:
-            scores = check_scores(called(body, x), n_rows_of(x), module.n_outputs)
-        except (RuntimeError, IndexError, NotImplementedError) as error:
+            output = called(body, x)
+        except (RuntimeError, TypeError, IndexError, NotImplementedError) as error:
             raise ValueError(
                 "module fails on the first rows of X, given to it as "
                 f"{_described_rows(x)}: {error}"
             ) from error
+        scores = check_scores(output, n_rows_of(x), module.n_outputs)
         if not scores.isfinite().all():
             raise ValueError(
                 "module gives NaN or infinite scores for the first rows of X before it "
@@ -497,8 +498,8 @@ def _evaluated_body(module):
 
 
 def _described_rows(x):
-    args, keywords = _arguments(x)
-    if len(args) != 1:
+    if isinstance(x, dict | tuple):
+        args, keywords = _arguments(x)
         every = [f"{key}: {_described_rows(part)}" for key, part in keywords.items()]
         return ", ".join([*map(_described_rows, args), *every])
     if not isinstance(x, torch.Tensor):

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from skimbalance._labels import MULTILABEL, encode_like, has_missing
-from skimbalance.neural_network._data import DatasetRows
+from skimbalance.neural_network._data import DatasetRows, JoinedRows
 from skimbalance.neural_network._rows import Rows, decode_labels
 
 
@@ -93,10 +93,16 @@ def resample(estimator, data, seed) -> Resampled:
     _check_rows(estimator, rows)
     parts = list(rows.outside_each_fold()) if data.n_folds else [rows]
     samplers = _seeded_copies(estimator.resampler, len(parts), seed)
+    encoder = estimator.category_encoder_
+    is_code = None if encoder is None else encoder.is_categorical_
+    if is_code is not None:
+        _name_codes(samplers, is_code)
     members = [
         _resample_member(sampler, part)
         for sampler, part in zip(samplers, parts, strict=True)
     ]
+    if is_code is not None:
+        _check_codes(estimator, members, is_code)
     if rows.weight is not None and any(len(m.values) for m in members):
         for sampler in samplers:
             _check_carries_weights(sampler, estimator)
@@ -112,6 +118,11 @@ def _check_rows(estimator, rows):
             "item. Pass X as an array, or use batch_sampler, which reads the labels "
             "only."
         )
+    if isinstance(rows.X, JoinedRows):
+        raise ValueError(
+            f"{shown} reads X as one matrix, but X is several arrays. Use "
+            "batch_sampler, which reads the labels only, or pass X as one array."
+        )
     # An entry of weight 0 counts as missing, too.
     if rows.target.kind == MULTILABEL and has_missing(rows.selected("values")):
         raise ValueError(
@@ -119,6 +130,34 @@ def _check_rows(estimator, rows):
             "of weight 0. Drop these rows, or use pos_weight or batch_sampler, which "
             "read missing labels."
         )
+
+
+def _name_codes(samplers, is_code):
+    """Tell samplers which columns are nominal, where they are to find them by dtype.
+
+    They read an array of codes, which shows no dtypes of categories.
+    """
+    for sampler in samplers:
+        for name, value in sampler.get_params().items():
+            is_auto = isinstance(value, str) and value == "auto"
+            if name.rpartition("__")[2] == "categorical_features" and is_auto:
+                sampler.set_params(**{name: np.flatnonzero(is_code)})
+
+
+def _check_codes(estimator, members, is_code):
+    """Raise a ValueError where a new row lies between two categories.
+
+    The embedding would read its code as that of the category below.
+    """
+    for member in members:
+        codes = member.X[:, is_code]
+        if (codes != np.round(codes)).any():
+            raise ValueError(
+                f"resampler={estimator.resampler!r} makes rows between categories, in "
+                f"the columns {np.flatnonzero(is_code).tolist()} of X. Use one that "
+                "copies rows, such as MLROS or RandomOverSampler, or keeps categories, "
+                "such as MLSMOTE, or SMOTENC(categorical_features='auto')."
+            )
 
 
 def _check_carries_weights(sampler, estimator):
@@ -226,7 +265,7 @@ def _equal_rows(rows, others):
     """Return which rows of two arrays of one container are equal."""
     if sp.issparse(rows):
         return np.diff(sp.csr_array(rows != others).indptr) == 0
-    same = rows == others
+    same = (rows == others) | ((rows != rows) & (others != others))  # NaN equals NaN
     return same if same.ndim == 1 else same.all(axis=1)
 
 
