@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# An example takes longer than the 200 ms of Hypothesis where other programs run.
+settings.register_profile("without_deadline", deadline=None)
+settings.load_profile("without_deadline")
 settings.register_profile(
     "properties",
     max_examples=200 if os.environ.get("SKIMBALANCE_TESTS") == "slow" else 20,
-    deadline=None,
 )
 
 _DATA = Path(

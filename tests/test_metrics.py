@@ -50,7 +50,7 @@ def scored_labels(draw):
     return Y, rng.integers(0, draw(st.integers(1, 30)), size=(n, k)).astype(float), rng
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(scored_labels())
 def test_average_precision_equals_scikit_learn(case):
     Y, S, rng = case
@@ -174,7 +174,7 @@ def _same(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(scored_labels())
 def test_roc_auc_equals_scikit_learn(case):
     Y, S, rng = case
@@ -200,7 +200,7 @@ def test_roc_auc_equals_scikit_learn(case):
         _same(multilabel_roc_auc_score(Y[rows], S[rows], average="samples"), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(scored_labels(), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
 def test_f_beta_equals_scikit_learn(case, beta):
     Y, S, rng = case
@@ -227,7 +227,7 @@ def test_f_beta_equals_scikit_learn(case, beta):
                 _same(found, expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(scored_labels())
 def test_losses_of_probabilities_equal_scikit_learn(case):
     Y, S, rng = case
@@ -354,7 +354,7 @@ def ranked_rows(draw):
     return Y, rng.integers(0, draw(st.integers(1, 12)), (n, k)) / 10, rng
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ranked_rows(), st.data())
 def test_ndcg_and_depth_equal_scikit_learn(case, data):
     Y, S, rng = case

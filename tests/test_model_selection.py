@@ -81,7 +81,7 @@ def test_splits_are_disjoint_and_as_many_as_get_n_splits(cv):
 
 @pytest.mark.parametrize("refine", [True, False])
 @given(seed=seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_row_is_tested_once(seed, refine):
     rng = np.random.RandomState(seed)
     k = rng.randint(2, 8)
@@ -107,7 +107,7 @@ sizes = st.one_of(st.none(), st.floats(0.05, 0.6), st.integers(2, 20))
 
 
 @given(seeds, sizes, sizes)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_sizes_are_those_of_scikit_learn(seed, test_size, train_size):
     Y = random_labels(seed, 41)
     asked = {"test_size": test_size, "train_size": train_size}
@@ -214,7 +214,7 @@ def test_features_are_never_read(cv):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_classes_are_distributed_as_evenly_as_scikit_learn_does(seed):
     rng = np.random.RandomState(seed)
     k, n_classes = rng.randint(2, 7), rng.randint(2, 6)
@@ -367,7 +367,7 @@ def test_shuffling_keeps_the_stratification(load, name):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_rare_label_is_in_every_test_part_that_it_can_be_in(seed):
     rng = np.random.RandomState(seed)
     k, n_samples = rng.randint(2, 6), rng.randint(40, 200)
@@ -697,7 +697,7 @@ def written_out(columns, tests):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_measures_equal_the_formulas_of_the_papers(seed):
     rng = np.random.RandomState(seed)
     Y = random_labels(seed, rng.randint(6, 30), rng.randint(1, 6), 0.5).astype(float)

@@ -57,7 +57,7 @@ def test_positives_and_missing_of_every_form():
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_label_pairs_are_the_products_of_columns(seed):
     rng = np.random.RandomState(seed)
     labels = random_labels(rng, rng.randint(1, 30), rng.randint(1, 8), 0.4)
@@ -81,7 +81,6 @@ def test_too_many_pairs_raise_before_they_are_made():
 
 
 @given(seeds)
-@settings(deadline=None)
 def test_desired_counts_add_up_and_leave_no_required_part_without(seed):
     rng = np.random.RandomState(seed)
     n_parts = rng.randint(2, 8)
@@ -125,7 +124,6 @@ def one_by_one(demand, n_free, n_rows):
 
 
 @given(seeds)
-@settings(deadline=None)
 def test_a_label_placed_at_once_is_as_even_as_row_by_row(seed):
     rng = np.random.RandomState(seed)
     n_parts, n_rows = rng.randint(2, 8), rng.randint(0, 30)
@@ -172,7 +170,7 @@ def test_tabu_search_finds_the_best_of_all_ways(seed):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_refinement_keeps_sizes_and_makes_counts_more_even(seed):
     rng = np.random.RandomState(seed)
     n_folds = rng.randint(2, 7)
@@ -218,7 +216,7 @@ def rare(rng, n_folds, n_rows, n_labels):
 @given(
     seeds, st.sampled_from([tiled, counted, rare]), st.integers(2, 10), st.booleans()
 )
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_every_fold_has_each_frequent_label_where_a_perfect_split_is_planted(
     seed, plant, n_folds, shuffled
 ):

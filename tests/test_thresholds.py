@@ -78,7 +78,7 @@ def test_no_score_lies_on_a_threshold():
             assert threshold == pytest.approx((lower.max() + upper.min()) / 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1))
 def test_weights_are_repeated_rows(seed):
     rng = np.random.default_rng(seed)
@@ -152,7 +152,7 @@ def test_plain_thresholds_are_plug_in_thresholds_of_pooled_probabilities():
     np.testing.assert_allclose(link.probability(prior), rates, rtol=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.sampled_from([0.5, 1, 2]))
 def test_plug_in_iteration_ends_at_the_best_of_all_sets(proba, beta):
     proba = np.array(proba)
