@@ -8,6 +8,7 @@ probability of a 1, or, of a 1-D target, of its positive class.
 """
 
 import contextlib
+import contextvars
 import functools
 import importlib.metadata
 import sys
@@ -37,6 +38,10 @@ _LIBRARIES = {
     "skorch",
     "torch",
 }
+# Where `collected_warnings` collects; of each thread its own.
+_collected: contextvars.ContextVar[list[tuple[str, type[Warning]]] | None] = (
+    contextvars.ContextVar("_collected", default=None)
+)
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
@@ -49,10 +54,32 @@ def warn_user(message: str, category: type[Warning]) -> None:
     message : str
     category : subclass of Warning
     """
+    collected = _collected.get()
+    if collected is not None:
+        collected.append((message, category))
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_library(frame):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextlib.contextmanager
+def collected_warnings():
+    """Collect what `warn_user` is called with, instead of warning.
+
+    `warnings.catch_warnings` changes the filters of all threads before Python 3.14.
+
+    Yields
+    ------
+    collected : list of (str, subclass of Warning)
+    """
+    collected: list[tuple[str, type[Warning]]] = []
+    token = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(token)
 
 
 def _is_library(frame):
