@@ -237,7 +237,7 @@ def test_what_goes_with_the_held_out_rows_is_named(problem):
         ({"y_val": Y}, "X_val and y_val go together"),
         ({"sample_weight_val": np.ones(50)}, "goes with X_val and y_val"),
         ({**held, "X_val": X[:50, :5]}, "X_val: X has 5 features"),
-        ({**held, "X_val": {"a": X}}, "X_val is a dict"),
+        ({**held, "X_val": {"a": X[:50]}}, "X_val is a dict"),
         ({**held, "X_val": np.full((50, 6), np.inf)}, "X_val: Input X contains inf"),
         ({**held, "y_val": Y[:49]}, "X_val: 50, y_val: 49"),
         ({"groups": np.zeros((300, 2))}, r"groups has shape \(300, 2\)"),
