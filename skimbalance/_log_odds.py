@@ -106,7 +106,9 @@ def prevalence_of_counts(positive, expected, mass):
     some = (expected > 0) & (positive > 0)
     if some.any():
         log_rate = np.log(positive[some] / mass[some])
-        expected[some] *= _trend(positive[some], expected[some], log_rate)
+        trend = _trend(positive[some], expected[some], log_rate)
+        # Probabilities of a frequent label cannot sum to more than the rows.
+        expected[some] = np.minimum(expected[some] * trend, mass[some])
     moved = (positive + EXPECTED_STRENGTH) / (expected + EXPECTED_STRENGTH)
     return ratio(expected * moved, mass, undefined=0.5)
 

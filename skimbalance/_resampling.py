@@ -101,12 +101,13 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
     def _random(self):
         return check_random_state(getattr(self, "random_state", None))
 
+    def _warn(self, message):
+        """Warn; a net collects the messages of the samplers of its members instead."""
+        warn_user(message, ResamplingWarning)
+
     def _warn_unchanged(self, why):
         """Warn that there is nothing to resample."""
-        warn_user(
-            f"{type(self).__name__} returns the input unchanged: {why}.",
-            ResamplingWarning,
-        )
+        self._warn(f"{type(self).__name__} returns the input unchanged: {why}.")
 
     def _warn_unreached(self, n_done, n_asked, n_samples, why):
         """Warn if fewer rows than asked were changed; the papers stop early, too."""
@@ -118,11 +119,10 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
         elif n_done == 0:
             self._warn_unchanged(why)
         elif n_done < n_asked:
-            warn_user(
+            self._warn(
                 f"{type(self).__name__} changes {n_done} rows instead of {n_asked}: "
                 f"{why}. sampling_strategy={self.sampling_strategy} cannot be reached "
-                f"here; pass at most {np.floor(1e4 * n_done / n_samples) / 1e4:g}.",
-                ResamplingWarning,
+                f"here; pass at most {np.floor(1e4 * n_done / n_samples) / 1e4:g}."
             )
 
     def __sklearn_tags__(self):

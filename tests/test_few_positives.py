@@ -166,6 +166,14 @@ def test_sums_of_one_label_and_of_none():
     np.testing.assert_allclose(unseen, [0, 2 * 0.3 / 2.3 / 9])
 
 
+def test_no_sum_exceeds_the_rows():
+    # The trend alone makes the sum of the first label 31 of 20 rows.
+    positive, expected = np.array([19.9, 15, 2]), np.array([17.8, 1.3, 16.1])
+    rate = prevalence_of_counts(positive, expected, np.full(3, 20.0))
+    np.testing.assert_allclose(rate[0], 20.2 / 20.3)
+    assert (rate < 1).all()
+
+
 def test_the_target_of_a_mean_probability_by_its_formula():
     mean, rate = np.array([0.01, 0.2, 0.0]), np.array([0.02, 0.1, 0.3])
     scored = np.array([100.0, 1000, 0])

@@ -1,5 +1,7 @@
 """Losses as criteria of a torch training loop."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from skimbalance.losses import (
     LogLoss,
     SoftF1Loss,
     SoftmaxLogLoss,
+    TwoWayLoss,
     ZLPRLoss,
 )
 
@@ -155,3 +158,24 @@ def test_no_inverse_of_a_weight_that_is_not_positive(weight):
         LogLoss().log_odds(torch.zeros(2, 3), weight)
     with pytest.raises(ValueError, match="pos_weight must be positive and finite"):
         SoftmaxLogLoss().log_probabilities(torch.zeros(2, 3), weight)
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss(), ZLPRLoss()], ids=str)
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (1, 4), (3, 4)])
+def test_targets_are_not_broadcast(loss, shape):
+    message = re.escape(f"targets has the shape {shape}")
+    with pytest.raises(ValueError, match=message):
+        loss(torch.zeros(4, 4), torch.ones(shape))
+
+
+def test_classes_as_a_column_are_not_broadcast():
+    scores = torch.zeros(6, 3)
+    for loss in (LOSSES[name, "multiclass"]() for name in ("focal", "ldam")):
+        loss.setup([1, 2, 3], [5, 4, 3])
+        with pytest.raises(ValueError, match=r"need \(6,\) or \(6, 3\)"):
+            loss(scores, torch.zeros(6, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("loss", [ZLPRLoss(), SoftF1Loss(), TwoWayLoss()], ids=str)
+def test_losses_of_rows_take_bools(loss, scores, targets):
+    torch.testing.assert_close(loss(scores, targets > 0), loss(scores, targets))

@@ -17,6 +17,7 @@ from torch.utils.data import TensorDataset
 
 from skimbalance._labels import check_target
 from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.exceptions import ResamplingWarning
 from skimbalance.losses import TwoWayLoss
 from skimbalance.metrics import expected_observed_ratio, multilabel_log_loss
 from skimbalance.neural_network import (
@@ -61,6 +62,10 @@ class Returning(BaseEstimator):
 
     def fit_resample(self, X, y):
         return self.function(X, y)
+
+
+def raise_runtime_error(X, y):
+    raise RuntimeError("no clusters")
 
 
 def holding_out(**params):
@@ -431,11 +436,86 @@ def test_own_modules_and_rows_of_more_dimensions(problem):
         (Returning(lambda X, y: (X[:0], y[:0])), ValueError, "fails on"),
         (Returning(lambda X, y: (X[:5], y)), ValueError, "5 rows of X"),
         (Returning(lambda X, y: (X, y[:, :2])), ValueError, "has 2 labels"),
+        (Returning(lambda X, y: (X[:, :1], y)), ValueError, "rows of 6 columns"),
+        (Returning(lambda X, y: (X[:, 0], y)), ValueError, "rows of 6 columns"),
+        (Returning(lambda X, y: (X * np.nan, y)), ValueError, "its X contains NaN"),
+        (Returning(lambda X, y: (X * np.inf, y)), ValueError, "its X contains"),
+        (Returning(lambda X, y: None), ValueError, r"non-iterable NoneType object\. "),
+        (Returning(raise_runtime_error), ValueError, "fails on .* no clusters"),
     ],
 )
 def test_bad_resamplers_are_named(resampler, error, message, problem):
     with pytest.raises(error, match=message):
         holding_out(resampler=resampler).fit(*problem)
+
+
+def test_a_generator_is_no_random_state(problem):
+    resampler = MLSMOTE(random_state=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="cannot be used to seed"):
+        in_folds(resampler=resampler).fit(*problem)
+
+
+def test_indices_that_are_not_those_of_the_result(problem):
+    resampler = Spy()
+    resampler.fit_resample = lambda X, y: (X, y)
+    resampler.sample_indices_ = np.arange(3)
+    rows = _rows(*problem)
+    with pytest.raises(ValueError, match=r"sample_indices_ have the shape \(3,\)"):
+        _resample_member(resampler, rows)
+
+
+def test_results_in_other_containers(problem):
+    X, labels = problem
+    plain = holding_out(resampler=Returning(lambda X, y: (X, y))).fit(X, labels)
+    for function in (
+        lambda X, y: (sp.coo_matrix(X), sp.coo_matrix(y)),
+        lambda X, y: (pd.DataFrame(X).set_index(X[:, 0]), pd.DataFrame(y)),
+    ):
+        net = holding_out(resampler=Returning(function)).fit(X, labels)
+        np.testing.assert_array_equal(net.predict_proba(X), plain.predict_proba(X))
+
+
+def test_it_warns_once_for_all_members(problem):
+    with pytest.warns(ResamplingWarning) as caught:
+        in_folds(resampler=MLROS(), max_epochs=1).fit(*problem)
+    (warning,) = caught
+    assert "of 4 other members" in str(warning.message)
+    with pytest.warns(ResamplingWarning) as caught:
+        holding_out(resampler=MLROS(), max_epochs=1).fit(*problem)
+    assert "other members" not in str(caught[0].message)
+
+
+@pytest.fixture
+def table(problem):
+    """Return a data frame with a column of categories, and labels."""
+    X, labels = problem
+    names = np.random.default_rng(0).choice(list("uvwxyz"), len(X))
+    return pd.DataFrame(X, columns=list("abcdef")).assign(name=names), labels
+
+
+@pytest.mark.parametrize("given", ["auto", ["name"], [6]], ids=str)
+def test_new_rows_have_categories_of_others(table, given, resampled):
+    X, labels = table
+    resampler = MLSMOTE(categorical_features=given)
+    net = in_folds(resampler=resampler, max_epochs=1).fit(X, labels)
+    rows = resampled[0].rows
+    assert len(rows.X) > len(X)
+    assert set(rows.X[:, 6]) == {1, 2, 3, 4, 5, 6}
+    assert net.resampler.categorical_features == given
+    resampler = SMOTENC(categorical_features=given)
+    in_folds(resampler=resampler, max_epochs=1).fit(X, labels[:, 0])
+    assert set(resampled[1].rows.X[:, 6]) == {1, 2, 3, 4, 5, 6}
+
+
+def test_values_between_categories_are_refused(table):
+    X, labels = table
+    for resampler, y in (
+        (MLSMOTE(categorical_features=None), labels),
+        (SMOTE(), labels[:, 0]),
+    ):
+        with pytest.raises(ValueError, match=r"columns \[6\].*SMOTENC"):
+            holding_out(resampler=resampler).fit(X, y)
+    holding_out(resampler=MLROS(), max_epochs=1).fit(X, labels)
 
 
 def test_what_cannot_be_resampled(problem):
@@ -481,13 +561,6 @@ def test_new_rows_have_categories(resampler, resampled):
     assert len(rows.X) > 300
     assert set(rows.X[:, 1]) <= {0, 1, 2, 3}
     assert np.isfinite(net.predict_proba(X)).all()
-
-
-def test_rows_between_categories_are_refused():
-    X, y = table_of_categories(has_missing=False)
-    message = r"SMOTE\(\) makes rows between categories, in the columns \[1\] of X"
-    with pytest.raises(ValueError, match=message):
-        small(resampler=SMOTE(), early_stopping=True).fit(X, y)
 
 
 def test_a_copy_of_a_row_with_missing_values_is_a_copy(resampled):

@@ -80,6 +80,18 @@ def _check_pos_weight(pos_weight, n_outputs):
         )
 
 
+def _check_shapes(scores, targets, of_classes):
+    """Raise where targets are of another shape than scores: they would be broadcast."""
+    shapes = [tuple(scores.shape)]
+    if of_classes:
+        shapes.insert(0, shapes[0][:1])
+    if tuple(targets.shape) not in shapes:
+        raise ValueError(
+            f"targets has the shape {tuple(targets.shape)}, but scores of the shape "
+            f"{tuple(scores.shape)} need {' or '.join(map(str, shapes))}."
+        )
+
+
 def _log_weight(pos_weight, device):
     """Return the log of the weight of the positives, by which an inverse is shifted."""
     shift = _float64(pos_weight).to(device).log()
@@ -211,8 +223,14 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         Tensor
             Of shape () for ``"mean"`` and ``"sum"``, which count the weights that
             `entry_weight` of a pointwise loss gives; else unreduced.
+
+        Raises
+        ------
+        ValueError
+            If the shape of the targets or of `pos_weight` does not suit the scores.
         """
         check_choice("reduction", reduction, ("none", "mean", "sum"))
+        _check_shapes(scores, targets, isinstance(self, SoftmaxLoss))
         if pos_weight is not None:
             _check_pos_weight(pos_weight, scores.shape[-1])
         value = self._weighted(
@@ -943,6 +961,8 @@ class SetLoss(Loss):
                 f"{type(self).__name__} takes the labels of a row together and has no "
                 "pos_weight. Leave it None."
             )
+        if targets.dtype == torch.bool:  # torch has no 1 - y of these
+            targets = targets.to(torch.int8)
         if not args:
             ones = torch.ones_like(at_least_float32(scores))
             args = (ones if weight is None else ones * weight,)

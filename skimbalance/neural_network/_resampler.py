@@ -12,10 +12,15 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.utils import assert_all_finite, check_random_state
 
+from skimbalance._base import warn_user
+from skimbalance._categories import categorical_mask
 from skimbalance._labels import MULTILABEL, encode_like, has_missing
+from skimbalance._resampling import BaseMultilabelSampler
+from skimbalance.exceptions import ResamplingWarning
 from skimbalance.neural_network._data import DatasetRows, JoinedRows
-from skimbalance.neural_network._rows import Rows, decode_labels
+from skimbalance.neural_network._rows import Rows, as_dense, decode_labels
 
 
 @dataclass(frozen=True)
@@ -93,16 +98,19 @@ def resample(estimator, data, seed) -> Resampled:
     _check_rows(estimator, rows)
     parts = list(rows.outside_each_fold()) if data.n_folds else [rows]
     samplers = _seeded_copies(estimator.resampler, len(parts), seed)
-    encoder = estimator.category_encoder_
-    is_code = None if encoder is None else encoder.is_categorical_
-    if is_code is not None:
-        _name_codes(samplers, is_code)
+    messages: list[str] = []
+    for sampler in samplers:
+        _set_categories(sampler, estimator)
+        if isinstance(sampler, BaseMultilabelSampler):
+            sampler._warn = messages.append
     members = [
         _resample_member(sampler, part)
         for sampler, part in zip(samplers, parts, strict=True)
     ]
-    if is_code is not None:
-        _check_codes(estimator, members, is_code)
+    if messages:
+        others = f" The same of {len(messages) - 1} other members, in other numbers."
+        warn_user(messages[0] + others * (len(messages) > 1), ResamplingWarning)
+    _check_categories(estimator, members)
     if rows.weight is not None and any(len(m.values) for m in members):
         for sampler in samplers:
             _check_carries_weights(sampler, estimator)
@@ -132,40 +140,12 @@ def _check_rows(estimator, rows):
         )
 
 
-def _name_codes(samplers, is_code):
-    """Tell samplers which columns are nominal, where they are to find them by dtype.
-
-    They read an array of codes, which shows no dtypes of categories.
-    """
-    for sampler in samplers:
-        for name, value in sampler.get_params().items():
-            is_auto = isinstance(value, str) and value == "auto"
-            if name.rpartition("__")[2] == "categorical_features" and is_auto:
-                sampler.set_params(**{name: np.flatnonzero(is_code)})
-
-
-def _check_codes(estimator, members, is_code):
-    """Raise a ValueError where a new row lies between two categories.
-
-    The embedding would read its code as that of the category below.
-    """
-    for member in members:
-        codes = member.X[:, is_code]
-        if (codes != np.round(codes)).any():
-            raise ValueError(
-                f"resampler={estimator.resampler!r} makes rows between categories, in "
-                f"the columns {np.flatnonzero(is_code).tolist()} of X. Use one that "
-                "copies rows, such as MLROS or RandomOverSampler, or keeps categories, "
-                "such as MLSMOTE, or SMOTENC(categorical_features='auto')."
-            )
-
-
 def _check_carries_weights(sampler, estimator):
-    """Raise a ValueError where nothing says which weight a new row has."""
+    """Raise a ValueError where the weight of a new row is not known."""
     if not hasattr(sampler, "sample_indices_"):
         raise ValueError(
-            f"resampler={estimator.resampler!r} makes new rows, whose weights nothing "
-            "says. Leave sample_weight and class_weight out, use a resampler that "
+            f"resampler={estimator.resampler!r} makes new rows, whose weights are not "
+            "known. Leave sample_weight and class_weight out, use a resampler that "
             "copies or removes rows and has sample_indices_, such as MLROS or "
             "RandomOverSampler, or set pos_weight."
         )
@@ -196,20 +176,51 @@ def _as_seed(random_state, seed):
         return seed
     if isinstance(random_state, Integral):
         return int(random_state)
-    return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def _set_categories(sampler, estimator):
+    """Tell a copied resampler the positions of its categorical columns.
+
+    It reads an array of codes, which has neither names nor dtypes of columns. Positions
+    are a list, since SMOTENC of imbalanced-learn 0.14 compares them with "auto".
+    """
+    encoder = estimator.category_encoder_
+    names = getattr(estimator, "feature_names_in_", None)
+    for name, value in sampler.get_params().items():
+        if name.rpartition("__")[2] != "categorical_features":
+            continue
+        mask = None
+        if isinstance(value, str) and encoder is not None:  # "auto"
+            mask = encoder.is_categorical_
+        elif names is not None and np.asarray(value).dtype.kind == "U":
+            mask = categorical_mask(value, len(names), names)
+        if mask is not None:
+            sampler.set_params(**{name: np.flatnonzero(mask).tolist()})
+
+
+def _check_categories(estimator, members):
+    """Raise a ValueError where new rows lie between two categories."""
+    encoder = estimator.category_encoder_
+    if encoder is None:
+        return
+    columns = np.flatnonzero(encoder.is_categorical_)
+    is_between = [(member.X[:, columns] % 1 > 0).any(axis=0) for member in members]
+    if np.any(is_between):
+        raise ValueError(
+            f"resampler={estimator.resampler!r} makes values between the categories of "
+            f"the columns {columns[np.any(is_between, axis=0)].tolist()}. Use a "
+            "resampler that copies or removes rows, or one with categorical_features, "
+            "such as MLSMOTE, or SMOTENC of imbalanced-learn."
+        )
 
 
 def _resample_member(sampler, rows) -> _Member:
     """Resample the rows of one member, and tell copies from new rows."""
     X, y = _as_given(rows)
-    X_new, values = _result_of(sampler, rows, X, y)
-    n_new = len(values) if values.ndim == 1 else values.shape[0]
-    place = getattr(sampler, "sample_indices_", None)
-    if place is None:  # by convention, new rows follow those of the input
-        place = np.arange(n_new)
-    place = np.asarray(place)
+    X_new, values, place = _result_of(sampler, rows, X, y)
     known = np.flatnonzero(place < len(rows))
-    is_copy = np.zeros(n_new, dtype=bool)
+    is_copy = np.zeros(len(place), dtype=bool)
     # Samplers may also change the labels of a row (REMEDIAL), or move it (shrinkage).
     same = _equal_rows(X_new[known], X[place[known]])
     same &= _equal_rows(values[known], rows.selected("values")[place[known]])
@@ -234,16 +245,20 @@ def _as_matrix(X):
     return sp.csr_matrix(X) if sp.issparse(X) else X.reshape(len(X), -1)
 
 
-def _result_of(sampler, rows, X, y) -> tuple[Any, Any]:
-    """Return what a resampler makes of rows, in the containers of the net."""
+def _result_of(sampler, rows, X, y) -> tuple[Any, Any, np.ndarray]:
+    """Return what a resampler makes of rows, and the source of each row of that.
+
+    In the containers of the net. The source of a new row may be no row of `X`.
+    """
     try:
         X_new, y_new = sampler.fit_resample(X, y)
-        values: Any = encode_like(y_new, rows.target)
-        if np.shape(X_new)[0] != values.shape[0] or not values.shape[0]:
-            raise ValueError(
-                f"it returns {np.shape(X_new)[0]} rows of X and {values.shape[0]} of y"
-            )
-    except (TypeError, ValueError) as error:
+        values = _in_container(encode_like(y_new, rows.target), rows.values)
+        X_new = _in_container(X_new, X)
+        place = getattr(sampler, "sample_indices_", None)
+        if place is None:  # by convention, new rows follow those of the input
+            place = np.arange(values.shape[0])
+        _check_result(X_new, values, np.shape(place), X)
+    except (RuntimeError, TypeError, ValueError) as error:
         hint = ""
         if rows.target.kind == MULTILABEL:
             hint = (
@@ -251,14 +266,38 @@ def _result_of(sampler, rows, X, y) -> tuple[Any, Any]:
                 "skimbalance.under_sampling."
             )
         raise ValueError(
-            f"resampler={sampler!r} fails on {len(rows)} training rows: {error}{hint}"
+            f"resampler={sampler!r} fails on {len(rows)} training rows: "
+            f"{str(error).rstrip('.')}.{hint}"
         ) from error
-    if sp.issparse(rows.values) != sp.issparse(values):
-        is_sparse = sp.issparse(rows.values)
-        values = sp.csr_array(values) if is_sparse else values.toarray()
-    if sp.issparse(X):
-        return sp.csr_array(X_new).astype(X.dtype), values.astype(rows.values.dtype)
-    return np.asarray(X_new, dtype=X.dtype), values.astype(rows.values.dtype)
+    return X_new, values, np.asarray(place)
+
+
+def _in_container(array, like) -> Any:
+    """Return an array in the container and the dtype of another one."""
+    if sp.issparse(like):
+        return sp.csr_array(array).astype(like.dtype)
+    return np.asarray(as_dense(array), dtype=like.dtype)
+
+
+def _check_result(X_new, values, shape_of_sources, X):
+    """Raise a ValueError where resampled rows are no training rows for the net."""
+    n_new = values.shape[0]
+    if X_new.shape[:1] != (n_new,) or not n_new:
+        raise ValueError(f"it returns {X_new.shape[0]} rows of X and {n_new} of y")
+    if X_new.shape[1:] != X.shape[1:]:
+        raise ValueError(
+            f"it returns X of the shape {X_new.shape}, but it was given rows of "
+            f"{X.shape[1]} columns"
+        )
+    if shape_of_sources != (n_new,):
+        raise ValueError(
+            f"its sample_indices_ have the shape {shape_of_sources}, but it returns "
+            f"{n_new} rows"
+        )
+    given = X.data if sp.issparse(X) else X
+    allows_nan = bool(np.isnan(given).any())
+    with np.errstate(invalid="ignore"):  # inf - inf, in the sum that finds infinity
+        assert_all_finite(X_new, allow_nan=allows_nan, input_name="its X")
 
 
 def _equal_rows(rows, others):
