@@ -101,7 +101,7 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
     def _random(self):
         return check_random_state(getattr(self, "random_state", None))
 
-    def _warn(self, message):
+    def _warn(self, message, /):
         """Warn; a net collects the messages of the samplers of its members instead."""
         warn_user(message, ResamplingWarning)
 
