@@ -96,7 +96,7 @@ def _is_category(column):
     """
     dtype = getattr(column, "dtype", None)
     # pandas' "category", and "Categorical" and "Enum" of polars.
-    if str(dtype).lower().startswith(("categor", "enum")):
+    if str(dtype).lower().startswith(("category", "categorical", "enum")):
         return True
     if getattr(dtype, "kind", "O") not in "OUST":
         return False
