@@ -124,6 +124,8 @@ def test_uncorrected_and_corrected_probabilities_are_drawn():
     assert shown.ax_.get_xscale() == "linear"
     rare = MultilabelCalibrationDisplay.from_predictions(*_drawn(2000, shift=-6.0))
     assert rare.ax_.get_xscale() == "log"
+    at_zero = rare.ax_.transData.transform((1e-3, 0.0))
+    assert not np.isfinite(at_zero).all()  # a bin without positives is left out
 
 
 def test_threshold_curves_by_hand():

@@ -270,7 +270,7 @@ class MultilabelCalibrationDisplay(Display):
 
     A line joins the bins of the entries of all labels; a dot is a label, its base rate
     against its mean probability. Calibrated probabilities lie on the diagonal. Where
-    most bins are rare the axes are logarithmic.
+    most bins are rare the axes are logarithmic, and bins without positives left out.
 
     Use `from_estimator` or `from_predictions`.
 
@@ -351,7 +351,9 @@ class MultilabelCalibrationDisplay(Display):
         low = 0.0
         if np.median(points) < 0.05:
             low = max(points[points > 0].min() / 2, 1e-5)
-            ax.set(xscale="log", yscale="log")
+            # Clipped, a bin without positives would draw a line down to the axis.
+            ax.set_xscale("log", nonpositive="mask")
+            ax.set_yscale("log", nonpositive="mask")
         high = min(1.0, max(np.max(points) * (1.5 if low else 1.1), 2 * low))
         ax.plot(
             [low, high], [low, high], ":", color="0.5", label="calibrated", zorder=0
