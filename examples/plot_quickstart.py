@@ -169,5 +169,5 @@ plt.show()
 # trains until it is over-confident, which its log-loss and its curve show. Two things
 # are not improved. Calibrated probabilities of rare digits seldom exceed 0.5, so that
 # the F1 at that threshold is no better than that of an over-confident net: choose a
-# threshold by the metric. And the default takes 28 times the processor time of
-# `MLPClassifier`, and 17 times that of the forest.
+# threshold by the metric. And the default takes many times the processor time of the
+# other two, as the last column shows.
