@@ -8,7 +8,6 @@ probability of a 1, or, of a 1-D target, of its positive class.
 """
 
 import contextlib
-import functools
 import importlib.metadata
 import sys
 import warnings
@@ -108,7 +107,6 @@ def unchanged_on_error(estimator: object) -> Iterator[None]:
         raise
 
 
-@functools.cache
 def documentation_url() -> str:
     """Return the address of the site, or "" while the package states none.
 
@@ -137,7 +135,8 @@ class DocLinkMixin:
     def _doc_link_template(self):
         # The names of the pages are those that autosummary gives them in docs/api.
         page = "/api/generated/{estimator_module}.{estimator_name}.html"
-        return documentation_url() and documentation_url() + page
+        url = documentation_url()
+        return url and url + page
 
 
 class DictParamsMixin(BaseEstimator):

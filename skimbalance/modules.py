@@ -199,7 +199,7 @@ _CODE_SIZE = 1.7
 
 
 class _Embedding(nn.Module):
-    """Embed columns of codes, and hand on the columns before them.
+    """Embed columns of codes, and keep the columns before them.
 
     A code starts as its one-hot code, so that the net starts as one of one-hot columns;
     code 0, of unknown categories, starts as zeros. More categories than are embedded

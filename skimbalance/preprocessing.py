@@ -301,8 +301,8 @@ class InputEncoder(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
         rows; the other two make one.
 
     n_bins : int, default=8
-        Most bins of a column in the piecewise-linear encoding. ``"auto"`` makes at most
-        4 of a column where there are more than 112 columns.
+        Most bins of a column in the piecewise-linear encoding. With
+        ``encoding="auto"``, at most 4 where there are more than 112 columns.
 
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
         The dtype of the output. Columns are scaled in float64 before the conversion.

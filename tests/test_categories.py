@@ -354,13 +354,13 @@ def test_what_does_not_go_with_categories_is_named():
     X, y = make_table()
     numbers = X[["price", "count"]]
     for standardize in (True, False):
-        with pytest.raises(ValueError, match="needs that standardize='auto'"):
+        with pytest.raises(ValueError, match="needs standardize='auto'"):
             small(standardize=standardize, categorical_features=["color"]).fit(X, y)
         with pytest.raises(ValueError, match="contains NaN"):
             small(standardize=standardize).fit(numbers, y)
         assert not get_tags(small(standardize=standardize)).input_tags.allow_nan
     assert get_tags(small()).input_tags.allow_nan
-    with pytest.raises(ValueError, match="needs that X is dense"):
+    with pytest.raises(ValueError, match="needs a dense X"):
         small(categorical_features=[0]).fit(sp.csr_array(np.eye(N)), y)
     own = ImbalancedNetClassifier(linear, max_epochs=1)
     assert not get_tags(own).input_tags.allow_nan

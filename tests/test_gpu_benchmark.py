@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 
@@ -21,7 +20,8 @@ def run(*arguments):
         [sys.executable, str(FOLDER / "gpu.py"), *arguments],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        env=os.environ
+        | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -29,7 +29,6 @@ def run(*arguments):
     return done.stdout
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="would measure for minutes")
 def test_without_a_device_the_script_ends_with_a_sentence():
     printed = run()
     assert printed == (

@@ -145,10 +145,8 @@ def project_urls(monkeypatch):
         for entry in entries:
             package["Project-URL"] = entry
         monkeypatch.setattr(importlib.metadata, "metadata", lambda name: package)
-        documentation_url.cache_clear()
 
-    yield state
-    documentation_url.cache_clear()
+    return state
 
 
 def _estimators():
@@ -189,6 +187,4 @@ def test_a_checkout_that_is_not_installed_has_no_link(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "metadata", missing)
-    documentation_url.cache_clear()
     assert documentation_url() == ""
-    documentation_url.cache_clear()

@@ -479,7 +479,7 @@ def test_it_warns_once_for_all_members(problem):
     with pytest.warns(ResamplingWarning) as caught:
         in_folds(resampler=MLROS(), max_epochs=1).fit(*problem)
     (warning,) = caught
-    assert "of 4 other members" in str(warning.message)
+    assert "for 4 other members" in str(warning.message)
     with pytest.warns(ResamplingWarning) as caught:
         holding_out(resampler=MLROS(), max_epochs=1).fit(*problem)
     assert "other members" not in str(caught[0].message)

@@ -173,7 +173,7 @@ def run_forest(cell, X, Y, X_test):
 
 
 def forest_probabilities(cell, X, Y, X_test):
-    """Fit a forest on rows, resampled if the method says so."""
+    """Fit a forest on rows, resampled if the method is a resampler."""
     if cell.method in RESAMPLERS:
         sampler = clone(RESAMPLERS[cell.method])
         if "random_state" in sampler.get_params():

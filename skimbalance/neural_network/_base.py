@@ -959,7 +959,7 @@ class BaseImbalancedNet(
 
 
 def _n_features(shape):
-    """Return the shape of a row as modules are told it."""
+    """Return the shape of a row as a module gets it."""
     return shape[0] if len(shape) == 1 else shape
 
 

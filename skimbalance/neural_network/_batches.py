@@ -325,7 +325,7 @@ def _log_rates(q, trains, data):
     """Return by how much draws move the log-odds of labels, or those of classes.
 
     In proportion to the training rows as they are, before a resampler changes them.
-    Where each member draws from its own rows, `trains` tells them.
+    Where each member draws from its own rows, `trains` marks them.
     """
     if trains is not None:
         of_members = q[:, None] * trains

@@ -382,16 +382,14 @@ def _category_encoder(estimator, X, fitted, name):
     that the weights belong to.
     """
     given = getattr(estimator, "categorical_features", None)
-    if fitted is not None or _goes_on(estimator):
+    if fitted is not None or goes_on(estimator):
         encoder = getattr(estimator, "category_encoder_", None)
         if fitted is None and np.ndim(X) == 2:
             _check_same_columns(encoder, given, X)
         return encoder
     estimator.category_encoder_ = None
     if given is None or sp.issparse(X) or np.ndim(X) != 2:
-        _check_no_categories(
-            given, name, "X is dense, of shape (n_samples, n_features)"
-        )
+        _check_no_categories(given, name, "a dense X of shape (n_samples, n_features)")
         return None
     if not estimator._reads_tables():
         _check_no_categories(given, name, "standardize='auto'")
@@ -405,7 +403,7 @@ def _category_encoder(estimator, X, fitted, name):
     return estimator.category_encoder_
 
 
-def _goes_on(estimator):
+def goes_on(estimator):
     """Return whether `fit` goes on with the weights of an earlier fit."""
     return estimator.warm_start and getattr(estimator, "net_", None) is not None
 
@@ -445,7 +443,7 @@ def recount_categories(estimator, X, rows):
         With the codes of these categories.
     """
     encoder = estimator.category_encoder_
-    if encoder is None or _goes_on(estimator):
+    if encoder is None or goes_on(estimator):
         return rows
     encoder.fit(take_rows(X, rows.index))
     return replace(rows, X=np.ascontiguousarray(encoder.transform(X)))
@@ -456,7 +454,7 @@ def _check_no_categories(given, name, needed):
     if given is not None and not isinstance(given, str):
         raise ValueError(
             f"categorical_features={given!r} embeds columns of {name}, which needs "
-            f"that {needed}. Set categorical_features=None, or encode the columns."
+            f"{needed}. Set categorical_features=None, or encode the columns."
         )
 
 

@@ -12,6 +12,7 @@ from skimbalance._labels import BINARY
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.modules import MLP
 from skimbalance.neural_network._checkpoint import digest
+from skimbalance.neural_network._checks import goes_on
 from skimbalance.neural_network._rows import is_tiny
 
 # Members, and so folds, where the user leaves the choice: on 27 multilabel sets five
@@ -52,7 +53,7 @@ def _cross_fits(estimator, data, holds_out):
     if isinstance(estimator.cross_fit, str):
         if data.held_out is not None or not holds_out or estimator.n_members == 1:
             return False
-        if _goes_on(estimator):  # with as many nets as there are
+        if goes_on(estimator):  # with as many nets as there are
             return _was_cross_fitted(estimator)
         n_rows = len(data.rows)
         is_suitable = not is_tiny(n_rows) and _n_values(data.rows) <= _MOST_VALUES
@@ -79,16 +80,11 @@ def _n_folds(estimator):
     """Return the number of folds, which is that of the members."""
     if estimator.n_members != "auto":
         return int(estimator.n_members)
-    return estimator.net_.module_.n_members if _goes_on(estimator) else _N_FOLDS
-
-
-def _goes_on(estimator):
-    """Return whether training goes on from the weights of an earlier fit."""
-    return estimator.warm_start and getattr(estimator, "net_", None) is not None
+    return estimator.net_.module_.n_members if goes_on(estimator) else _N_FOLDS
 
 
 def _was_cross_fitted(estimator):
-    return _goes_on(estimator) and estimator._output.has_learnt is not None
+    return goes_on(estimator) and estimator._output.has_learnt is not None
 
 
 def _identity(rows):

@@ -389,7 +389,7 @@ class _Output:
 
         One slope and one intercept on the out-of-fold scores of all rows. Then the
         intercept of each output moves until the probabilities add up to what
-        `prevalence_of_counts` says. The mean over members has the same expected sum.
+        `prevalence_of_counts` returns. The mean over members has the same expected sum.
 
         Parameters
         ----------

@@ -108,8 +108,9 @@ def resample(estimator, data, seed) -> Resampled:
         for sampler, part in zip(samplers, parts, strict=True)
     ]
     if messages:
-        others = f" The same of {len(messages) - 1} other members, in other numbers."
-        warn_user(messages[0] + others * (len(messages) > 1), ResamplingWarning)
+        n_others = len(messages) - 1
+        others = f" The same holds for {n_others} other members, with other numbers."
+        warn_user(messages[0] + others * (n_others > 0), ResamplingWarning)
     _check_categories(estimator, members)
     if rows.weight is not None and any(len(m.values) for m in members):
         for sampler in samplers:
@@ -180,7 +181,7 @@ def _as_seed(random_state, seed):
 
 
 def _set_categories(sampler, estimator):
-    """Tell a copied resampler the positions of its categorical columns.
+    """Set the positions of the categorical columns of a copied resampler.
 
     It reads an array of codes, which has neither names nor dtypes of columns. Positions
     are a list, since SMOTENC of imbalanced-learn 0.14 compares them with "auto".
@@ -216,7 +217,7 @@ def _check_categories(estimator, members):
 
 
 def _resample_member(sampler, rows) -> _Member:
-    """Resample the rows of one member, and tell copies from new rows."""
+    """Resample the rows of one member, and separate copies from new rows."""
     X, y = _as_given(rows)
     X_new, values, place = _result_of(sampler, rows, X, y)
     known = np.flatnonzero(place < len(rows))
