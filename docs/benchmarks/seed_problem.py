@@ -362,7 +362,7 @@ def main():
 from 0.3 % to 4.8 %, drawn with a known posterior; 16,000 rows are held out for the
 table and 2,000 for choosing the epoch and the thresholds. All methods train the same
 multilayer perceptron ({" and ".join(map(str, HIDDEN))} hidden units, dropout {DROPOUT})
-with fused AdamW on batches of {BATCH}, for {given.epochs} epochs, and keeps the epoch
+with fused AdamW on batches of {BATCH}, for {given.epochs} epochs, and keep the epoch
 that is best on the validation rows: the plain loop by macro average precision, ours by
 the default criterion, which is that score, or, where the validation rows have fewer
 than three positives of most labels as in the second table, the log-loss of

@@ -2,9 +2,9 @@
 
 Needs ``pip install skimbalance[bench]`` and the data sets in ``SKIMBALANCE_DATA``. What
 was measured is kept in a folder of the system's temporary one, so an interrupted run
-goes on where it was; delete the folder to measure anew. The peers take hours for the
-first half of the page: ``python stratification.py costs`` measures the second half, on
-groups, speed and growth, and keeps the first.
+goes on where it was; delete the folder to measure anew. The peers take most of an hour
+for the first half of the page: ``python stratification.py costs`` measures the second
+half, on groups, speed and growth, and keeps the first.
 """
 
 import functools
@@ -44,8 +44,8 @@ SETS = """birds cal500 emotions scene yeast water_quality medical enron sider27 
 hmc_cellcycle_fun bibtex corel5k tmc2007_500 goemotions delicious go_vertebrate_bp"""
 SETS = SETS.split()
 FOLDS, SEEDS = (5, 10), range(5)
-PATIENCE = 200
-LABELS_FOR_PAIRS = 300_000
+MANY_POSITIVES = 30_000  # From here on one seed, as a peer takes minutes for it.
+PATIENCE, PATIENCE_OF_RACE = 200, 600
 NOISE = 1e-12
 PEERS = "iterstrat", "skml1", "skml2"
 LABEL_WISE = "ours", "iterstrat", "skml1"
@@ -234,27 +234,30 @@ def measures(who, name, k, seed):
         return None
     Y, part = real(name), np.load(part_path(*case))["part"]
     splits = [((), np.flatnonzero(part == j)) for j in range(k)]
-    few = seed == 0 or Y.nnz < LABELS_FOR_PAIRS
     return {
         "excess": label_distribution_distance(Y, splits) - floor_distance(Y, k),
-        "pairs": label_pair_distribution_distance(Y, splits) if few else None,
+        "pairs": label_pair_distribution_distance(Y, splits),
         "empty": empty_label_fold_count(Y, splits),
         "spread": int(np.ptp(np.bincount(part, minlength=k))),
     }
 
 
+def seeds_of(name):
+    """Return the seeds with which a set is split."""
+    return SEEDS if real(name).nnz < MANY_POSITIVES else SEEDS[:1]
+
+
 def summary(who, name, k):
     """Return the means over the seeds, None if the splitter is too slow."""
     runs = []
-    for seed in SEEDS:
+    for seed in seeds_of(name):
         key = f"measures_{who}_{name}_{k}_{seed}"
         runs.append(kept(key, lambda seed=seed: measures(who, name, k, seed)))
         if runs[-1] is None:
             return dict.fromkeys(("excess", "pairs", "empty", "spread"))
-    pairs = [run["pairs"] for run in runs if run["pairs"] is not None]
     return {
         "excess": statistics.mean(run["excess"] for run in runs),
-        "pairs": statistics.mean(pairs),
+        "pairs": statistics.mean(run["pairs"] for run in runs),
         "empty": sum(run["empty"] for run in runs),
         "spread": max(run["spread"] for run in runs),
     }
@@ -272,7 +275,7 @@ def all_summaries():
 def least_empty(name, k):
     """Return how many label-folds must be empty, over the seeds."""
     totals = real(name).sum(axis=0)
-    return int(np.maximum(k - totals[totals > 0], 0).sum()) * len(SEEDS)
+    return int(np.maximum(k - totals[totals > 0], 0).sum()) * len(seeds_of(name))
 
 
 def verdict_on_labels(results):
@@ -407,7 +410,7 @@ def speed_table():
     for name, shape in LARGE.items():
         raced, theirs, peak = kept(
             f"race_{name}".replace(" ", ""),
-            lambda name=name: apart("race", name, patience=6 * PATIENCE),
+            lambda name=name: apart("race", name, patience=PATIENCE_OF_RACE),
         ) or (None, None, None)
         Y = made(*shape)
         own, plain, to_csc = turns(Y)
@@ -452,9 +455,10 @@ def quality(results):
     return f"""# Stratification
 
 `MultilabelStratifiedKFold` beside iterative-stratification (i-s) and
-scikit-multilearn-ng (s-m), shuffled, means over {len(SEEDS)} seeds. The latter is
-seeded through NumPy's global generator: with its own `random_state` it permutes the
-rows, but not the indices that it returns.
+scikit-multilearn-ng (s-m), shuffled, means over {len(SEEDS)} seeds; sets of more than
+{MANY_POSITIVES:,} positives are split with one. The latter peer is seeded through
+NumPy's global generator: with its own `random_state` it permutes the rows, but not the
+indices that it returns.
 
 ## Labels
 
@@ -473,8 +477,7 @@ smallest fold.
 ## Pairs of labels
 
 The label-pair distribution distance. A dash stands where a peer was given up, after
-{PATIENCE} seconds or in an earlier run. The two largest sets were measured with one
-seed.
+{PATIENCE} seconds.
 
 * {verdict_on_pairs(results)}
 
@@ -497,9 +500,9 @@ equal.
 5 folds; the frequencies of the labels fall geometrically, 500 or 1,000 to 1, or are all
 alike. The first three columns are CPU seconds, medians of five turns. In the race, one
 process splits three times with ours, once with i-s, and three times with ours again, by
-the wall clock; a dash stands where that took longer than {6 * PATIENCE} seconds. Memory
-is the peak on top of the input, as multiples of the CSR matrix (int32 indices, int8
-values); i-s takes a dense matrix, which is part of it.
+the wall clock; a dash stands where that took longer than {PATIENCE_OF_RACE} seconds.
+Memory is the peak on top of the input, as multiples of the CSR matrix (int32 indices,
+int8 values); i-s takes a dense matrix, which is part of it.
 
 {speed_table()}
 
