@@ -12,6 +12,7 @@ from skimbalance.losses import (
     DistributionBalancedLoss,
     FocalLoss,
     FunctionLoss,
+    LDAMLoss,
     LogLoss,
     SoftF1Loss,
     SoftmaxLogLoss,
@@ -172,10 +173,37 @@ def test_classes_as_a_column_are_not_broadcast():
     scores = torch.zeros(6, 3)
     for loss in (LOSSES[name, "multiclass"]() for name in ("focal", "ldam")):
         loss.setup([1, 2, 3], [5, 4, 3])
-        with pytest.raises(ValueError, match=r"need \(6,\) or \(6, 3\)"):
+        with pytest.raises(ValueError, match=r"need \(6,\), the index of"):
             loss(scores, torch.zeros(6, 1, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("loss", [ZLPRLoss(), SoftF1Loss(), TwoWayLoss()], ids=str)
 def test_losses_of_rows_take_bools(loss, scores, targets):
     torch.testing.assert_close(loss(scores, targets > 0), loss(scores, targets))
+
+
+@pytest.mark.parametrize("name", ["pos_weight", "weight", "reduction"])
+def test_arguments_of_torchs_constructors_are_sent_to_the_call(name):
+    for loss in (LogLoss, FocalLoss, ZLPRLoss, LDAMLoss):
+        with pytest.raises(TypeError, match=rf"pass it in the call, .*{name}=\.\.\."):
+            loss(**{name: "mean"})
+
+    class Own(LogLoss):
+        def __init__(self, weight=1.0):
+            super().__init__()
+            self.weight = weight
+
+    assert Own(weight=2.0).weight == 2.0
+
+
+def test_what_is_no_tensor_or_no_class_index_is_refused_by_name():
+    scores, labels = torch.zeros(6, 3), torch.ones(6, 3)
+    with pytest.raises(TypeError, match=r"targets must be a tensor, not ndarray"):
+        LogLoss()(scores, labels.numpy())
+    with pytest.raises(TypeError, match=r"scores must be a tensor, not ndarray"):
+        LogLoss()(scores.numpy(), labels)
+    loss = LDAMLoss().setup([1, 2, 3], [5, 4, 3])
+    with pytest.raises(ValueError, match=r"the shape \(6, 3\).* need \(6,\)"):
+        loss(scores, labels)
+    with pytest.raises(TypeError, match=r"class indices, as int64, not torch.float32"):
+        loss(scores, torch.ones(6))

@@ -698,7 +698,7 @@ def test_unfinished_subclasses_say_what_is_missing():
     with pytest.raises(NotImplementedError, match="positive"):
         PointwiseLoss()(torch.zeros(1, 1), torch.zeros(1, 1))
     with pytest.raises(NotImplementedError, match="forward"):
-        SoftmaxLoss()(torch.zeros(1, 3), torch.zeros(1))
+        SoftmaxLoss()(torch.zeros(1, 3), torch.zeros(1, dtype=torch.int64))
 
 
 def test_log_odds_floor_follows_the_counted_rows():

@@ -14,6 +14,7 @@ Weights and reduction stay outside: a loss maps scores and targets to unreduced 
 """
 
 import functools
+import inspect
 from numbers import Real
 from typing import ClassVar, cast
 
@@ -80,15 +81,26 @@ def _check_pos_weight(pos_weight, n_outputs):
         )
 
 
-def _check_shapes(scores, targets, of_classes):
-    """Raise where targets are of another shape than scores: they would be broadcast."""
-    shapes = [tuple(scores.shape)]
-    if of_classes:
-        shapes.insert(0, shapes[0][:1])
-    if tuple(targets.shape) not in shapes:
+def _check_tensors(scores, targets, of_classes):
+    """Raise where targets do not go with the scores: they would be broadcast."""
+    for name, array in (("scores", scores), ("targets", targets)):
+        if not isinstance(array, torch.Tensor):
+            raise TypeError(
+                f"{name} must be a tensor, not {type(array).__name__}: pass "
+                f"torch.as_tensor({name})."
+            )
+    shape = tuple(scores.shape)
+    needed = shape[:1] if of_classes else shape
+    if tuple(targets.shape) != needed:
+        what = "the index of the class of each row" if of_classes else "a label each"
         raise ValueError(
             f"targets has the shape {tuple(targets.shape)}, but scores of the shape "
-            f"{tuple(scores.shape)} need {' or '.join(map(str, shapes))}."
+            f"{shape} need {needed}, {what}."
+        )
+    if of_classes and (targets.is_floating_point() or targets.dtype == torch.bool):
+        raise TypeError(
+            f"targets must be class indices, as int64, not {targets.dtype}. A matrix "
+            "of labels needs a loss of labels, such as LogLoss."
         )
 
 
@@ -128,6 +140,17 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     _parameter_constraints: ClassVar[dict] = {}
     n_positive_: torch.Tensor
     n_negative_: torch.Tensor
+
+    def __new__(cls, *args, **kwargs):  # noqa: ARG004
+        """Refuse what the constructors of torch's criteria take, with the way out."""
+        accepted = inspect.signature(cls.__init__).parameters
+        for name in ("pos_weight", "weight", "reduction"):
+            if name in kwargs and name not in accepted:
+                raise TypeError(
+                    f"{cls.__name__}() takes no {name}: pass it in the call, "
+                    f"loss(scores, targets, {name}=...)."
+                )
+        return super().__new__(cls)
 
     def __init__(self):
         super().__init__()
@@ -228,9 +251,12 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         ------
         ValueError
             If the shape of the targets or of `pos_weight` does not suit the scores.
+        TypeError
+            If scores or targets are no tensors, or the targets of a loss of classes are
+            no integers.
         """
         check_choice("reduction", reduction, ("none", "mean", "sum"))
-        _check_shapes(scores, targets, isinstance(self, SoftmaxLoss))
+        _check_tensors(scores, targets, isinstance(self, SoftmaxLoss))
         if pos_weight is not None:
             _check_pos_weight(pos_weight, scores.shape[-1])
         value = self._weighted(
