@@ -248,7 +248,8 @@ def test_no_positive_is_warned_of_once_at_the_line_of_the_user(problem, pos_labe
     net = small(pos_label=pos_label, max_epochs=1, threshold=0.99).fit(X, y)
     for predict in (net.predict, lambda X: net.score(X, y)):
         with pytest.warns(
-            NoPositivePredictedWarning, match=f"of class {pos_label}:"
+            NoPositivePredictedWarning,
+            match=f"of class {pos_label}: .* exceed a threshold of 0.99",
         ) as caught:
             predict(X)
         assert len(caught) == 1
@@ -257,3 +258,5 @@ def test_no_positive_is_warned_of_once_at_the_line_of_the_user(problem, pos_labe
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         net.predict(X[:5])  # where less than one positive is expected
+        # Costs decide, and may decide that nothing is worth its price.
+        net.set_params(threshold=Cost(cost_fp=99, cost_fn=1)).predict(X)

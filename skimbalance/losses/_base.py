@@ -14,7 +14,6 @@ Weights and reduction stay outside: a loss maps scores and targets to unreduced 
 """
 
 import functools
-import inspect
 from numbers import Real
 from typing import ClassVar, cast
 
@@ -24,6 +23,13 @@ from sklearn.base import BaseEstimator
 from skimbalance._base import DocLinkMixin
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import Number, check_choice, check_parameters
+from skimbalance.losses._arguments import (
+    check_constructor,
+    check_pos_weight,
+    check_tensors,
+    float64,
+    log_weight,
+)
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
     CONTRADICTS,
@@ -57,62 +63,9 @@ def at_least_float32(scores):
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
-def _float64(values):
-    return torch.as_tensor(values, dtype=torch.float64)
-
-
 def _like(values, scores):
     """Return weights as a tensor with the device of the scores, at least float32."""
     return torch.as_tensor(values).to(at_least_float32(scores))
-
-
-def _check_pos_weight(pos_weight, n_outputs):
-    """Raise where a weight of the positives is no number and no array of one each."""
-    if isinstance(pos_weight, str):
-        raise TypeError(
-            f"pos_weight={pos_weight!r} is a scheme, which needs the labels of all "
-            f"rows: pass compute_pos_weight(Y, {pos_weight!r}) of skimbalance.weights."
-        )
-    weight = torch.as_tensor(pos_weight)
-    if weight.numel() not in (1, n_outputs):
-        raise ValueError(
-            f"pos_weight has the shape {tuple(weight.shape)}, but the scores have "
-            f"{n_outputs} columns: pass a number, or a weight for each column."
-        )
-
-
-def _check_tensors(scores, targets, of_classes):
-    """Raise where targets do not go with the scores: they would be broadcast."""
-    for name, array in (("scores", scores), ("targets", targets)):
-        if not isinstance(array, torch.Tensor):
-            raise TypeError(
-                f"{name} must be a tensor, not {type(array).__name__}: pass "
-                f"torch.as_tensor({name})."
-            )
-    shape = tuple(scores.shape)
-    needed = shape[:1] if of_classes else shape
-    if tuple(targets.shape) != needed:
-        what = "the index of the class of each row" if of_classes else "a label each"
-        raise ValueError(
-            f"targets has the shape {tuple(targets.shape)}, but scores of the shape "
-            f"{shape} need {needed}, {what}."
-        )
-    if of_classes and (targets.is_floating_point() or targets.dtype == torch.bool):
-        raise TypeError(
-            f"targets must be class indices, as int64, not {targets.dtype}. A matrix "
-            "of labels needs a loss of labels, such as LogLoss."
-        )
-
-
-def _log_weight(pos_weight, device):
-    """Return the log of the weight of the positives, by which an inverse is shifted."""
-    shift = _float64(pos_weight).to(device).log()
-    if not shift.isfinite().all():
-        raise ValueError(
-            "pos_weight must be positive and finite: the odds that scores stand for "
-            "are divided by it."
-        )
-    return shift
 
 
 class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
@@ -143,13 +96,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
 
     def __new__(cls, *args, **kwargs):  # noqa: ARG004
         """Refuse what the constructors of torch's criteria take, with the way out."""
-        accepted = inspect.signature(cls.__init__).parameters
-        for name in ("pos_weight", "weight", "reduction"):
-            if name in kwargs and name not in accepted:
-                raise TypeError(
-                    f"{cls.__name__}() takes no {name}: pass it in the call, "
-                    f"loss(scores, targets, {name}=...)."
-                )
+        check_constructor(cls, kwargs)
         return super().__new__(cls)
 
     def __init__(self):
@@ -209,8 +156,8 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
             The same object, with its buffers set.
         """
         self.check_params(len(n_positive))
-        self.register_buffer("n_positive_", _float64(n_positive).detach().clone())
-        self.register_buffer("n_negative_", _float64(n_negative).detach().clone())
+        self.register_buffer("n_positive_", float64(n_positive).detach().clone())
+        self.register_buffer("n_negative_", float64(n_negative).detach().clone())
         return self
 
     def __call__(
@@ -256,9 +203,9 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
             no integers.
         """
         check_choice("reduction", reduction, ("none", "mean", "sum"))
-        _check_tensors(scores, targets, isinstance(self, SoftmaxLoss))
+        check_tensors(scores, targets, isinstance(self, SoftmaxLoss))
         if pos_weight is not None:
-            _check_pos_weight(pos_weight, scores.shape[-1])
+            check_pos_weight(pos_weight, scores.shape[-1])
         value = self._weighted(
             scores, targets, args, pos_weight, weight, reduced=reduction != "none"
         )
@@ -298,14 +245,14 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
             If a base rate is not between 0 and 1: its score would be infinite, and the
             label could never be learnt.
         """
-        prior = torch.atleast_1d(_float64(prior))
+        prior = torch.atleast_1d(float64(prior))
         if not ((prior > 0) & (prior < 1)).all():
             raise ValueError(
                 "prior: base rates must be above 0 and below 1, but go from "
                 f"{prior.min():g} to {prior.max():g}. For labels without positives "
                 "take (n_positive + 0.5) / (n_samples + 1) instead of the mean."
             )
-        _check_pos_weight(pos_weight, len(prior))
+        check_pos_weight(pos_weight, len(prior))
         link = self.link(pos_weight, prior.device, len(prior))
         return link.initial_scores(prior)
 
@@ -372,7 +319,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     def _floor(self):
         """Return the least probability that the counted rows can distinguish from 0."""
         if "n_positive_" not in self._buffers:
-            return _float64([_UNSEEN_FLOOR])
+            return float64([_UNSEEN_FLOOR])
         n_rows = self.n_positive_ + self.n_negative_
         return (0.5 / (n_rows + 1)).double().clamp(max=_LARGEST_FLOOR)
 
@@ -716,14 +663,14 @@ class PointwiseLoss(Loss):
             `setup` counted, so that no ranks are tied. Where it does not increase, the
             scores as they are.
         """
-        scores = _float64(scores)
-        _check_pos_weight(pos_weight, scores.shape[-1])
+        scores = float64(scores)
+        check_pos_weight(pos_weight, scores.shape[-1])
         return self.link(pos_weight, scores.device)(scores)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         # The weight multiplies the positive gradient, hence the odds that scores stand
         # for: the map is shifted by its log, and so is what is of interest of it.
-        shift = _log_weight(pos_weight, device)
+        shift = log_weight(pos_weight, device)
         floor = torch.logit(self._floor().to(device))
         low, high = torch.broadcast_tensors(floor + shift, shift - floor)
         n_columns = self._check_terms(n_outputs or low.shape[-1], device)
@@ -891,7 +838,7 @@ class SoftmaxLoss(Loss):
             return derivative(self(scores, targets), scores)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
-        shift = _log_weight(pos_weight, device)
+        shift = log_weight(pos_weight, device)
         prior = self._prior(n_outputs, device)
         self._check_forward(len(prior), device)
         function = self.closed_form_log_posterior
@@ -939,8 +886,8 @@ class SoftmaxLoss(Loss):
         Tensor of float64, shape (n_samples, n_classes)
             Normalised.
         """
-        scores = _float64(scores)
-        _check_pos_weight(pos_weight, scores.shape[1])
+        scores = float64(scores)
+        check_pos_weight(pos_weight, scores.shape[1])
         return self.link(pos_weight, scores.device, scores.shape[1])(scores)
 
 

@@ -95,11 +95,13 @@ from skimbalance.neural_network._output import (
     ClassOutput,
     LabelOutput,
     NetOutputs,
+)
+from skimbalance.neural_network._predictions import (
     answer_dtype,
     label_matrix,
     stacked,
     top_k,
-    warn_no_positive,
+    warn_few_predicted,
 )
 from skimbalance.neural_network._resampler import resample
 from skimbalance.neural_network._rows import (
@@ -914,12 +916,10 @@ class BaseImbalancedNet(
         X = self._check_inputs(X, reset=False)
         blocks = self._blocks(X, self._predictor())
         if self._target.kind == MULTILABEL:
-            fraction = self._fraction_without_label
-            return label_matrix(blocks, X.shape[0], self._target, fraction)
-        predicted = np.concatenate(list(blocks))
-        if self._target.kind == BINARY and len(self.classes_) == 2:
-            positive = self.classes_[self._target.positive]
-            warn_no_positive(predicted, positive, self.prior_[0])
+            predicted = label_matrix(blocks, X.shape[0], self._target)
+        else:
+            predicted = np.concatenate(list(blocks))
+        warn_few_predicted(predicted, self)
         return predicted
 
     def _predictor(self):

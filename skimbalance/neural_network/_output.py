@@ -10,12 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 from sklearn.base import BaseEstimator, clone
 
-from skimbalance._base import warn_user
 from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
@@ -30,7 +28,6 @@ from skimbalance.calibration import (
     TemperatureCalibrator,
     _ShrunkClassCalibrator,
 )
-from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.losses import SetLoss
 from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
@@ -54,12 +51,6 @@ from skimbalance.weights import (
     compute_label_weight,
 )
 
-_SELDOM_PREDICTED = (
-    "calibrated probabilities of {} seldom pass a threshold of 0.5. Set threshold to a "
-    "rule that fits your metric, such as 'f_beta'{}; set_params does it without "
-    "another fit. Or wrap the estimator in a classifier of skimbalance.thresholds."
-)
-_OF_LABELS = " (macro F1) or 'micro_f_beta' (micro F1)"
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 # The log-odds of 6 in a million, a choice: the log loss of an entry that agrees with a
 # bias beyond it has a gradient below 1e-5.
@@ -835,31 +826,6 @@ class ClassOutput(_Output):
         return self.scores(raw).argmax(axis=1)
 
 
-def answer_dtype(X):
-    """Return the dtype of what is predicted: float32 for such inputs, else float64."""
-    return np.float32 if X.dtype == np.float32 else np.float64
-
-
-def stacked(blocks, n_rows, dtype):
-    """Concatenate blocks, holding one at a time."""
-    out, start = None, 0
-    for block in blocks:
-        if out is None:  # the first block shows the number of columns
-            out = np.empty((n_rows, *block.shape[1:]), dtype=dtype)
-        out[start : start + len(block)] = block
-        start += len(block)
-    return out
-
-
-def top_k(proba, k):
-    """Return columns and values of the k largest of each row, in descending order."""
-    # A partition first, so that only k columns have to be sorted.
-    top = np.argpartition(proba, proba.shape[1] - k, axis=1)[:, -k:]
-    order = np.argsort(-np.take_along_axis(proba, top, axis=1), axis=1, kind="stable")
-    top = np.take_along_axis(top, order, axis=1)
-    return top, np.take_along_axis(proba, top, axis=1)
-
-
 def both_classes(log_odds, target, log=False):
     """Return the (log-)probabilities of the classes of a binary target.
 
@@ -880,49 +846,6 @@ def both_classes(log_odds, target, log=False):
         return np.full_like(log_odds, 0.0 if log else 1.0)
     scores = -log_odds if target.is_flipped else log_odds
     return (log_expit if log else expit)(np.hstack([-scores, scores]))
-
-
-def label_matrix(blocks, n_rows, target, fraction_without_label):
-    """Stack predicted blocks in the container and the dtype of the fitted `y`.
-
-    Warn if most rows got no label, though most rows of the training have one.
-
-    Parameters
-    ----------
-    blocks : iterable of ndarray of bool, shape (n_block_rows, n_labels)
-    n_rows : int
-    target : Target
-    fraction_without_label : float
-        Fraction of the training rows.
-    """
-    labels: Any
-    if target.sparse_type is None:
-        labels = stacked(blocks, n_rows, target.dtype)
-    else:
-        blocks = [sp.csr_array(block.astype(target.dtype)) for block in blocks]
-        labels = target.sparse_type(sp.vstack(blocks))
-    n_empty = n_rows - np.count_nonzero(np.asarray(labels.sum(axis=1)))
-    if n_empty > n_rows / 2 > 0 and fraction_without_label <= 0.5:
-        warn_user(
-            f"{n_empty} of {n_rows} rows got no label: "
-            f"{_SELDOM_PREDICTED.format('rare labels', _OF_LABELS)}",
-            NoPositivePredictedWarning,
-        )
-    return labels
-
-
-def warn_no_positive(predicted, positive, prior):
-    """Warn if no row is predicted positive where at least one positive is expected."""
-    n_rows = len(predicted)
-    # With fewer expected positives, none is no surprise.
-    if n_rows * prior >= 1 and not (predicted == positive).any():
-        shown = positive.item() if isinstance(positive, np.generic) else positive
-        warn_user(
-            f"No positive is predicted among {n_rows} rows, where the training has "
-            f"{prior:.2%} of class {shown!r}: "
-            f"{_SELDOM_PREDICTED.format('a rare class', '')}",
-            NoPositivePredictedWarning,
-        )
 
 
 class NetOutputs:
