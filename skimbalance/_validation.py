@@ -446,8 +446,8 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
     positions = list(range(len(given)))
     if names is None and set(given) != set(positions):
         raise ValueError(
-            f"{name} has the names {list(given)[:5]}, but y has no names of labels. "
-            f"Pass y as a data frame, or {name} as an array with one entry for each "
+            f"{name} has the names {list(given)[:5]}, but the labels have no names. "
+            f"Pass them as a data frame, or {name} as an array with one entry for each "
             "label, or with the keys 0, 1, 2, ..."
         )
     if list(given) == positions and not isinstance(weights, Mapping):
@@ -566,6 +566,8 @@ def check_scores(
 ) -> np.ndarray:
     """Return scores as a finite array of the shape of the labels."""
     scores = _as_numbers(y_score, name)
+    if scores.dtype == bool:  # which has no differences
+        scores = scores.astype(np.float32)
     if scores.ndim == 1:
         scores = scores.reshape(-1, 1)
     if scores.shape != shape:

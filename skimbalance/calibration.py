@@ -71,10 +71,33 @@ _INTERCEPT_FRACTION = 1 / 20
 _LEAST_SHRINKAGE = 1e-3
 
 
+def _as_scores(values, name, n_columns=None, *, finite=False):
+    """Return scores as float64 of shape (n_samples, n_columns), without NaN."""
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.ndim not in (1, 2) or not scores.size:
+        raise ValueError(
+            f"{name} has shape {scores.shape}, expected (n_samples, n_columns)."
+        )
+    scores = scores.reshape(len(scores), -1)
+    if n_columns is not None and scores.shape[1] != n_columns:
+        raise ValueError(
+            f"{name} has {scores.shape[1]} columns, but the calibrator was fitted with "
+            f"{n_columns}."
+        )
+    # The probabilities 0 and 1 can be calibrated, but teach no slope.
+    if np.isnan(scores).any() or (finite and np.isinf(scores).any()):
+        what = "finite, but has NaN or infinity" if finite else "without NaN"
+        raise ValueError(
+            f"{name} must be {what}. Clip probabilities of 0 and 1 before you take "
+            "logarithms."
+        )
+    return scores
+
+
 def _check_log_odds(log_odds, y, sample_weight):
     """Return labels, log-odds of each entry, and weights, which go together."""
     labels = check_label_matrix(y)
-    log_odds = np.asarray(log_odds, dtype=np.float64).reshape(labels.shape[0], -1)
+    log_odds = _as_scores(log_odds, "log_odds", finite=True)
     if log_odds.shape != labels.shape:
         raise ValueError(
             f"log_odds has shape {log_odds.shape}, but y has shape {labels.shape}."
@@ -123,6 +146,11 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
     # Whether the base rates are to be met after `fit`; not by a map without intercept.
     matches_prevalence = True
 
+    @property
+    def _n_columns(self):
+        """The number of labels, or None where one map serves any number of them."""
+        return None if np.size(self.intercept_) == 1 else len(self.intercept_)
+
     @abstractmethod
     def learn(self, labels, log_odds, weight):
         """Learn the map.
@@ -166,7 +194,8 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the shapes differ or a parameter is not known.
+            If the shapes differ, the log-odds are not finite, or a parameter is not
+            known.
         """
         checked = _check_log_odds(log_odds, y, sample_weight)
         self.intercept_ = 0.0
@@ -183,11 +212,17 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        ndarray of float64, shape (n_samples, n_labels)
+        ndarray of float64, of the shape of `log_odds`
             Log-odds of calibrated probabilities.
+
+        Raises
+        ------
+        ValueError
+            If the number of labels differs, or a value is NaN.
         """
         check_is_fitted(self)
-        return self.map(np.asarray(log_odds, dtype=np.float64)) + self.intercept_
+        scores = _as_scores(log_odds, "log_odds", self._n_columns)
+        return (self.map(scores) + self.intercept_).reshape(np.shape(log_odds))
 
     def match_prevalence(self, log_odds, prevalence, sample_weight=None) -> Self:
         """Move the intercept of each label to meet a known prevalence.
@@ -219,6 +254,7 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             If the shapes differ or a prevalence is outside (0, 1).
         """
         calibrated = self.transform(log_odds)
+        calibrated = calibrated.reshape(len(calibrated), -1)
         weight = as_columns(check_weights(sample_weight, *calibrated.shape))
         weight = np.broadcast_to(1.0 if weight is None else weight, calibrated.shape)
         if np.ndim(prevalence) == 0:
@@ -357,6 +393,10 @@ class LabelCalibrator(BaseCalibrator):
         """Whether the base rates are to be met: a temperature is for right ones."""
         return self.method != "temperature"
 
+    @property
+    def _n_columns(self):
+        return len(self.parameters_)
+
     def learn(self, labels, log_odds, weight):
         check_choice("method", self.method, _MAPS)
         check_interval("shrinkage", self.shrinkage, 0)
@@ -488,12 +528,18 @@ class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the shapes differ.
+            If the shapes differ, the log-probabilities are not finite, or `y` holds
+            anything but indices of their columns.
         """
-        log_proba, y = np.asarray(log_proba, dtype=np.float64), np.asarray(y)
-        n_rows = len(log_proba)
+        log_proba, y = _as_scores(log_proba, "log_proba", finite=True), np.asarray(y)
+        n_rows, self._n_columns = log_proba.shape
         if y.shape != (n_rows,):
             raise ValueError(f"y has shape {y.shape}, expected {(n_rows,)}.")
+        if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= self._n_columns:
+            raise ValueError(
+                f"y must hold the index of the class of each row, 0 to "
+                f"{self._n_columns - 1}: pass np.searchsorted(classes_, y)."
+            )
         weight = check_weights(sample_weight, n_rows)
         weight = weights_or_ones(weight, n_rows)
         self.slope_, self.intercept_ = self._learn(log_proba, y, weight)
@@ -511,10 +557,15 @@ class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
         -------
         ndarray of shape (n_samples, n_classes)
             Normalised.
+
+        Raises
+        ------
+        ValueError
+            If the number of classes differs, or a value is NaN.
         """
         check_is_fitted(self)
-        scores = self.slope_ * np.asarray(log_proba) + self.intercept_
-        return log_softmax(scores, axis=1)
+        scores = _as_scores(log_proba, "log_proba", self._n_columns)
+        return log_softmax(self.slope_ * scores + self.intercept_, axis=1)
 
     def match_prevalence(self, log_proba, prevalence, sample_weight=None) -> Self:
         """Move the intercept of each class to meet known prevalences.
@@ -839,10 +890,18 @@ class MultilabelCalibratedClassifierCV(
 # Other base rates
 
 
-def _check_prior(name, prior, n_columns, *, exclusive):
+def _check_prior(name, prior, n_columns, *, exclusive, names=None):
     """Return base rates as an array of one for each column, within (0, 1)."""
-    open_interval = {"low": 0, "high": 1, "closed": "neither"}
-    prior = check_per_label(name, prior, n_columns, "base rate", **open_interval)
+    prior = check_per_label(
+        name,
+        prior,
+        n_columns,
+        "base rate",
+        names=names,
+        low=0,
+        high=1,
+        closed="neither",
+    )
     if exclusive and not np.isclose(prior.sum(), 1):
         raise ValueError(f"{name} must sum to 1: the classes exclude each other.")
     return prior
@@ -901,7 +960,13 @@ def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
     """
     proba = check_probabilities(y_proba).astype(np.float64)
     old, new = (
-        _check_prior(name, value, proba.shape[1], exclusive=exclusive)
+        _check_prior(
+            name,
+            value,
+            proba.shape[1],
+            exclusive=exclusive,
+            names=column_names(y_proba),
+        )
         for name, value in (("prior", prior), ("new_prior", new_prior))
     )
     return _shift(proba, old, new, exclusive).reshape(np.shape(y_proba))
@@ -961,7 +1026,8 @@ def estimate_prior(
     check_interval("max_iter", max_iter, 1)
     check_interval("tol", tol, 0)
     proba = check_probabilities(y_proba).astype(np.float64)
-    old = _check_prior("prior", prior, proba.shape[1], exclusive=exclusive)
+    names = column_names(y_proba)
+    old = _check_prior("prior", prior, proba.shape[1], exclusive=exclusive, names=names)
     new = old
     for _ in range(int(max_iter)):
         before, new = new, _shift(proba, old, new, exclusive).mean(axis=0)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import sklearn
 from nets import stable_id
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -591,3 +591,21 @@ def test_no_warning_on_good_rows(wrap):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         wrap(OneVsRestClassifier(LogisticRegression())).fit(X, Y).predict(X)
+
+
+def test_a_cost_matrix_of_polars_must_have_the_order_of_the_classes():
+    polars = pytest.importorskip("polars")
+    X, y = make_classification(200, random_state=0)
+    y = np.where(y == 1, "good", "bad")
+    costs = np.array([[0.0, 1.0], [50.0, 0.0]])
+
+    def fit(matrix):
+        model = MinimumExpectedCostClassifier(LogisticRegression(), matrix)
+        return model.fit(X, y).predict(X)
+
+    frame = polars.DataFrame(costs, schema=["bad", "good"], orient="row")
+    np.testing.assert_array_equal(fit(frame), fit(costs))
+    with pytest.raises(ValueError, match=r"columns of cost_matrix are \['good', 'bad'"):
+        fit(polars.DataFrame(costs, schema=["good", "bad"], orient="row"))
+    with pytest.raises(TypeError, match="classes as index and columns, not a dict"):
+        fit({"bad": 1.0, "good": 50.0})
