@@ -447,8 +447,8 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
     if names is None and set(given) != set(positions):
         raise ValueError(
             f"{name} has the names {list(given)[:5]}, but the labels have no names. "
-            f"Pass them as a data frame, or {name} as an array with one entry for each "
-            "label, or with the keys 0, 1, 2, ..."
+            f"Pass the labels as a data frame, or {name} as an array with one entry "
+            "for each label, or with the keys 0, 1, 2, ..."
         )
     if list(given) == positions and not isinstance(weights, Mapping):
         return np.asarray(weights)
@@ -460,10 +460,10 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
     lacking = [key for key in known if key not in given]
     if unknown or lacking:
         hint = closest(unknown[0], known) if unknown else ""
+        more = f" and has {unknown[:5]} instead" if unknown else ""
         raise ValueError(
             f"{name} must have one entry for each of {known[:5]}"
-            f"{' ...' if len(known) > 5 else ''}: it lacks {lacking[:5]} and has "
-            f"{unknown[:5]} instead.{hint}"
+            f"{' ...' if len(known) > 5 else ''}: it lacks {lacking[:5]}{more}.{hint}"
         )
     return np.array([given[key] for key in known])
 

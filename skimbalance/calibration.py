@@ -149,7 +149,8 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
     @property
     def _n_columns(self):
         """The number of labels, or None where one map serves any number of them."""
-        return None if np.size(self.intercept_) == 1 else len(self.intercept_)
+        n_intercepts = np.size(self.intercept_)
+        return None if n_intercepts == 1 else n_intercepts
 
     @abstractmethod
     def learn(self, labels, log_odds, weight):

@@ -784,7 +784,9 @@ def test_numbers_with_names_go_with_the_names_of_the_labels():
         lambda v: estimate_prior(proba, v),
     ):
         np.testing.assert_array_equal(call(named), call(numbers))
-    with pytest.raises(ValueError, match=r"labels have no names\. Pass them as a data"):
+    with pytest.raises(
+        ValueError, match=r"labels have no names\. Pass the labels as a data"
+    ):
         label_report(Y.to_numpy(), proba.to_numpy(), threshold=named)
 
 

@@ -524,7 +524,7 @@ def test_the_nearest_spelling_ignores_case_and_endings(name, options, meant):
 
 @pytest.mark.parametrize("weights", [{"a": 1.0}, pd.Series({"a": 1.0, "b": 2.0})])
 def test_weights_by_name_need_labels_with_names(weights):
-    with pytest.raises(ValueError, match="y has no names of labels"):
+    with pytest.raises(ValueError, match="the labels have no names"):
         align_weights(weights, None, "pos_weight")
     assert align_weights({1: 2.0, 0: 1.0}, None, "pos_weight").tolist() == [1, 2]
 

@@ -666,11 +666,13 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
             return 1 - np.eye(len(classes))  # 0 for the true class, 1 for any other
         costs, is_named = _by_class_names(self.cost_matrix, classes)
         expected = (len(classes),) * 2
-        if costs.shape != expected or not np.isfinite(costs).all():
+        if costs.shape != expected:
             raise ValueError(
-                f"cost_matrix must hold finite numbers of shape {expected}, one row "
-                f"for each true class of {classes!r}; got shape {costs.shape}."
+                f"cost_matrix must have shape {expected}, one row for each true class "
+                f"of {classes!r}; got shape {costs.shape}."
             )
+        if not np.isfinite(costs).all():
+            raise ValueError("cost_matrix must be finite, but has NaN or infinity.")
         # Without names the positive class stands last, which may be `classes_[0]`.
         is_flipped = target.kind == BINARY and target.is_flipped
         return costs[::-1, ::-1] if is_flipped and not is_named else costs
