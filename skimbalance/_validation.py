@@ -406,7 +406,12 @@ def align_columns(frame: Any, label_names: Any, name: str) -> Any:
 
 
 def _as_series(weights, name):
-    """Return a data frame of one row or one column as a Series, all else unchanged."""
+    """Return a data frame of one row or one column as a Series, all else unchanged.
+
+    One row of polars becomes a dict: its Series have no index.
+    """
+    if hasattr(weights, "to_dicts") and len(weights) == 1:
+        return weights.to_dicts()[0]
     if not hasattr(weights, "iloc") or np.ndim(weights) != 2:
         return weights
     if 1 not in weights.shape:
@@ -530,6 +535,7 @@ def _as_weights(sample_weight: Any, name: str) -> Any:
             excess = excess.copy()
             excess.sum_duplicates()
         return SparseWeights(excess)
+    refuse_masked(sample_weight, name)
     weight = np.asarray(sample_weight)
     if weight.dtype.kind not in "biufO":
         raise ValueError(f"{name} must hold numbers, got values of {weight.dtype}.")
@@ -544,10 +550,17 @@ def n_dimensions(y: Any) -> int:
     return y.ndim if hasattr(y, "ndim") else np.ndim(y)
 
 
+def refuse_masked(values: Any, name: str) -> None:
+    """Raise a ValueError for masked entries, whose mask would be dropped."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries: pass {name}.filled(...).")
+
+
 def _as_numbers(values: Any, name: str) -> np.ndarray:
     """Return scores of any container as an array of finite numbers."""
     if sp.issparse(values):
         raise ValueError(f"{name} must be dense: pass {name}.toarray().")
+    refuse_masked(values, name)
     scores = np.asarray(values)
     if scores.dtype.kind == "O":
         try:

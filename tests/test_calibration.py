@@ -23,10 +23,10 @@ from skimbalance.calibration import (
     MultilabelCalibratedClassifierCV,
     PooledCalibrator,
     TemperatureCalibrator,
-    _ShrunkClassCalibrator,
     estimate_prior,
     prior_shift,
 )
+from skimbalance.calibration._calibrators import ShrunkClassCalibrator
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.metrics import (
     calibration_error,
@@ -264,7 +264,7 @@ def test_a_label_without_weight_keeps_its_intercept():
     assert calibrator.intercept_[0] != before
 
 
-@pytest.mark.parametrize("make", [TemperatureCalibrator, _ShrunkClassCalibrator])
+@pytest.mark.parametrize("make", [TemperatureCalibrator, ShrunkClassCalibrator])
 def test_mean_probabilities_of_classes_become_the_prevalences(make):
     rng = np.random.default_rng(0)
     log_p = log_softmax(3 * rng.normal(size=(600, 5)), axis=1)
