@@ -6,7 +6,6 @@ coordinates of the values, so that scikit-learn's search finds the neighbours.
 """
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import scipy.sparse as sp
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
+from skimbalance._categories import categorical_mask
 from skimbalance._labels import is_missing
 from skimbalance._validation import (
     check_array,
     check_unique_columns,
-    closest,
     column_names,
     take_rows,
 )
@@ -193,32 +192,15 @@ def _nominal_columns(X, categorical_features):
             return np.empty(0, dtype=np.intp)
         is_nominal = [not _is_number(_dtype(X, place)) for place in range(n_features)]
         return np.flatnonzero(is_nominal)
-    chosen = np.asarray(categorical_features)
-    if len(chosen) and sp.issparse(X):
+    names = column_names(X)
+    names = [] if names is None else names
+    mask = categorical_mask(categorical_features, n_features, names)
+    if mask.any() and sp.issparse(X):
         raise ValueError(
             "categorical_features goes with dense X: pass X.toarray() or a data frame, "
             "or encode the nominal columns by OneHotEncoder and leave it None."
         )
-    return np.unique([_position(X, name, n_features) for name in _listed(chosen)])
-
-
-def _listed(chosen):
-    """Return the entries of a list of columns, or the positions in a mask."""
-    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen.tolist()
-
-
-def _position(X, column, n_features):
-    """Return the position of a column that is named or numbered."""
-    if isinstance(column, Integral) and 0 <= int(column) < n_features:
-        return int(column)
-    names = column_names(X)
-    names = [] if names is None else names.tolist()
-    if column not in names:
-        raise ValueError(
-            f"categorical_features has {column!r}, which is no column of X."
-            f"{closest(column, names)}"
-        )
-    return names.index(column)
+    return np.flatnonzero(mask)
 
 
 def _dtype(X, column) -> Any:
