@@ -332,6 +332,29 @@ def test_a_single_label_is_refused_with_the_sampler_to_use(sampler, y):
 
 
 @each_sampler
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+def test_none_is_refused(sampler, method):
+    call = getattr(make(sampler), method)
+    with pytest.raises(ValueError, match="requires y to be passed, but y is None"):
+        call(X, None)
+    with pytest.raises(ValueError, match="requires X to be passed, but X is None"):
+        call(None, Y)
+
+
+@pytest.mark.parametrize("sampler", WITH_NEIGHBORS)
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+def test_samplers_with_neighbors_need_columns(sampler, method):
+    call = getattr(make(sampler), method)
+    for column in (X[:, 0], X[:, 0].tolist(), pd.Series(X[:, 0])):
+        with pytest.raises(
+            ValueError, match=r"2D array, got 1D array instead.*\(80,\)"
+        ):
+            call(column, Y)
+    with pytest.raises(ValueError, match="2D array, got 3D array instead"):
+        call(X[:, :, None], Y)
+
+
+@each_sampler
 def test_missing_labels_are_refused_with_a_way_out(sampler):
     missing = Y.astype(float)
     missing[3, 1] = np.nan
