@@ -271,7 +271,8 @@ def check_label_counts(
                 f"{negative.size} of negatives."
             )
     else:
-        positive = np.atleast_1d(label_counts)
+        # In float64: a difference of narrow integers overflows.
+        positive = np.atleast_1d(label_counts).astype(float)
         negative = n_samples - positive
     positive, negative = positive.astype(float), negative.astype(float)
     if positive.ndim != 1 or not np.isfinite([positive, negative]).all():

@@ -149,6 +149,21 @@ def _scored_fold(estimator, X, y, train, test, method, read_as, params):
     return fitted, label_scores(fitted, take_rows(X, test), method, **read_as)
 
 
+def _able_to_count(y, n_labels):
+    """Return a label matrix in a dtype that holds the number of the last label.
+
+    The `LabelBinarizer` inside scikit-learn's classifiers numbers the labels in the
+    dtype of `y`. It permutes the columns of an int8 matrix of more than 128 labels, and
+    an `MLPClassifier` learns the wrong ones without a word (seen in 1.9.1).
+    """
+    dtypes = {y.dtype} if hasattr(y, "dtype") else set(getattr(y, "dtypes", ()))
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "iu":
+        return y
+    enough = np.promote_types(dtype, np.min_scalar_type(n_labels))
+    return y if n_labels - 1 <= np.iinfo(dtype).max else y.astype(enough)
+
+
 def _warn_lacking(labels, splits):
     """Warn once of the labels that have one value in the training rows of a fold."""
     lacking = np.zeros(labels.shape[1], dtype=bool)
@@ -294,12 +309,15 @@ class LabelMetaClassifier(
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
                 "multiclass. Unknown label type: multiclass. Pass two classes or a "
-                "label matrix."
+                "label matrix; for costs of several classes there is "
+                "MinimumExpectedCostClassifier."
             )
         n_labels = None if target.kind != MULTILABEL else target.n_outputs
         weight = check_weights(
             sample_weight, n_samples_of(X), n_labels, label_names=target.label_names
         )
+        if n_labels is not None:
+            y = _able_to_count(y, n_labels)
         return X, y, target, weight
 
     def _known_target(self, y):

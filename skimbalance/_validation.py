@@ -416,7 +416,12 @@ def align_columns(frame: Any, label_names: Any, name: str) -> Any:
 
 
 def _as_series(weights, name):
-    """Return a data frame of one row or one column as a Series, all else unchanged."""
+    """Return a data frame of one row or one column as a Series, all else unchanged.
+
+    One row of polars becomes a dict: its Series have no index.
+    """
+    if hasattr(weights, "to_dicts") and len(weights) == 1:
+        return weights.to_dicts()[0]
     if not hasattr(weights, "iloc") or np.ndim(weights) != 2:
         return weights
     if 1 not in weights.shape:
@@ -456,9 +461,9 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
     positions = list(range(len(given)))
     if names is None and set(given) != set(positions):
         raise ValueError(
-            f"{name} has the names {list(given)[:5]}, but y has no names of labels. "
-            f"Pass y as a data frame, or {name} as an array with one entry for each "
-            "label, or with the keys 0, 1, 2, ..."
+            f"{name} has the names {list(given)[:5]}, but the labels have no names. "
+            f"Pass the labels as a data frame, or {name} as an array with one entry "
+            "for each label, or with the keys 0, 1, 2, ..."
         )
     if list(given) == positions and not isinstance(weights, Mapping):
         return np.asarray(weights)
@@ -470,10 +475,10 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
     lacking = [key for key in known if key not in given]
     if unknown or lacking:
         hint = closest(unknown[0], known) if unknown else ""
+        more = f" and has {unknown[:5]} instead" if unknown else ""
         raise ValueError(
             f"{name} must have one entry for each of {known[:5]}"
-            f"{' ...' if len(known) > 5 else ''}: it lacks {lacking[:5]} and has "
-            f"{unknown[:5]} instead.{hint}"
+            f"{' ...' if len(known) > 5 else ''}: it lacks {lacking[:5]}{more}.{hint}"
         )
     return np.array([given[key] for key in known])
 
@@ -540,6 +545,7 @@ def _as_weights(sample_weight: Any, name: str) -> Any:
             excess = excess.copy()
             excess.sum_duplicates()
         return SparseWeights(excess)
+    refuse_masked(sample_weight, name)
     weight = np.asarray(sample_weight)
     if weight.dtype.kind not in "biufO":
         raise ValueError(f"{name} must hold numbers, got values of {weight.dtype}.")
@@ -554,10 +560,17 @@ def n_dimensions(y: Any) -> int:
     return y.ndim if hasattr(y, "ndim") else np.ndim(y)
 
 
+def refuse_masked(values: Any, name: str) -> None:
+    """Raise a ValueError for masked entries, whose mask would be dropped."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries: pass {name}.filled(...).")
+
+
 def _as_numbers(values: Any, name: str) -> np.ndarray:
     """Return scores of any container as an array of finite numbers."""
     if sp.issparse(values):
         raise ValueError(f"{name} must be dense: pass {name}.toarray().")
+    refuse_masked(values, name)
     scores = np.asarray(values)
     if scores.dtype.kind == "O":
         try:
@@ -576,6 +589,8 @@ def check_scores(
 ) -> np.ndarray:
     """Return scores as a finite array of the shape of the labels."""
     scores = _as_numbers(y_score, name)
+    if scores.dtype == bool:  # which has no differences
+        scores = scores.astype(np.float32)
     if scores.ndim == 1:
         scores = scores.reshape(-1, 1)
     if scores.shape != shape:

@@ -23,10 +23,10 @@ from skimbalance.calibration import (
     MultilabelCalibratedClassifierCV,
     PooledCalibrator,
     TemperatureCalibrator,
-    _ShrunkClassCalibrator,
     estimate_prior,
     prior_shift,
 )
+from skimbalance.calibration._calibrators import ShrunkClassCalibrator
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.metrics import (
     calibration_error,
@@ -264,7 +264,7 @@ def test_a_label_without_weight_keeps_its_intercept():
     assert calibrator.intercept_[0] != before
 
 
-@pytest.mark.parametrize("make", [TemperatureCalibrator, _ShrunkClassCalibrator])
+@pytest.mark.parametrize("make", [TemperatureCalibrator, ShrunkClassCalibrator])
 def test_mean_probabilities_of_classes_become_the_prevalences(make):
     rng = np.random.default_rng(0)
     log_p = log_softmax(3 * rng.normal(size=(600, 5)), axis=1)
@@ -539,3 +539,52 @@ def test_parameters_of_a_method_need_an_object(method):
     assert model.cv is None
     model.set_params(method=LabelCalibrator(method), method__shrinkage=3.0)
     assert model.method.shrinkage == 3.0
+
+
+def test_log_odds_that_teach_nothing_are_refused_by_name():
+    log_odds, labels = np.array([[0.5], [-np.inf], [1.0]]), [[1], [0], [1]]
+    for calibrator in (PooledCalibrator(), LabelCalibrator()):
+        with pytest.raises(ValueError, match=r"log_odds must be finite.*Clip"):
+            calibrator.fit(log_odds, labels)
+    with pytest.raises(ValueError, match="log_proba must be finite"):
+        TemperatureCalibrator().fit([[0.0, -np.inf]], [0])
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature", "beta"])
+def test_calibrators_of_labels_keep_their_width_and_the_shape(method):
+    rng = np.random.default_rng(0)
+    log_odds = rng.normal(size=(60, 3))
+    labels = rng.random((60, 3)) < 0.4
+    fitted = LabelCalibrator(method).fit(log_odds, labels)
+    for width in (1, 2, 5):
+        with pytest.raises(ValueError, match=rf"has {width} columns.* fitted with 3"):
+            fitted.transform(np.zeros((2, width)))
+    with pytest.raises(ValueError, match="without NaN"):
+        fitted.transform([[0.0, np.nan, 1.0]])
+    with pytest.raises(ValueError, match=r"log_odds has shape \(2, 3, 1\)"):
+        fitted.transform(np.zeros((2, 3, 1)))
+    one = LabelCalibrator(method).fit(log_odds[:, 0], labels[:, 0])
+    assert one.transform(log_odds[:, 0]).shape == (60,)
+    np.testing.assert_array_equal(
+        one.transform(log_odds[:, 0]), one.transform(log_odds[:, :1])[:, 0]
+    )
+
+
+def test_the_common_map_serves_other_labels_until_each_has_an_intercept():
+    rng = np.random.default_rng(0)
+    log_odds = rng.normal(size=(60, 3))
+    calibrator = PooledCalibrator().fit(log_odds, rng.random((60, 3)) < 0.4)
+    assert calibrator.transform(np.zeros((2, 5))).shape == (2, 5)
+    calibrator.match_prevalence(log_odds, [0.2, 0.3, 0.4])
+    with pytest.raises(ValueError, match="has 5 columns"):
+        calibrator.transform(np.zeros((2, 5)))
+
+
+@pytest.mark.parametrize("y", [[0, 1, -1], [0, 1, 3], [0.0, 1.0, 2.0], list("abc")])
+def test_classes_are_given_by_their_index(y):
+    log_proba = np.log(np.full((3, 3), 1 / 3))
+    with pytest.raises(ValueError, match=r"index of the class of each row, 0 to 2"):
+        TemperatureCalibrator().fit(log_proba, y)
+    fitted = TemperatureCalibrator().fit(log_proba, [0, 1, 2])
+    with pytest.raises(ValueError, match=r"has 1 columns.*fitted with 3"):
+        fitted.transform(np.zeros((2, 1)))

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 from nets import documented_sums, linear
 from scipy.special import expit, logit, softmax
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, make_scorer
 from skorch.callbacks import Callback, EpochScoring
 
 from skimbalance._labels import check_target
@@ -406,12 +406,13 @@ def test_a_label_whose_positives_are_in_one_fold_does_not_vote():
     Y[:, 1] = groups == 0
     seen = []
 
-    def scorer(estimator, X, y):
-        seen.append(np.shape(y))
+    def metric(y, proba):
+        seen.append((np.shape(y), np.shape(proba)))
         return 0.0
 
+    scorer = make_scorer(metric, response_method="predict_proba")
     mlp(scoring=scorer, max_epochs=1).fit(X, Y, groups=groups)
-    assert seen == [(300, 1)]
+    assert set(seen) == {((300, 1), (300, 1))}
 
 
 def test_a_scoring_of_the_user_reads_out_of_fold_predictions():

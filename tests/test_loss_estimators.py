@@ -16,7 +16,7 @@ from skimbalance._labels import (
     MULTICLASS,
     MULTILABEL,
 )
-from skimbalance.calibration import _ShrunkClassCalibrator
+from skimbalance.calibration._calibrators import ShrunkClassCalibrator
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import (
     LOSSES,
@@ -430,7 +430,7 @@ def test_calibrator_of_classes_finds_what_each_class_was_shifted_by():
     log_p = log_softmax(rng.normal(size=(4000, 3)) * 1.5 + [0, -1, -2], axis=1)
     y = (log_p + rng.gumbel(size=log_p.shape)).argmax(axis=1)
     bent = log_softmax(3 * (log_p + np.array([0.5, 0.0, -0.5])), axis=1)
-    found = _ShrunkClassCalibrator().fit(bent, y).transform(bent)
+    found = ShrunkClassCalibrator().fit(bent, y).transform(bent)
     eta = np.exp(log_p)
     risk, oracle = (-(eta * q).sum(axis=1).mean() for q in (found, log_p))
     assert risk < 1.01 * oracle

@@ -5,12 +5,13 @@ import warnings
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
 from nets import stable_id
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -26,6 +27,7 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -591,3 +593,44 @@ def test_no_warning_on_good_rows(wrap):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         wrap(OneVsRestClassifier(LogisticRegression())).fit(X, Y).predict(X)
+
+
+def test_a_cost_matrix_of_polars_must_have_the_order_of_the_classes():
+    polars = pytest.importorskip("polars")
+    X, y = make_classification(200, random_state=0)
+    y = np.where(y == 1, "good", "bad")
+    costs = np.array([[0.0, 1.0], [50.0, 0.0]])
+
+    def fit(matrix):
+        model = MinimumExpectedCostClassifier(LogisticRegression(), matrix)
+        return model.fit(X, y).predict(X)
+
+    frame = polars.DataFrame(costs, schema=["bad", "good"], orient="row")
+    np.testing.assert_array_equal(fit(frame), fit(costs))
+    with pytest.raises(ValueError, match=r"columns of cost_matrix are \['good', 'bad'"):
+        fit(polars.DataFrame(costs, schema=["good", "bad"], orient="row"))
+    with pytest.raises(TypeError, match="classes as index and columns, not a dict"):
+        fit({"bad": 1.0, "good": 50.0})
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array, pd.DataFrame])
+def test_scikit_learns_classifiers_can_count_the_labels(container):
+    """With int8, LabelBinarizer of scikit-learn 1.9 permutes 130 columns."""
+    rng = np.random.default_rng(0)
+    Y = (rng.random((60, 130)) < 0.3).astype(np.int8)
+    X = Y + 0.1 * rng.normal(size=Y.shape)
+    net = MLPClassifier((), max_iter=60, learning_rate_init=0.05, random_state=0)
+    expected = MultilabelFixedThresholdClassifier(net).fit(X, Y.astype(np.int64))
+    found = MultilabelFixedThresholdClassifier(net).fit(X, container(Y))
+    np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X))
+    assert f1_score(Y, expected.predict(X), average="micro") > 0.9
+    predicted = found.predict(X)
+    assert (getattr(predicted, "dtype", None) or np.asarray(predicted).dtype) == np.int8
+
+
+def test_costs_that_are_not_finite_are_called_so():
+    X, y = load_iris(return_X_y=True)
+    costs = 1 - np.eye(3)
+    costs[0, 1] = np.nan
+    with pytest.raises(ValueError, match="cost_matrix must be finite, but has NaN"):
+        MinimumExpectedCostClassifier(LogisticRegression(), costs).fit(X, y)

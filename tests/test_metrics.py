@@ -10,10 +10,11 @@ from sklearn import metrics as reference
 from sklearn.calibration import calibration_curve
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 
+from skimbalance.calibration import estimate_prior, prior_shift
 from skimbalance.metrics import (
     UndefinedLabelWarning,
     calibration_error,
@@ -37,6 +38,7 @@ from skimbalance.metrics import (
     propensity_scored_precision_at_k,
     recall_at_k,
 )
+from skimbalance.thresholds import expected_f_beta, tune_thresholds
 
 
 @st.composite
@@ -747,3 +749,50 @@ def test_masks_as_splits_are_refused():
     mask = np.array([True, False])
     with pytest.raises(ValueError, match="row indices, not masks"):
         label_distribution_distance([[0], [1]], [(mask, ~mask)])
+
+
+def test_log_odds_have_no_expected_number():
+    with pytest.raises(ValueError, match="y_proba must hold probabilities"):
+        expected_observed_ratio([[1, 0], [0, 1]], [[2.0, -1.0], [-3.0, 0.5]])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-162, 1.0, 1e155, 1e300])
+def test_roc_auc_of_weights_of_any_scale(scale):
+    y, score, weight = [0, 1, 1, 0, 1], [0.1, 0.9, 0.3, 0.4, 0.2], [1, 2, 3, 1, 2]
+    expected = roc_auc_score(y, score, sample_weight=weight)
+    found = multilabel_roc_auc_score(y, score, sample_weight=np.multiply(weight, scale))
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_log_loss_of_long_doubles_is_finite():
+    proba = np.array([[0, 1], [1, 0]], dtype=np.longdouble)
+    expected = -np.log(np.finfo(np.float64).eps)
+    assert multilabel_log_loss([[1, 0], [0, 1]], proba) == pytest.approx(expected)
+
+
+def test_numbers_with_names_go_with_the_names_of_the_labels():
+    rng = np.random.default_rng(0)
+    Y = pd.DataFrame(rng.integers(0, 2, (40, 2)), columns=["a", "b"])
+    proba = pd.DataFrame(rng.random((40, 2)), columns=["a", "b"])
+    named, numbers = {"b": 0.9, "a": 0.1}, [0.1, 0.9]
+    for call in (
+        lambda v: label_report(Y, proba, threshold=v, random_state=0)["threshold"],
+        lambda v: label_frequency_report(Y, proba, threshold=v)["all"]["f1"],
+        lambda v: propensity_scored_precision_at_k(Y, proba, 1, propensity=v),
+        lambda v: expected_f_beta(proba, v),
+        lambda v: prior_shift(proba, v, 0.3),
+        lambda v: estimate_prior(proba, v),
+    ):
+        np.testing.assert_array_equal(call(named), call(numbers))
+    with pytest.raises(
+        ValueError, match=r"labels have no names\. Pass the labels as a data"
+    ):
+        label_report(Y.to_numpy(), proba.to_numpy(), threshold=named)
+
+
+def test_scores_may_be_bools():
+    Y = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
+    scores = np.array([[1, 0], [0, 1], [1, 0], [0, 0]], dtype=bool)
+    np.testing.assert_array_equal(
+        tune_thresholds(Y, scores), tune_thresholds(Y, scores.astype(float))
+    )

@@ -553,3 +553,21 @@ def test_equal_probabilities_are_predicted_alike_after_rounding():
         for rule, Z in ((FBeta(beta=0), Y), (FBeta(), Y), (MatchedPrevalence(), 1 - Y)):
             threshold = learn_thresholds(rule, Z, P)
             assert (logit(threshold) < logit(p) - 1e-8).all()
+
+
+@pytest.mark.parametrize("rule", [MatchedPrevalence(), FBeta(guard=True)], ids=str)
+def test_thresholds_of_weighted_rows(rule):
+    """Rows of weight 0 are absent, whole weights are repeats, and no scale matters."""
+    rng = np.random.default_rng(1)
+    scores = rng.random((60, 3))
+    Y = (rng.random((60, 3)) < scores).astype(np.int8)
+    weight = rng.integers(0, 3, 60).astype(float)
+    expected = learn_thresholds(
+        rule, *(np.repeat(a, weight.astype(int), 0) for a in (Y, scores))
+    )
+    kept = weight > 0
+    for w in (weight, 0.1 * weight, weight / 3, 1e9 * weight):
+        found = learn_thresholds(rule, Y, scores, w)
+        np.testing.assert_allclose(found, expected)
+        without = learn_thresholds(rule, Y[kept], scores[kept], w[kept])
+        np.testing.assert_array_equal(found, without)

@@ -11,6 +11,7 @@ import warnings
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
@@ -447,3 +448,40 @@ def test_deep_copies_are_independent(problem):
     before = net.predict_proba(X)
     copy.deepcopy(net).partial_fit(X, Y)
     np.testing.assert_array_equal(before, net.predict_proba(X))
+
+
+def test_warm_start_refuses_other_names_and_orders():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc"))
+    Y = pd.DataFrame(rng.integers(0, 2, (40, 3)), columns=list("xyz"))
+    net = small(warm_start=True).fit(X, Y)
+    before = net.predict_proba(X)
+    for inputs, targets, match in (
+        (X, Y[["z", "y", "x"]], r"labels \['x', 'y', 'z'\], but y has \['z', 'y'"),
+        (X[["c", "b", "a"]], Y, r"features \['a', 'b', 'c'\], but X has \['c', 'b'"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            net.fit(inputs, targets)
+        assert list(net.label_names_) == ["x", "y", "z"]
+        assert list(net.feature_names_in_) == ["a", "b", "c"]
+        np.testing.assert_array_equal(net.predict_proba(X), before)
+    net.fit(X, Y).fit(X.to_numpy(), Y.to_numpy())  # arrays have no names to compare
+
+
+def test_a_function_as_scoring_gets_all_labels_in_their_order():
+    X, Y = make_imbalanced_multilabel(
+        400, 4, 6, cardinality=1, imbalance_ratio=5, random_state=0
+    )
+    Y[:, 2] = 0
+    Y[3, 2] = 1  # with one positive, it cannot be ranked
+    shapes = []
+
+    def weighted(estimator, X, y):
+        proba = estimator.predict_proba(X)
+        shapes.append((proba.shape[1], y.shape[1]))
+        assert y[:, 2].sum() <= 1 < y[:, 3].sum()
+        return -(np.abs(y - proba) @ np.arange(6)).mean()
+
+    net = small(scoring=weighted, early_stopping=True, max_epochs=3).fit(X, Y)
+    assert set(shapes) == {(6, 6)}
+    assert net.best_score_ < 0

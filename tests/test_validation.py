@@ -32,6 +32,9 @@ from skimbalance._validation import (
     check_weights,
     closest,
 )
+from skimbalance.metrics import empty_label_fold_count, label_distribution_distance
+from skimbalance.thresholds import plug_in_threshold
+from skimbalance.weights import compute_pos_weight
 
 ENTRIES = arrays(
     np.float64,
@@ -524,7 +527,7 @@ def test_the_nearest_spelling_ignores_case_and_endings(name, options, meant):
 
 @pytest.mark.parametrize("weights", [{"a": 1.0}, pd.Series({"a": 1.0, "b": 2.0})])
 def test_weights_by_name_need_labels_with_names(weights):
-    with pytest.raises(ValueError, match="y has no names of labels"):
+    with pytest.raises(ValueError, match="the labels have no names"):
         align_weights(weights, None, "pos_weight")
     assert align_weights({1: 2.0, 0: 1.0}, None, "pos_weight").tolist() == [1, 2]
 
@@ -557,3 +560,35 @@ def test_labels_and_lengths_of_every_sparse_container(kind, of):
     y = getattr(sp, f"{kind}_{of}")(np.array([[0, 1], [1, 1], [0, 0]]))
     check_same_length(X=y, y=[0, 1, 2])
     assert check_target(y).values.toarray().tolist() == [[0, 1], [1, 1], [0, 0]]
+
+
+def test_masks_of_numbers_are_not_dropped():
+    """In y a masked entry is a missing label; a masked number has no meaning."""
+    Y = np.array([[1, 0], [0, 1], [1, 1]])
+    masked = np.ma.masked_array([0.2, 0.9, 0.4], mask=[0, 1, 0])
+    with pytest.raises(ValueError, match="sample_weight has masked entries"):
+        compute_pos_weight(Y, sample_weight=masked)
+    with pytest.raises(ValueError, match="y_score has masked entries"):
+        plug_in_threshold(np.ma.masked_array(np.full((3, 2), 0.5), mask=Y))
+    whole = np.ma.masked_array([1.0, 2.0, 1.0])
+    np.testing.assert_array_equal(
+        compute_pos_weight(Y, sample_weight=whole),
+        compute_pos_weight(Y, sample_weight=[1.0, 2.0, 1.0]),
+    )
+
+
+def test_weights_by_name_from_a_row_of_polars():
+    polars = pytest.importorskip("polars")
+    given = polars.DataFrame({"z": [9.0], "x": [2.0], "y": [3.0]})
+    found = check_per_label(
+        "w", given, 3, names=np.array(["x", "y", "z"], dtype=object)
+    )
+    np.testing.assert_array_equal(found, [2.0, 3.0, 9.0])
+
+
+@pytest.mark.parametrize("splits", [None, 3, [(1, 2)], [([0], [[1]])], [([0], [-1])]])
+def test_splits_are_row_indices(splits):
+    Y = [[1, 0], [0, 1], [1, 1]]
+    for measure in (label_distribution_distance, empty_label_fold_count):
+        with pytest.raises((TypeError, ValueError), match=r"^splits "):
+            measure(Y, splits)

@@ -293,3 +293,11 @@ def test_class_weight_is_normalised_to_sum_one_or_the_number_of_classes(
 def test_class_weight_checks_its_input(y, given, message):
     with pytest.raises(ValueError, match=message):
         compute_class_weight(y, given)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "float16", "int64"])
+def test_counts_of_narrow_numbers(dtype):
+    counts = np.array([100, 20], dtype=dtype)
+    expected = [9900 / 100, 9980 / 20]
+    found = compute_pos_weight(label_counts=counts, n_samples=10_000)
+    np.testing.assert_allclose(found, expected)

@@ -71,10 +71,9 @@ def measured(data, answers):
     return [*loss, *(1 - value / floor for value in loss), *error]
 
 
-def page(rows, means):
+def page(rows, means, n_seeds):
     left_out = [name for name in SETS if name not in {row[0] for row in rows}]
-    if left_out:
-        left_out = f"Not measured in this run: {', '.join(left_out)}."
+    not_measured = f"\n\nNot measured: {', '.join(left_out)}." if left_out else ""
     header = [
         "set",
         "loss",
@@ -107,7 +106,7 @@ drawn towards the common one, on out-of-fold scores, and the mean of the five ne
 Skill is one minus the log-loss over that of the constant base rates: a constant is well
 calibrated and has the skill 0, so the calibration error alone is no evidence of skill.
 It is taken over bins of equal mass, of all entries together. Each figure is the mean
-over the seeds of the net. {left_out or ""}
+over {n_seeds} seeds of the net.{not_measured}
 
 {table(header, rows)}
 """
@@ -126,7 +125,8 @@ def main():
         figures += [f"{value:.3f}" for value in mean[2:4]]
         figures += [f"{value:.4f}" for value in mean[4:]]
         rows.append([name, loss, *figures])
-    write("calibration", page(rows, {k: v for k, v in means.items() if v}))
+    measured_losses = {loss: each for loss, each in means.items() if each}
+    write("calibration", page(rows, measured_losses, options.seeds))
 
 
 if __name__ == "__main__":

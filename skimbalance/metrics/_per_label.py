@@ -208,8 +208,10 @@ def roc_auc(target, score, weight=None):
     # Mirrored, "at least" reads "at most".
     mirrored = -levels[::-1].astype(np.float64)
     at_most = mass_at_least(-negative, mirrored, negative_weight)[::-1]
-    # A tie is half a pair in order.
-    in_order = counts_at(hits) @ (below + at_most) / (2 * n_positive * n_negative)
+    # A tie is half a pair in order. Each count is divided by its own sum: the product
+    # of two sums of weights may leave the range of float64.
+    fraction_below = (below + at_most) / (2 * n_negative)
+    in_order = (counts_at(hits) / n_positive) @ fraction_below
     # The difference of sums of weights rounds, also across 0 and 1.
     return min(max(in_order, 0.0), 1.0)
 
@@ -229,8 +231,9 @@ def _mean(values, weight):
 
 def log_loss(target, proba, weight=None):
     """Compute the mean of minus the logarithm of the probability of the truth."""
-    # scikit-learn's bounds: nearer to 1 than eps, a number of this dtype is 1.
-    eps = np.finfo(proba.dtype).eps
+    # scikit-learn's bounds: nearer to 1 than eps, a number of this dtype is 1. The eps
+    # of a long double vanishes beside 1 in float64.
+    eps = max(np.finfo(proba.dtype).eps, np.finfo(np.float64).eps)
     proba = proba.clip(eps, 1 - eps).astype(np.float64, copy=False)
     return -_mean(np.log(np.where(target, proba, 1 - proba)), weight)
 
@@ -715,7 +718,7 @@ def expected_observed_ratio(
     Raises
     ------
     ValueError
-        If the shapes differ or the probabilities are not finite.
+        If the shapes differ or the values are no probabilities.
 
     See Also
     --------
@@ -727,7 +730,7 @@ def expected_observed_ratio(
     >>> expected_observed_ratio([[1, 0], [0, 0]], [[0.9, 0.6], [0.3, 0.2]])
     2.0
     """
-    checked = check_scored_labels(y_true, y_proba, sample_weight, "y_proba")
+    checked = check_probable_labels(y_true, y_proba, sample_weight)
     return _ratio_to_positives(*checked, average)
 
 

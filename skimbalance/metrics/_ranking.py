@@ -21,6 +21,7 @@ from skimbalance._validation import (
     check_k,
     check_per_label,
     check_weights,
+    column_names,
     n_samples_of,
 )
 from skimbalance.metrics._per_label import (
@@ -291,11 +292,11 @@ def _propensity(labels, a=0.55, b=1.5):
     return 1 / (1 + scale * (count_labels(labels)[0] + b) ** -a)
 
 
-def _check_propensity(propensity, labels):
+def _check_propensity(propensity, labels, names):
     """Return the propensity of each label, by default from the labels themselves."""
     if propensity is None:
         return _propensity(labels)
-    propensity = check_per_label("propensity", propensity, labels.shape[1])
+    propensity = check_per_label("propensity", propensity, labels.shape[1], names=names)
     if not ((propensity > 0) & (propensity <= 1)).all():
         raise ValueError("propensity must lie in (0, 1].")
     return propensity
@@ -318,7 +319,8 @@ def propensity_scored_precision_at_k(
     k : int
         At most the number of labels.
     propensity : array-like of shape (n_labels,), default=None
-        From `label_propensity` of the training labels. None takes `y_true` itself.
+        From `label_propensity` of the training labels. None takes `y_true` itself,
+        with each row counted once, whatever its weight.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -350,7 +352,7 @@ def propensity_scored_precision_at_k(
     0.625
     """
     labels, scores, weight, k = _check_rows(y_true, y_score, k, sample_weight)
-    label_gain = 1 / _check_propensity(propensity, labels)
+    label_gain = 1 / _check_propensity(propensity, labels, column_names(y_true))
     reached, best = [], []
     for relevant, ranked, _ in _blocks(labels, scores):
         gain = relevant * label_gain

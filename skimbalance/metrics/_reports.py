@@ -138,7 +138,9 @@ def label_frequency_report(
     if not 0 <= low <= high:
         raise ValueError(f"bounds={bounds!r} must be two numbers, the smaller first.")
     frequency = _n_training_positives(y_train, y_true, labels)
-    predicted = scores > check_per_label("threshold", threshold, labels.shape[1])
+    predicted = scores > check_per_label(
+        "threshold", threshold, labels.shape[1], names=column_names(y_true)
+    )
     n_positive, _ = count_labels(labels, weight)
     means = {
         "average_precision": each_label(average_precision, labels, scores, weight),
@@ -277,7 +279,7 @@ def label_report(
             for target, score, _ in iter_columns(labels, scores)
         ]
     )
-    thresholds = check_per_label("threshold", threshold, n_labels)
+    thresholds = check_per_label("threshold", threshold, n_labels, names=names)
     n_positive, n_negative = count_labels(labels)
     n_predicted = each_label(observed_sum, labels, scores > thresholds)
     return {

@@ -1,5 +1,6 @@
 """Measures of stratification: labels, label pairs and rows in the test parts."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,21 +9,29 @@ import scipy.sparse as sp
 from skimbalance._counts import MISSING, entries_with
 from skimbalance._labels import check_label_matrix
 
+_PAIRS = (
+    "splits must hold pairs (train, test) of row indices, as the split method of a "
+    "splitter yields them."
+)
+
 
 def _test_parts(splits, n_samples=None):
     """Return the test rows of splits, checked to be row indices."""
+    if not isinstance(splits, Iterable):
+        raise TypeError(f"{_PAIRS} Got {splits!r}.")
     splits = list(splits)
     if not splits:
         raise ValueError("splits is empty: at least one pair (train, test) is needed.")
     if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in splits):
-        raise ValueError(
-            "splits must hold pairs (train, test) of row indices, as the split method "
-            "of a splitter yields them."
-        )
+        raise ValueError(_PAIRS)
     tests = [np.asarray(test) for _, test in splits]
+    if any(test.ndim != 1 for test in tests):
+        raise ValueError(_PAIRS)
     if any(test.dtype == bool for test in tests):
         raise ValueError("splits must hold row indices, not masks: use np.flatnonzero.")
     tests = [test.astype(np.intp) for test in tests]
+    if min(test.min(initial=0) for test in tests) < 0:
+        raise ValueError("splits has negative row indices.")
     last = max(test.max(initial=-1) for test in tests)
     if n_samples is not None and last >= n_samples:
         raise ValueError(f"splits has row indices of more than the {n_samples} rows.")

@@ -403,7 +403,8 @@ def _default_scoring(output, rows):
 def _in_user_form(target, scorer, rows, by_user):
     """Return `y` as it was passed, its classes, and the columns that are scored.
 
-    By default each class of a multiclass target is scored against the rest.
+    By default each class of a multiclass target is scored against the rest. A function
+    of the user gets all labels: it may have a weight or a cost for each of them.
     """
     values = rows.selected("values")
     if target.kind == BINARY and not _reads_own_classes(scorer):
@@ -412,7 +413,7 @@ def _in_user_form(target, scorer, rows, by_user):
     if target.kind == BINARY or (is_multiclass and by_user):
         return decode_labels(target, values), target.classes, slice(None)
     columns = _reliable_labels(rows)
-    if not columns.any():
+    if not columns.any() or (by_user and not isinstance(scorer, Scorer)):
         columns[:] = True
     labels = as_dense(_one_against_rest(rows)[:, columns])
     if is_multiclass:

@@ -715,11 +715,28 @@ def check_warm_start(estimator, target, is_scaled):
         f"inputs that are {'' if estimator.scaler_ else 'not '}scaled, but "
         f"standardize={estimator.standardize!r}": is_scaled
         != (estimator.scaler_ is not None),
+        **_other_names(
+            "labels", "y", getattr(estimator, "label_names_", None), target.label_names
+        ),
+        **_other_names(
+            "features",
+            "X",
+            getattr(estimator.net_.outputs_.estimator, "feature_names_in_", None),
+            getattr(estimator, "feature_names_in_", None),
+        ),
     }
     for fault in (text for text, holds in faults.items() if holds):
         raise ValueError(
             f"warm_start=True goes on with {fault}. Set warm_start=False to start anew."
         )
+
+
+def _other_names(what, where, before, now):
+    """Return a fault of `check_warm_start`, and whether both names exist and differ."""
+    if before is None or now is None:
+        return {}
+    names = f"{list(before)[:5]}, but {where} has {list(now)[:5]}"
+    return {f"the {what} {names}": list(before) != list(now)}
 
 
 def take_over(net, previous, is_flat):

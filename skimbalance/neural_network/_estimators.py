@@ -223,7 +223,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The score that early stopping monitors on the held-out rows: a name known to
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, ``"loss"``, or
         a callable ``scorer(estimator, X, y)``, whose estimator predicts each row by a
-        member that did not train on it. None chooses:
+        member that did not train on it. Scorers of a label matrix get the labels that
+        can be ranked, as below; a function of your own gets all labels. None chooses:
 
         - with folds, the macro average precision over labels, or classes, with at least
           3 positives, not all in one fold;
@@ -612,7 +613,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The score that early stopping monitors on the held-out rows: a name known to
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, ``"loss"``, or
         a callable ``scorer(estimator, X, y)``, whose estimator predicts each row by a
-        member that did not train on it. None chooses:
+        member that did not train on it. Scorers of a label matrix get the labels that
+        can be ranked, as below; a function of your own gets all labels. None chooses:
 
         - with folds, the macro average precision over labels, or classes, with at least
           3 positives, not all in one fold;

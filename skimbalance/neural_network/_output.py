@@ -26,8 +26,8 @@ from skimbalance.calibration import (
     LabelCalibrator,
     PooledCalibrator,
     TemperatureCalibrator,
-    _ShrunkClassCalibrator,
 )
+from skimbalance.calibration._calibrators import ShrunkClassCalibrator
 from skimbalance.losses import SetLoss
 from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
@@ -51,6 +51,11 @@ from skimbalance.weights import (
     compute_label_weight,
 )
 
+# What to do about weights that are not positive and finite.
+_OUTSIDE = {
+    "pos_weight": UNDEFINED_RATIO,
+    "label_weight": " To leave a label out, leave its column out of y.",
+}
 _SCHEMES = {"pos_weight": WEIGHT_SCHEMES, "label_weight": LABEL_WEIGHT_SCHEMES}
 # The log-odds of 6 in a million, a choice: the log loss of an entry that agrees with a
 # bias beyond it has a gradient below 1e-5.
@@ -184,7 +189,7 @@ def _as_outputs(name, value, target, positive=False):
         names=target.output_names,
         low=0 if positive else -np.inf,
         closed="neither",
-        hint_outside=UNDEFINED_RATIO if positive else "",
+        hint_outside=_OUTSIDE.get(name, "") if positive else "",
     )
 
 
@@ -725,7 +730,7 @@ class LabelOutput(_Output):
 class ClassOutput(_Output):
     """Multiclass: the scores of a row compete."""
 
-    _default_calibrators = TemperatureCalibrator, _ShrunkClassCalibrator
+    _default_calibrators = TemperatureCalibrator, ShrunkClassCalibrator
     _calibrator_type = TemperatureCalibrator
 
     def _start_counts(self, counts):  # noqa: ARG002

@@ -1,5 +1,6 @@
 """Classifiers that predict by thresholds on the scores of another classifier."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -665,11 +666,13 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
             return 1 - np.eye(len(classes))  # 0 for the true class, 1 for any other
         costs, is_named = _by_class_names(self.cost_matrix, classes)
         expected = (len(classes),) * 2
-        if costs.shape != expected or not np.isfinite(costs).all():
+        if costs.shape != expected:
             raise ValueError(
-                f"cost_matrix must hold finite numbers of shape {expected}, one row "
-                f"for each true class of {classes!r}; got shape {costs.shape}."
+                f"cost_matrix must have shape {expected}, one row for each true class "
+                f"of {classes!r}; got shape {costs.shape}."
             )
+        if not np.isfinite(costs).all():
+            raise ValueError("cost_matrix must be finite, but has NaN or infinity.")
         # Without names the positive class stands last, which may be `classes_[0]`.
         is_flipped = target.kind == BINARY and target.is_flipped
         return costs[::-1, ::-1] if is_flipped and not is_named else costs
@@ -695,12 +698,14 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
 def _by_class_names(cost_matrix, classes):
     """Return costs in the order of the classes, and whether it came with names.
 
-    A frame with default names on both axes counts as an array.
+    A frame with default names on both axes counts as an array, and so does one of
+    polars, whose rows have no names, with the columns in the order of the classes.
     """
     axes = [getattr(cost_matrix, name, None) for name in ("index", "columns")]
     # A list has a method `index`, which is no axis.
     names = [list(axis) for axis in axes if axis is not None and not callable(axis)]
     if len(names) < len(axes):
+        _check_columns(names, classes)
         return _as_numbers(cost_matrix), False
     known = classes.tolist()
     if all(axis == list(range(len(axis))) for axis in names) and names[0] != known:
@@ -715,8 +720,24 @@ def _by_class_names(cost_matrix, classes):
     return _as_numbers(cost_matrix)[np.ix_(*orders)], True
 
 
+def _check_columns(names, classes):
+    """Raise where the columns of a frame without row names are in another order."""
+    known = [str(known) for known in classes]
+    if names and set(names[0]) & set(known) and names[0] != known:
+        raise ValueError(
+            f"The columns of cost_matrix are {names[0]}, the classes {known}. Its rows "
+            "have no names: put both into the order of the classes, or pass a pandas "
+            "data frame with the classes as index and columns."
+        )
+
+
 def _as_numbers(cost_matrix):
     """Return the costs as an array of float64."""
+    if isinstance(cost_matrix, Mapping):
+        raise TypeError(
+            "cost_matrix must be a matrix, with a row for each true class, or a pandas "
+            "data frame with the classes as index and columns, not a dict."
+        )
     try:
         return np.asarray(cost_matrix, dtype=np.float64)
     except (TypeError, ValueError) as error:

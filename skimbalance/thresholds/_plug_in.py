@@ -16,6 +16,7 @@ from skimbalance._validation import (
     check_interval,
     check_per_label,
     check_probabilities,
+    column_names,
 )
 
 # Entries that the shared sigmoid is fitted on: for two parameters they are plenty.
@@ -214,7 +215,8 @@ def expected_f_beta(
     check_beta(beta)
     check_choice("average", str(average), {"macro", "micro", "None"})
     proba = check_probabilities(y_score, "y_score")
-    predicted = proba > check_thresholds(threshold, proba.shape[1])
+    names = column_names(y_score)
+    predicted = proba > check_thresholds(threshold, proba.shape[1], names)
     sums = np.array(
         [part.sum(0, dtype=float) for part in (proba * predicted, predicted, proba)]
     )

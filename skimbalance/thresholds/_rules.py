@@ -57,6 +57,8 @@ __all__ = [
 
 # The threshold of the greatest expected accuracy, and scikit-learn's default.
 _DEFAULT = 0.5
+# Sums of weights differ by rounding alone up to this fraction of the largest.
+_TIE = 1e-12
 
 
 # --------------------------------------------------------------------------
@@ -552,8 +554,10 @@ def _matched_threshold(target, score, weight):
     wanted = total(weight, target)
     levels = np.unique(score)
     # The last entry is a threshold above all scores, where nothing is predicted.
-    excess = np.append(mass_at_least(score, levels, weight), 0) - wanted
-    best = np.abs(excess).argmin()
+    mass = np.append(mass_at_least(score, levels, weight), 0)
+    gap = np.abs(mass - wanted)
+    # Of two levels that are equally near, the sums of weights round to one or other.
+    best = np.argmax(gap <= gap.min() + _TIE * mass[0])
     if best == len(levels):
         return np.float64(levels[-1])
     return midpoint_below(score, levels[best], lowest=0.0)
@@ -575,6 +579,9 @@ def learn_thresholds(rule, labels, proba, weight=None):
     -------
     thresholds : ndarray of float64, shape (n_labels,)
     """
+    if weight is not None and weight.ndim == 1:
+        kept = weight > 0  # The score of a row without weight is no level.
+        labels, proba, weight = labels[kept], proba[kept], weight[kept]
     known = have_both_values(labels, weight)
     thresholds = np.full(len(known), _DEFAULT)
     if not known.all():

@@ -1,69 +1,46 @@
-"""Calibrators: from scores to calibrated probabilities, learnt on held-out rows.
-
-The loss itself removes the distortion that its weights and its form cause. What
-remains, the over-confidence of a flexible net on few rows, takes two numbers for all
-labels together. Classifiers without such an inverse take a map for each label.
+"""Calibrators: from scores to calibrated log-odds, learnt on held-out rows.
 
 Calibrators of labels derive from `BaseCalibrator`; `_CALIBRATORS` holds their names.
 """
 
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, logit
 from sklearn.base import BaseEstimator, clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import (
-    DECISION,
-    PROBA,
     DocLinkMixin,
-    NamedParamsMixin,
-    find_response,
 )
 from skimbalance._columns import all_entries, iter_columns, total
-from skimbalance._counts import count_labels, take_weights, weights_or_ones
-from skimbalance._labels import check_label_matrix, with_missing
+from skimbalance._counts import take_weights, weights_or_ones
+from skimbalance._labels import check_label_matrix
 from skimbalance._log_odds import (
-    FiniteLogOdds,
     as_columns,
     fit_sigmoid,
     fit_slopes,
     match_class_means,
     match_means,
-    smoothed_prevalence,
 )
-from skimbalance._meta import LabelMetaClassifier, LabelProbabilityMixin
 from skimbalance._validation import (
     check_choice,
     check_interval,
-    check_per_label,
-    check_probabilities,
     check_weights,
     column_names,
 )
-
-__all__ = [
-    "BaseCalibrator",
-    "LabelCalibrator",
-    "MultilabelCalibratedClassifierCV",
-    "PooledCalibrator",
-    "TemperatureCalibrator",
-    "estimate_prior",
-    "prior_shift",
-]
+from skimbalance.calibration._base_rates import check_prior
 
 # Entries that fit the common map: it has two or three parameters for all labels.
 _POOLED_ENTRIES = 2**20
 # Bound of the log-odds of isotonic steps, whose ends are at 0 and 1: below the rounding
 # of a probability in double precision.
 _MOST_LOG_ODDS = 40.0
-_SHRINKAGE = 20.0
+SHRINKAGE = 20.0
 # Prevalences are learnt from fewer positives than slopes, so that intercepts are drawn
 # to the common one with less strength.
 _INTERCEPT_FRACTION = 1 / 20
@@ -71,10 +48,33 @@ _INTERCEPT_FRACTION = 1 / 20
 _LEAST_SHRINKAGE = 1e-3
 
 
+def _as_scores(values, name, n_columns=None, *, finite=False):
+    """Return scores as float64 of shape (n_samples, n_columns), without NaN."""
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.ndim not in (1, 2) or not scores.size:
+        raise ValueError(
+            f"{name} has shape {scores.shape}, expected (n_samples, n_columns)."
+        )
+    scores = scores.reshape(len(scores), -1)
+    if n_columns is not None and scores.shape[1] != n_columns:
+        raise ValueError(
+            f"{name} has {scores.shape[1]} columns, but the calibrator was fitted with "
+            f"{n_columns}."
+        )
+    # The probabilities 0 and 1 can be calibrated, but teach no slope.
+    if np.isnan(scores).any() or (finite and np.isinf(scores).any()):
+        what = "finite, but has NaN or infinity" if finite else "without NaN"
+        raise ValueError(
+            f"{name} must be {what}. Clip probabilities of 0 and 1 before you take "
+            "logarithms."
+        )
+    return scores
+
+
 def _check_log_odds(log_odds, y, sample_weight):
     """Return labels, log-odds of each entry, and weights, which go together."""
     labels = check_label_matrix(y)
-    log_odds = np.asarray(log_odds, dtype=np.float64).reshape(labels.shape[0], -1)
+    log_odds = _as_scores(log_odds, "log_odds", finite=True)
     if log_odds.shape != labels.shape:
         raise ValueError(
             f"log_odds has shape {log_odds.shape}, but y has shape {labels.shape}."
@@ -123,6 +123,12 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
     # Whether the base rates are to be met after `fit`; not by a map without intercept.
     matches_prevalence = True
 
+    @property
+    def _n_columns(self):
+        """The number of labels, or None where one map serves any number of them."""
+        n_intercepts = np.size(self.intercept_)
+        return None if n_intercepts == 1 else n_intercepts
+
     @abstractmethod
     def learn(self, labels, log_odds, weight):
         """Learn the map.
@@ -166,7 +172,8 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the shapes differ or a parameter is not known.
+            If the shapes differ, the log-odds are not finite, or a parameter is not
+            known.
         """
         checked = _check_log_odds(log_odds, y, sample_weight)
         self.intercept_ = 0.0
@@ -183,11 +190,17 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        ndarray of float64, shape (n_samples, n_labels)
+        ndarray of float64, of the shape of `log_odds`
             Log-odds of calibrated probabilities.
+
+        Raises
+        ------
+        ValueError
+            If the number of labels differs, or a value is NaN.
         """
         check_is_fitted(self)
-        return self.map(np.asarray(log_odds, dtype=np.float64)) + self.intercept_
+        scores = _as_scores(log_odds, "log_odds", self._n_columns)
+        return (self.map(scores) + self.intercept_).reshape(np.shape(log_odds))
 
     def match_prevalence(self, log_odds, prevalence, sample_weight=None) -> Self:
         """Move the intercept of each label to meet a known prevalence.
@@ -219,11 +232,12 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             If the shapes differ or a prevalence is outside (0, 1).
         """
         calibrated = self.transform(log_odds)
+        calibrated = calibrated.reshape(len(calibrated), -1)
         weight = as_columns(check_weights(sample_weight, *calibrated.shape))
         weight = np.broadcast_to(1.0 if weight is None else weight, calibrated.shape)
         if np.ndim(prevalence) == 0:
             calibrated, weight = calibrated.reshape(-1, 1), weight.reshape(-1, 1)
-        prevalence = _check_prior(
+        prevalence = check_prior(
             "prevalence", prevalence, calibrated.shape[1], exclusive=False
         )
         some = weight.any(axis=0)
@@ -285,7 +299,7 @@ def _logs_of_both(log_odds):
 
 # The features of the log-odds, and whether there is an intercept. The common map of
 # isotonic steps is the sigmoid.
-_MAPS = {
+MAPS = {
     "sigmoid": (_identity, True),
     "temperature": (_identity, False),
     "beta": (_logs_of_both, True),
@@ -348,7 +362,7 @@ class LabelCalibrator(BaseCalibrator):
     array([0.3, 1.9])
     """
 
-    def __init__(self, method="sigmoid", *, shrinkage=_SHRINKAGE):
+    def __init__(self, method="sigmoid", *, shrinkage=SHRINKAGE):
         self.method = method
         self.shrinkage = shrinkage
 
@@ -357,8 +371,12 @@ class LabelCalibrator(BaseCalibrator):
         """Whether the base rates are to be met: a temperature is for right ones."""
         return self.method != "temperature"
 
+    @property
+    def _n_columns(self):
+        return len(self.parameters_)
+
     def learn(self, labels, log_odds, weight):
-        check_choice("method", self.method, _MAPS)
+        check_choice("method", self.method, MAPS)
         check_interval("shrinkage", self.shrinkage, 0)
         self.pooled_ = self._fit_pooled(labels, log_odds, weight)
         columns = iter_columns(labels, log_odds, weight)
@@ -372,7 +390,7 @@ class LabelCalibrator(BaseCalibrator):
         step = -(-log_odds.size // _POOLED_ENTRIES)
         weight = take_weights(weight, slice(None, None, step))
         target, score, weight = all_entries(labels[::step], log_odds[::step], weight)
-        to_features, intercept = _MAPS[self.method]
+        to_features, intercept = MAPS[self.method]
         features = to_features(score)
         centre = np.zeros(len(features) + 1)
         return fit_slopes(target, features, weight, centre, intercept=intercept)
@@ -382,7 +400,7 @@ class LabelCalibrator(BaseCalibrator):
         least = max(float(self.shrinkage), _LEAST_SHRINKAGE)
         strength = np.full(len(self.pooled_), least)
         strength[-1] *= _INTERCEPT_FRACTION
-        to_features, intercept = _MAPS[self.method]
+        to_features, intercept = MAPS[self.method]
         return fit_slopes(
             target,
             to_features(score),
@@ -405,7 +423,7 @@ class LabelCalibrator(BaseCalibrator):
     def map(self, log_odds):
         if self.method == "isotonic":
             return self._map_by_steps(log_odds)
-        to_features, _ = _MAPS[self.method]
+        to_features, _ = MAPS[self.method]
         parameters = np.asarray(self.parameters_)
         slopes, intercept = np.exp(parameters[:, :-1]), parameters[:, -1]
         return np.einsum("kf,fnk->nk", slopes, to_features(log_odds)) + intercept
@@ -423,12 +441,12 @@ class LabelCalibrator(BaseCalibrator):
 
 
 # Names of calibrators, and what makes one with its default parameters.
-_CALIBRATORS = {name: partial(LabelCalibrator, name) for name in _MAPS} | {
+_CALIBRATORS = {name: partial(LabelCalibrator, name) for name in MAPS} | {
     "pooled": PooledCalibrator
 }
 
 
-def _resolve_calibrator(calibrator, name="method") -> Any:
+def resolve_calibrator(calibrator, name="method") -> Any:
     """Return the calibrator, not fitted, that the parameter `name` stands for."""
     if isinstance(calibrator, str):
         check_choice(name, calibrator, _CALIBRATORS)
@@ -442,12 +460,12 @@ def _resolve_calibrator(calibrator, name="method") -> Any:
     return clone(calibrator)
 
 
-def _check_is_object(method, params):
+def check_is_object(method, params):
     """Raise a ValueError that shows the object if a name is given parameters."""
     if params and isinstance(method, str):
         given = ", ".join(f"{name}={value!r}" for name, value in params.items())
         kind = "Pooled"
-        if method in _MAPS:
+        if method in MAPS:
             kind, given = "Label", f'"{method}", {given}'
         raise ValueError(
             f'method="{method}" is a name and has no parameters; pass an object of '
@@ -488,12 +506,18 @@ class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the shapes differ.
+            If the shapes differ, the log-probabilities are not finite, or `y` holds
+            anything but indices of their columns.
         """
-        log_proba, y = np.asarray(log_proba, dtype=np.float64), np.asarray(y)
-        n_rows = len(log_proba)
+        log_proba, y = _as_scores(log_proba, "log_proba", finite=True), np.asarray(y)
+        n_rows, self._n_columns = log_proba.shape
         if y.shape != (n_rows,):
             raise ValueError(f"y has shape {y.shape}, expected {(n_rows,)}.")
+        if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= self._n_columns:
+            raise ValueError(
+                f"y must hold the index of the class of each row, 0 to "
+                f"{self._n_columns - 1}: pass np.searchsorted(classes_, y)."
+            )
         weight = check_weights(sample_weight, n_rows)
         weight = weights_or_ones(weight, n_rows)
         self.slope_, self.intercept_ = self._learn(log_proba, y, weight)
@@ -511,10 +535,15 @@ class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
         -------
         ndarray of shape (n_samples, n_classes)
             Normalised.
+
+        Raises
+        ------
+        ValueError
+            If the number of classes differs, or a value is NaN.
         """
         check_is_fitted(self)
-        scores = self.slope_ * np.asarray(log_proba) + self.intercept_
-        return log_softmax(scores, axis=1)
+        scores = _as_scores(log_proba, "log_proba", self._n_columns)
+        return log_softmax(self.slope_ * scores + self.intercept_, axis=1)
 
     def match_prevalence(self, log_proba, prevalence, sample_weight=None) -> Self:
         """Move the intercept of each class to meet known prevalences.
@@ -542,7 +571,7 @@ class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
         """
         calibrated = self.transform(log_proba)
         n_samples, n_classes = calibrated.shape
-        prevalence = _check_prior("prevalence", prevalence, n_classes, exclusive=True)
+        prevalence = check_prior("prevalence", prevalence, n_classes, exclusive=True)
         weight = as_columns(check_weights(sample_weight, n_samples))
         shift = match_class_means(calibrated, prevalence, weight)
         self.intercept_ = self.intercept_ + shift
@@ -586,7 +615,7 @@ class TemperatureCalibrator(_ClassCalibrator):
         return float(np.exp(best.x)), 0.0
 
 
-class _ShrunkClassCalibrator(_ClassCalibrator):
+class ShrunkClassCalibrator(_ClassCalibrator):
     """One temperature for all classes and an intercept for each, drawn to none.
 
     For losses without an inverse, whose scores have base rates of their own.
@@ -608,363 +637,3 @@ class _ShrunkClassCalibrator(_ClassCalibrator):
         start = np.zeros(log_proba.shape[1] + 1)
         theta = minimize(risk, start, jac=True, method="BFGS").x
         return float(np.exp(theta[0])), theta[1:]
-
-
-# --------------------------------------------------------------------------
-# The classifier
-
-
-class MultilabelCalibratedClassifierCV(
-    NamedParamsMixin, LabelProbabilityMixin, LabelMetaClassifier
-):
-    """Calibrate the probabilities of each label, out of fold.
-
-    For classifiers whose scores are no calibrated probabilities: forests, margins, nets
-    trained with a loss that has no inverse, weighted training.
-
-    Parameters
-    ----------
-    estimator : classifier
-        A classifier of a label matrix or of two classes, with `decision_function` or
-        `predict_proba`.
-
-    method : {"sigmoid", "isotonic", "temperature", "beta", "pooled"} or \
-            BaseCalibrator, default="sigmoid"
-        The map of the log-odds of a label: a method of `LabelCalibrator`, ``"pooled"``
-        for `PooledCalibrator`, or a calibrator object.
-
-    cv : int, float, splitter, iterable or "prefit", default=None
-        The folds of the out-of-fold scores; None stands for 5, which are stratified by
-        label. A fraction holds out one part; ``"prefit"`` takes the estimator as it is,
-        and the rows passed to `fit`, which must not be those that trained it.
-
-    ensemble : bool or "auto", default="auto"
-        True keeps the classifiers of all folds and averages their calibrated
-        probabilities; False fits one on all rows. The calibrators are the same: of the
-        scores of all folds. ``"auto"`` is True, but for an estimator that is fitted.
-
-    shrinkage : float, default=20.0
-        Positives that weigh as much as the map common to all labels; 0 for none. It is
-        for a method of `LabelCalibrator` by name: an object has its own.
-
-    n_jobs : int, default=None
-        Folds fitted at the same time.
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the held-out fraction.
-
-    pos_label : object, default=None
-        The positive class of a binary target, whose log-odds the calibrator maps; None
-        is the last of `classes_`. The order of `classes_` and of the columns of
-        `predict_proba` stays.
-
-    Attributes
-    ----------
-    estimators_ : list of classifier
-        Those that predict: one, or one for each fold.
-
-    calibrator_ : BaseCalibrator
-        Fitted on out-of-fold scores.
-
-    classes_ : ndarray of shape (2,) or (n_labels, 2)
-        The classes, or ``[0, 1]`` for each label.
-
-    pos_label_ : object
-        The positive class; None for a label matrix.
-
-    n_features_in_ : int
-        Number of features, if the estimator has it.
-
-    feature_names_in_ : ndarray of str, shape (n_features,)
-        Their names, if the estimator has them.
-
-    See Also
-    --------
-    LabelCalibrator : The calibrators.
-    sklearn.calibration.CalibratedClassifierCV : For classes that exclude each other.
-
-    References
-    ----------
-    .. [1] Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
-    .. [2] Niculescu-Mizil, Caruana, "Predicting Good Probabilities with Supervised
-       Learning", ICML 2005.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_multilabel_classification
-    >>> from sklearn.ensemble import RandomForestClassifier
-    >>> from skimbalance.calibration import MultilabelCalibratedClassifierCV
-    >>> X, Y = make_multilabel_classification(random_state=0)
-    >>> model = MultilabelCalibratedClassifierCV(RandomForestClassifier(20), cv=3)
-    >>> model.fit(X, Y).predict_proba(X).shape
-    (100, 5)
-    """
-
-    _nested_checks: ClassVar = {"method": _check_is_object}
-
-    def __init__(
-        self,
-        estimator,
-        *,
-        method="sigmoid",
-        cv=None,
-        ensemble="auto",
-        shrinkage=_SHRINKAGE,
-        n_jobs=None,
-        random_state=None,
-        pos_label=None,
-    ):
-        self.estimator = estimator
-        self.method = method
-        self.cv = cv
-        self.ensemble = ensemble
-        self.shrinkage = shrinkage
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.pos_label = pos_label
-
-    def fit(self, X, y, sample_weight=None, **params) -> Self:
-        """Fit the classifier and the calibrators.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Two classes, or a label matrix.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, for the calibrators, and for the classifier unless it
-            is fitted already.
-        **params : dict
-            For `fit` of the classifier, or routed by scikit-learn's metadata routing.
-
-        Returns
-        -------
-        self : MultilabelCalibratedClassifierCV
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If an option is not known, or the classifier has no scores.
-        TypeError
-            If `estimator` is not a classifier.
-        """
-        X, y, target, weight = self._check_input(X, y, sample_weight)
-        calibrator = self._make_calibrator()
-        check_choice("ensemble", str(self.ensemble), {"auto", "True", "False"})
-        method = find_response(self.estimator, (DECISION, PROBA))
-        routed = self._route(sample_weight, params)
-        if self._keeps_folds():
-            rows, scores, fitted = self._fit_folds(
-                X, y, target, method, routed, self.random_state
-            )
-            self.estimators_ = fitted
-            self._set_target(target, fitted[0])
-        else:
-            rows, scores = self._held_out_scores(
-                X, y, target, method, routed, self.random_state
-            )
-            self.estimators_ = [self._fit_estimator(X, y, target, routed)]
-        rows, scores = np.concatenate(rows), np.concatenate(scores)
-        self._response_method = method
-        self._log_odds = FiniteLogOdds.of_range(scores, method == PROBA)
-        log_odds, labels = self._log_odds(scores), target.values[rows]
-        weight = take_weights(weight, rows)
-        self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
-        if self.calibrator_.matches_prevalence:
-            self._match_prevalence(log_odds, labels, weight)
-        return self
-
-    def _make_calibrator(self):
-        """Return the calibrator, with the shrinkage if it is one by name."""
-        calibrator = _resolve_calibrator(self.method)
-        if self.method in _MAPS:
-            return calibrator.set_params(shrinkage=self.shrinkage)
-        if self.shrinkage != _SHRINKAGE:
-            raise ValueError(
-                f"shrinkage={self.shrinkage!r} is for a method of LabelCalibrator by "
-                f"name, not for method={self.method!r}: set it on the object."
-            )
-        return calibrator
-
-    def _match_prevalence(self, log_odds, labels, weight):
-        """Make the out-of-fold probabilities of each label add up to its positives.
-
-        The few positives of a rare label determine its prevalence, but neither a slope
-        nor steps. A label of one value gets the constant that the nets predict for it.
-        """
-        positive, negative = count_labels(labels, weight)
-        constant = (positive + 0.5) / (positive + negative + 1)
-        varies = (positive > 0) & (negative > 0)
-        prevalence = smoothed_prevalence(positive, negative)
-        prevalence = np.where(varies, prevalence, constant)
-        self.calibrator_.match_prevalence(log_odds, prevalence, weight)
-
-    def _keeps_folds(self):
-        """Whether the classifiers of all folds predict."""
-        if self._is_prefit():
-            return False
-        if self.ensemble == "auto":
-            return not isinstance(self.estimator, FrozenEstimator)
-        return bool(self.ensemble)
-
-    def _label_probabilities(self, X):
-        """Return the mean calibrated probability of each label."""
-        check_is_fitted(self)
-        total_proba: Any = 0.0
-        for estimator in self.estimators_:
-            scores = self._label_scores(estimator, X, self._response_method)
-            log_odds = self._log_odds(scores)
-            total_proba = total_proba + expit(self.calibrator_.transform(log_odds))
-        return total_proba / len(self.estimators_)
-
-    def predict(self, X):
-        """Predict the labels whose calibrated probability is above 0.5.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        y : ndarray or sparse matrix of shape (n_samples,) or (n_samples, n_labels)
-            In the form of the fitted `y`.
-        """
-        return self._as_target(self._label_probabilities(X) > 0.5)
-
-
-# --------------------------------------------------------------------------
-# Other base rates
-
-
-def _check_prior(name, prior, n_columns, *, exclusive):
-    """Return base rates as an array of one for each column, within (0, 1)."""
-    open_interval = {"low": 0, "high": 1, "closed": "neither"}
-    prior = check_per_label(name, prior, n_columns, "base rate", **open_interval)
-    if exclusive and not np.isclose(prior.sum(), 1):
-        raise ValueError(f"{name} must sum to 1: the classes exclude each other.")
-    return prior
-
-
-def _shift(proba, prior, new_prior, exclusive):
-    """Return probabilities at new base rates, by Bayes' rule."""
-    positive = proba * (new_prior / prior)
-    if exclusive:
-        return positive / positive.sum(axis=1, keepdims=True)
-    return positive / (positive + (1 - proba) * ((1 - new_prior) / (1 - prior)))
-
-
-def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
-    """Compute the probabilities at other base rates.
-
-    Where only the base rates differ between training and deployment, not the inputs of
-    the positives and of the negatives, Bayes' rule gives the new probabilities.
-
-    Parameters
-    ----------
-    y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Calibrated probabilities at the old base rates.
-    prior : float or array-like of shape (n_labels,)
-        The old base rates, of the rows that trained the model.
-    new_prior : float or array-like of shape (n_labels,)
-        The new ones.
-    exclusive : bool, default=False
-        Whether the columns are classes of which one is true, and sum to 1.
-
-    Returns
-    -------
-    proba : ndarray of float64, of the shape of `y_proba`
-        Probabilities at the new base rates.
-
-    Raises
-    ------
-    ValueError
-        If a probability is outside [0, 1], or a base rate outside (0, 1).
-
-    See Also
-    --------
-    estimate_prior : Base rates of unlabelled rows.
-
-    References
-    ----------
-    .. [1] Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001.
-    .. [2] Saerens, Latinne, Decaestecker, "Adjusting the Outputs of a Classifier to New
-       a Priori Probabilities", Neural Computation 2002.
-
-    Examples
-    --------
-    >>> from skimbalance.calibration import prior_shift
-    >>> prior_shift([0.5], prior=0.5, new_prior=0.1).round(3)
-    array([0.1])
-    """
-    proba = check_probabilities(y_proba).astype(np.float64)
-    old, new = (
-        _check_prior(name, value, proba.shape[1], exclusive=exclusive)
-        for name, value in (("prior", prior), ("new_prior", new_prior))
-    )
-    return _shift(proba, old, new, exclusive).reshape(np.shape(y_proba))
-
-
-def estimate_prior(
-    y_proba, prior, *, exclusive=False, max_iter=1000, tol=1e-8
-) -> np.ndarray:
-    """Estimate the base rates of unlabelled rows from their probabilities.
-
-    Expectation maximisation: the mean probability at the present base rates gives the
-    next ones. The mean of `y_proba` itself is biased towards the old base rates.
-
-    Parameters
-    ----------
-    y_proba : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Calibrated probabilities at the old base rates, of rows of the new population.
-    prior : float or array-like of shape (n_labels,)
-        The old base rates, of the rows that trained the model.
-    exclusive : bool, default=False
-        Whether the columns are classes of which one is true, and sum to 1.
-    max_iter : int, default=1000
-        Most iterations.
-    tol : float, default=1e-8
-        Ends when no base rate moves by more.
-
-    Returns
-    -------
-    new_prior : ndarray of float64, shape (n_labels,)
-        Between 0 and 1. Its standard error is at least that of a fraction of the rows.
-
-    Raises
-    ------
-    ValueError
-        If a probability is outside [0, 1], or a base rate outside (0, 1).
-
-    See Also
-    --------
-    prior_shift : Probabilities at these base rates.
-
-    References
-    ----------
-    .. [1] Saerens, Latinne, Decaestecker, "Adjusting the Outputs of a Classifier to New
-       a Priori Probabilities", Neural Computation 2002.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skimbalance.calibration import estimate_prior
-    >>> rng = np.random.default_rng(0)
-    >>> y = rng.random(5000) < 0.1
-    >>> x = rng.normal(size=5000) + 2 * y
-    >>> proba_at_one_half = 1 / (1 + np.exp(2 - 2 * x))
-    >>> estimate_prior(proba_at_one_half, prior=0.5).round(1)
-    array([0.1])
-    """
-    check_interval("max_iter", max_iter, 1)
-    check_interval("tol", tol, 0)
-    proba = check_probabilities(y_proba).astype(np.float64)
-    old = _check_prior("prior", prior, proba.shape[1], exclusive=exclusive)
-    new = old
-    for _ in range(int(max_iter)):
-        before, new = new, _shift(proba, old, new, exclusive).mean(axis=0)
-        if np.abs(new - before).max() <= tol:
-            break
-    return new
