@@ -6,7 +6,6 @@ coordinates of the values, so that scikit-learn's search finds the neighbours.
 """
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,22 +13,30 @@ import scipy.sparse as sp
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
+from skimbalance._categories import categorical_mask
 from skimbalance._labels import is_missing
 from skimbalance._validation import (
     check_array,
     check_unique_columns,
-    closest,
     column_names,
     take_rows,
 )
 
-# Up to here all distances, a few rows at a time, take seconds: ties are broken by the
-# number of the row, so that dense and sparse rows have the same neighbours. Beyond, a
-# tree is faster for dense rows; it breaks ties by its layout.
+# Up to here ties are broken by the number of the row, so that dense and sparse rows
+# have the same neighbours: all distances, a few rows at a time, take seconds. Beyond,
+# dense rows have those that scikit-learn's search finds.
 _MOST_CHUNKED = 20_000
 # Megabytes of distances at a time; with scikit-learn's default, 1 GB, it is no faster.
 _CHUNK_MB = 64
-
+# Up to here scikit-learn's "auto" takes a tree, which computes differences.
+_MOST_DIRECT_COLUMNS = 15
+# Coordinates of pairs that are held at once: 16 MiB of doubles.
+_PAIR_ENTRIES = 2**21
+# How many more rows than asked for a search returns, to tell ties: few, since each
+# costs a distance, and continuous columns need one.
+_MORE = 4
+# Relative error that is accepted where ties are broken by chance, too.
+_ACCURATE = 1e-9
 
 # --------------------------------------------------------------------------
 # Columns
@@ -185,32 +192,15 @@ def _nominal_columns(X, categorical_features):
             return np.empty(0, dtype=np.intp)
         is_nominal = [not _is_number(_dtype(X, place)) for place in range(n_features)]
         return np.flatnonzero(is_nominal)
-    chosen = np.asarray(categorical_features)
-    if len(chosen) and sp.issparse(X):
+    names = column_names(X)
+    names = [] if names is None else names
+    mask = categorical_mask(categorical_features, n_features, names)
+    if mask.any() and sp.issparse(X):
         raise ValueError(
             "categorical_features goes with dense X: pass X.toarray() or a data frame, "
             "or encode the nominal columns by OneHotEncoder and leave it None."
         )
-    return np.unique([_position(X, name, n_features) for name in _listed(chosen)])
-
-
-def _listed(chosen):
-    """Return the entries of a list of columns, or the positions in a mask."""
-    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen.tolist()
-
-
-def _position(X, column, n_features):
-    """Return the position of a column that is named or numbered."""
-    if isinstance(column, Integral) and 0 <= int(column) < n_features:
-        return int(column)
-    names = column_names(X)
-    names = [] if names is None else names.tolist()
-    if column not in names:
-        raise ValueError(
-            f"categorical_features has {column!r}, which is no column of X."
-            f"{closest(column, names)}"
-        )
-    return names.index(column)
+    return np.flatnonzero(mask)
 
 
 def _dtype(X, column) -> Any:
@@ -273,6 +263,9 @@ def nearest_rows(
 ) -> np.ndarray:
     """Return the nearest other rows of each row, the nearest first.
 
+    Neither an offset of a column nor a scale of all changes them: distances that decide
+    are sums of squared differences in float64, scaled by a power of two.
+
     Parameters
     ----------
     points : ndarray or csr_array of shape (n_samples, n_coordinates)
@@ -292,39 +285,243 @@ def nearest_rows(
     ValueError
         If there are too few rows.
     """
-    if n_neighbors >= points.shape[0]:
+    n_samples = points.shape[0]
+    if n_neighbors >= n_samples:
         raise ValueError(
             f"{name}={n_neighbors} needs at least {n_neighbors + 1} rows, but X has "
-            f"{points.shape[0]}: lower {name}."
+            f"{n_samples}: lower {name}."
         )
-    if points.shape[0] > _MOST_CHUNKED and not sp.issparse(points):
-        search = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
-        distances, rows = search.kneighbors()
-        order = np.lexsort((rows, distances))
-        return np.take_along_axis(rows, order, axis=1)
+    space = _Space.of(points)
+    found, left = np.empty((n_samples, n_neighbors), dtype=np.intp), slice(None)
+    if not sp.issparse(points):
+        found, left = _search(space, n_neighbors, n_jobs)
+    queries = np.arange(n_samples)[left]
+    if not len(queries):
+        return found
 
     def nearest(distances, start):
-        return _nearest_of_chunk(distances, start, n_neighbors)
+        rows = queries[start : start + len(distances)]
+        return _nearest_of_chunk(space, distances, rows, n_neighbors)
 
+    # Twice the same object lets scikit-learn compute the squared norms once.
+    whole = len(queries) == n_samples
+    metric: Any = {"metric": "sqeuclidean"} if space.is_direct else {"squared": True}
     chunks = pairwise_distances_chunked(
-        points, reduce_func=nearest, n_jobs=n_jobs, working_memory=_CHUNK_MB
+        space.centred if whole else space.centred[queries],
+        space.centred,
+        reduce_func=nearest,
+        n_jobs=n_jobs,
+        working_memory=_CHUNK_MB,
+        **metric,
     )
-    return np.concatenate(list(chunks))
+    found[left] = np.concatenate(list(chunks))
+    return found
 
 
-def _nearest_of_chunk(distances, start, n_neighbors):
-    """Return the nearest rows of a chunk; of equal distances the first rows."""
+@dataclass(frozen=True)
+class _Space:
+    """Rows, and how far fast distances between them are from the exact ones.
+
+    The fast ones choose candidates; `distances` of these decide.
+
+    Parameters
+    ----------
+    points : ndarray or csr_array of shape (n_samples, n_coordinates)
+        The rows as they were given.
+    exponent : int
+        All distances are those of half the rows over ``2 ** exponent``.
+    centred : ndarray or csr_array of float64
+        Half the rows, less a value of each column, over ``2 ** exponent``: below 1. A
+        CSR array is only centred in columns that store all entries.
+    squared_norms : ndarray of float64, shape (n_samples,)
+        Of the centred rows.
+    is_direct : bool
+        Whether fast distances are computed from differences, and not from products.
+    is_exact : bool
+        Whether the coordinates have so few bits that no fast distance is rounded.
+    """
+
+    points: Any
+    exponent: int
+    centred: Any
+    squared_norms: np.ndarray
+    is_direct: bool
+    is_exact: bool
+
+    @classmethod
+    def of(cls, points: Any) -> "_Space":
+        """Centre and scale rows."""
+        n_columns = points.shape[1]
+        centred = _less_centres(points)
+        values: Any = centred.data if sp.issparse(centred) else centred
+        largest = max(values.max(initial=0.0), -values.min(initial=0.0))
+        exponent = int(np.frexp(largest)[1])
+        np.ldexp(values, -exponent, out=values)
+        # Of multiples of 2 ** -bits below 1, the 4 * n_columns products of a squared
+        # distance have a sum of at most 53 bits, those of a float64.
+        bits = (51 - n_columns.bit_length()) // 2
+        return cls(
+            points,
+            exponent,
+            centred,
+            _squared_norms(centred),
+            not sp.issparse(points) and n_columns <= _MOST_DIRECT_COLUMNS,
+            _are_multiples(points, exponent + 1 - bits),
+        )
+
+    def rounding(self, rows: Any, squared: np.ndarray) -> Any:
+        """Return a bound on the error of fast squared distances of rows to others.
+
+        Of those up to some squared distances. A row at a squared distance D from one
+        of squared norm N has a squared norm of at most 2 * (N + D).
+        """
+        if self.is_exact:
+            return 0.0
+        eps, norms = np.finfo(np.float64).eps, self.squared_norms[rows]
+        size = self.centred.shape[1] + 8
+        if self.is_direct:  # centring rounds each coordinate
+            # The last term is that of rows which centring makes equal.
+            return eps * (
+                size * squared + 4 * np.sqrt(norms * squared) + 4 * eps * norms
+            )
+        # Of a sum of n products at most n * eps times the sum of their magnitudes.
+        return 2 * size * eps * (3 * norms + 2 * squared)
+
+    def distances(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Return the squared distances of pairs of rows, from their differences.
+
+        Squares are added in the order of the columns, so that dense and sparse rows
+        have the same sums, and equal distances are equal.
+        """
+        step = max(1, _PAIR_ENTRIES // self._entries_in_row())
+        parts = [
+            self._distances(rows[low : low + step], others[low : low + step])
+            for low in range(0, len(rows), step)
+        ]
+        return np.concatenate([np.empty(0), *parts])
+
+    def _entries_in_row(self):
+        """Return the mean number of stored entries of a row, at least 1."""
+        n_samples, n_columns = self.points.shape
+        if sp.issparse(self.points):
+            n_columns = self.points.nnz // n_samples
+        return max(1, n_columns)
+
+    def _distances(self, rows, others):
+        """Return the squared distances of so few pairs that memory holds them."""
+        # Halves, since the difference of two finite numbers may be infinite.
+        first, second = (
+            self.points[chosen].astype(np.float64) * 0.5 for chosen in (rows, others)
+        )
+        difference = first - second
+        values: Any = difference.data if sp.issparse(difference) else difference
+        np.ldexp(values, -self.exponent, out=values)
+        values *= values
+        if sp.issparse(difference):
+            # A product adds in order; a sum of NumPy or SciPy adds in pairs.
+            return difference @ np.ones(difference.shape[1])
+        return values.cumsum(axis=1)[:, -1] if values.size else np.zeros(len(rows))
+
+
+def _less_centres(points):
+    """Return half of rows less a median of each column, as float64.
+
+    Distances from products lose the digits that all rows share. Half of them, since
+    the difference of two finite numbers may be infinite.
+    """
+    half = points.astype(np.float64) * 0.5
+    middle = points.shape[0] // 2
+    if not sp.issparse(points):
+        # An entry, so that a column of whole numbers remains one.
+        half -= np.partition(half, middle, axis=0)[middle]
+        return half
+    centres = np.zeros(points.shape[1])
+    n_stored = np.bincount(half.indices, minlength=len(centres))
+    full = np.flatnonzero(n_stored == points.shape[0])
+    if len(full):  # all others keep their zeros, which stay sparse
+        centres[full] = np.partition(half[:, full].toarray(), middle, axis=0)[middle]
+        half.data -= centres[half.indices]
+    return half
+
+
+def _are_multiples(points, exponent):
+    """Return whether all values are multiples of ``2 ** exponent`` of up to 53 bits."""
+    values = points.data if sp.issparse(points) else points
+    step = max(1, _PAIR_ENTRIES // max(1, values.size // max(1, len(values))))
+    for low in range(0, len(values), step):
+        with np.errstate(over="ignore"):  # infinite is above 53 bits
+            multiples = np.ldexp(values[low : low + step].astype(float), -exponent)
+        if not (
+            (np.abs(multiples) <= 2.0**53) & (multiples == np.rint(multiples))
+        ).all():
+            return False
+    return True
+
+
+def _squared_norms(rows):
+    """Return the squared Euclidean length of each row."""
+    if sp.issparse(rows):
+        return rows.multiply(rows).sum(axis=1)
+    return np.einsum("ij,ij->i", rows, rows)
+
+
+def _search(space, n_neighbors, n_jobs):
+    """Return the nearest rows of dense points, and where more have to be compared.
+
+    scikit-learn's search is faster than all distances, but of equal ones it returns
+    any. It returns a few more rows than asked for: where the last of these are clearly
+    beyond the neighbours, none is lacking.
+    """
+    n_samples = len(space.centred)
+    n_found = min(n_neighbors + _MORE, n_samples - 1)
+    algorithm = "kd_tree" if space.is_direct else "brute"
+    search = NearestNeighbors(n_neighbors=n_found, algorithm=algorithm, n_jobs=n_jobs)
+    fast, rows = search.fit(space.centred).kneighbors()
+    queries = np.repeat(np.arange(n_samples), n_found)
+    exact = space.distances(queries, rows.ravel()).reshape(rows.shape)
+    order = np.lexsort((rows, exact))[:, :n_neighbors]
+    found = np.take_along_axis(rows, order, axis=1)
+    last = np.take_along_axis(exact, order[:, -1:], axis=1)[:, 0]
+    slack = space.rounding(slice(None), last)
+    # Rows that are not found are not nearer than the last that is, whose distance is
+    # the rounded square root of its square.
+    fast_last = fast[:, -1] ** 2 * (1 - 4 * np.finfo(np.float64).eps)
+    is_complete = (fast_last > last + 3 * slack) | (n_found == n_samples - 1)
+    if n_samples > _MOST_CHUNKED:  # of equal distances, any
+        is_complete |= (last == 0) | (slack <= _ACCURATE * last)
+    return found, ~is_complete
+
+
+def _nearest_of_chunk(space, distances, queries, n_neighbors):
+    """Return the nearest rows of a chunk; of equal distances the first rows.
+
+    Candidates are all rows that may be among them in spite of the rounding of the
+    distances, which the exact ones decide.
+    """
     rows = np.arange(len(distances))
-    distances[rows, start + rows] = np.inf
-    last = np.partition(distances, n_neighbors - 1)[:, n_neighbors - 1 : n_neighbors]
-    chosen = distances <= last
+    distances[rows, queries] = np.inf
+    last = np.partition(distances, n_neighbors - 1)[:, n_neighbors - 1]
+    bound = last + 3 * space.rounding(queries, last)
+    chosen = distances <= bound[:, None]
+    if space.is_exact:
+        _keep_first_ties(chosen, distances, last, n_neighbors)
+    row, found = np.nonzero(chosen)
+    exact = (
+        distances[row, found]
+        if space.is_exact
+        else space.distances(queries[row], found)
+    )
+    order = np.lexsort((found, exact, row))
+    start = np.searchsorted(row, rows)
+    return found[order[start[:, None] + np.arange(n_neighbors)]]
+
+
+def _keep_first_ties(chosen, distances, last, n_neighbors):
+    """Drop the later of the candidates at the last distance from a mask."""
     surplus = chosen.sum(axis=1) - n_neighbors
     for row in np.flatnonzero(surplus):
         ties = np.flatnonzero(distances[row] == last[row])
         chosen[row, ties[-surplus[row] :]] = False
-    found = np.nonzero(chosen)[1].reshape(-1, n_neighbors)
-    order = np.argsort(np.take_along_axis(distances, found, axis=1), kind="stable")
-    return np.take_along_axis(found, order, axis=1)
 
 
 def most_frequent(codes: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
@@ -399,7 +596,14 @@ class NewRows:
     nominal_sources: np.ndarray
 
 
-def squared_norms(rows: Any) -> np.ndarray:
-    """Return the squared Euclidean length of each row."""
-    squares = rows.multiply(rows) if sp.issparse(rows) else rows * rows
-    return np.asarray(squares.sum(axis=1), dtype=np.float64).ravel()
+def row_lengths(rows: Any) -> np.ndarray:
+    """Return the Euclidean length of each row; no square is infinite, or lost as 0."""
+    if not sp.issparse(rows):
+        exponent = np.frexp(np.abs(rows).max(axis=1, initial=0.0))[1]
+        scaled = np.ldexp(rows, -exponent[:, None])
+    else:
+        scaled = sp.csr_array(rows, copy=True)
+        exponent = np.frexp(abs(scaled).max(axis=1).toarray().ravel())[1]
+        per_entry = np.repeat(exponent, np.diff(scaled.indptr))
+        scaled.data = np.ldexp(scaled.data, -per_entry)
+    return np.ldexp(np.sqrt(_squared_norms(scaled)), exponent)

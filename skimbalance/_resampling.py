@@ -76,6 +76,12 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
 
     def _check_X_y(self, X, y) -> Any:  # noqa: N802
         """Return the labels as a CSR indicator; note the columns of `X`."""
+        for name, value in (("X", X), ("y", y)):
+            if value is None:
+                raise ValueError(
+                    f"{type(self).__name__} requires {name} to be passed, but {name} "
+                    "is None."
+                )
         check_same_length(X=X, y=y)
         if n_dimensions(y) == 1 or np.shape(y)[1] == 1:
             raise ValueError(
@@ -96,7 +102,17 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
 
     def _check_features(self, X):
         """Note the number and the names of the columns; read no value."""
+        if self._reads_values() and n_dimensions(X) != 2:
+            raise ValueError(
+                f"Expected 2D array, got {n_dimensions(X)}D array instead: X has the "
+                f"shape {np.shape(X)}. Reshape your data, a single column by "
+                "X.reshape(-1, 1)."
+            )
         validate_data(self, X, skip_check_array=True)
+
+    def _reads_values(self):
+        """Return whether there are neighbours, on which the values of X act."""
+        return "n_jobs" in self.get_params()
 
     def _random(self):
         return check_random_state(getattr(self, "random_state", None))
@@ -130,9 +146,7 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         tags.sampler_tags.sample_indices = True
-        # Without neighbours, the values of X have no influence.
-        reads_values = "n_jobs" in self.get_params()
-        tags.input_tags.string = tags.input_tags.allow_nan = not reads_values
+        tags.input_tags.string = tags.input_tags.allow_nan = not self._reads_values()
         return tags
 
 

@@ -159,12 +159,23 @@ def switch() -> list:
 
 
 def check_parameters(estimator: Any) -> None:
-    """Check the parameters of an estimator by its `_parameter_constraints`.
+    """Check the parameters of an estimator by its `_parameter_constraints`."""
+    constraints = estimator._parameter_constraints
+    values = {name: getattr(estimator, name) for name in constraints}
+    check_arguments(type(estimator).__name__, constraints, values)
+
+
+def check_arguments(caller: str, constraints: Mapping, values: Mapping) -> None:
+    """Check the arguments of a function, or the parameters of an estimator.
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        Its constraints are those of scikit-learn's `validate_parameter_constraints`.
+    caller : str
+        How the error message calls the function or the class.
+    constraints : dict of str to list
+        Those of scikit-learn's `validate_parameter_constraints`.
+    values : dict of str to object
+        The argument of each name; others are ignored.
 
     Raises
     ------
@@ -172,14 +183,13 @@ def check_parameters(estimator: Any) -> None:
         A ValueError and TypeError that names the parameter, what it may be, and the
         nearest spelling of a misspelt name.
     """
-    caller = type(estimator).__name__
-    for name, constraints in estimator._parameter_constraints.items():
-        value = getattr(estimator, name)
+    for name, allowed in constraints.items():
+        value = values[name]
         try:
-            validate_parameter_constraints({name: constraints}, {name: value}, caller)
+            validate_parameter_constraints({name: allowed}, {name: value}, caller)
         except InvalidParameterError as error:
             # scikit-learn lists the options, and leaves the nearest one to the reader.
-            options = [c.options for c in constraints if isinstance(c, StrOptions)]
+            options = [c.options for c in allowed if isinstance(c, StrOptions)]
             hint = closest(value, set().union(*options))
             raise InvalidParameterError(f"{error}{hint}") from None
 

@@ -4,6 +4,7 @@
 `make_overlaid_digits` has the pixels of scanned digits, so that features are learnt.
 """
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.special import expit, logit
 from sklearn.datasets import load_digits
 from sklearn.utils import check_random_state
 
-from skimbalance._validation import check_interval
+from skimbalance._validation import Number, check_arguments, check_interval, switch
 
 __all__ = [
     "make_imbalanced_multilabel",
@@ -26,6 +27,24 @@ _CHUNK_ENTRIES = 2**22
 _PILOT_ROWS = 16_384
 # Base rates from here on need intercepts that leave few labels uncertain.
 _MAX_RATE = 0.95
+
+# Constraints of the parameters, as `_parameter_constraints` of an estimator.
+_COUNT = [Number(Integral, 1, None, closed="left")]
+_DIGITS_CONSTRAINTS = {
+    "n_samples": _COUNT,
+    "imbalance_ratio": [Number(Real, 1, None, closed="left")],
+    "random_state": ["random_state"],
+}
+_MULTILABEL_CONSTRAINTS = {
+    **_DIGITS_CONSTRAINTS,
+    "n_features": _COUNT,
+    "n_labels": _COUNT,
+    "cardinality": [Number(Real, 0, None, closed="neither")],
+    "signal": [Number(Real, 0, None, closed="left")],
+    "n_factors": _COUNT,
+    "sparse": switch(),
+    "return_posterior": switch(),
+}
 
 
 def _long_tail(n_labels, total, ratio):
@@ -101,8 +120,8 @@ def make_imbalanced_multilabel(
     Raises
     ------
     ValueError
-        If a number is out of its range, or the most frequent label would need a base
-        rate of 0.95 or more.
+        If a parameter is not of its type or range, or the most frequent label would
+        need a base rate of 0.95 or more.
 
     Examples
     --------
@@ -111,15 +130,7 @@ def make_imbalanced_multilabel(
     >>> X.shape, Y.shape
     ((500, 20), (500, 4))
     """
-    for name, value in (
-        ("n_samples", n_samples),
-        ("n_features", n_features),
-        ("n_labels", n_labels),
-        ("n_factors", n_factors),
-        ("imbalance_ratio", imbalance_ratio),
-    ):
-        check_interval(name, value, 1)
-    check_interval("signal", signal, 0)
+    check_arguments("make_imbalanced_multilabel", _MULTILABEL_CONSTRAINTS, locals())
     check_interval("cardinality", cardinality, 0, n_labels, closed="neither")
     rates = _long_tail(n_labels, cardinality, imbalance_ratio)
     if rates[0] >= _MAX_RATE:
@@ -194,7 +205,7 @@ def make_overlaid_digits(
     Raises
     ------
     ValueError
-        If a number is out of its range.
+        If a parameter is not of its type or range.
 
     Notes
     -----
@@ -208,8 +219,7 @@ def make_overlaid_digits(
     >>> X.shape, Y.shape
     ((100, 256), (100, 10))
     """
-    check_interval("n_samples", n_samples, 1)
-    check_interval("imbalance_ratio", imbalance_ratio, 1)
+    check_arguments("make_overlaid_digits", _DIGITS_CONSTRAINTS, locals())
     rng = check_random_state(random_state)
     digits: Any = load_digits()
     scans = [digits.images[digits.target == k] / 16 for k in range(10)]

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimbalance._columns import ratio
-from skimbalance._neighbors import NewRows, most_frequent, nearest_rows, squared_norms
+from skimbalance._neighbors import NewRows, most_frequent, nearest_rows, row_lengths
 from skimbalance._resampling import (
     CATEGORICAL,
     N_JOBS,
@@ -526,14 +526,13 @@ class MLSOL(SyntheticSampler):
 
 def _fraction_of_way(X, y, values, seeds, partners, from_partner):
     """Return the distance of new rows from their seeds over that of both rows."""
-    to_seed = squared_norms(values - X.values[seeds])
-    to_partner = squared_norms(values - X.values[partners])
+    to_seed = row_lengths(values - X.values[seeds])
+    to_partner = row_lengths(values - X.values[partners])
     for column, coordinates in enumerate(X.coordinates(y)):
-        gap = squared_norms(coordinates[seeds] - coordinates[partners])
-        to_seed += gap * from_partner[:, column]
-        to_partner += gap * ~from_partner[:, column]
-    both = np.sqrt(to_seed) + np.sqrt(to_partner)
-    return ratio(np.sqrt(to_seed), both, undefined=0.5)
+        gap = row_lengths(coordinates[seeds] - coordinates[partners])
+        to_seed = np.hypot(to_seed, gap * from_partner[:, column])
+        to_partner = np.hypot(to_partner, gap * ~from_partner[:, column])
+    return ratio(to_seed, to_seed + to_partner, undefined=0.5)
 
 
 def _labels_on_way(local, seeds, partners, fraction):

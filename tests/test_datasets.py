@@ -1,5 +1,7 @@
 """The generators have the properties that their docstrings state."""
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -85,3 +87,40 @@ def test_the_same_seed_draws_the_same():
 def test_bad_input(make, arguments, name):
     with pytest.raises(ValueError, match=name):
         make(**arguments)
+
+
+_WRONG = {
+    "n_samples": [0, 2.5, 10.0, "10", None, True, np.nan],
+    "n_features": [0, 2.5, 10.0, "10", None, True],
+    "n_labels": [0, 2.5, 10.0, "10", None, True],
+    "n_factors": [0, 2.5, 10.0, "10", None, True],
+    "cardinality": [0, 10, -1.0, "1", None, True, np.nan, np.inf],
+    "imbalance_ratio": [0.5, "20", None, True, np.nan, np.inf],
+    "signal": [-1, "2", None, True, np.nan, np.inf],
+    "sparse": ["yes", None, 2, 0.5],
+    "return_posterior": ["yes", None, 2, 0.5],
+    "random_state": ["0", 2.5, -1, [1]],
+}
+
+
+@pytest.mark.parametrize("make", [make_imbalanced_multilabel, make_overlaid_digits])
+def test_each_wrong_argument_is_named(make):
+    names = inspect.signature(make).parameters
+    assert names.keys() <= _WRONG.keys()
+    for name in names:
+        for value in _WRONG[name]:
+            with pytest.raises(ValueError, match=name):
+                make(**{"n_samples": 20, name: value})
+
+
+def test_numbers_of_numpy_are_arguments():
+    X, Y, posterior = make_imbalanced_multilabel(
+        np.int64(20),
+        cardinality=np.float32(2),
+        sparse=np.True_,
+        return_posterior=1,
+        random_state=np.int64(0),
+    )
+    assert len(X) == 20
+    assert sp.issparse(Y)
+    assert posterior.shape == Y.shape

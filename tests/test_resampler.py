@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse as sp
 import torch
@@ -30,7 +31,7 @@ from skimbalance.neural_network._checks import encode_rows
 from skimbalance.neural_network._module import SetCriterion, sum_over_members
 from skimbalance.neural_network._resampler import _joined, _resample_member
 from skimbalance.over_sampling import MLROS, MLSMOTE, MLSOL, REMEDIAL
-from skimbalance.under_sampling import MLRUS
+from skimbalance.under_sampling import MLRUS, MLTL, MLUL, MLeNN
 
 # MLROS warns where it stops before the fraction that it was asked for.
 pytestmark = pytest.mark.filterwarnings(
@@ -505,6 +506,36 @@ def test_new_rows_have_categories_of_others(table, given, resampled):
     resampler = SMOTENC(categorical_features=given)
     in_folds(resampler=resampler, max_epochs=1).fit(X, labels[:, 0])
     assert set(resampled[1].rows.X[:, 6]) == {1, 2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("sampler", [MLSMOTE, MLSOL, MLeNN, MLTL, MLUL])
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_frames_of_numbers_are_resampled_as_arrays(sampler, frame, problem):
+    X, labels = problem
+    names = list("abcdef")
+    X_frame = frame(dict(zip(names, X.T, strict=True)))
+    plain = holding_out(resampler=sampler(), max_epochs=1).fit(X, labels)
+    net = holding_out(resampler=sampler(), max_epochs=1).fit(X_frame, labels)
+    np.testing.assert_array_equal(net.predict_proba(X_frame), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_default_samplers_resample_frames_with_categories(frame, table, resampled):
+    X, labels = table
+    X = frame({name: X[name].to_numpy() for name in X.columns})
+    for sampler in (MLSMOTE, MLSOL, MLeNN, MLTL, MLUL):
+        holding_out(resampler=sampler(), max_epochs=1).fit(X, labels)
+        assert set(resampled[-1].rows.X[:, 6]) <= set(range(7))
+
+
+def test_a_series_of_names_and_an_empty_list_are_columns(table, resampled):
+    X, labels = table
+    names = pd.Series(["name"], dtype=object)
+    resampler = MLSMOTE(categorical_features=names)
+    holding_out(resampler=resampler, max_epochs=1).fit(X, labels)
+    assert set(resampled[-1].rows.X[:, 6]) <= set(range(7))
+    resampler = MLSMOTE(categorical_features=[])
+    holding_out(resampler=resampler, max_epochs=1).fit(X[list("abcdef")], labels)
 
 
 def test_values_between_categories_are_refused(table):

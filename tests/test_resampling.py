@@ -24,6 +24,7 @@ from skimbalance._neighbors import (
     interpolate,
     most_frequent,
     nearest_rows,
+    row_lengths,
 )
 from skimbalance._resampling import (
     Imbalance,
@@ -122,6 +123,90 @@ def test_nearest_rows_of_a_tree_are_the_same(monkeypatch):
     expected = nearest_rows(points, 5)
     monkeypatch.setattr("skimbalance._neighbors._MOST_CHUNKED", 100)
     np.testing.assert_array_equal(nearest_rows(points, 5), expected)
+
+
+def _nearest_by_formula(points, n_neighbors):
+    """Return the nearest rows by squared differences in float64, added in order."""
+    points = np.asarray(points, dtype=np.float64)
+    squared = ((points[:, None] - points[None]) ** 2).cumsum(axis=2)[..., -1]
+    np.fill_diagonal(squared, np.inf)
+    return np.argsort(squared, axis=1, kind="stable")[:, :n_neighbors]
+
+
+def _hard_points(kind, n_columns):
+    """Return rows whose squared norms are far above their squared distances."""
+    rng = np.random.RandomState(0)
+    points = 300 * rng.normal(size=(200, n_columns))
+    since_1970 = 1.7e9 * (np.arange(n_columns) == 0)
+    if kind == "offset":
+        return points + since_1970
+    if kind == "offset or 0":
+        return points + since_1970 * (rng.random_sample((200, 1)) < 0.5)
+    if kind == "offset of tenths":
+        return np.round(points / 300) / 10 + since_1970
+    if kind == "integers":
+        return np.round(points / 300) + since_1970
+    if kind == "integers beside 2**60":
+        return np.where(points > 300, 2.0**60, np.round(points / 300))
+    if kind == "outliers":
+        return np.where(points > 600, 1e12, points)
+    return points[rng.randint(0, 20, 200)]
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("n_columns", [2, 20])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "offset",
+        "offset or 0",
+        "offset of tenths",
+        "integers",
+        "integers beside 2**60",
+        "outliers",
+        "duplicates",
+    ],
+)
+def test_nearest_rows_are_those_of_the_formula(kind, n_columns, container):
+    points = _hard_points(kind, n_columns)
+    for n_neighbors in (1, 4):
+        found = nearest_rows(container(points), n_neighbors)
+        expected = _nearest_by_formula(points, n_neighbors)
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("n_columns", [2, 20])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_common_scale_changes_no_neighbors(sign, dtype, n_columns, container):
+    points = make_data(n_features=n_columns)[0].astype(dtype)
+    expected = _nearest_by_formula(points, 3)
+    scale = 2.0 ** (sign * {"float32": 80, "float64": 600}[dtype])
+    scaled = (points.astype(np.float64) * scale).astype(dtype)
+    np.testing.assert_array_equal(nearest_rows(container(scaled), 3), expected)
+
+
+@pytest.mark.parametrize("n_columns", [2, 20])
+@pytest.mark.parametrize("kind", ["offset", "offset or 0", "outliers"])
+def test_nearest_rows_of_many_are_those_of_the_formula(kind, n_columns, monkeypatch):
+    points = _hard_points(kind, n_columns)
+    monkeypatch.setattr("skimbalance._neighbors._MOST_CHUNKED", 100)
+    expected = _nearest_by_formula(points, 4)
+    np.testing.assert_array_equal(nearest_rows(points, 4), expected)
+
+
+def test_differences_of_the_largest_numbers_are_finite():
+    points = np.array([[-1.7e308], [1.7e308], [1.6e308], [-1.5e308]])
+    np.testing.assert_array_equal(nearest_rows(points, 1).ravel(), [3, 2, 1, 0])
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
+def test_lengths_of_rows(container, scale):
+    rows = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0]]) * scale
+    expected = np.array([5.0, 0.0, 2.0]) * scale
+    np.testing.assert_allclose(row_lengths(container(rows)), expected, rtol=1e-14)
 
 
 def test_most_frequent_value_and_of_two_the_nearer():
@@ -602,6 +687,35 @@ def test_results_depend_on_the_seed_and_not_on_the_container(sampler, problem, s
         np.testing.assert_array_equal(other[1], Y_new)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(Y, before[1])
+
+
+@pytest.mark.parametrize("sampler", [MLSMOTE, MLSOL, MLeNN, MLTL, MLUL])
+@given(problem=problems(), seed=seeds)
+@properties
+def test_an_offset_and_a_common_scale_do_not_matter(sampler, problem, seed):
+    X, Y = problem
+    X = np.round(X * 2**20) / 2**20  # so that an offset rounds nothing
+    params = {"random_state": seed, "k_neighbors": 3, "n_neighbors": 3}
+    X_new, Y_new = resample(sampler, X, Y, **params)
+    offset = 2.0**31 * (np.arange(X.shape[1]) == 0)
+    X_offset, Y_offset = resample(sampler, X + offset, Y, **params)
+    np.testing.assert_array_equal(Y_offset, Y_new)
+    # New rows are rounded where the offset is large: 2 ** 31 has steps of 5e-7.
+    np.testing.assert_allclose(X_offset - offset, X_new, rtol=0, atol=5e-7)
+    for scale in (2.0**600, 2.0**-600):
+        X_scaled, Y_scaled = resample(sampler, X * scale, Y, **params)
+        np.testing.assert_array_equal(Y_scaled, Y_new)
+        np.testing.assert_array_equal(X_scaled / scale, X_new)
+    single = X.astype(np.float32)
+    X_new, Y_new = resample(sampler, single, Y, **params)
+    for exponent in (-80, 80):
+        scaled = np.ldexp(single, exponent)
+        X_scaled, Y_scaled = resample(sampler, scaled, Y, **params)
+        X_sparse, Y_sparse = resample(sampler, sp.csr_array(scaled), Y, **params)
+        np.testing.assert_array_equal(Y_scaled, Y_new)
+        np.testing.assert_array_equal(Y_sparse, Y_new)
+        np.testing.assert_array_equal(np.ldexp(X_scaled, -exponent), X_new)
+        np.testing.assert_array_equal(X_sparse.toarray(), X_scaled)
 
 
 @pytest.mark.parametrize("sampler", [*DETERMINISTIC, MLSMOTE])

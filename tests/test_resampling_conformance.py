@@ -144,6 +144,19 @@ def test_nominal_columns_by_name_position_and_mask_are_the_same(sampler):
         assert set(X_new[:, 3]) <= set(codes)
 
 
+@pytest.mark.parametrize("sampler", WITH_NEIGHBORS)
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array, pd.DataFrame])
+def test_empty_categorical_features_are_none(sampler, container):
+    data = container(X)
+    expected = resample(sampler, data, Y, categorical_features=None)
+    for empty in ([], (), np.array([], dtype=int), np.array([]), np.zeros(4, bool)):
+        results = resample(sampler, data, Y, categorical_features=empty)
+        for result, other in zip(results, expected, strict=True):
+            if sp.issparse(result):
+                result, other = result.toarray(), other.toarray()
+            np.testing.assert_array_equal(result, other)
+
+
 def test_a_frame_of_nominal_columns_alone():
     frame = mixed_frame()[0][["category", "bool"]]
     for sampler in WITH_NEIGHBORS:
@@ -319,6 +332,29 @@ def test_a_single_label_is_refused_with_the_sampler_to_use(sampler, y):
 
 
 @each_sampler
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+def test_none_is_refused(sampler, method):
+    call = getattr(make(sampler), method)
+    with pytest.raises(ValueError, match="requires y to be passed, but y is None"):
+        call(X, None)
+    with pytest.raises(ValueError, match="requires X to be passed, but X is None"):
+        call(None, Y)
+
+
+@pytest.mark.parametrize("sampler", WITH_NEIGHBORS)
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+def test_samplers_with_neighbors_need_columns(sampler, method):
+    call = getattr(make(sampler), method)
+    for column in (X[:, 0], X[:, 0].tolist(), pd.Series(X[:, 0])):
+        with pytest.raises(
+            ValueError, match=r"2D array, got 1D array instead.*\(80,\)"
+        ):
+            call(column, Y)
+    with pytest.raises(ValueError, match="2D array, got 3D array instead"):
+        call(X[:, :, None], Y)
+
+
+@each_sampler
 def test_missing_labels_are_refused_with_a_way_out(sampler):
     missing = Y.astype(float)
     missing[3, 1] = np.nan
@@ -407,10 +443,18 @@ def test_missing_values_are_refused_by_samplers_with_neighbors(sampler):
 @pytest.mark.parametrize("sampler", WITH_NEIGHBORS)
 def test_wrong_nominal_columns_are_refused(sampler):
     frame, labels = mixed_frame()
-    with pytest.raises(ValueError, match=r"'colour', which is no column"):
+    with pytest.raises(ValueError, match="X has no column 'colour'"):
         make(sampler, categorical_features=["colour"]).fit_resample(frame, labels)
-    with pytest.raises(ValueError, match="9, which is no column of X"):
+    with pytest.raises(ValueError, match="got 9 for an X of 4 columns"):
         make(sampler, categorical_features=[9]).fit_resample(X, Y)
+    for mask in ([True, False], np.ones(5, dtype=bool), pd.array([True] * 3)):
+        with pytest.raises(
+            ValueError, match=r"the mask has shape \(\d,\), but X has 4"
+        ):
+            make(sampler, categorical_features=mask).fit_resample(X, Y)
+    for columns in ({2}, [[0]], [1.5]):
+        with pytest.raises(ValueError, match="must be a mask, indices or names"):
+            make(sampler, categorical_features=columns).fit_resample(X, Y)
     with pytest.raises(ValueError, match='must be "auto", None'):
         make(sampler, categorical_features="all").fit_resample(X, Y)
     with pytest.raises(ValueError, match="goes with dense X"):

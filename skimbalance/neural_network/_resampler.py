@@ -192,9 +192,9 @@ def _set_categories(sampler, estimator):
         if name.rpartition("__")[2] != "categorical_features":
             continue
         mask = None
-        if isinstance(value, str) and encoder is not None:  # "auto"
-            mask = encoder.is_categorical_
-        elif names is not None and np.asarray(value).dtype.kind == "U":
+        if isinstance(value, str):  # "auto", which is no column of an array
+            mask = None if encoder is None else encoder.is_categorical_
+        elif names is not None and any(isinstance(v, str) for v in np.ravel(value)):
             mask = categorical_mask(value, len(names), names)
         if mask is not None:
             sampler.set_params(**{name: np.flatnonzero(mask).tolist()})
