@@ -304,7 +304,8 @@ class MultilabelStackingClassifier(
         calibrated ones.
 
     thresholds_ : ndarray of float64, shape (n_labels,), or None
-        The threshold of each label; None where rows are compared.
+        The threshold of each label; None for a multiclass target, and for the rules
+        that compare the labels of a row, `TopK` and `Cardinality`.
 
     classes_ : ndarray of shape (n_classes,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.

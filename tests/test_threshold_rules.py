@@ -138,6 +138,8 @@ def test_rules_are_cloned_pickled_and_checked_as_scikit_learn_does(rule):
         ("F2", "f_beta"),
         ("fbeta", "f_beta"),
         ("micro_f1", "micro_f_beta"),
+        ("macro_f1", "f_beta"),
+        ("macro_f_beta", "f_beta"),
         ("cost_sensitive", "cost"),
         ("top-k", "top_k"),
         ("prevalence", "prior"),
@@ -147,6 +149,11 @@ def test_rules_are_cloned_pickled_and_checked_as_scikit_learn_does(rule):
 def test_unknown_names_lead_to_the_nearest_rule(name, nearest):
     with pytest.raises(ValueError, match=f"Did you mean '{nearest}'"):
         resolve_rule(name)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_docstring_of_a_rule_has_its_name_as_a_string(name):
+    assert f'Its name as a string is ``"{name}"``' in RULES[name].__doc__
 
 
 @pytest.mark.parametrize(

@@ -294,8 +294,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the
-        positive class. None for a multiclass target, and for a rule that compares the
-        labels of a row.
+        positive class. None for a multiclass target, and for the rules that compare
+        the labels of a row, `TopK` and `Cardinality`.
     scaler_ : InputEncoder, InputScaler or None
         The input stage.
     category_encoder_ : CategoryEncoder or None
@@ -684,8 +684,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the
-        positive class. None for a multiclass target, and for a rule that compares the
-        labels of a row.
+        positive class. None for a multiclass target, and for the rules that compare
+        the labels of a row, `TopK` and `Cardinality`.
     scaler_ : InputEncoder, InputScaler or None
         The input stage.
     category_encoder_ : CategoryEncoder or None

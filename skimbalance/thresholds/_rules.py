@@ -281,6 +281,8 @@ class Given(PlainRule):
 class Accuracy(PlainRule):
     """Threshold at 0.5, which has the greatest expected accuracy of each label.
 
+    Its name as a string is ``"accuracy"``.
+
     Examples
     --------
     >>> from sklearn.datasets import make_classification
@@ -302,6 +304,8 @@ class Accuracy(PlainRule):
 class Prior(PlainRule):
     """Threshold at the base rate, which suits the balanced accuracy of each label.
 
+    Its name as a string is ``"prior"``.
+
     Examples
     --------
     >>> import numpy as np
@@ -322,6 +326,8 @@ class Prior(PlainRule):
 
 class Cost(PlainRule):
     """Threshold where a false positive and a false negative are expected to cost alike.
+
+    Its name as a string is ``"cost"``, which has equal costs.
 
     The threshold is ``cost_fp / (cost_fp + cost_fn)``. Right predictions cost nothing.
     Where they do, take the differences: `cost_fp` is what a predicted positive costs
@@ -392,6 +398,8 @@ class Cost(PlainRule):
 class Uncorrected(PlainRule):
     """Threshold the raw score of a net at 0, before loss and weights are corrected.
 
+    Its name as a string is ``"uncorrected"``.
+
     This is the trade-off that `pos_weight` and the loss of a net of
     `skimbalance.neural_network` asked for. For a multiclass target, the class of
     the largest raw score is predicted. Other classifiers have no raw scores.
@@ -423,6 +431,7 @@ class FBeta(HeldOutRule):
     """Threshold each label where its expected F-beta is greatest.
 
     The plug-in threshold of `plug_in_threshold`, of held-out probabilities.
+    Its name as a string is ``"f_beta"``, with a beta of 1.
 
     Parameters
     ----------
@@ -481,6 +490,8 @@ class FBeta(HeldOutRule):
 
 class MicroFBeta(HeldOutRule):
     """Threshold all labels at one value, where the expected micro F-beta is greatest.
+
+    Its name as a string is ``"micro_f_beta"``, with a beta of 1.
 
     Parameters
     ----------
@@ -603,6 +614,8 @@ def learn_thresholds(rule, labels, proba, weight=None):
 class TopK(RowRule):
     """Predict the k most probable labels of each row; of equal ones the first.
 
+    Its name as a string is ``"top_k"``, which predicts one label.
+
     Parameters
     ----------
     k : int, default=1
@@ -633,6 +646,8 @@ class TopK(RowRule):
 
 class Cardinality(RowRule):
     """Predict as many labels of a row as it is expected to have.
+
+    Its name as a string is ``"cardinality"``.
 
     The expected number is the sum of the probabilities of the row, rounded.
 
@@ -685,6 +700,8 @@ _SYNONYMS = {
     "f1_score": "f_beta",
     "f2": "f_beta",
     "f_score": "f_beta",
+    "macro_f1": "f_beta",
+    "macro_f_beta": "f_beta",
     "rate": "matched_prevalence",
     "micro_f1": "micro_f_beta",
     "plug_in": "f_beta",
