@@ -139,11 +139,12 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
         for the default parameters; the user guide compares the rules. ``"uncorrected"``
-        thresholds the raw score at 0, the trade-off that the weights asked for. Rules
-        that learn thresholds read the held-out rows: all rows with `cross_fit`, else
-        few. `fit` keeps a summary of their scores, whatever the threshold, so that each
-        of these rules may also be set after `fit`. A label that was constant in
-        training is predicted by its constant, at 0.5.
+        thresholds the raw score at 0, the trade-off that the weights asked for; for a
+        multiclass target, it predicts the class of the largest raw score. Rules that
+        learn thresholds read the held-out rows: all rows with `cross_fit`, else few.
+        `fit` keeps a summary of their scores, whatever the threshold, so that each of
+        these rules may also be set after `fit`. A label that was constant in training
+        is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -529,11 +530,12 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
         for the default parameters; the user guide compares the rules. ``"uncorrected"``
-        thresholds the raw score at 0, the trade-off that the weights asked for. Rules
-        that learn thresholds read the held-out rows: all rows with `cross_fit`, else
-        few. `fit` keeps a summary of their scores, whatever the threshold, so that each
-        of these rules may also be set after `fit`. A label that was constant in
-        training is predicted by its constant, at 0.5.
+        thresholds the raw score at 0, the trade-off that the weights asked for; for a
+        multiclass target, it predicts the class of the largest raw score. Rules that
+        learn thresholds read the held-out rows: all rows with `cross_fit`, else few.
+        `fit` keeps a summary of their scores, whatever the threshold, so that each of
+        these rules may also be set after `fit`. A label that was constant in training
+        is predicted by its constant, at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
