@@ -84,6 +84,27 @@ def test_every_benchmark_page_has_its_script_and_is_linked():
     assert pages <= set(index)
 
 
+FOOTERS = re.findall(
+    r"^:::\{card-footer\}\n(.*?)^:::$",
+    (ROOT / "docs" / "decision.md").read_text(),
+    re.M | re.S,
+)
+
+
+@pytest.mark.parametrize("footer", FOOTERS, ids=lambda footer: footer[:30])
+def test_figures_of_a_decision_are_those_of_its_benchmark(footer):
+    """Each decimal number before a link to a benchmark is on that page, rounded."""
+    for claim, link in re.findall(r"(.*?)\]\((\S+?)\)", footer, re.S):
+        if not link.startswith("benchmarks/"):
+            continue
+        page = (ROOT / "docs" / link.partition("#")[0]).read_text()
+        measured = [float(number) for number in NUMBER.findall(page)]
+        for figure in re.findall(r"\d+\.\d+", claim):
+            n_decimals = len(figure.partition(".")[2])
+            rounded = {f"{number:.{n_decimals}f}" for number in measured}
+            assert figure in rounded, f"{figure} is not in {link}"
+
+
 def test_every_example_is_in_the_order_of_the_gallery():
     order = (ROOT / "docs" / "_ext" / "conf_order.py").read_text()
     assert {f'"{example.stem}"' for example in EXAMPLES} == set(

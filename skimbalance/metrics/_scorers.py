@@ -153,6 +153,8 @@ def get_scorer_names() -> list[str]:
     >>> from skimbalance.metrics import get_scorer_names
     >>> get_scorer_names()[:3]
     ['label_ranking_average_precision', 'macro_average_precision', 'macro_f1']
+
+    The user guide lists them all.
     """
     return sorted(_SCORERS)
 
