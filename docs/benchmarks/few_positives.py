@@ -140,6 +140,11 @@ standard deviation of one seed's ratio; the aim is 0.7 to 1.4 in each column.
 small. The positives of a rare label are few and its probabilities are uncertain, but
 the number of positives is known, and the intercept of each label is matched to it.
 
+Labels that are selected by a low number of *training* positives behave otherwise: many
+of them drew fewer than their rate by chance, and even the base rates of the training
+rows are then too small on other rows
+([why](../user_guide/corrected_probabilities.md#rare-labels-chosen-by-their-count)).
+
 ## One rare label alone
 
 A binary target of 2,000 rows, and of the expected number of positives in the first

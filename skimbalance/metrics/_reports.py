@@ -118,6 +118,13 @@ def label_frequency_report(
     --------
     label_report : The same label by label.
 
+    Notes
+    -----
+    Among labels that have few positives in `y_train`, many drew fewer than their rate
+    by chance. The ``expected_observed_ratio`` of the tail is then below 1 also for
+    probabilities that are right on the training rows. Compare it with the ratio of the
+    base rates of `y_train`, or pass all labelled rows as `y_train`.
+
     References
     ----------
     .. [1] Wu, Huang, Liu, Wang, Lin, "Distribution-Balanced Loss for Multi-Label
