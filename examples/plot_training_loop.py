@@ -87,6 +87,8 @@ proba = expit(calibrator.transform(new_log_odds))
 # %%
 # Beside it, the sigmoids of the same net; a net with the usual weight ``neg / pos``;
 # and a net of plain log loss without weights. All get thresholds from the same rows.
+# ``undefined=0.0`` counts a label for which F1 is not defined as 0, so that the means
+# of all models are over the same labels.
 
 old = train(X_train, Y_train, LogLoss(), compute_pos_weight(Y_train, "balanced"))
 plain = train(X_train, Y_train, LogLoss())
@@ -121,7 +123,7 @@ for name, (on_valid, on_test) in found.items():
 # With folds, every row calibrates and tunes, and none is lost for the training. The
 # calibrator of the out-of-fold log-odds belongs to each net, so each is calibrated
 # before the mean. These log-odds are of all rows, whose prevalences the calibrator has
-# met already: `match_prevalence` is not needed.
+# met already; only labels of very few positives need `match_prevalence`.
 
 out_of_fold = np.empty(Y_fit.shape)
 nets = []
