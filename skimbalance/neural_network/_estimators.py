@@ -93,7 +93,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         n_outputs)``. `n_features` is an int for a 2-D `X`, else ``X.shape[1:]``;
         `n_outputs` is 1 for a binary `y`, the number of classes for a multiclass one,
         of labels for a label matrix. The scores may also be the first item of a tuple,
-        or the item or attribute ``logits`` of what the module returns.
+        or the item or attribute ``logits`` of what the module returns. A module of your
+        own is a single net with a tenth of the rows held out; `cross_fit` makes five.
     module_params : dict, default=None
         Parameters of the module, also as ``module__name`` in `set_params` and grids.
     loss : str or loss object, default="log_loss"

@@ -334,7 +334,8 @@ class Cost(PlainRule):
     more than a predicted negative in a row that is negative, `cost_fn` what it costs
     less in one that is positive. If each check costs c, also that of a true positive,
     and a missed positive costs m, the rule is ``Cost(cost_fp=c, cost_fn=m - c)``: the
-    threshold ``c / m``.
+    threshold ``c / m``. An importance w of a label multiplies both costs and cancels.
+    State costs here, not in `pos_weight`: corrected or not, this loses.
 
     Parameters
     ----------
