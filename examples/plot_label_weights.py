@@ -32,6 +32,7 @@ for name, group in zip(NAMES, groups, strict=True):
 # %%
 # The gains are reported by frequency: a mean over all labels would hide who pays.
 
+
 def scores(label_weight):
     """Return average precision and log-loss of each label."""
     net = ImbalancedMLPClassifier(
