@@ -1,5 +1,6 @@
 """Losses as criteria of a torch training loop."""
 
+import pickle
 import re
 
 import numpy as np
@@ -9,13 +10,21 @@ from torch.nn import functional
 
 from skimbalance.losses import (
     LOSSES,
+    AsymmetricLoss,
     DistributionBalancedLoss,
     FocalLoss,
     FunctionLoss,
+    HardNegativeMiningLoss,
     LDAMLoss,
+    LogitAdjustedLoss,
     LogLoss,
+    NegativeTolerantLoss,
+    PointwiseLoss,
+    Poly1Loss,
     SoftF1Loss,
+    SoftmaxFocalLoss,
     SoftmaxLogLoss,
+    SoftTargetLoss,
     TwoWayLoss,
     ZLPRLoss,
 )
@@ -207,3 +216,214 @@ def test_what_is_no_tensor_or_no_class_index_is_refused_by_name():
         loss(scores, labels)
     with pytest.raises(TypeError, match=r"class indices, as int64, not torch.float32"):
         loss(scores, torch.ones(6))
+
+
+class SquaredTerms(LogLoss):
+    """Overrides `forward` together with both terms, which is consistent."""
+
+    def positive(self, scores):
+        return (scores - 1) ** 2
+
+    def negative(self, scores):
+        return scores**2
+
+    def forward(self, scores, targets):
+        return (scores - targets) ** 2
+
+
+@pytest.mark.parametrize("base", [LogLoss, FocalLoss, PointwiseLoss, FunctionLoss])
+@pytest.mark.parametrize("method", ["forward", "weighted_sum"])
+def test_a_loss_overrides_its_forward_together_with_its_terms(base, method):
+    def squared(self, scores, targets):
+        return (scores - targets) ** 2
+
+    message = f"Own overrides {method}, .*write positive.*or derive from SetLoss"
+    with pytest.raises(TypeError, match=message):
+        type("Own", (base,), {method: squared})
+    if method == "forward":  # one of two terms is not enough
+        with pytest.raises(TypeError, match=message):
+            type("Own", (base,), {method: squared, "negative": lambda _, z: z**2})
+    scores, targets = torch.tensor([[3.0, -2.0]]), torch.tensor([[1.0, 0.0]])
+    assert SquaredTerms()(scores, targets).tolist() == [[4.0, 4.0]]
+    assert SquaredTerms()(scores, targets, reduction="sum").item() == 8.0
+    weighted = SquaredTerms()(scores, targets, pos_weight=2.0)
+    assert weighted.tolist() == [[8.0, 4.0]]
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (1, 3), (1, 1), (3, 3)])
+def test_a_pos_weight_has_one_axis(shape):
+    scores, weight = torch.zeros(3, 3), np.ones(shape)
+    for call in (
+        lambda: LogLoss()(scores, scores, pos_weight=weight),
+        lambda: LogLoss().log_odds(scores, weight),
+        lambda: LogLoss().link(weight),
+        lambda: LogLoss().initial_scores([0.1, 0.2, 0.3], weight),
+        lambda: SoftmaxLogLoss().log_probabilities(scores, weight),
+        lambda: SoftmaxLogLoss().link(weight, n_outputs=3),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"has the shape {shape}")):
+            call()
+    one = LogLoss().log_odds(scores, [2.0])
+    torch.testing.assert_close(one, torch.full((3, 3), -np.log(2.0)).double())
+
+
+INVALID = [
+    (AsymmetricLoss(margin=5.0), "margin"),
+    (FocalLoss(gamma=-1), "gamma"),
+    (FocalLoss(gamma=[1.0, 2.0]), "gamma"),
+    (Poly1Loss(epsilon=-2), "epsilon"),
+    (HardNegativeMiningLoss(FocalLoss(gamma=-1)), "gamma"),
+    (HardNegativeMiningLoss(easy_rate=2), "easy_rate"),
+    (FunctionLoss(3), "function"),
+    (TwoWayLoss(positive_temperature=0), "positive_temperature"),
+    (SoftmaxFocalLoss(gamma=-1), "gamma"),
+    (SoftTargetLoss([[0.9, 0.1], [0.2, 0.8]]), "target_matrix is for 2"),
+]
+
+
+@pytest.mark.parametrize(("loss", "name"), INVALID, ids=str)
+def test_parameters_are_checked_in_the_call_and_in_the_inverse(loss, name):
+    scores = torch.zeros(3, 3)
+    targets = torch.tensor([0, 1, 2])
+    if loss.target_types != ("multiclass",):
+        targets = torch.eye(3)
+    calls = [
+        lambda: loss(scores, targets),
+        lambda: loss(scores, targets, reduction="mean"),
+        lambda: loss.link(n_outputs=3),
+        lambda: loss.initial_scores([0.1, 0.2, 0.7]),
+    ]
+    if hasattr(loss, "log_odds"):
+        calls.append(lambda: loss.log_odds(scores))
+    if hasattr(loss, "log_probabilities"):
+        calls.append(lambda: loss.log_probabilities(scores))
+    for call in calls:
+        with pytest.raises((ValueError, TypeError), match=name):
+            call()
+
+
+def test_parameters_are_checked_once_for_their_values(monkeypatch):
+    scores, checked = torch.zeros(3, 3), []
+    check = FocalLoss.check_params
+
+    def counted(self, n_outputs):
+        checked.append(n_outputs)
+        check(self, n_outputs)
+
+    monkeypatch.setattr(FocalLoss, "check_params", counted)
+    loss = FocalLoss(gamma=np.ones(3))
+    for _ in range(3):
+        loss(scores, scores)
+        loss.log_odds(scores)
+    assert checked == [3]
+    loss.gamma = -1.0
+    with pytest.raises(ValueError, match="gamma"):
+        loss(scores, scores)
+    loss = HardNegativeMiningLoss(FocalLoss())
+    loss(scores, scores)
+    loss.loss.gamma = -1.0
+    with pytest.raises(ValueError, match="gamma"):
+        loss(scores, scores)
+
+
+def test_a_call_leaves_no_trace_in_what_is_stored():
+    loss, fresh = FocalLoss(), FocalLoss()
+    loss(torch.zeros(2, 2), torch.zeros(2, 2))
+    assert loss.__getstate__().keys() == fresh.__getstate__().keys()
+    copied = pickle.loads(pickle.dumps(loss))
+    assert copied.__getstate__().keys() == fresh.__getstate__().keys()
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (([np.nan, 5], [2, 3]), "n_positive must hold counts"),
+        (([1, 5], [np.inf, 3]), "n_negative must hold counts"),
+        (([-1, 5], [2, 3]), "n_positive must hold counts"),
+        (([1, 5], [2, 3, 4]), "n_positive has 2 counts and n_negative 3"),
+        ((5, 3), r"n_positive has the shape \(\)"),
+    ],
+)
+def test_setup_refuses_what_are_no_counts(counts, words):
+    for loss in (LogLoss(), LogitAdjustedLoss(), NegativeTolerantLoss(), ZLPRLoss()):
+        with pytest.raises(ValueError, match=words):
+            loss.setup(*counts)
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+@pytest.mark.parametrize("label", [-1, 2, -0.1, 1.1, np.nan])
+def test_targets_outside_of_their_range_are_refused(label, reduction):
+    scores, targets = torch.tensor([[0.5, 1.0]]), torch.tensor([[label, 0]])
+    for loss in (LogLoss(), FocalLoss(), ZLPRLoss(), SoftF1Loss()):
+        with pytest.raises(ValueError, match=r"labels in \[0, 1\].*weight=0"):
+            loss(scores, targets, reduction=reduction)
+
+
+@pytest.mark.parametrize("label", [-1, -100, 3])
+def test_classes_that_the_scores_lack_are_refused(label):
+    targets = torch.tensor([0, label])
+    for loss in (SoftmaxLogLoss(), SoftTargetLoss(), SoftmaxFocalLoss()):
+        with pytest.raises(ValueError, match=r"the classes 0 to 2.*weight=0"):
+            loss(torch.zeros(2, 3), targets)
+
+
+def test_a_missing_label_is_left_out_by_its_weight():
+    scores, targets = torch.tensor([[0.5, 1.0]]), torch.tensor([[0, 1]])
+    weight = torch.tensor([[0.0, 1.0]])
+    for reduction in ("none", "sum"):
+        value = FocalLoss()(scores, targets, weight=weight, reduction=reduction)
+        s = torch.tensor(1.0).sigmoid()
+        torch.testing.assert_close(value.sum(), -((1 - s) ** 2) * s.log())
+    empty = torch.zeros(0, 2)
+    assert FocalLoss()(empty, empty, reduction="sum") == 0
+
+
+@pytest.mark.parametrize("weight", [0.1, [0.1, 0.7], np.array([0.1, 0.7])], ids=repr)
+def test_a_pos_weight_has_the_precision_of_the_scores(weight):
+    scores = torch.tensor([[0.3, -1.2]], dtype=torch.float64)
+    expected = torch.tensor(np.log1p(np.exp(-scores.numpy())) * weight)
+    for reduction in ("none", "sum"):
+        value = LogLoss()(
+            scores, torch.ones(1, 2), pos_weight=weight, reduction=reduction
+        )
+        exact = expected if reduction == "none" else expected.sum()
+        torch.testing.assert_close(value, exact, rtol=1e-14, atol=0)
+    by_class = SoftmaxLogLoss()(scores, torch.tensor([1]), pos_weight=weight)
+    exact = -scores.log_softmax(1)[:, 1] * float(np.ravel(weight)[-1])
+    torch.testing.assert_close(by_class, exact, rtol=1e-14, atol=0)
+
+
+def test_an_exponent_for_each_label_needs_no_setup():
+    gamma, scores = [0.0, 1.5, 3.0], torch.tensor([[0.3, 0.3, 0.3], [-2.0, 1.0, 0.5]])
+    loss = FocalLoss(gamma=gamma)
+    assert loss.invertible
+    assert loss.link().problem is None
+    columns = [FocalLoss(gamma=g).log_odds(scores[:, [k]]) for k, g in enumerate(gamma)]
+    torch.testing.assert_close(loss.log_odds(scores), torch.cat(columns, dim=1))
+    mined = HardNegativeMiningLoss(FocalLoss(gamma=gamma))
+    assert mined.log_odds(scores).shape == (2, 3)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("weight", [2, 2.0, np.float64(2.0), torch.tensor(2.0)])
+def test_a_weight_may_be_a_number(scores, targets, reduction, weight):
+    classes, function = targets.argmax(1), FunctionLoss(lambda z, y: (z - y) ** 2)
+    losses = LogLoss(), FocalLoss(), DistributionBalancedLoss(), function
+    for loss in (*losses, SoftmaxLogLoss()):
+        loss.setup([3, 4, 5], [9, 8, 7])
+        labels = classes if loss.target_types == ("multiclass",) else targets
+        plain = loss(scores, labels, reduction=reduction)
+        weighted = loss(scores, labels, weight=weight, reduction=reduction)
+        torch.testing.assert_close(weighted, 2 * plain)
+    expected = ZLPRLoss()(scores, targets, 2 * torch.ones(12, 3))
+    torch.testing.assert_close(ZLPRLoss()(scores, targets, weight=weight), expected)
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+def test_a_weight_of_another_shape_is_named(scores, targets, reduction):
+    for loss in (LogLoss(), FocalLoss(), ZLPRLoss()):
+        for shape in ((12,), (11, 3), (1, 12, 3)):
+            with pytest.raises(ValueError, match="weight has the shape"):
+                loss(scores, targets, weight=torch.ones(shape), reduction=reduction)
+    with pytest.raises(ValueError, match=r"weight has the shape \(12, 1\)"):
+        SoftmaxLogLoss()(scores, targets.argmax(1), weight=torch.ones(12, 1))

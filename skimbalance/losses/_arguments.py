@@ -1,8 +1,11 @@
 """Checks of what a loss is called with, and of what its constructor is given."""
 
 import inspect
+from operator import is_
 
 import torch
+
+from skimbalance._validation import check_parameters
 
 
 def float64(values):
@@ -21,18 +24,116 @@ def check_constructor(cls, arguments):
             )
 
 
+def parameter_names(cls):
+    """Return the names of the constructor parameters of a class."""
+    kinds = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return tuple(each.name for each in parameters if each.kind not in kinds)
+
+
+def depth(cls, name):
+    """Return how far up in the bases of a class an attribute is defined."""
+    return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))
+
+
+def check_overrides(cls, terms):
+    """Refuse a `forward` or `weighted_sum` that the terms of the loss contradict.
+
+    Training and reductions evaluate the terms; only an unreduced call asks `forward`.
+    `terms` holds, for each term, the names of the methods that state it.
+    """
+    depths = [min(depth(cls, name) for name in names) for names in terms]
+    # LogLoss sums by torch's own function and states one term, which the other mirrors.
+    for name, stated in (("forward", max(depths)), ("weighted_sum", min(depths))):
+        if depth(cls, name) < stated:
+            raise TypeError(
+                f"{cls.__name__} overrides {name}, but not the terms of the loss, by "
+                "which it is trained and reduced: write positive(scores) and "
+                "negative(scores) instead, or derive from SetLoss."
+            )
+
+
+def check_once(loss, n_outputs):
+    """Check the parameters of a loss, unless they are those of its last check.
+
+    Every batch comes here, so values are compared by identity: a check takes longer
+    than the loss of a small batch. Without a number of outputs no lengths are checked.
+    """
+    given = n_outputs, *loss._current_parameters()
+    last = loss._checked
+    is_known = len(given) == len(last) and given[0] == last[0]
+    if is_known and all(map(is_, given[1:], last[1:])):
+        return
+    if n_outputs is None:
+        check_parameters(loss)
+    else:
+        loss._check_called(n_outputs)
+    loss.__dict__["_checked"] = given
+
+
+def check_counts(n_positive, n_negative):
+    """Return label counts as new tensors of float64, or raise."""
+    counts = [float64(values).detach().clone() for values in (n_positive, n_negative)]
+    for name, values in zip(("n_positive", "n_negative"), counts, strict=True):
+        if values.ndim != 1:
+            raise ValueError(
+                f"{name} has the shape {tuple(values.shape)}, but must be an array of "
+                "one count for each output."
+            )
+        if not (values.isfinite() & (values >= 0)).all():
+            raise ValueError(
+                f"{name} must hold counts that are finite and at least 0, but is "
+                f"{values.tolist()}."
+            )
+    if len(counts[0]) != len(counts[1]):
+        raise ValueError(
+            f"n_positive has {len(counts[0])} counts and n_negative {len(counts[1])}: "
+            "pass both for each output."
+        )
+    return counts
+
+
+def like(values, scores):
+    """Return weights as a tensor with the device of the scores, at least float32.
+
+    They never pass through a dtype of less precision than that of the scores.
+    """
+    dtype = torch.promote_types(scores.dtype, torch.float32)
+    return torch.as_tensor(values, dtype=dtype, device=scores.device)
+
+
+def as_weight(weight, scores, shape):
+    """Return a `weight` as a tensor that can be broadcast to a shape, or raise."""
+    if not isinstance(weight, torch.Tensor):
+        weight = like(weight, scores)
+    fits = weight.ndim <= len(shape) and all(
+        size in (1, needed)
+        for size, needed in zip(weight.shape[::-1], shape[::-1], strict=False)
+    )
+    if not fits:
+        raise ValueError(
+            f"weight has the shape {tuple(weight.shape)}, which cannot be broadcast to "
+            f"{tuple(shape)}, the shape of what it weights."
+        )
+    return weight
+
+
 def check_pos_weight(pos_weight, n_outputs):
-    """Raise where a weight of the positives is no number and no array of one each."""
+    """Raise where a weight of the positives is no number and no array of one each.
+
+    Without a number of outputs an array may have any length.
+    """
     if isinstance(pos_weight, str):
         raise TypeError(
             f"pos_weight={pos_weight!r} is a scheme, which needs the labels of all "
             f"rows: pass compute_pos_weight(Y, {pos_weight!r}) of skimbalance.weights."
         )
-    weight = torch.as_tensor(pos_weight)
-    if weight.numel() not in (1, n_outputs):
+    shape = tuple(torch.as_tensor(pos_weight).shape)
+    if len(shape) > 1 or (n_outputs and shape not in ((), (1,), (n_outputs,))):
+        columns = f"{n_outputs} columns" if n_outputs else "a column for each output"
         raise ValueError(
-            f"pos_weight has the shape {tuple(weight.shape)}, but the scores have "
-            f"{n_outputs} columns: pass a number, or a weight for each column."
+            f"pos_weight has the shape {shape}, but the scores have {columns}: pass a "
+            "number, or an array with one axis and a weight for each column."
         )
 
 
@@ -59,8 +160,46 @@ def check_tensors(scores, targets, of_classes):
         )
 
 
-def log_weight(pos_weight, device):
+def check_target_values(scores, targets, of_classes):
+    """Raise where targets are no labels, soft targets or classes of the scores.
+
+    The formulas give numbers for others too, which differ by reduction.
+    """
+    if targets.dtype == torch.bool or not targets.numel():
+        return
+    highest = scores.shape[1] - 1 if of_classes else 1
+    # As numbers: comparing tensors takes as long as finding the two.
+    least, most = (end.item() for end in targets.aminmax())
+    if not (least >= 0 and most <= highest):  # NaN is neither
+        what = f"the classes 0 to {highest}" if of_classes else "labels in [0, 1]"
+        raise ValueError(
+            f"targets must be {what}, but go from {least:g} to {most:g}. A missing "
+            "label is left out by weight=0 for its entry, with 0 in its place."
+        )
+
+
+def check_values(values, expected, name, unit):
+    """Raise unless a loss gave finite values of a shape; None is of any length."""
+    shape = tuple(getattr(values, "shape", ()))
+    if len(shape) != len(expected) or any(
+        size not in (None, found) for size, found in zip(expected, shape, strict=True)
+    ):
+        given = f"shape {shape}" if shape else f"a single {type(values).__name__}"
+        raise ValueError(
+            f"loss: {name} gave {given} for scores of {expected[0]} rows, but must "
+            f"give one value for each {unit}. Do not sum or average; the estimator "
+            "does."
+        )
+    if not values.isfinite().all():
+        raise ValueError(
+            f"loss: {name} gave NaN or infinity for scores of -1 and 0.5, but must be "
+            "finite for all scores."
+        )
+
+
+def log_weight(pos_weight, device, n_outputs):
     """Return the log of the weight of the positives, by which an inverse is shifted."""
+    check_pos_weight(pos_weight, n_outputs)
     shift = float64(pos_weight).to(device).log()
     if not shift.isfinite().all():
         raise ValueError(

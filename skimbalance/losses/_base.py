@@ -24,11 +24,20 @@ from skimbalance._base import DocLinkMixin
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import Number, check_choice, check_parameters
 from skimbalance.losses._arguments import (
+    as_weight,
     check_constructor,
+    check_counts,
+    check_once,
+    check_overrides,
     check_pos_weight,
+    check_target_values,
     check_tensors,
+    check_values,
+    depth,
     float64,
+    like,
     log_weight,
+    parameter_names,
 )
 from skimbalance.losses._fused import Term, Unreduced, WeightedSum
 from skimbalance.losses._inverse import (
@@ -63,11 +72,6 @@ def at_least_float32(scores):
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
-def _like(values, scores):
-    """Return weights as a tensor with the device of the scores, at least float32."""
-    return torch.as_tensor(values).to(at_least_float32(scores))
-
-
 class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     """Base of all losses: a torch module that scikit-learn can clone.
 
@@ -91,6 +95,9 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     depends_on_batch = False
     # As in scikit-learn; the names and values that `check_params` compares.
     _parameter_constraints: ClassVar[dict] = {}
+    # Of the constructor, and what `check_once` has checked last.
+    _parameter_names: ClassVar[tuple] = ()
+    _checked = ()
     n_positive_: torch.Tensor
     n_negative_: torch.Tensor
 
@@ -99,8 +106,26 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         check_constructor(cls, kwargs)
         return super().__new__(cls)
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls._parameter_names = parameter_names(cls)
+
     def __init__(self):
         super().__init__()
+
+    def __getstate__(self):
+        # A loss that was called is stored, and hashed, as one that was not.
+        state = dict(cast("dict", super().__getstate__()))
+        state.pop("_checked", None)
+        return state
+
+    def _current_parameters(self):
+        """Return the values of the constructor parameters, in their order."""
+        return [getattr(self, name, None) for name in self._parameter_names]
+
+    def _check_called(self, n_outputs):
+        """Check the parameters before a call or an inverse."""
+        self.check_params(n_outputs)
 
     def _has_inverse(self):
         """Return whether `link` finds an inverse.
@@ -127,7 +152,8 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     def check_params(self, n_outputs):  # noqa: ARG002
         """Check the constructor parameters, by `_parameter_constraints`.
 
-        `setup` calls it, and the estimators before any work.
+        `setup` calls it, the estimators do before any work, and so does the first call
+        after a parameter was set.
 
         Parameters
         ----------
@@ -154,10 +180,16 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         -------
         self : Loss
             The same object, with its buffers set.
+
+        Raises
+        ------
+        ValueError
+            If a count is negative or not finite, or their numbers differ.
         """
-        self.check_params(len(n_positive))
-        self.register_buffer("n_positive_", float64(n_positive).detach().clone())
-        self.register_buffer("n_negative_", float64(n_negative).detach().clone())
+        positive, negative = check_counts(n_positive, n_negative)
+        self.check_params(len(positive))
+        self.register_buffer("n_positive_", positive)
+        self.register_buffer("n_negative_", negative)
         return self
 
     def __call__(
@@ -176,13 +208,14 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         scores : Tensor of shape (n_samples, n_outputs)
             Raw scores (logits).
         targets : Tensor of shape (n_samples, n_labels) or (n_samples,)
-            Labels 0 and 1, or class indices for a loss of classes.
+            Labels 0 and 1, soft labels between them, or class indices for a loss of
+            classes. Compiled code does not check the values.
         *args : tuple
             Further arguments of `forward`: the `entry_weight` of a `SetLoss`.
         pos_weight : float or array-like of shape (n_outputs,), default=None
             Weight of the positives, or of the rows by true class: a number multiplies
             the loss of all classes alike.
-        weight : Tensor broadcastable to the unreduced loss, default=None
+        weight : float or Tensor broadcastable to the unreduced loss, default=None
             Weight of each entry, or of each row for a loss of classes; 0 leaves it out.
         reduction : {"none", "mean", "sum"}, default="none"
             torch's own criteria reduce by ``"mean"``, which has to be asked for here.
@@ -197,15 +230,24 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         Raises
         ------
         ValueError
-            If the shape of the targets or of `pos_weight` does not suit the scores.
+            If the shape of the targets or of a weight does not suit the scores, targets
+            are no labels or classes, or a parameter of the loss is invalid.
         TypeError
             If scores or targets are no tensors, or the targets of a loss of classes are
             no integers.
         """
         check_choice("reduction", reduction, ("none", "mean", "sum"))
-        check_tensors(scores, targets, isinstance(self, SoftmaxLoss))
+        of_classes = isinstance(self, SoftmaxLoss)
+        check_tensors(scores, targets, of_classes)
+        n_outputs = scores.shape[-1] if scores.ndim else 1
+        if not torch.compiler.is_compiling():  # values are no part of a graph
+            check_target_values(scores, targets, of_classes)
+            check_once(self, n_outputs)
         if pos_weight is not None:
-            check_pos_weight(pos_weight, scores.shape[-1])
+            check_pos_weight(pos_weight, n_outputs)
+        if weight is not None:
+            shape = scores.shape[:1] if of_classes or args else scores.shape
+            weight = as_weight(weight, scores, shape)
         value = self._weighted(
             scores, targets, args, pos_weight, weight, reduced=reduction != "none"
         )
@@ -218,7 +260,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         """Return the loss times the weights; a sum will do where it is `reduced`."""
         value = super().__call__(scores, targets, *args)
         if pos_weight is not None:
-            value = value * _like(pos_weight, scores).expand(scores.shape[1])[targets]
+            value = value * like(pos_weight, scores).expand(scores.shape[1])[targets]
         return value if weight is None else value * weight
 
     def initial_scores(self, prior, pos_weight=1.0):
@@ -324,18 +366,13 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         return (0.5 / (n_rows + 1)).double().clamp(max=_LARGEST_FLOOR)
 
 
-def _depth(cls, name):
-    """Return how far up in the bases of a class an attribute is defined."""
-    return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))
-
-
 def _derive_again(cls, base, name, sources):
     """Restore the default of a method where a subclass overrides what it depends on.
 
     Without this, a subclass of a built-in loss that overrides a term would keep the
     formulas that were derived from the term it replaces.
     """
-    if any(_depth(cls, source) < _depth(cls, name) for source in sources):
+    if any(depth(cls, source) < depth(cls, name) for source in sources):
         setattr(cls, name, vars(base)[name])
 
 
@@ -347,7 +384,8 @@ class PointwiseLoss(Loss):
     """Base of losses that are a sum over the labels: binary and multilabel targets.
 
     A subclass writes `positive` and `negative`, elementwise in the scores, and gets the
-    rest: soft targets, half precision, the inverse and the starting bias. Write
+    rest: soft targets, half precision, the inverse and the starting bias. `forward` is
+    not overridden without both terms, since they are what is trained. Write
     ``logsigmoid``, never ``log(sigmoid)``, so that large scores stay finite, and
     ``exp(q * logsigmoid)``, never ``sigmoid ** q``: the derivative of a sigmoid has
     half of its digits left at a score of 18, and the inverse with it.
@@ -395,6 +433,7 @@ class PointwiseLoss(Loss):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         pairs = tuple(zip(_TERMS, _FUSED_TERMS, strict=True))
+        check_overrides(cls, pairs)
         for term, fused in pairs:
             _derive_again(cls, PointwiseLoss, term, (fused,))
         signed = "_signed_value_and_grad"
@@ -402,7 +441,7 @@ class PointwiseLoss(Loss):
         _derive_again(cls, PointwiseLoss, "unweighted_log_odds", _TERMS + _FUSED_TERMS)
         cls._has_derivatives = all(
             getattr(cls, fused) is not getattr(PointwiseLoss, fused)
-            and _depth(cls, fused) <= _depth(cls, term)
+            and depth(cls, fused) <= depth(cls, term)
             for term, fused in pairs
         )
 
@@ -565,7 +604,7 @@ class PointwiseLoss(Loss):
     def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):
         """Return the loss times the weights; a sum will do where it is `reduced`."""
         if pos_weight is not None:
-            pos_weight = _like(pos_weight, scores)
+            pos_weight = like(pos_weight, scores)
         if reduced:
             return self.weighted_sum(scores, targets, weight, pos_weight)
         if pos_weight is None:
@@ -664,13 +703,16 @@ class PointwiseLoss(Loss):
             scores as they are.
         """
         scores = float64(scores)
-        check_pos_weight(pos_weight, scores.shape[-1])
-        return self.link(pos_weight, scores.device)(scores)
+        n_outputs = scores.shape[-1] if scores.ndim else None
+        return self.link(pos_weight, scores.device, n_outputs)(scores)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         # The weight multiplies the positive gradient, hence the odds that scores stand
         # for: the map is shifted by its log, and so is what is of interest of it.
-        shift = log_weight(pos_weight, device)
+        if n_outputs is None and "n_positive_" in self._buffers:
+            n_outputs = len(self.n_positive_)
+        check_once(self, n_outputs)
+        shift = log_weight(pos_weight, device, n_outputs)
         floor = torch.logit(self._floor().to(device))
         low, high = torch.broadcast_tensors(floor + shift, shift - floor)
         n_columns = self._check_terms(n_outputs or low.shape[-1], device)
@@ -708,7 +750,7 @@ class PointwiseLoss(Loss):
             with torch.enable_grad():
                 wide = term(scores.expand(-1, n_labels).contiguous())
             expected = (2, n_labels if n_labels > 1 else None)
-            _check_values(wide, expected, f"{type(self).__name__}.{name}", "entry")
+            check_values(wide, expected, f"{type(self).__name__}.{name}", "entry")
             depends = depends or wide.requires_grad
             if not _ignores_columns(term, scores, wide):
                 n_columns = wide.shape[1]
@@ -719,25 +761,6 @@ class PointwiseLoss(Loss):
                 "differentiable torch functions."
             )
         return n_columns
-
-
-def _check_values(values, expected, name, unit):
-    """Raise unless a loss gave finite values of a shape; None is of any length."""
-    shape = tuple(getattr(values, "shape", ()))
-    if len(shape) != len(expected) or any(
-        size not in (None, found) for size, found in zip(expected, shape, strict=True)
-    ):
-        given = f"shape {shape}" if shape else f"a single {type(values).__name__}"
-        raise ValueError(
-            f"loss: {name} gave {given} for scores of {expected[0]} rows, but must "
-            f"give one value for each {unit}. Do not sum or average; the estimator "
-            "does."
-        )
-    if not values.isfinite().all():
-        raise ValueError(
-            f"loss: {name} gave NaN or infinity for scores of -1 and 0.5, but must be "
-            "finite for all scores."
-        )
 
 
 def _ignores_columns(term, scores, wide):
@@ -835,11 +858,12 @@ class SoftmaxLoss(Loss):
         targets = torch.full((len(scores),), true_class, device=scores.device)
         with torch.enable_grad():
             scores = scores.detach().requires_grad_()
-            return derivative(self(scores, targets), scores)
+            return derivative(self.forward(scores, targets), scores)
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
-        shift = log_weight(pos_weight, device)
         prior = self._prior(n_outputs, device)
+        check_once(self, len(prior))
+        shift = log_weight(pos_weight, device, len(prior))
         self._check_forward(len(prior), device)
         function = self.closed_form_log_posterior
         general = SoftmaxLoss.closed_form_log_posterior
@@ -869,7 +893,7 @@ class SoftmaxLoss(Loss):
         scores = scores.repeat(1, n_classes).requires_grad_()
         classes = torch.tensor([0, n_classes - 1], device=device)
         name = f"{type(self).__name__}.forward"
-        _check_values(self(scores, classes), (2,), name, "row")
+        check_values(self(scores, classes), (2,), name, "row")
 
     def log_probabilities(self, scores, pos_weight=1.0):
         """Return the log of ``P(y = k | x)`` that trained scores stand for.
@@ -887,7 +911,6 @@ class SoftmaxLoss(Loss):
             Normalised.
         """
         scores = float64(scores)
-        check_pos_weight(pos_weight, scores.shape[1])
         return self.link(pos_weight, scores.device, scores.shape[1])(scores)
 
 
@@ -920,11 +943,12 @@ class SetLoss(Loss):
     invertible = False
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):  # noqa: ARG002
+        check_once(self, n_outputs)
         if n_outputs is not None:
             scores = torch.tensor([[-1.0], [0.5]], device=device).repeat(1, n_outputs)
             targets = torch.eye(2, n_outputs, device=device)
             value = self(scores, targets, torch.ones_like(scores))
-            _check_values(value, (2,), f"{type(self).__name__}.forward", "row")
+            check_values(value, (2,), f"{type(self).__name__}.forward", "row")
         return IdentityLink()
 
     def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):

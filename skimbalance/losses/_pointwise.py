@@ -7,6 +7,7 @@ the loss of a positive and of a negative label.
 from numbers import Real
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -193,6 +194,12 @@ class FocalLoss(_SymmetricLoss):
     def check_params(self, n_outputs):
         super().check_params(n_outputs)
         check_per_label("gamma", self.gamma, n_outputs, low=0)
+
+    def link(self, pos_weight=1.0, device=None, n_outputs=None):
+        # The derivatives are computed in place: scores need a column for each gamma.
+        if n_outputs is None and np.ndim(self.gamma) == 1:
+            n_outputs = np.size(self.gamma)
+        return super().link(pos_weight, device, n_outputs)
 
     def negative_value_and_grad(self, scores, labels=slice(None)):
         gamma = _as_exponent(self.gamma, scores, labels)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from skimbalance._validation import Number, StrOptions
+from skimbalance._validation import Number, StrOptions, check_parameters
 from skimbalance.losses._base import AT_LEAST_0, PointwiseLoss, at_least_float32
 from skimbalance.losses._pointwise import LogLoss
 
@@ -67,6 +67,10 @@ class FunctionLoss(PointwiseLoss):
         scores, value = scores.detach(), value.detach()
         self._check_independent(value, _changed(scores), targets)
         self._check_independent(value, scores, _changed(targets))
+
+    def _check_called(self, n_outputs):  # noqa: ARG002
+        # The function may hold tensors on another device than `check_params` tries.
+        check_parameters(self)
 
     def _checked_value(self, scores, targets):
         """Return what the function gives, or raise an error that says what is wrong."""
@@ -210,6 +214,14 @@ class HardNegativeMiningLoss(PointwiseLoss):
     def check_params(self, n_outputs):
         super().check_params(n_outputs)
         self._mined.check_params(n_outputs)
+
+    def _current_parameters(self):
+        mined = () if self.loss is None else self.loss._current_parameters()
+        return [*super()._current_parameters(), *mined]
+
+    def _check_called(self, n_outputs):
+        check_parameters(self)
+        self._mined._check_called(n_outputs)
 
     def setup(self, n_positive, n_negative):
         super().setup(n_positive, n_negative)

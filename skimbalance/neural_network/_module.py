@@ -608,7 +608,8 @@ class ClassCriterion(_Criterion):
         return value.sum()
 
     def _value(self, scores, labels):
-        value = self.loss(scores, labels)
+        # Not the call: it checks the values of targets that the fit has checked.
+        value = self.loss.forward(scores, labels)
         if self.pos_weight is None:
             return value
         return value * self.pos_weight[labels].to(value.dtype)
@@ -682,7 +683,7 @@ class SetCriterion(_LabelCriterion):
         if entry_weight is None:
             entry_weight = scores.new_ones((), dtype=dtype)
         targets = self._targets(labels).to(dtype)
-        value = self.loss(scores, targets, entry_weight.expand_as(scores))
+        value = self.loss.forward(scores, targets, entry_weight.expand_as(scores))
         if outside is not None:
             value = value * outside
         return value.sum()
