@@ -922,7 +922,7 @@ class BaseImbalancedNet(
         warn_few_predicted(predicted, self)
         return predicted
 
-    def _predictor(self, dtype=np.float64):
+    def _predictor(self, dtype: Any = np.float64):
         """Return what predicts the classes of raw scores, or their labels."""
         rule = self._usable_rule()
         # Found once: rows are predicted in blocks, and a rule may have to learn.
