@@ -94,6 +94,18 @@ def _reads_missing_labels(estimator):
 # Weights
 
 
+def _at_least_mean_1(weight):
+    """Return weights scaled to mean 1 where they count, if their mean is below.
+
+    The priors of weights and calibrator count entries: weights that sum to 1 would be
+    as weak as a single entry. Whole numbers stay, and equal repeated rows. Estimators
+    get the weights as they were passed.
+    """
+    if not isinstance(weight, np.ndarray):
+        return weight
+    return weight / min(weight[weight > 0].mean(), 1.0)
+
+
 @dataclass
 class _Entries:
     """Scores, targets and weights of the entries that the weights are fitted on.
@@ -263,7 +275,7 @@ class MultilabelStackingClassifier(
         A label is predicted where its probability is greater; or a rule of
         `skimbalance.thresholds`, such as `FBeta`, or its name, which learns from the
         out-of-fold probabilities. For a multiclass target, the most probable class is
-        predicted.
+        predicted. A change takes effect in `fit`.
 
     cv : int, splitter or iterable, default=None
         None uses the scores that an estimator brings along, and five folds, stratified
@@ -430,7 +442,8 @@ class MultilabelStackingClassifier(
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of the rows or entries, for all estimators, the weights, the
-            calibration and the thresholds.
+            calibration and the thresholds. Whole numbers equal repeated rows; outside
+            the estimators, weights of a mean below 1 are scaled to it.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group are never on both sides of a split.
         **params : dict
@@ -464,12 +477,13 @@ class MultilabelStackingClassifier(
         vars(self).pop("label_names_", None)
         if target.label_names is not None:
             self.label_names_ = target.label_names
-        self._set_counts(target, weight)
+        scaled = _at_least_mean_1(weight)
+        self._set_counts(target, scaled)
         fitted = self._fit_estimators(named, X, y, target, weight, groups, routed)
-        is_scored, log_odds = self._fit_weights(*fitted, target, weight)
+        is_scored, log_odds = self._fit_weights(*fitted, target, scaled)
         self._rule, self.thresholds_ = clone(rule), None
         if target.kind != MULTICLASS:
-            source = self._threshold_source(target, weight, is_scored, log_odds)
+            source = self._threshold_source(target, scaled, is_scored, log_odds)
             self.thresholds_ = rule.thresholds(source)
         return self
 

@@ -493,3 +493,19 @@ def test_estimators_that_take_no_weights():
         stack(linear()).fit(X, Y[:, 0], other=3)
     model = stack(RidgeClassifier(), DecisionTreeClassifier()).fit(X, Y[:, 0])
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("two_dimensional", [False, True])
+@pytest.mark.parametrize("scale", [1e-3, 1 / 300, 0.5])
+def test_weights_of_a_small_mean_have_no_scale(scale, two_dimensional):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4))
+    y = (X[:, 0] + 0.5 * rng.normal(size=600) > 1).astype(int)
+    Y = np.column_stack([y, X[:, 1] > 0.5]).astype(int) if two_dimensional else y
+    weight = rng.random(Y.shape) * (rng.random(Y.shape) < 0.8)
+
+    def fit(weight):
+        model = stack(GaussianNB(), GaussianNB(var_smoothing=1.0))
+        return model.fit(X, Y, sample_weight=weight).predict_proba(X)
+
+    np.testing.assert_allclose(fit(scale * weight), fit(weight), rtol=1e-6)

@@ -26,6 +26,7 @@ from skimbalance.neural_network import (
     ImbalancedNetClassifier,
     register_onnx_converter,
 )
+from skimbalance.over_sampling import LPROS
 from skimbalance.thresholds import Cardinality, Cost, FBeta, TopK, Uncorrected
 
 TOLERANCE = 1e-5
@@ -136,6 +137,17 @@ VARIANTS = [
     (MULTICLASS, {"loss": SoftTargetLoss(0.7 * np.eye(4) + 0.1)}),
     (MULTICLASS, {"loss": ClassesByAutograd()}),
     (MULTICLASS, {"correct_probabilities": False, "n_members": 3}),
+    # Drawn and resampled rows have base rates of their own.
+    *(
+        (kind, {"batch_sampler": "label_aware", "correct_probabilities": correct})
+        for kind in (BINARY, MULTICLASS)
+        for correct in (True, "exact")
+    ),
+    (MULTILABEL, {"batch_sampler": "label_aware", **LEARNT}),
+    (MULTILABEL, {"resampler": LPROS(), **LEARNT}),
+    (MULTILABEL, {"resampler": LPROS(), "loss": "focal", "cross_fit": True, **LEARNT}),
+    (BINARY, {"batch_sampler": "square_root", "label_smoothing": 0.1, **LEARNT}),
+    (MULTICLASS, {"batch_sampler": "square_root", "label_smoothing": 0.1, **LEARNT}),
 ]
 
 
@@ -276,8 +288,10 @@ EXPORTED = [
     (MULTILABEL, {"loss": "focal", "n_members": 5, "cross_fit": True, **LEARNT}),
     (MULTILABEL, {"threshold": Cardinality()}),
     (MULTILABEL, {"correct_probabilities": LabelCalibrator("isotonic"), **LEARNT}),
+    (MULTILABEL, {"correct_probabilities": LabelCalibrator("beta"), **LEARNT}),
+    (MULTILABEL, {"batch_sampler": "label_aware", **LEARNT}),
     (BINARY, {"precision": "32", "pos_label": "no"}),
-    (MULTICLASS, {"loss": "focal"}),
+    (MULTICLASS, {"loss": "focal", "batch_sampler": "label_aware"}),
 ]
 
 

@@ -157,3 +157,26 @@ def test_both_probabilities_of_two_classes_keep_their_precision(problem):
         np.testing.assert_allclose(proba[:, 1], 1 / (1 + np.exp(-log_odds)), 1e-12)
         np.testing.assert_allclose(proba[:, 0], 1 / (1 + np.exp(log_odds)), 1e-12)
         assert (proba > 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["labels", "binary", "other positive"])
+def test_a_probability_at_its_threshold_is_not_above_it(dtype, kind):
+    """Thresholds are often probabilities of rows, as of precision_recall_curve."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)).astype(dtype)
+    Y = (X[:, :3] + rng.normal(size=(200, 3)) > 1).astype(int)
+    pos_label = {"binary": 1, "other positive": 0}.get(kind)
+    y = Y if kind == "labels" else Y[:, 0]
+    net = small(pos_label=pos_label, n_members=3).fit(X, y)
+    proba = net.predict_proba(X)
+    for row in range(60):
+        if kind == "labels":
+            threshold = proba[row].tolist()
+            expected = (proba > threshold).astype(int)
+        else:
+            threshold = float(proba[row, pos_label])
+            above = proba[:, pos_label] > threshold
+            expected = np.where(above, pos_label, 1 - pos_label)
+        predicted = net.set_params(threshold=threshold).predict(X)
+        np.testing.assert_array_equal(predicted, expected)

@@ -914,7 +914,7 @@ class BaseImbalancedNet(
         check_is_fitted(self)
         check_threshold_for(self, self._target)
         X = self._check_inputs(X, reset=False)
-        blocks = self._blocks(X, self._predictor())
+        blocks = self._blocks(X, self._predictor(answer_dtype(X)))
         if self._target.kind == MULTILABEL:
             predicted = label_matrix(blocks, X.shape[0], self._target)
         else:
@@ -922,12 +922,14 @@ class BaseImbalancedNet(
         warn_few_predicted(predicted, self)
         return predicted
 
-    def _predictor(self):
+    def _predictor(self, dtype: Any = np.float64):
         """Return what predicts the classes of raw scores, or their labels."""
         rule = self._usable_rule()
         # Found once: rows are predicted in blocks, and a rule may have to learn.
         thresholds = self._output.thresholds(rule)
-        return partial(self._output.predict, rule=rule, thresholds=thresholds)
+        return partial(
+            self._output.predict, rule=rule, thresholds=thresholds, dtype=dtype
+        )
 
     def _usable_rule(self):
         """Return the rule; without probabilities, it thresholds raw scores at 0."""

@@ -23,7 +23,7 @@ import torch
 from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
-from torch.nn.functional import embedding, logsigmoid, softplus
+from torch.nn.functional import embedding, logsigmoid
 
 import skimbalance
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, with_missing
@@ -457,6 +457,9 @@ class _Scores(nn.Module):
         self.calibrates_members = output.has_learnt is not None
         share = 1.0 if output.has_learnt is None else output.has_learnt
         self.share = _buffer(share)
+        # Of outputs: the rows that trained were drawn or resampled at other base rates.
+        rates = 0.0 if output.log_rates is None else output.log_rates
+        self.log_rates = _buffer(rates)
 
     def forward(self, raw):
         raw = raw.double()
@@ -490,10 +493,13 @@ class _LabelScores(_Scores):
         return torch.where(self.trained, super().forward(raw), self.constant)
 
     def corrected(self, raw):
+        if not self.corrects:
+            return raw
         scores = self.link(raw)
-        if not self.corrects or not self.smoothing:
-            return scores
-        return unsmoothed_log_odds(scores, self.prior, self.smoothing, self.floor)
+        if self.smoothing:
+            given = self.prior, self.smoothing, self.floor
+            scores = unsmoothed_log_odds(scores, *given)
+        return scores - self.log_rates
 
     def pooled(self, scores):
         """Return the log-odds of the mean probability over the members that count."""
@@ -525,10 +531,10 @@ class _ClassScores(_Scores):
 
     def _of_member(self, raw):
         log_p = self.link(raw)
-        if not self.smoothing:
-            return log_p
-        given = self.prior, self.smoothing, self.floor[0]
-        return unsmoothed_log_probabilities(log_p, *given)
+        if self.smoothing:
+            given = self.prior, self.smoothing, self.floor[0]
+            log_p = unsmoothed_log_probabilities(log_p, *given)
+        return (log_p - self.log_rates).log_softmax(dim=-1)
 
     def pooled(self, scores):
         """Return the log of the members' mean probability."""
@@ -736,8 +742,8 @@ class _Beta(nn.Module):
         self.slopes, self.intercept = _buffer(slopes.T), _buffer(intercept)
 
     def forward(self, scores):
-        # The default threshold of softplus is 20, too early in float64.
-        both = logsigmoid(scores), softplus(scores, threshold=40)
+        # Not softplus: onnxruntime lacks it in float64.
+        both = logsigmoid(scores), -logsigmoid(-scores)
         return self.slopes[0] * both[0] + self.slopes[1] * both[1] + self.intercept
 
 

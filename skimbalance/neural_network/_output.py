@@ -38,6 +38,7 @@ from skimbalance.neural_network._rows import (
     decode_labels,
 )
 from skimbalance.thresholds._rules import (
+    ThresholdRule,
     Uncorrected,
     is_same_rule,
 )
@@ -353,7 +354,7 @@ class _Output:
             return both_classes(scores, self.target, log=True)
         return log_expit(scores) if self.target.kind == MULTILABEL else scores
 
-    def predict(self, raw, rule, thresholds):
+    def predict(self, raw, rule, thresholds, dtype=np.float64):
         """Return the classes that a rule predicts, or the labels of a label matrix.
 
         Parameters
@@ -363,8 +364,10 @@ class _Output:
         rule : ThresholdRule
         thresholds : ndarray of shape (n_outputs,) or None
             From `thresholds`, which may learn them: once for all rows.
+        dtype : type
+            That of `predict_proba`, whose rounding decides ties with a threshold.
         """
-        predicted = self._predict(raw, rule, thresholds)
+        predicted = self._predict(raw, rule, thresholds, dtype)
         if self.target.kind == MULTILABEL:
             return predicted
         return decode_labels(self.target, predicted.astype(np.int64, copy=False))
@@ -718,13 +721,30 @@ class LabelOutput(_Output):
         thresholds = rule.thresholds(self)
         return None if thresholds is None else np.where(self.trained, thresholds, 0.5)
 
-    def _predict(self, raw, rule, thresholds):
+    def _predict(self, raw, rule, thresholds, dtype):
         """Return which labels a rule predicts."""
         scores = self.scores(raw)
-        if thresholds is None:
-            return rule.predict(self.probabilities(scores), None)
-        # Log-odds compare as probabilities do, and save an exponential of each entry.
-        return rule.predict(scores, logit(thresholds.clip(0, 1)))
+        if thresholds is not None and type(rule).predict is ThresholdRule.predict:
+            return _exceed(scores, thresholds, dtype)
+        return rule.predict(self.probabilities(scores).astype(dtype), thresholds)
+
+
+def _exceed(log_odds, thresholds, dtype):
+    """Return which probabilities, rounded to a dtype, are above thresholds.
+
+    Log-odds compare as probabilities do, and save an exponential of most entries. Near
+    a threshold rounding decides, and thresholds are often probabilities of rows: there
+    the probabilities themselves are compared.
+    """
+    bounds = logit(thresholds.clip(0, 1))
+    slopes = np.maximum(thresholds * (1 - thresholds), np.finfo(np.float64).tiny)
+    with np.errstate(invalid="ignore"):  # of an infinite bound
+        gap = log_odds - bounds
+    predicted = gap > 0
+    rows, columns = np.nonzero(np.abs(gap) <= 8 * np.finfo(dtype).eps / slopes)
+    proba = expit(log_odds[rows, columns]).astype(dtype)
+    predicted[rows, columns] = proba > thresholds[columns]
+    return predicted
 
 
 class ClassOutput(_Output):
@@ -823,7 +843,7 @@ class ClassOutput(_Output):
     def thresholds(self, rule):
         """Return None: the classes of a row compete."""
 
-    def _predict(self, raw, rule, thresholds):  # noqa: ARG002
+    def _predict(self, raw, rule, thresholds, dtype):  # noqa: ARG002
         """Return the index of the predicted class."""
         # The largest raw score; the inverse of a loss may change the order of classes.
         if isinstance(rule, Uncorrected):

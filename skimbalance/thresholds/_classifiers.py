@@ -137,7 +137,8 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
         are searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which
         stands for the default parameters. The rules are those of
         `skimbalance.thresholds`; the user guide compares them. Those that learn
-        thresholds read out-of-fold probabilities.
+        thresholds read out-of-fold probabilities. A change takes effect in `fit`; the
+        parameter of a net does in `predict`.
 
     cv : int, float, splitter, iterable or "prefit", default=5
         The folds of the out-of-fold probabilities, stratified by label. A fraction

@@ -153,7 +153,6 @@ class ThresholdRule(DocLinkMixin, BaseEstimator, ABC):
         Parameters
         ----------
         proba : ndarray of shape (n_samples, n_labels)
-            Where there are thresholds, both may be log-odds instead.
         thresholds : ndarray of shape (n_labels,) or None
             From `thresholds`.
 
