@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight as sklearn_class_weight
 
@@ -196,6 +196,7 @@ FULL_BATCH = {"early_stopping": False, "batch_size": 1000, "loss": "log_loss"}
 
 @properties
 @given(cases)
+@example(Case(2_103_921_103))  # a label of less than one row of mean weight
 def test_a_fit_to_whole_weights_is_one_to_repeated_rows(case):
     """Where nothing is split or batched; a scheme that reads sizes cannot hold.
 
@@ -211,12 +212,14 @@ def test_a_fit_to_whole_weights_is_one_to_repeated_rows(case):
         weighted = case.fitted(y, case.times, **params)
         # The probability of a label of one value, or of less than one row of mean
         # weight, is shrunk by weights of mean 1.
-        trained = slice(None)
+        trained, tolerance = slice(None), 1e-6
         if y.ndim == 2:
             counts = [(y[again] == value).sum(axis=0) for value in (0, 1)]
             trained = np.min(counts, axis=0) * len(y) >= case.times.sum()
+            if not trained.all():  # which the hidden layer passes on to other labels
+                tolerance = 1e-3
         np.testing.assert_allclose(
-            weighted[:, trained], repeated[:, trained], rtol=0, atol=1e-6
+            weighted[:, trained], repeated[:, trained], rtol=0, atol=tolerance
         )
 
 
