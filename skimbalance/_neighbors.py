@@ -38,6 +38,7 @@ _MORE = 4
 # Relative error that is accepted where ties are broken by chance, too.
 _ACCURATE = 1e-9
 
+
 # --------------------------------------------------------------------------
 # Columns
 

@@ -61,7 +61,7 @@ def _as_scores(values, name, n_columns=None, *, finite=False):
             f"{name} has {scores.shape[1]} columns, but the calibrator was fitted with "
             f"{n_columns}."
         )
-    # The probabilities 0 and 1 can be calibrated, but teach no slope.
+    # Probabilities of 0 and 1 can be mapped, but no slope can be learnt from them.
     if np.isnan(scores).any() or (finite and np.isinf(scores).any()):
         what = "finite, but has NaN or infinity" if finite else "without NaN"
         raise ValueError(

@@ -146,15 +146,14 @@ def get_scorer_names() -> list[str]:
     Returns
     -------
     names : list of str
-        In alphabetical order; for the metrics at k those of 1, 3 and 5.
+        In alphabetical order; for the metrics at k those of 1, 3 and 5. The user guide
+        lists them all.
 
     Examples
     --------
     >>> from skimbalance.metrics import get_scorer_names
     >>> get_scorer_names()[:3]
     ['label_ranking_average_precision', 'macro_average_precision', 'macro_f1']
-
-    The user guide lists them all.
     """
     return sorted(_SCORERS)
 

@@ -732,7 +732,7 @@ def check_warm_start(estimator, target, is_scaled):
 
 
 def _other_names(what, where, before, now):
-    """Return a fault of `check_warm_start`, and whether both names exist and differ."""
+    """Return a fault of `check_warm_start`: names of both fits that differ."""
     if before is None or now is None:
         return {}
     names = f"{list(before)[:5]}, but {where} has {list(now)[:5]}"

@@ -457,7 +457,7 @@ class _Scores(nn.Module):
         self.calibrates_members = output.has_learnt is not None
         share = 1.0 if output.has_learnt is None else output.has_learnt
         self.share = _buffer(share)
-        # Of outputs: the rows that trained were drawn or resampled at other base rates.
+        # By how much drawn or resampled rows move the log-odds of each output.
         rates = 0.0 if output.log_rates is None else output.log_rates
         self.log_rates = _buffer(rates)
 

@@ -59,9 +59,9 @@ def label_matrix(blocks, n_rows, target):
 
 
 def warn_few_predicted(predicted, estimator):
-    """Warn of thresholds that are numbers, and that few predictions exceed.
+    """Warn where thresholds are numbers, and few probabilities exceed them.
 
-    Rules know the metric or the costs that they serve, and may rightly predict nothing.
+    A rule serves a metric or costs, for which to predict nothing may be right.
     """
     rule, target = resolve_rule(estimator.threshold), estimator._target
     if not isinstance(rule, Given):

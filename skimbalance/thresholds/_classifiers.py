@@ -724,7 +724,7 @@ def _by_class_names(cost_matrix, classes):
 
 def _check_columns(names, classes):
     """Raise where the columns of a frame without row names are in another order."""
-    known = [str(known) for known in classes]
+    known = [str(label) for label in classes]
     if names and set(names[0]) & set(known) and names[0] != known:
         raise ValueError(
             f"The columns of cost_matrix are {names[0]}, the classes {known}. Its rows "

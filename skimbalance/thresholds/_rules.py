@@ -334,7 +334,8 @@ class Cost(PlainRule):
     less in one that is positive. If each check costs c, also that of a true positive,
     and a missed positive costs m, the rule is ``Cost(cost_fp=c, cost_fn=m - c)``: the
     threshold ``c / m``. An importance w of a label multiplies both costs and cancels.
-    State costs here, not in `pos_weight`: corrected or not, this loses.
+    Costs belong here and not into `pos_weight`: as weights, whether corrected or not,
+    they lead to a higher cost.
 
     Parameters
     ----------
@@ -567,7 +568,7 @@ def _matched_threshold(target, score, weight):
     # The last entry is a threshold above all scores, where nothing is predicted.
     mass = np.append(mass_at_least(score, levels, weight), 0)
     gap = np.abs(mass - wanted)
-    # Of two levels that are equally near, the sums of weights round to one or other.
+    # Where two levels are equally near, rounding must not choose between them.
     best = np.argmax(gap <= gap.min() + _TIE * mass[0])
     if best == len(levels):
         return np.float64(levels[-1])
@@ -591,7 +592,7 @@ def learn_thresholds(rule, labels, proba, weight=None):
     thresholds : ndarray of float64, shape (n_labels,)
     """
     if weight is not None and weight.ndim == 1:
-        kept = weight > 0  # The score of a row without weight is no level.
+        kept = weight > 0  # no threshold lies at the score of a row that is absent
         labels, proba, weight = labels[kept], proba[kept], weight[kept]
     known = have_both_values(labels, weight)
     thresholds = np.full(len(known), _DEFAULT)
