@@ -1,5 +1,7 @@
 """Displays: their data by hand, and pictures that stay readable."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -314,3 +316,18 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"skimbalance\[plot\]"):
         TrainingHistoryDisplay.from_predictions([{"train_loss": 1.0}])
+
+
+def test_tick_labels_of_a_narrow_logarithmic_axis_do_not_overlap():
+    rng = np.random.default_rng(0)
+    proba = np.clip(rng.gamma(4, 0.003, 2000), 1e-3, 0.08)
+    y = (rng.random(2000) < proba).astype(int)
+    display = MultilabelCalibrationDisplay.from_predictions(y, proba, n_bins=5)
+    display.figure_.canvas.draw()
+    axis = display.ax_.xaxis
+    shown = axis.get_ticklabels() + axis.get_ticklabels(minor=True)
+    low, high = display.ax_.bbox.x0 - 1, display.ax_.bbox.x1 + 1
+    boxes = [label.get_window_extent() for label in shown if label.get_text()]
+    boxes = sorted((b.x0, b.x1) for b in boxes if low <= (b.x0 + b.x1) / 2 <= high)
+    assert len(boxes) >= 2
+    assert all(first[1] < second[0] for first, second in pairwise(boxes))

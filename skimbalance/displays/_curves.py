@@ -265,6 +265,18 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
         return display.plot(ax)
 
 
+def _label_few_ticks(ax):
+    """Label 1 and 3 of each decade of logarithmic axes that span less than two.
+
+    matplotlib labels more multiples there, and the labels of the x axis overlap.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.set_minor_formatter(NullFormatter())
+
+
 class MultilabelCalibrationDisplay(Display):
     """Observed frequencies against probabilities, of one or two sets of probabilities.
 
@@ -359,6 +371,8 @@ class MultilabelCalibrationDisplay(Display):
             [low, high], [low, high], ":", color="0.5", label="calibrated", zorder=0
         )
         ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        if low > 0 and high < 100 * low:
+            _label_few_ticks(ax)
 
     @classmethod
     def from_predictions(
