@@ -15,16 +15,16 @@ demo: .venv/ready
 	$(BIN)/python examples/plot_quickstart.py $(DATA)
 
 # One worker for each core, each with one thread: more threads compete for the cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 test: .venv/ready
 	$(PYTEST)
 
-# With the tests marked slow, those of other tools, and ten times as many examples of
-# each property.
+# With the tests marked slow, those of other tools, ten times as many examples of each
+# property, and the coverage, whose measurement lengthens the tests by half.
 test-all: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[tools]"
-	SKIMBALANCE_TESTS=slow $(PYTEST) -m ""
+	SKIMBALANCE_TESTS=slow $(PYTEST) -m "" --cov --cov-report=term-missing:skip-covered
 
 .venv/lint: .venv/ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lint]"

@@ -45,7 +45,11 @@ MACRO_AP = get_scorer("macro_average_precision")
 
 
 @pytest.mark.parametrize(
-    "estimator", [ImbalancedMLPClassifier, ImbalancedNetClassifier]
+    "estimator",
+    [
+        ImbalancedMLPClassifier,
+        pytest.param(ImbalancedNetClassifier, marks=pytest.mark.slow),
+    ],
 )
 def test_bare_defaults_pass_every_check(estimator):
     with warnings.catch_warnings():

@@ -74,6 +74,7 @@ def test_mlflow_keeps_parameters_metrics_and_the_model(recipe):
     assert names["again"].predict_proba(names["X"]).shape == names["Y"].shape
 
 
+@pytest.mark.slow
 def test_dask_searches_as_this_process_does(recipe):
     names = recipe("dask")
     search, at_home = (
@@ -105,6 +106,7 @@ def test_accelerate_in_one_process(recipe):
     np.testing.assert_allclose(again.predict_proba(X), alone.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_accelerate_as_a_script_of_two_processes(recipe, tmp_path):
     pytest.importorskip("accelerate", reason="needs skimbalance[accelerate]")
     text = PREAMBLE + BY_TOOL["accelerate"]
