@@ -270,7 +270,7 @@ def test_sample_weights_are_repeated_rows(problem):
             np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
-def test_pos_weight_is_undone_and_sample_weight_defines_the_population(problem):
+def test_pos_weight_is_corrected_and_sample_weight_defines_the_population(problem):
     """The same training, read in two ways."""
     X, Y = problem
     transformer = PosWeightTransformer("balanced")

@@ -143,7 +143,6 @@ def test_rules_are_cloned_pickled_and_checked_as_scikit_learn_does(rule):
         ("cost_sensitive", "cost"),
         ("top-k", "top_k"),
         ("prevalence", "prior"),
-        ("trained", "uncorrected"),
     ],
 )
 def test_unknown_names_lead_to_the_nearest_rule(name, nearest):

@@ -87,7 +87,7 @@ def test_few_held_out_positives_fall_back_to_the_loss():
 @pytest.mark.parametrize(
     "params", [{"pos_weight": "balanced"}, {"loss": "focal"}, {"label_smoothing": 0.1}]
 )
-def test_few_held_out_positives_watch_undone_probabilities(params):
+def test_few_held_out_positives_watch_corrected_probabilities(params):
     X, Y = make_imbalanced_multilabel(
         1000, 5, 6, cardinality=0.6, imbalance_ratio=3, random_state=0
     )

@@ -708,7 +708,6 @@ _SYNONYMS = {
     "plug_in": "f_beta",
     "prevalence": "prior",
     "raw": "uncorrected",
-    "trained": "uncorrected",
 }
 
 
