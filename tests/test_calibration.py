@@ -486,6 +486,19 @@ def test_prior_shift_and_estimate_by_drawing():
         assert estimate_prior(at_old, 0.3)[0] == pytest.approx(new, abs=0.01)
 
 
+@pytest.mark.parametrize("prior", [1e-300, 1e-310, 5e-324])
+def test_prior_shift_of_denormal_base_rates_is_finite(prior):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(
+            prior_shift([0.5, 0.0, 1.0], prior, 0.1), [1, 0, 1]
+        )
+        classes = prior_shift(
+            [[0.2, 0.3, 0.5]], [prior, 0.5, 0.5], [0.2, 0.3, 0.5], exclusive=True
+        )
+    np.testing.assert_allclose(classes, [[1, 0, 0]], atol=1e-290)
+
+
 def test_prior_shift_is_bayes_rule():
     np.testing.assert_allclose(prior_shift([0.2, 0.9], 0.4, 0.4), [0.2, 0.9])
     odds = (0.2 / 0.8) * (0.1 / 0.9) / (0.4 / 0.6)

@@ -29,10 +29,12 @@ def check_prior(name, prior, n_columns, *, exclusive, names=None):
 
 def _shift(proba, prior, new_prior, exclusive):
     """Return probabilities at new base rates, by Bayes' rule."""
-    positive = proba * (new_prior / prior)
     if exclusive:
+        # Times the smallest prior, as the inverse of a denormal number overflows.
+        positive = proba * new_prior * (prior.min() / prior)
         return positive / positive.sum(axis=1, keepdims=True)
-    return positive / (positive + (1 - proba) * ((1 - new_prior) / (1 - prior)))
+    positive = proba * new_prior * (1 - prior)
+    return positive / (positive + (1 - proba) * (1 - new_prior) * prior)
 
 
 def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
