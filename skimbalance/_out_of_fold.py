@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax, logit
 from sklearn.dummy import DummyClassifier
+from sklearn.multioutput import MultiOutputClassifier
 
 from skimbalance._base import DECISION, PROBA, find_response, label_scores
 from skimbalance._columns import ratio
@@ -197,6 +198,8 @@ def fit_labelwise(estimator, task, labels, weight, params):
 
     For classifiers that read no missing labels and no weights of entries.
     """
+    if isinstance(estimator, MultiOutputClassifier):
+        estimator = estimator.estimator  # it does the same, and refuses a single label
     scorers, scores = [], np.full(labels.shape, np.nan)
     for k, column in enumerate(labels.T):
         some = column != MISSING

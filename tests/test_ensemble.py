@@ -16,6 +16,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
@@ -337,6 +338,16 @@ def test_missing_labels_and_weights_of_entries():
     model = stack(net, forest()).fit(X, missing, sample_weight=1 + holes)
     assert isinstance(model.estimators_[0], ImbalancedMLPClassifier)
     assert len(model.estimators_[1]) == 3
+
+
+def test_multi_output_classifiers_are_fitted_for_each_label_with_missing_ones():
+    X, Y = rows(200, 3)
+    missing = np.where(np.random.default_rng(1).random(Y.shape) < 0.3, np.nan, Y)
+    plain, wrapped = (
+        stack(first, GaussianNB(), cv=KFold(4)).fit(X, missing).predict_proba(X)
+        for first in (LogisticRegression(), MultiOutputClassifier(LogisticRegression()))
+    )
+    np.testing.assert_array_equal(wrapped, plain)
 
 
 def test_row_weights_are_repeated_rows():
