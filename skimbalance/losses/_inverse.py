@@ -206,10 +206,13 @@ def find_link(function, low, high, shift, n_columns):
     problem = table.problem()
     if problem == _FALLS:
         return IdentityLink(problem)
+    is_identity = table.is_identity()
+    if is_identity and problem is None:  # usable everywhere: the search is left out
+        return LogOddsLink(function, shift, table.grid[[0, -1]], None, is_identity)
     ends = table.usable_ends(_LEAST_SLOPE if problem else _LEAST_RISE)
     if ends is None:
         return IdentityLink(problem or _JUMPS)
-    return LogOddsLink(function, shift, ends, problem, table.is_identity())
+    return LogOddsLink(function, shift, ends, problem, is_identity)
 
 
 def contradicts(closed, general, low, high, n_columns):
