@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.model_selection import PredefinedSplit, StratifiedShuffleSplit
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -28,7 +28,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DocLinkMixin, label_scores, warn_undefined
-from skimbalance._counts import have_both_values
+from skimbalance._counts import have_both_values, without_weightless
 from skimbalance._labels import (
     BINARY,
     MULTICLASS,
@@ -40,6 +40,7 @@ from skimbalance._labels import (
     has_missing,
 )
 from skimbalance._validation import (
+    GivenSplits,
     check_cv,
     check_same_length,
     check_weights,
@@ -65,6 +66,26 @@ def check_classifier(estimator: Any) -> None:
         raise TypeError(
             f"estimator={estimator!r} is a {get_tags(estimator).estimator_type}, not a "
             "classifier."
+        )
+
+
+def check_takes_labels(estimator):
+    """Raise a ValueError if this is one of scikit-learn's classifiers of a 1-D `y`.
+
+    Whether a classifier that wraps others reads a label matrix depends on these, and
+    other libraries do not set the tag.
+    """
+    tags = get_tags(estimator)
+    wraps = any(
+        hasattr(estimator, name) for name in ("estimator", "estimators", "steps")
+    )
+    takes_labels = tags.classifier_tags.multi_label or tags.target_tags.multi_output
+    if type(estimator).__module__.startswith("sklearn.") and not (
+        wraps or takes_labels
+    ):
+        raise ValueError(
+            f"{type(estimator).__name__} reads no label matrix, but y is one: wrap it, "
+            f"as OneVsRestClassifier({type(estimator).__name__}()) for example."
         )
 
 
@@ -118,6 +139,30 @@ def make_folds(cv: Any, y: Any, random_state: Any = None) -> Any:
     if cv is None or isinstance(cv, Integral):
         return _PooledFolds(5 if cv is None else int(cv))
     return check_cv(cv)
+
+
+def split_rows(folds: Any, X: Any, y: Any, weight: Any, params: dict) -> list:
+    """Return the training and test rows of each fold, none of them without weight.
+
+    Parameters
+    ----------
+    folds : splitter
+    X, y : indexable
+    weight : ndarray of shape (n_samples,) or (n_samples, n_labels), sparse or None
+        A row of the weight 0 is not split, as if it was not there.
+    params : dict
+        For `split`, with an entry for each row where they are arrays.
+    """
+    present = None if weight is None or np.ndim(weight) != 1 else weight > 0
+    if present is None or present.all():
+        return list(folds.split(X, y, **params))
+    if isinstance(folds, PredefinedSplit | GivenSplits):  # they know the rows
+        parts = folds.split(X, y, **params)
+        return [tuple(rows[present[rows]] for rows in split) for split in parts]
+    rows = np.flatnonzero(present)
+    params = take_params(X, params, rows)
+    parts = folds.split(take_rows(X, rows), take_rows(y, rows), **params)
+    return [tuple(rows[part] for part in split) for split in parts]
 
 
 def with_positive(target: Target, pos_label: Any) -> Target:
@@ -317,7 +362,12 @@ class LabelMetaClassifier(
             sample_weight, n_samples_of(X), n_labels, label_names=target.label_names
         )
         if n_labels is not None:
+            if n_labels > 1:
+                check_takes_labels(self.estimator)
             y = _able_to_count(y, n_labels)
+        if weight is not None and weight.ndim == 2:
+            known = without_weightless(target.values, weight)
+            target = replace(target, values=known)
         return X, y, target, weight
 
     def _known_target(self, y):
@@ -393,11 +443,11 @@ class LabelMetaClassifier(
         """Return the scores of each label from a fitted classifier."""
         return label_scores(fitted, X, method, **_read_as(self._target))
 
-    def _fit_folds(self, X, y, target, method, routed, random_state=None):
+    def _fit_folds(self, X, y, target, weight, method, routed, random_state=None):
         """Return the held-out rows of each fold, their scores, and the clones."""
         y_split = to_split(y, target)
         folds = make_folds(self.cv, y_split, random_state)
-        splits = list(folds.split(X, y_split, **routed.splitter.split))
+        splits = split_rows(folds, X, y_split, weight, routed.splitter.split)
         if target.kind == MULTILABEL:
             _warn_lacking(target.values, splits)
         results = Parallel(n_jobs=self.n_jobs)(
@@ -415,16 +465,20 @@ class LabelMetaClassifier(
         fitted, scores = zip(*results, strict=True)
         return [test for _, test in splits], list(scores), list(fitted)
 
-    def _held_out_scores(self, X, y, target, method, routed, random_state=None):
+    def _held_out_scores(self, X, y, target, weight, method, routed, random_state=None):
         """Return held-out rows and their scores, as lists with an entry for each fold.
 
-        All rows are held out from a classifier that is already fitted.
+        All rows with weight are held out from a classifier that is already fitted.
         """
         if self._is_prefit():
-            fitted = self._fitted_estimator()
-            scores = label_scores(fitted, X, method, **_read_as(target))
-            return [np.arange(n_samples_of(X))], [scores]
-        rows, scores, _ = self._fit_folds(X, y, target, method, routed, random_state)
+            fitted, rows = self._fitted_estimator(), np.arange(n_samples_of(X))
+            if weight is not None and weight.ndim == 1:
+                rows = rows[weight > 0]
+            X = X if len(rows) == n_samples_of(X) else take_rows(X, rows)
+            return [rows], [label_scores(fitted, X, method, **_read_as(target))]
+        rows, scores, _ = self._fit_folds(
+            X, y, target, weight, method, routed, random_state
+        )
         return rows, scores
 
     # ----------------------------------------------------------------------

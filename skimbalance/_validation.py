@@ -16,7 +16,10 @@ import scipy.sparse as sp
 from sklearn.base import clone as _clone
 from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection import check_cv as _check_cv
-from sklearn.model_selection._split import _validate_shuffle_split
+from sklearn.model_selection._split import (
+    _CVIterableWrapper,
+    _validate_shuffle_split,
+)
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import (
     Hidden,
@@ -43,6 +46,7 @@ take_rows = _safe_indexing
 take_params = _check_method_params
 Scorer = _Scorer
 Composition = _BaseComposition
+GivenSplits = _CVIterableWrapper
 # scikit-learn has no annotations; type checkers infer narrow ones from its defaults.
 check_array: Callable[..., Any] = _check_array
 check_cv: Callable[..., Any] = _check_cv
@@ -72,7 +76,7 @@ def closest(name: object, options: Iterable) -> str:
     # With the cutoff of difflib, 0.6: one or two wrong letters of a short name.
     matches = difflib.get_close_matches(given, known)
     matches = matches or [key for key in known if f"{given}_".startswith(f"{key}_")]
-    if not matches:
+    if not matches or known.get(given) == name:  # the class 1 is no hint for "1"
         return ""
     return f" Did you mean {' or '.join(repr(known[match]) for match in matches)}?"
 
@@ -201,10 +205,13 @@ def scorer_pos_label(scorer: object) -> Any:
 
 def accepted_names(function: Callable) -> tuple[list[str], bool]:
     """Return the parameter names of a callable, and whether it takes any others."""
+    # The signature of a class is that of its `__new__`, which may take anything.
+    is_class = inspect.isclass(function) and inspect.isfunction(function.__init__)
     try:
-        parameters = inspect.signature(function).parameters.values()
+        signature = inspect.signature(function.__init__ if is_class else function)
     except ValueError:  # some functions written in C have no signature
         return [], True
+    parameters = list(signature.parameters.values())[is_class:]
     names = [
         p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]
@@ -364,14 +371,23 @@ def _check_unique(names, where):
         raise ValueError(f"{where} {repeated[0]!r} more than once.")
 
 
+def frame_columns(frame: Any) -> Any:
+    """Return the column names of a data frame, None for anything else."""
+    # The columns of a pyarrow Table are arrays. A column of pandas may have the name
+    # "column_names", and is an attribute then.
+    if type(frame).__module__.startswith("pyarrow"):
+        return getattr(frame, "column_names", None)
+    return getattr(frame, "columns", None)
+
+
 def check_unique_columns(frame: Any, name: str) -> None:
     """Raise a ValueError if two columns of a data frame have the same name."""
-    _check_unique(frame.columns, f"{name} has the column name")
+    _check_unique(frame_columns(frame), f"{name} has the column name")
 
 
 def column_names(y: Any) -> np.ndarray | None:
     """Return the column names of a data frame as strings, None for anything else."""
-    columns = getattr(y, "columns", None)
+    columns = frame_columns(y)
     if columns is None:
         return None
     return np.asarray([str(column) for column in columns], dtype=object)

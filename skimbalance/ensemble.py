@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 from sklearn import get_config
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, get_tags, indexable
@@ -41,8 +42,10 @@ from skimbalance._meta import (
     LabelMetaClassifier,
     LabelProbabilityMixin,
     check_classifier,
+    check_takes_labels,
     make_folds,
     positive_class,
+    split_rows,
     to_split,
 )
 from skimbalance._out_of_fold import (
@@ -350,8 +353,9 @@ class MultilabelStackingClassifier(
     used, as the trees draw rows and not groups.
 
     The calibration is one slope and one intercept for all labels; then the intercept
-    of each label moves so that the sum `s` of its out-of-fold probabilities becomes
-    ``s (y + 3) / (s + 3)``.
+    of each label moves, first by a power of its base rate that is common to all, so
+    that the sum `s` of its out-of-fold probabilities becomes
+    ``s (y + 0.3) / (s + 0.3)``.
 
     References
     ----------
@@ -526,8 +530,8 @@ class MultilabelStackingClassifier(
             routed[name] = Bunch(fit={})
             if groups is not None and has_fit_parameter(estimator, "groups"):
                 routed[name].fit["groups"] = groups
-            if sample_weight is None:
-                continue
+            if sample_weight is None or isinstance(estimator, FrozenEstimator):
+                continue  # a frozen estimator is not fitted
             if not has_fit_parameter(estimator, "sample_weight"):
                 raise ValueError(
                     f"{type(estimator).__name__}.fit takes no sample_weight. Turn "
@@ -536,7 +540,7 @@ class MultilabelStackingClassifier(
             routed[name].fit["sample_weight"] = sample_weight
         return routed
 
-    def _make_splits(self, X, y, target, groups, routed):
+    def _make_splits(self, X, y, target, weight, groups, routed):
         """Return the rows of each fold; with groups, no group is in two folds."""
         y, cv = to_split(y, target), self.cv
         params = dict(routed.splitter.split)
@@ -550,7 +554,7 @@ class MultilabelStackingClassifier(
             folds = make(n_splits)
         else:
             folds: Any = make_folds(cv, y, self.random_state)
-        return list(folds.split(X, y, **params))
+        return split_rows(folds, X, y, weight, params)
 
     def _set_counts(self, target, weight):
         """Set base rates, and the labels of one value with their probability."""
@@ -573,7 +577,7 @@ class MultilabelStackingClassifier(
             self.estimators_, self.named_estimators_ = [], Bunch()
             self.n_features_in_ = np.shape(X)[1]  # which no estimator could tell
             return [], []
-        splits = self._make_splits(X, y, target, groups, routed)
+        splits = self._make_splits(X, y, target, weight, groups, routed)
         tasks = [
             self._task(each, X, y, target, weight, splits, groups) for _, each in named
         ]
@@ -632,6 +636,7 @@ class MultilabelStackingClassifier(
         labels = labels.astype(np.int64)
         if len(columns) == 1:  # which scikit-learn takes as classes
             return fit_scorer, replace(task, y=labels[:, 0], positive=1)
+        check_takes_labels(estimator)
         return fit_scorer, replace(task, y=labels, n_labels=len(columns))
 
     def _fit_params(self, estimator, params, weight):

@@ -13,6 +13,7 @@ from scipy.special import expit, log_softmax, logit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.multiclass import OneVsRestClassifier
@@ -348,6 +349,33 @@ def test_multi_output_classifiers_are_fitted_for_each_label_with_missing_ones():
         for first in (LogisticRegression(), MultiOutputClassifier(LogisticRegression()))
     )
     np.testing.assert_array_equal(wrapped, plain)
+
+
+def test_rows_without_weight_are_in_no_fold():
+    X, Y = rows(120, 2)
+    present = np.random.default_rng(0).permutation(np.arange(120) < 70)
+    pair = [DecisionTreeClassifier(max_depth=k, random_state=0) for k in (2, 4)]
+    weighted = stack(*pair, cv=3).fit(X, Y, sample_weight=present.astype(float))
+    plain = stack(*pair, cv=3).fit(X[present], Y[present])
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), plain.predict_proba(X), rtol=1e-6
+    )
+
+
+def test_a_classifier_of_one_label_is_refused_with_the_way_out():
+    X, Y = rows(80, 2)
+    with pytest.raises(ValueError, match="wrap it, as OneVsRestClassifier"):
+        stack(forest(), LogisticRegression()).fit(X, Y)
+
+
+def test_a_frozen_estimator_needs_no_weights():
+    X, Y = rows(80, 1)
+    y = Y.ravel()
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    weighted = stack(frozen).fit(X, y, sample_weight=np.ones(80))
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), stack(frozen).fit(X, y).predict_proba(X)
+    )
 
 
 def test_row_weights_are_repeated_rows():

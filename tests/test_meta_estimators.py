@@ -20,6 +20,7 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    PredefinedSplit,
     TunedThresholdClassifierCV,
     cross_val_predict,
     cross_val_score,
@@ -634,3 +635,56 @@ def test_costs_that_are_not_finite_are_called_so():
     costs[0, 1] = np.nan
     with pytest.raises(ValueError, match="cost_matrix must be finite, but has NaN"):
         MinimumExpectedCostClassifier(LogisticRegression(), costs).fit(X, y)
+
+
+@pytest.mark.parametrize("cv", [2, 5, "given", "predefined", "prefit"])
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_rows_without_weight_are_absent(name, cv):
+    """Also from the folds, and from the bounds and steps that scores set."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(160, 6))
+    y = X[:, 1] + rng.normal(size=160) > 1
+    present = rng.permutation(np.arange(160) < 80)
+    X[~present] *= 100  # probabilities near 0 and 1
+    number = np.arange(160) % 3
+    of_rows = {"present": number[present], "all": number}
+    fitted = LogisticRegression().fit(X[present][:40], y[present][:40])
+
+    def make(rows):
+        number = of_rows[rows]
+        splits = {
+            "given": [(np.flatnonzero(number), np.flatnonzero(number == 0))],
+            "predefined": PredefinedSplit(number),
+        }
+        estimator = fitted if cv == "prefit" else LogisticRegression()
+        return WRAPPERS[name](estimator, cv=splits.get(cv, cv))
+
+    weighted = make("all").fit(X, y, sample_weight=present.astype(float))
+    plain = make("present").fit(X[present], y[present])
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), plain.predict_proba(X), rtol=1e-6
+    )
+    if name != "calibrated":
+        np.testing.assert_allclose(weighted.thresholds_, plain.thresholds_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_entries_without_weight_are_missing_labels(name):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    Y = (X[:, :3] + rng.normal(size=(120, 3)) > 0.8).astype(float)
+    holes = rng.random(Y.shape) < 0.3
+    fitted = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    weighted, missing = (WRAPPERS[name](fitted, cv="prefit") for _ in range(2))
+    weighted.fit(X, Y, sample_weight=(~holes).astype(float))
+    missing.fit(X, np.where(holes, np.nan, Y))
+    np.testing.assert_allclose(weighted.predict_proba(X), missing.predict_proba(X))
+    if name != "calibrated":
+        np.testing.assert_allclose(weighted.thresholds_, missing.thresholds_)
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_a_classifier_of_one_label_is_refused_with_the_way_out(name):
+    X, Y = np.eye(6), np.eye(6)[:, :2]
+    with pytest.raises(ValueError, match=r"OneVsRestClassifier\(LogisticRegression"):
+        WRAPPERS[name](LogisticRegression()).fit(X, Y)

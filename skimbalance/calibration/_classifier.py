@@ -14,9 +14,10 @@ from skimbalance._base import (
     find_response,
 )
 from skimbalance._counts import count_labels, take_weights
-from skimbalance._labels import with_missing
+from skimbalance._labels import has_missing, with_missing
 from skimbalance._log_odds import (
     FiniteLogOdds,
+    as_columns,
     smoothed_prevalence,
 )
 from skimbalance._meta import LabelMetaClassifier, LabelProbabilityMixin
@@ -174,21 +175,25 @@ class MultilabelCalibratedClassifierCV(
         routed = self._route(sample_weight, params)
         if self._keeps_folds():
             rows, scores, fitted = self._fit_folds(
-                X, y, target, method, routed, self.random_state
+                X, y, target, weight, method, routed, self.random_state
             )
             self.estimators_ = fitted
             self._set_target(target, fitted[0])
         else:
             rows, scores = self._held_out_scores(
-                X, y, target, method, routed, self.random_state
+                X, y, target, weight, method, routed, self.random_state
             )
             self.estimators_ = [self._fit_estimator(X, y, target, routed)]
         rows, scores = np.concatenate(rows), np.concatenate(scores)
         self._response_method = method
-        self._log_odds = FiniteLogOdds.of_range(scores, method == PROBA)
-        log_odds, labels = self._log_odds(scores), target.values[rows]
+        labels = target.values[rows]
+        observed = with_missing(labels)
+        # An entry that is not there must not set the bounds of all.
+        known = scores[~np.isnan(observed)] if has_missing(labels) else scores
+        self._log_odds = FiniteLogOdds.of_range(known, method == PROBA)
+        log_odds = self._log_odds(scores)
         weight = take_weights(weight, rows)
-        self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
+        self.calibrator_ = calibrator.fit(log_odds, observed, weight)
         if self.calibrator_.matches_prevalence:
             self._match_prevalence(log_odds, labels, weight)
         return self
@@ -216,6 +221,9 @@ class MultilabelCalibratedClassifierCV(
         varies = (positive > 0) & (negative > 0)
         prevalence = smoothed_prevalence(positive, negative)
         prevalence = np.where(varies, prevalence, constant)
+        if has_missing(labels):  # the prevalence is that of the observed entries
+            observed = ~np.isnan(with_missing(labels))
+            weight = observed * (1.0 if weight is None else as_columns(weight))
         self.calibrator_.match_prevalence(log_odds, prevalence, weight)
 
     def _keeps_folds(self):

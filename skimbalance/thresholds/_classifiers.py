@@ -271,7 +271,7 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
     def _out_of_fold(self, X, y, target, weight, routed):
         """Return labels, out-of-fold probabilities and weights of the same rows."""
         parts, scores = self._held_out_scores(
-            X, y, target, PROBA, routed, self.random_state
+            X, y, target, weight, PROBA, routed, self.random_state
         )
         name = type(self.estimator).__name__
         proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
@@ -481,7 +481,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         self._check_refit()
         # The checks end here; what follows fits classifiers.
         routed = self._route(sample_weight, params)
-        parts, scores = self._tuning_scores(X, y, target, method, routed)
+        parts, scores = self._tuning_scores(X, y, target, weight, method, routed)
         labels, weight = _known_of(parts, target, weight)
         found = search(metric, labels, scores, weight, **options)
         if self.refit or self._is_prefit():
@@ -516,14 +516,14 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         if self._is_prefit() and self.refit:
             raise ValueError("When cv='prefit', refit cannot be True: set refit=False.")
 
-    def _tuning_scores(self, X, y, target, method, routed):
+    def _tuning_scores(self, X, y, target, weight, method, routed):
         """Return out-of-fold scores; without refit keep the classifier behind them."""
         if self.refit or self._is_prefit():
             return self._held_out_scores(
-                X, y, target, method, routed, self.random_state
+                X, y, target, weight, method, routed, self.random_state
             )
         rows, scores, fitted = self._fit_folds(
-            X, y, target, method, routed, self.random_state
+            X, y, target, weight, method, routed, self.random_state
         )
         # Several classifiers: none of them is the one that predicts.
         if len(fitted) > 1:
