@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skimbalance._validation import closest, take_rows
+from skimbalance._validation import closest, frame_columns, take_rows
 
 NO_CATEGORIES = "{} holds values that are no categories: {}."
 
@@ -23,7 +23,8 @@ def find_categorical(X, given) -> np.ndarray:
     -------
     ndarray of bool, shape (n_features,)
     """
-    names, n_features = list(getattr(X, "columns", [])), X.shape[1]
+    columns, n_features = frame_columns(X), X.shape[1]
+    names = [] if columns is None else list(columns)
     if isinstance(given, str):
         is_frame = bool(names)
         given = [is_frame and _is_category(column_of(X, k)) for k in range(n_features)]
@@ -37,7 +38,8 @@ def column_of(X, k) -> Any:
 
 def column_name(X, k):
     """Return how errors call a column."""
-    return f"Column {X.columns[k]!r}" if hasattr(X, "columns") else f"Column {k}"
+    names = frame_columns(X)
+    return f"Column {k}" if names is None else f"Column {names[k]!r}"
 
 
 def as_list(column) -> list:
@@ -46,6 +48,8 @@ def as_list(column) -> list:
     if isinstance(dtype, np.dtype) and dtype in (np.float16, np.float32):
         # 0.1 is one category in each precision: that of its shortest decimals.
         return np.asarray(column).astype(str).astype(np.float64).tolist()
+    if hasattr(column, "to_pylist"):  # of pyarrow
+        return column.to_pylist()
     return column.to_list() if hasattr(column, "to_list") else column.tolist()
 
 
@@ -94,9 +98,9 @@ def _is_category(column):
 
     Strings that are all numbers are read as numbers, as scikit-learn reads them.
     """
-    dtype = getattr(column, "dtype", None)
-    # pandas' "category", and "Categorical" and "Enum" of polars.
-    if str(dtype).lower().startswith(("category", "categorical", "enum")):
+    dtype = getattr(column, "dtype", getattr(column, "type", None))
+    # pandas' "category", "Categorical" and "Enum" of polars, pyarrow's dictionaries.
+    if str(dtype).lower().startswith(("category", "categorical", "enum", "dictionary")):
         return True
     if getattr(dtype, "kind", "O") not in "OUST":
         return False

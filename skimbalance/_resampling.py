@@ -82,6 +82,11 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
                     f"{type(self).__name__} requires {name} to be passed, but {name} "
                     "is None."
                 )
+            if type(value).__module__.startswith("pyarrow"):
+                raise TypeError(
+                    f"{name} is a pyarrow {type(value).__name__}, which has no rows to "
+                    f"take: pass {name}.to_pandas() or polars.from_arrow({name})."
+                )
         check_same_length(X=X, y=y)
         if n_dimensions(y) == 1 or np.shape(y)[1] == 1:
             raise ValueError(

@@ -6,12 +6,14 @@ import pytest
 import scipy.sparse as sp
 import torch
 from nets import linear, small, small_problem
+from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from skorch.helper import SliceDataset
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from skimbalance.neural_network import ImbalancedNetClassifier
+from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.over_sampling import MLROS
 
 
 @pytest.fixture(scope="module")
@@ -254,3 +256,28 @@ def test_a_dataset_after_a_frame_removes_the_names_of_the_features(problem):
     X, Y = problem
     net = own().fit(pd.DataFrame(X, columns=list("abcdef")), Y)
     assert not hasattr(net.fit(Items(lambda i: X[i]), Y), "feature_names_in_")
+
+
+def test_tables_of_pyarrow():
+    """Their `columns` are arrays, and `column_names` the names."""
+    pa = pytest.importorskip("pyarrow")
+    X, Y = small_problem()
+    kind = np.where(X[:, 0] > 0, "u", "v")
+    frame = pd.DataFrame(X, columns=[f"x{k}" for k in range(X.shape[1])]).assign(
+        kind=pd.Categorical(kind)
+    )
+    labels = pd.DataFrame(Y, columns=[f"y{k}" for k in range(Y.shape[1])])
+    net = ImbalancedMLPClassifier(
+        (4,), max_epochs=2, categorical_features="from_dtype", random_state=0
+    )
+    expected = clone(net).fit(frame, labels)
+    table = pa.table({name: frame[name].to_numpy() for name in frame.columns[:-1]})
+    table = table.append_column("kind", pa.array(kind).dictionary_encode())
+    found = net.fit(table, pa.table(dict(labels)))
+    np.testing.assert_array_equal(found.feature_names_in_, frame.columns)
+    np.testing.assert_array_equal(found.label_names_, labels.columns)
+    np.testing.assert_array_equal(
+        found.predict_proba(table), expected.predict_proba(frame)
+    )
+    with pytest.raises(TypeError, match=r"pass X.to_pandas\(\)"):
+        MLROS().fit_resample(table, Y)

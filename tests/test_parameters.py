@@ -64,6 +64,7 @@ BAD = [
     ({"loss": LogLoss()}, {"y": np.arange(300) % 3}, "but y is multiclass"),
     ({"loss": LogLoss(), "loss_params": {"gamma": 1}}, {}, "loss_params goes with"),
     ({"loss": "focal", "loss_params": {"gama": 1}}, {}, "Did you mean 'gamma'"),
+    ({"loss_params": {"gamma": 1}}, {}, "loss__gamma is not a parameter of LogLoss"),
     ({"loss": "focal", "loss_params": {"gamma": -1}}, {}, "'gamma' parameter.*Got -1"),
     ({"pos_weight": "sqr"}, {}, "Did you mean 'sqrt'"),
     ({"pos_weight": [1, 2]}, {}, r"pos_weight has shape \(2,\)"),

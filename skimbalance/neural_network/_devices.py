@@ -23,7 +23,10 @@ def resolve_device(device, name="device"):
     try:
         device = torch.device(device)
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name}={device!r} is not a torch device.") from error
+        raise ValueError(
+            f"{name}={device!r} is not a torch device: use 'cpu', 'cuda', "
+            "'cuda:1' for the second one, or a torch.device."
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             f"{name}={str(device)!r}, but torch finds no CUDA device. Use {name}=None "

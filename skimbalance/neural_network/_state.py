@@ -80,7 +80,7 @@ class PlainTensor:
         self.dtype = str(tensor.dtype).removeprefix("torch.")
         if tensor.dtype is torch.bfloat16:
             tensor = tensor.view(torch.int16)
-        self.array = np.array(tensor)
+        self.array = tensor.numpy().copy()
 
     def restored(self):
         """Return the tensor."""
