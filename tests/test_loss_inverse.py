@@ -137,6 +137,43 @@ def test_scores_beyond_all_probabilities_are_no_outliers(name):
         assert (loss.log_odds(ends).diff(dim=0).abs() <= steps.diff(dim=0) + 1e-9).all()
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(5, 25), (3, -22), (3, 40)])
+def test_a_map_that_bends_beyond_the_searched_scores_is_found_out(scale, shift):
+    """Its log-odds are `scale (z - shift)`: a line of slope 1 would miss them."""
+    loss = Terms(
+        lambda z: softplus(-scale * (z - shift)),
+        lambda z: softplus(scale * (z - shift)),
+    ).setup([100], [900])
+    assert "beyond 20" in loss.link().problem
+    assert Terms(softplus_of_minus, softplus).setup([100], [900]).link().problem is None
+
+
+def softplus_of_minus(z):
+    return softplus(-z)
+
+
+def test_a_far_shift_by_label_is_found_out():
+    shifted = NegativeTolerantLoss(kappa=5.0, negative_scale=2.0).setup([10], [990])
+    assert "beyond 20" in shifted.link().problem
+    near = NegativeTolerantLoss(kappa=1.0, negative_scale=2.0).setup([10], [990])
+    u = torch.tensor([[-1.0], [0.0], [2.0]], dtype=torch.float64)
+    expected = logsigmoid(2 * u) - logsigmoid(-u)  # the docstring's formula
+    torch.testing.assert_close(near.log_odds(u + np.log(99)), expected)
+
+
+@pytest.mark.parametrize("weight", [1.0, 20.0])
+@pytest.mark.parametrize("margin", [0.05, 0.5, 3.0])
+def test_bounded_scores_reach_all_probabilities(margin, weight):
+    """A squared hinge is best at `m (2 e - 1)`, `e` the weighted posterior."""
+    loss = Terms(lambda z: relu(margin - z) ** 2, lambda z: relu(margin + z) ** 2)
+    loss.setup([400], [600])
+    eta = torch.tensor([[0.0006], [0.01], [0.5], [0.99], [0.9994]], dtype=torch.float64)
+    weighted = weight * eta / (weight * eta + 1 - eta)
+    assert loss.link(weight).problem is None
+    found = loss.log_odds(margin * (2 * weighted - 1), weight).sigmoid()
+    torch.testing.assert_close(found, eta, rtol=1e-6, atol=0)
+
+
 def test_a_loss_of_bounded_scores_keeps_the_order_of_the_rows():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 3))

@@ -27,6 +27,9 @@ from scipy.optimize.elementwise import find_root
 SCORE_LIMIT = 1e4
 _SEARCH_LIMIT = 20.0  # 1 - sigmoid(20) still has half of its digits
 _SEARCH_STEP = 0.125
+# Beyond the search: where 1 - sigmoid still has three digits, and where it has none.
+_PRECISE_SCORES = torch.arange(20.5, 30.5, 0.5, dtype=torch.float64)
+_FAR_SCORES = torch.arange(31.0, 101.0, 1.0, dtype=torch.float64)
 # Scores beyond this limit are of interest only where nearer ones miss probabilities.
 _NEAR_LIMIT = 12.0
 # No training brings a score beyond this, so what lies there is not reached.
@@ -50,6 +53,7 @@ _COMPARED_ERROR = 1e-2
 
 _FALLS = "has no increasing map from scores to probabilities"
 _MISSES = "has no score for some of the probabilities that the data can tell apart"
+_LEAVES = "has some of the probabilities at scores beyond 20, where no map is followed"
 _JUMPS = "has one best score for many probabilities, since its slope jumps"
 CONTRADICTS = "has a closed form that contradicts the derivatives of its own terms"
 DECLARED = "is declared to have no inverse"
@@ -212,7 +216,23 @@ def find_link(function, low, high, shift, n_columns):
     ends = table.usable_ends(_LEAST_SLOPE if problem else _LEAST_RISE)
     if ends is None:
         return IdentityLink(problem or _JUMPS)
-    return LogOddsLink(function, shift, ends, problem, is_identity)
+    link = LogOddsLink(function, shift, ends, problem, is_identity)
+    if problem is None and _leaves_line(link, low, high):
+        link.problem = _LEAVES
+    return link
+
+
+def _leaves_line(link, low, high):
+    """Return whether a map and its link differ at scores beyond the search.
+
+    The link is a line there, but the map of a loss that is shifted so far is not.
+    """
+    beyond = torch.cat([_PRECISE_SCORES, _FAR_SCORES]).to(low.device)
+    scores = torch.cat([-beyond, beyond]).reshape(-1, 1).expand(-1, link.ends.shape[1])
+    value, line = link.function(scores.contiguous()), link(scores) + link.shift
+    tolerance = torch.where(scores.abs() <= _PRECISE_SCORES[-1], 0.1, 1.0)
+    is_followed = value.isfinite() & (value > low) & (value < high)
+    return bool((is_followed & ((value - line).abs() > tolerance)).any())
 
 
 def contradicts(closed, general, low, high, n_columns):
@@ -239,11 +259,16 @@ def _by_block(function, table):
 
 
 def _value_and_slope(function, scores):
-    """Return a map and its derivative, by a central difference, in one call."""
+    """Return a map and its derivative, by a central difference, in one call.
+
+    The difference is one-sided where the map ends, as that of a squared hinge does.
+    """
     shifts = 0.0, _DIFFERENCE, -_DIFFERENCE
     values = function(torch.cat([scores + shift for shift in shifts]))
     value, high, low = values.chunk(3)
-    return value, (high - low) / (2 * _DIFFERENCE)
+    steps = high.isfinite().to(scores) + low.isfinite()
+    high, low = (torch.where(end.isfinite(), end, value) for end in (high, low))
+    return value, (high - low) / (_DIFFERENCE * steps)
 
 
 class _Table:
