@@ -7,7 +7,6 @@ import pytest
 from test_architecture import LEVELS
 
 from skimbalance import thresholds
-from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.thresholds._rules import RULES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,8 +74,3 @@ def test_every_rule_is_public_and_in_the_guide(name, rule):
         r"^\|.*\|$", (ROOT / "docs/user_guide/decisions.md").read_text(), re.M
     )
     assert any(f'`"{name}"`' in row or f"`{rule.__name__}(" in row for row in rows)
-
-
-@pytest.mark.parametrize("net", [ImbalancedMLPClassifier, ImbalancedNetClassifier])
-def test_every_parameter_of_the_nets_has_its_constraint(net):
-    assert set(net._parameter_constraints) == set(net().get_params(deep=False))

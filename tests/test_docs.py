@@ -27,7 +27,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.M | r
 def _assert_alike(printed, shown):
     """Texts are equal, numbers nearly: other processors train to other last digits."""
     texts = [" ".join(NUMBER.sub("#", text).split()) for text in (printed, shown)]
-    assert texts[0] == texts[1]
+    assert texts[0] == texts[1], "the text block is not what the code prints"
     numbers = [list(map(float, NUMBER.findall(text))) for text in (printed, shown)]
     assert numbers[0] == pytest.approx(numbers[1], rel=0.15, abs=0.03)
 

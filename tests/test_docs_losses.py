@@ -22,6 +22,7 @@ def script():
 
 
 def test_page_is_up_to_date(script, tmp_path):
+    """Run ``python docs/user_guide/losses.py`` where this fails."""
     written = (script.HERE / "losses.md").read_text()
     script.HERE = tmp_path
     script.main()

@@ -152,8 +152,8 @@ def get_scorer_names() -> list[str]:
     Examples
     --------
     >>> from skimbalance.metrics import get_scorer_names
-    >>> get_scorer_names()[:3]
-    ['label_ranking_average_precision', 'macro_average_precision', 'macro_f1']
+    >>> "macro_average_precision" in get_scorer_names()
+    True
     """
     return sorted(_SCORERS)
 
