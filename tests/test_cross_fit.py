@@ -15,7 +15,7 @@ from skorch.callbacks import Callback, EpochScoring
 from skimbalance._labels import check_target
 from skimbalance._log_odds import match_means
 from skimbalance.datasets import make_imbalanced_multilabel
-from skimbalance.exceptions import ImbalanceWarning
+from skimbalance.exceptions import ImbalanceWarning, UndefinedLabelWarning
 from skimbalance.losses import LogLoss, SetLoss
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.neural_network._checks import encode_rows
@@ -642,3 +642,32 @@ def test_partial_fit_trains_all_members_and_fits_no_calibration(problem):
     net.set_params(warm_start=True)
     with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
         net.fit(X, Y)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "focal"])
+@pytest.mark.parametrize("goes_on", ["warm_start", "partial_fit"])
+def test_a_label_that_was_constant_recovers(goes_on, loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 6))
+    noise = rng.normal(size=(600, 3))
+    Y = (X[:, :3] + noise > [0.5, 1.0, 1.6]).astype(int)
+    before = Y * [1, 1, 0]
+    net = mlp(loss=loss, max_epochs=20, warm_start=goes_on == "warm_start")
+    with pytest.warns(UndefinedLabelWarning, match="one value only"):
+        net.fit(X, before)
+    if goes_on == "warm_start":
+        with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+            net.fit(X, Y)
+    else:
+        for _ in range(30):
+            net.partial_fit(X, Y)
+    proba = net.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=0), Y.sum(axis=0), rtol=0.2)
+    # What was learnt without the label maps only the others: the slope is not 1.
+    assert abs(net.calibrator_.slope_ - 1) > 0.1
+    raw = np.array([(m(torch.as_tensor(X).float())).detach() for m in net.members_])
+    if loss == "log_loss":
+        own = expit(raw[:, :, 2].astype(float)).mean(axis=0)
+        np.testing.assert_allclose(proba[:, 2], own, rtol=1e-4)
+    exported = net.to_torch("predict_proba")(torch.as_tensor(X))
+    np.testing.assert_allclose(exported, proba, rtol=1e-5)

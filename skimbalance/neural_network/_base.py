@@ -385,8 +385,10 @@ class BaseImbalancedNet(
         if self.batch_sampler is not None or data.resampled is not None:
             data.draws = make_draws(self, data, output)
             output.log_rates = data.draws.log_rates
-        if previous is not None and trained_on_others(self, data):
-            corrected = self._output
+        begins = None
+        if previous is not None:
+            begins = output.trained & ~self._output.trained
+            corrected = self._output if trained_on_others(self, data) else None
         self._set_output(output, data)
         _warn_constant(self._output.trained)
         if self._output.trained.any():
@@ -394,6 +396,7 @@ class BaseImbalancedNet(
                 self.net_ = self._make_net(data.batch_rows, data.n_folds)
                 if previous is not None:
                     take_over(self.net_, previous, bool(self._module_names))
+                    self.net_.module_.start_bias(begins, output.initial_bias())
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
                     checkpoint.fold = data.training.fold
@@ -717,12 +720,15 @@ class BaseImbalancedNet(
 
     def _train_chunk(self, rows):
         """Train for an epoch on the rows of one chunk."""
-        self._output.update_counts(rows.counts)
+        output = self._output
+        begins = output.update_counts(rows.counts)
+        self.prior_ = output.prior
         # Each member trains on all rows of a chunk, and holds none out any more.
         self.out_of_fold_log_odds_ = self._folds = None
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
+            self.net_.module_.start_bias(begins, output.initial_bias())
             self.net_.reweigh(self._criterion_params(rows))
             self._run(rows, None, 1, KeepBest())
         return self

@@ -120,8 +120,7 @@ def trained_on_others(estimator, data):
 
 def keep_corrections(output, previous):
     """Give an output model the calibration and the thresholds of an earlier fit."""
-    output.calibrator = previous.calibrator
-    output.summary, output.learnt = previous.summary, previous.learnt
+    output.keep_corrections(previous)
     warn_user(
         "warm_start=True goes on with other rows than the last fit. A row of both may "
         "be held out from a member that has trained on it, so the scores that stop the "
