@@ -630,6 +630,30 @@ def test_a_warm_start_on_other_rows_keeps_the_calibration(problem):
         assert net.out_of_fold_log_odds_ is None
 
 
+def test_a_warm_start_keeps_groups_together(problem, monkeypatch):
+    X, Y = problem
+    net = mlp(warm_start=True).fit(X, Y)
+    calibrator, groups = net.calibrator_, np.arange(300) // 8
+    folds, set_folds = [], TrainingData.set_folds
+    monkeypatch.setattr(
+        TrainingData,
+        "set_folds",
+        lambda self, fold: (folds.append(fold), set_folds(self, fold)),
+    )
+    with pytest.warns(ImbalanceWarning, match="groups that its folds divide"):
+        net.fit(X, Y, groups=groups)
+    (fold,) = folds
+    assert all(len(set(fold[groups == group])) == 1 for group in set(groups))
+    assert net.calibrator_ is calibrator
+    # Folds that no group is divided by are kept.
+    net = mlp(warm_start=True).fit(X, Y, groups=groups)
+    fold = net._folds[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.fit(X, Y, groups=np.arange(300) // 4)
+    np.testing.assert_array_equal(net._folds[1], fold)
+
+
 def test_partial_fit_trains_all_members_and_fits_no_calibration(problem):
     X, Y = problem
     net = mlp().fit(X, Y)

@@ -176,6 +176,18 @@ def test_other_data_are_refused_even_in_another_order(tmp_path, changed):
         run(tmp_path, resume=True).fit(**data)
 
 
+@pytest.mark.parametrize("cross_fit", [True, False])
+@pytest.mark.parametrize("before", [None, np.arange(len(X)) // 8])
+def test_other_groups_are_refused_by_name(tmp_path, cross_fit, before):
+    params = {"cross_fit": cross_fit, "early_stopping": True, "n_members": 2}
+    run(tmp_path, **params).fit(X, Y, groups=before)
+    for other in (np.arange(len(X)) // 4, np.arange(len(X)) // 40):
+        with pytest.raises(ValueError, match=r"another run: .*data of groups"):
+            run(tmp_path, resume=True, **params).fit(X, Y, groups=other)
+    names = None if before is None else [f"group {number:03}" for number in before]
+    run(tmp_path, resume=True, **params).fit(X, Y, groups=names)
+
+
 def test_what_changes_no_weights_is_free(tmp_path):
     run(tmp_path).fit(X, Y)
     free = {

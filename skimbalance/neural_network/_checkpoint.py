@@ -44,7 +44,7 @@ from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._optimizer import resolve_optimizer
 from skimbalance.neural_network._output import as_switch
 
-_FORMAT = "skimbalance checkpoint 4"
+_FORMAT = "skimbalance checkpoint 5"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which depends on the device and not on a checkpoint.
@@ -646,8 +646,14 @@ def run_identity(estimator, data):
         "data of X": digest(training[0], held_out[0]),
         "data of y": digest(training[1], held_out[1]),
         "data of sample_weight": digest(training[2], held_out[2]),
+        "data of groups": digest(_numbered(data.groups)),
         "choice of the held-out rows": digest(training[3], held_out[3], training[4]),
     }
+
+
+def _numbered(groups):
+    """Return the number of the group of each row: equal groups may have other names."""
+    return None if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
 def _arrays(rows):
