@@ -919,6 +919,12 @@ def check_chunks_suffice(estimator):
                 f"and partial_fit knows those of a chunk only: call fit, or set {name}="
                 "None."
             )
+    if estimator.class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' is not supported for partial_fit, which would "
+            "balance each chunk by itself: pass a dict, such as compute_class_weight "
+            "returns for the classes of all rows, or None."
+        )
 
 
 def check_same_classes(estimator, classes):
