@@ -52,6 +52,7 @@ from skimbalance.neural_network._checkpoint import (
     take_over,
 )
 from skimbalance.neural_network._checks import (
+    NAMES,
     as_one_array,
     check_chunks_suffice,
     check_first_chunk,
@@ -342,9 +343,9 @@ class BaseImbalancedNet(
         """Whether inputs may lack values, or hold categories."""
         return False
 
-    def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
+    def _encode(self, X, target, sample_weight, reset, names=NAMES):
         inputs = self._check_inputs(X, reset, names[0])
-        rows = encode_rows(inputs, target, sample_weight, self.class_weight, names[1])
+        rows = encode_rows(inputs, target, sample_weight, self.class_weight, names)
         if reset and len(rows) < inputs.shape[0]:
             rows = recount_categories(self, X, rows)
         return rows
@@ -363,7 +364,7 @@ class BaseImbalancedNet(
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        names = "X_val", "y_val"
+        names = "X_val", "y_val", "sample_weight_val"
         return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
     def _fit(self, data, params):
