@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from nets import small, small_problem, stable_id
 from sklearn.exceptions import ConvergenceWarning
@@ -93,6 +94,27 @@ def test_a_warm_start_names_the_parameter_of_an_own_module():
         net.set_params(module__width=5).fit(X, Y)
     with pytest.raises(ValueError, match=r"warm_start=True .*module"):
         net.set_params(module=nn.Linear, module_params=None).fit(X, Y)
+
+
+@pytest.mark.parametrize("name", ["early_stopping", "cross_fit"])
+def test_a_warm_start_names_what_set_the_number_of_members(name):
+    net = small(warm_start=True, n_members="auto", early_stopping=True)
+    net.set_params(cross_fit="auto").fit(X, Y)
+    assert len(net.members_) == 5
+    with pytest.raises(ValueError, match=f"present module: {name} changed. Set it"):
+        net.set_params(**{name: False}).fit(X, Y)
+    net.set_params(**{name: True if name == "early_stopping" else "auto"})
+    with pytest.raises(ValueError, match=r"number of members \(by X_val, groups or"):
+        net.fit(X, Y, X_val=X, y_val=Y)
+
+
+@pytest.mark.parametrize("change", [{}, {"hidden_layer_sizes": (8,)}])
+def test_a_warm_start_names_the_container_of_the_inputs(change):
+    net = small(warm_start=True).fit(sp.csr_array(X), Y)
+    named = "".join(f"{name}, " for name in change)
+    message = rf"module: {named}the container of X \(sparse or dense\) changed"
+    with pytest.raises(ValueError, match=message):
+        net.set_params(**change).fit(X, Y)
 
 
 def test_a_warm_start_of_no_steps_predicts_the_same():

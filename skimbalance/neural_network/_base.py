@@ -396,7 +396,7 @@ class BaseImbalancedNet(
             with seeded(seed, self.device_):
                 self.net_ = self._make_net(data.batch_rows, data.n_folds)
                 if previous is not None:
-                    take_over(self.net_, previous, bool(self._module_names))
+                    take_over(self.net_, previous)
                     self.net_.module_.start_bias(begins, output.initial_bias())
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)

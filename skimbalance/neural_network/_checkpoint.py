@@ -92,6 +92,8 @@ _FREE_PARAMS = {
     "verbose",
     "warm_start",
 }
+# What the number of members depends on.
+_SET_MEMBERS = "n_members", "cross_fit", "early_stopping"
 # What plays no part in `partial_fit`, or is read anew from chunk to chunk.
 _FREE_IN_CHUNKS = (_FREE_PARAMS - {"callbacks"}) | {
     "class_weight",
@@ -745,7 +747,7 @@ def _other_names(what, where, before, now):
     return {f"the {what} {names}": list(before) != list(now)}
 
 
-def take_over(net, previous, is_flat):
+def take_over(net, previous):
     """Put the weights and the history of an earlier net into a new one.
 
     No callback is notified of its epochs: schedules begin anew, as the optimizer does.
@@ -753,30 +755,53 @@ def take_over(net, previous, is_flat):
     Parameters
     ----------
     net, previous : Net
-    is_flat : bool
-        Whether parameters of the module are parameters of the estimator, which names
-        them in the error.
     """
     if _shapes(previous) != _shapes(net):
         raise ValueError(
             "warm_start=True goes on with the weights of the earlier fit, which do not "
-            f"fit the present module: {_changed(previous, net, is_flat)} changed. Set "
-            "it back, or set warm_start=False to start anew."
+            f"fit the present module: {_changed(previous, net)} changed. Set it back, "
+            "or set warm_start=False to start anew."
         )
     net.module_.load_state_dict(previous.module_.state_dict())
     net.earlier_ = list(previous.history)
 
 
-def _changed(previous, net, is_flat):
-    """Return the parameters in which the modules of two nets differ, as a text."""
-    before, after = previous.module__params, net.module__params
-    changed = [
-        key if is_flat else f"module__{key}"
-        for key in sorted(before.keys() | after.keys())
-        if identity_of(before.get(key)) != identity_of(after.get(key))
-    ]
+def _changed(previous, net):
+    """Return what the user changed between the modules of two nets, as a text.
+
+    Parameters of the module that the estimator finds are no parameters of it: whether
+    inputs are sparse, and the number of members where it is "auto".
+    """
+    before, now = (one.outputs_.estimator for one in (previous, net))
+    changed = _changed_params(before, now)
     if identity_of(previous.module__build) != identity_of(net.module__build):
         changed.insert(0, "module")
+    are_sparse = {one.module__params.get("sparse_input") for one in (previous, net)}
+    if len(are_sparse) > 1 and "module__sparse_input" not in changed:
+        changed.append("the container of X (sparse or dense)")
     if previous.module_.n_members != net.module_.n_members:
-        changed.append("n_members")
+        found = "the number of members (by X_val, groups or the number of rows)"
+        changed += _differing(before, now, _SET_MEMBERS) or [found]
     return ", ".join(changed) or "module"
+
+
+def _changed_params(before, now):
+    """Return the names of the parameters of the module that the user changed."""
+    if now._module_names:  # they are parameters of the estimator
+        return _differing(before, now, sorted(now._module_names))
+    one, other = ({**(each.module_params or {})} for each in (before, now))
+    return [
+        f"module__{key}"
+        for key in sorted(one.keys() | other.keys())
+        if identity_of(one.get(key)) != identity_of(other.get(key))
+    ]
+
+
+def _differing(before, now, names):
+    """Return which parameters of two estimators differ, in whatever form they are."""
+    return [
+        name
+        for name in names
+        if _identity_of(name, getattr(before, name))
+        != _identity_of(name, getattr(now, name))
+    ]
