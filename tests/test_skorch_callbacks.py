@@ -308,6 +308,22 @@ def test_a_saved_net_is_loaded_at_the_start_of_another(tmp_path):
     assert len(again.net_.history) == 4
 
 
+@pytest.mark.parametrize("name", [None, "saved"])
+def test_a_callback_that_holds_another_holds_its_copy(tmp_path, name):
+    saved = TrainEndCheckpoint(dirname=str(tmp_path), f_optimizer=None)
+    first = net([saved]).fit(X, LABELS)
+    both = [saved if name is None else (name, saved), LoadInitState(saved)]
+    again = net(both, lr=1e-300, max_epochs=1).fit(X, LABELS)
+    for key, value in first.net_.module_.state_dict().items():
+        torch.testing.assert_close(again.net_.module_.state_dict()[key], value)
+    assert len(again.net_.history) == 4
+    # The objects of the user are as they were, for another fit.
+    assert both[1].checkpoint is saved
+    assert not hasattr(saved, "checkpoint_")
+    copies = {type(one): one for _, one in again.net_.callbacks_}
+    assert copies[LoadInitState].checkpoint is copies[TrainEndCheckpoint]
+
+
 def test_input_shape_setter_reaches_a_module_that_takes_the_parameter():
     seen = []
 

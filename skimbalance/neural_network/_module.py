@@ -47,18 +47,25 @@ _STRETCHES = 30.0, -30.0, 1e6, -1e6
 _TOLERANCE = 1e-4
 
 
-def copied(value):
+def copied(value, copies=None):
     """Return a deep copy; where a part cannot be copied it is shared.
 
     Writers and connections hold locks, for example.
+
+    Parameters
+    ----------
+    value : object
+    copies : dict or None
+        Copies of parts that have been made before, by the `id` of the part.
     """
+    known = dict(copies or {})  # `deepcopy` adds parts to it, half-made where it fails
     try:
-        return copy.deepcopy(value)
+        return copy.deepcopy(value, known)
     except Exception:  # each type has an error of its own
         if isinstance(value, dict):
-            return {key: copied(entry) for key, entry in value.items()}
+            return {key: copied(entry, copies) for key, entry in value.items()}
         if type(value) in (list, tuple):
-            return type(value)(map(copied, value))
+            return type(value)(copied(entry, copies) for entry in value)
         return value
 
 
