@@ -484,21 +484,34 @@ def try_module(module, x):
 def _try_members(module, x):
     """Let members compute one after another if torch cannot compute all at once.
 
-    `vmap` has no rule for recurrent layers and for branches that depend on data.
+    `vmap` has no rule for recurrent layers, for branches that depend on data, and for
+    what some layers do in training only, such as a spectral norm.
     """
     try:
-        copy.deepcopy(module).eval()(x)
+        _try_modes(module, x)
         return
     except RuntimeError:
         module.in_lockstep = True
     try:
-        copy.deepcopy(module).eval()(x)
+        _try_modes(module, x)
     except RuntimeError as error:
         raise ValueError(
             f"n_members={module.n_members}, but torch cannot compute several members "
             f"of this module at once: {error} Set n_members=1, or average several "
             "estimators, in a VotingClassifier for example."
         ) from error
+
+
+def _try_modes(module, x):
+    """Compute scores as predictions do, and as training does.
+
+    A copy does so, as training changes buffers: the statistics of a batch, for example.
+    """
+    twin = copy.deepcopy(module)
+    twin.eval()(x)
+    if n_rows_of(x) > 1:  # which such statistics need
+        with torch.enable_grad():
+            twin.train()(x)
 
 
 @contextlib.contextmanager
