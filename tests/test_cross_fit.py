@@ -18,6 +18,7 @@ from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.exceptions import ImbalanceWarning, UndefinedLabelWarning
 from skimbalance.losses import LogLoss, SetLoss
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._checkpoint import digest_of_values
 from skimbalance.neural_network._checks import encode_rows
 from skimbalance.neural_network._module import (
     PointwiseCriterion,
@@ -45,6 +46,13 @@ def problem():
 @pytest.fixture(scope="module")
 def fitted(problem):
     return mlp().fit(*problem)
+
+
+def with_stored_zeros(X):
+    """Return a sparse array that stores all entries, those of 0 too."""
+    stored = sp.csr_array(np.ones_like(X))
+    stored.data = X.ravel().copy()
+    return stored
 
 
 def training_data(Y, n_folds=5, weight=None, groups=None, seed=0):
@@ -616,6 +624,56 @@ def test_a_warm_start_on_the_same_rows_keeps_the_folds(problem):
     np.testing.assert_array_equal(net._folds[1], fold)
     assert net.n_iter_ == 8
     assert net.out_of_fold_log_odds_ is not None
+
+
+@pytest.mark.parametrize(
+    "first, again",
+    [
+        ((np.array, np.array), (np.array, sp.csr_array)),
+        ((np.array, sp.csr_array), (np.array, np.array)),
+        ((np.array, np.array), (np.float32, np.array)),
+        ((np.float32, np.array), (np.array, np.float32)),
+        ((sp.csr_array, np.array), (sp.csc_array, np.array)),
+        ((sp.csr_array, np.array), (with_stored_zeros, np.array)),
+    ],
+)
+def test_a_warm_start_knows_the_rows_in_another_container(problem, first, again):
+    X, Y = problem
+    X = X * (X > 0)
+    net = mlp(warm_start=True).fit(first[0](X), first[1](Y))
+    fold = net._folds[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.fit(again[0](X), again[1](Y))
+    np.testing.assert_array_equal(net._folds[1], fold)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (299, 5), (299, 0)])
+def test_a_warm_start_finds_one_other_value(problem, place):
+    X, Y = problem
+    net, other = mlp(warm_start=True, max_epochs=1).fit(X, Y), X.copy()
+    other[place] += 1
+    with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+        net.fit(other, Y)
+    labels = Y.copy()
+    labels[place[0], 0] = 1 - labels[place[0], 0]
+    net = mlp(warm_start=True, max_epochs=1).fit(X, Y)
+    with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+        net.fit(X, sp.csr_array(labels))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])
+def test_the_digest_of_values_does_not_depend_on_the_blocks(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = (rng.integers(-2, 3, size=(50, 7)) * (rng.random((50, 7)) < 0.3)).astype(dtype)
+    whole = digest_of_values(X)
+    monkeypatch.setattr("skimbalance.neural_network._checkpoint._BLOCK_VALUES", 20)
+    assert digest_of_values(X) == whole
+    assert digest_of_values(sp.csr_array(X)) == whole
+    assert digest_of_values(X.astype(float)) == whole
+    assert digest_of_values(X[::-1]) != whole
+    assert digest_of_values(X.reshape(25, 14)) != whole
+    assert digest_of_values(X[:, :1]) != digest_of_values(X[:, 0])
 
 
 def test_a_warm_start_on_other_rows_keeps_the_calibration(problem):

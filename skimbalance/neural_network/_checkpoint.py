@@ -60,6 +60,8 @@ _BY_NAME = {kind.__name__: kind for kind in (*_DICTS, *_SEQUENCES)}
 _WHOLE_BYTES = 2**28
 _SAMPLED_ROWS = 2**12
 _SAMPLED_ITEMS = 64
+# Values that are compared in one form at a time, a choice: copies of 2 MB in float32.
+_BLOCK_VALUES = 2**19
 # Arrays and lists of numbers up to this length are shown as lists, longer ones not.
 _SHOWN_ITEMS = 64
 _SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
@@ -494,6 +496,45 @@ def digest(*arrays):
     for array in arrays:
         _update(seen, array)
     return f"<digest {seen.hexdigest()[:16]}>"
+
+
+def digest_of_values(*arrays):
+    """Return a short text that is the same for equal values in another container.
+
+    The entries other than 0 count, in float32, whatever dtype they have. An array that
+    is too large to be read as a whole gets the same text in the same container only.
+
+    Parameters
+    ----------
+    *arrays : ndarray, sparse array or rows of a Dataset
+        Of rows.
+    """
+    streams = [hashlib.sha256() for _ in range(3)]
+    for array in arrays:
+        streams[0].update(str(array.shape).encode())
+        for block in _row_blocks(array):
+            parts = np.diff(block.indptr), block.indices
+            for stream, part in zip(streams[:2], parts, strict=True):
+                stream.update(part.astype(np.int64))
+            # NaN has many representations.
+            streams[2].update(np.where(np.isnan(block.data), np.nan, block.data))
+    return "".join(stream.hexdigest()[:16] for stream in streams)
+
+
+def _row_blocks(array):
+    """Yield the rows of an array as CSR arrays of float32 without stored zeros."""
+    if not sp.issparse(array):
+        array = _sampled(array)
+        array = array.reshape(len(array), -1)
+    n_values = array.nnz if sp.issparse(array) else array.size
+    step = max(1, _BLOCK_VALUES * array.shape[0] // max(n_values, 1))
+    for start in range(0, array.shape[0], step):
+        with np.errstate(over="ignore"):  # infinite, as any other such value
+            rows = array[start : start + step].astype(np.float32)
+        block = sp.csr_array(rows)
+        block.sum_duplicates()
+        block.eliminate_zeros()
+        yield block
 
 
 def _update(seen, array: Any):

@@ -11,8 +11,9 @@ from skimbalance._base import warn_user
 from skimbalance._labels import BINARY
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.modules import MLP
-from skimbalance.neural_network._checkpoint import digest
+from skimbalance.neural_network._checkpoint import digest_of_values
 from skimbalance.neural_network._checks import goes_on
+from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._rows import is_tiny
 
 # Members, and so folds, where the user leaves the choice: on 27 multilabel sets five
@@ -88,8 +89,9 @@ def _was_cross_fitted(estimator):
 
 
 def _identity(rows):
-    """Return a text that is the same for the same rows."""
-    return digest(rows.X, rows.values)
+    """Return a text that is the same for the same rows, in whatever container."""
+    inputs = rows.X.arrays if isinstance(rows.X, JoinedRows) else [rows.X]
+    return digest_of_values(*inputs, rows.values)
 
 
 def _kept_folds(estimator, data):
