@@ -515,6 +515,9 @@ class Net(ClassifierMixin, NeuralNet):
         for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
             _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
         (groups,), kwargs = super()._get_params_for_optimizer(prefix, named)
+        if any(getattr(part, "sparse", False) for part in self.module_.modules()):
+            # An embedding with sparse gradients, for which torch has no fused step.
+            kwargs.pop("fused", None)
         known = inspect.signature(getattr(self, prefix)).parameters
         if "weight_decay" in known:
             groups = list(_without_decay(groups, self.module_.bias))
