@@ -324,6 +324,15 @@ def test_partial_fit_revives_a_label_once_it_had_both_values(problem):
     assert len(np.unique(net.predict_proba(X)[:, 0])) > 1
 
 
+def test_a_first_chunk_leaves_the_bias_where_the_module_starts(problem):
+    X, Y = problem
+    net = ImbalancedNetClassifier(linear, lr=1e-12, random_state=0)
+    with torch.random.fork_rng():
+        bias = net.partial_fit(X, Y).net_.module_.bias.detach()
+    # That of nn.Linear is uniform, and its limit is 1 / sqrt(n_features).
+    assert 0.05 < bias.abs().max() < 1 / np.sqrt(X.shape[1])
+
+
 def test_partial_fit_goes_on_after_fit(problem):
     X, Y = problem
     net = small().fit(X, Y)

@@ -397,7 +397,7 @@ class BaseImbalancedNet(
                 self.net_ = self._make_net(data.batch_rows, data.n_folds)
                 if previous is not None:
                     take_over(self.net_, previous)
-                    self.net_.module_.start_bias(begins, output.initial_bias())
+                    output.start_bias(self.net_.module_, begins)
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
                     checkpoint.fold = data.training.fold
@@ -729,7 +729,7 @@ class BaseImbalancedNet(
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
-            self.net_.module_.start_bias(begins, output.initial_bias())
+            output.start_bias(self.net_.module_, begins)
             self.net_.reweigh(self._criterion_params(rows))
             self._run(rows, None, 1, KeepBest())
         return self

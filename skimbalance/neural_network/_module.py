@@ -137,17 +137,6 @@ class ScoreModule(nn.Module):
         """The output bias, which weight decay leaves alone."""
         return attrgetter(self.bias_name)(self)
 
-    def start_bias(self, outputs, start):
-        """Start the bias of some outputs anew, which have not been trained so far.
-
-        Parameters
-        ----------
-        outputs : ndarray of bool, shape (n_outputs,)
-        start : ndarray of shape (n_outputs,)
-        """
-        bias, start = self.bias.data, torch.as_tensor(start).to(self.bias.data)
-        bias[..., outputs] = start[outputs]
-
     def forward(self, x):
         if self.inputs is not None:
             x = self.inputs(x).to(self.bias.dtype)

@@ -291,6 +291,18 @@ class _Output:
         scores = self.link.initial_scores(torch.as_tensor(prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
+    def start_bias(self, module, outputs):
+        """Start the bias anew of outputs of a trained net that have not been trained.
+
+        Parameters
+        ----------
+        module : ScoreModule
+        outputs : ndarray of bool, shape (n_outputs,)
+        """
+        if outputs.any():
+            bias = module.bias.data
+            bias[..., outputs] = torch.as_tensor(self.initial_bias()).to(bias)[outputs]
+
     @property
     def is_corrected(self):
         """Whether the probabilities are free of distortion: removed, or never there."""
@@ -498,8 +510,7 @@ class LabelOutput(_Output):
     _calibrator_type = BaseCalibrator
 
     def _start_counts(self, counts, all_chunks):
-        # Rows of a later `partial_fit` are added to those of `fit`, whose other counts
-        # the prior is of.
+        # Rows of a later `partial_fit` are added to those of `fit`.
         self.counts_known, self._has_prior = all_chunks, counts is not None
         zeros = np.zeros(self.n_outputs)
         self._counts = (zeros, zeros) if counts is None else counts
@@ -507,15 +518,19 @@ class LabelOutput(_Output):
         self._trained_in_fit = self.trained
 
     def update_counts(self, counts):
-        """Count further rows, and return which labels are not constant any more."""
+        """Count further rows, and return which labels begin to be trained.
+
+        They were constant in `fit`. Where the first call is `partial_fit` without
+        label counts, the bias of all labels has started at zero, and stays.
+        """
         before = self.trained
         if not self.counts_known:
             self._counts = tuple(
                 a + b for a, b in zip(self._counts, counts, strict=True)
             )
             self._find_constants()
-        begins = self.trained & ~before
-        if self._has_prior and begins.any():
+        begins = self.trained & ~before & self._has_prior
+        if begins.any():
             self.prior = np.where(begins, self._prior(self._counts), self.prior)
         return begins
 
@@ -529,9 +544,10 @@ class LabelOutput(_Output):
 
         It knows neither the slope nor the base rate of a label that was constant then,
         and whose training begins later. The log-odds of such a label stay as they are;
-        without an inverse of the loss there are none but the mapped ones.
+        without an inverse of the loss there are none but the mapped ones. The scores
+        of labels that are constant still are not read.
         """
-        return self._trained_in_fit | (not self.invertible)
+        return self._trained_in_fit | ~self.trained | (not self.invertible)
 
     def _calibrated(self, scores):
         calibrated = super()._calibrated(scores)
