@@ -515,13 +515,14 @@ def digest_of_values(*arrays):
         for block in _row_blocks(array):
             parts = np.diff(block.indptr), block.indices
             for stream, part in zip(streams[:2], parts, strict=True):
-                stream.update(part.astype(np.int64))
+                stream.update(part.astype(np.int64).tobytes())
             # NaN has many representations.
-            streams[2].update(np.where(np.isnan(block.data), np.nan, block.data))
+            values = np.where(np.isnan(block.data), np.float32(np.nan), block.data)
+            streams[2].update(values.tobytes())
     return "".join(stream.hexdigest()[:16] for stream in streams)
 
 
-def _row_blocks(array):
+def _row_blocks(array: Any):
     """Yield the rows of an array as CSR arrays of float32 without stored zeros."""
     if not sp.issparse(array):
         array = _sampled(array)
