@@ -15,9 +15,10 @@ from skorch.callbacks import Callback, EpochScoring
 from skimbalance._labels import check_target
 from skimbalance._log_odds import match_means
 from skimbalance.datasets import make_imbalanced_multilabel
-from skimbalance.exceptions import ImbalanceWarning
+from skimbalance.exceptions import ImbalanceWarning, UndefinedLabelWarning
 from skimbalance.losses import LogLoss, SetLoss
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._checkpoint import digest_of_values
 from skimbalance.neural_network._checks import encode_rows
 from skimbalance.neural_network._module import (
     PointwiseCriterion,
@@ -45,6 +46,13 @@ def problem():
 @pytest.fixture(scope="module")
 def fitted(problem):
     return mlp().fit(*problem)
+
+
+def with_stored_zeros(X):
+    """Return a sparse array that stores all entries, those of 0 too."""
+    stored = sp.csr_array(np.ones_like(X))
+    stored.data = X.ravel().copy()
+    return stored
 
 
 def training_data(Y, n_folds=5, weight=None, groups=None, seed=0):
@@ -618,6 +626,56 @@ def test_a_warm_start_on_the_same_rows_keeps_the_folds(problem):
     assert net.out_of_fold_log_odds_ is not None
 
 
+@pytest.mark.parametrize(
+    "first, again",
+    [
+        ((np.array, np.array), (np.array, sp.csr_array)),
+        ((np.array, sp.csr_array), (np.array, np.array)),
+        ((np.array, np.array), (np.float32, np.array)),
+        ((np.float32, np.array), (np.array, np.float32)),
+        ((sp.csr_array, np.array), (sp.csc_array, np.array)),
+        ((sp.csr_array, np.array), (with_stored_zeros, np.array)),
+    ],
+)
+def test_a_warm_start_knows_the_rows_in_another_container(problem, first, again):
+    X, Y = problem
+    X = X * (X > 0)
+    net = mlp(warm_start=True).fit(first[0](X), first[1](Y))
+    fold = net._folds[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.fit(again[0](X), again[1](Y))
+    np.testing.assert_array_equal(net._folds[1], fold)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (299, 5), (299, 0)])
+def test_a_warm_start_finds_one_other_value(problem, place):
+    X, Y = problem
+    net, other = mlp(warm_start=True, max_epochs=1).fit(X, Y), X.copy()
+    other[place] += 1
+    with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+        net.fit(other, Y)
+    labels = Y.copy()
+    labels[place[0], 0] = 1 - labels[place[0], 0]
+    net = mlp(warm_start=True, max_epochs=1).fit(X, Y)
+    with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+        net.fit(X, sp.csr_array(labels))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])
+def test_the_digest_of_values_does_not_depend_on_the_blocks(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = (rng.integers(-2, 3, size=(50, 7)) * (rng.random((50, 7)) < 0.3)).astype(dtype)
+    whole = digest_of_values(X)
+    monkeypatch.setattr("skimbalance.neural_network._checkpoint._BLOCK_VALUES", 20)
+    assert digest_of_values(X) == whole
+    assert digest_of_values(sp.csr_array(X)) == whole
+    assert digest_of_values(X.astype(float)) == whole
+    assert digest_of_values(X[::-1]) != whole
+    assert digest_of_values(X.reshape(25, 14)) != whole
+    assert digest_of_values(X[:, :1]) != digest_of_values(X[:, 0])
+
+
 def test_a_warm_start_on_other_rows_keeps_the_calibration(problem):
     X, Y = problem
     net = mlp(warm_start=True, threshold="f_beta").fit(X[:200], Y[:200])
@@ -628,6 +686,30 @@ def test_a_warm_start_on_other_rows_keeps_the_calibration(problem):
         assert net.calibrator_ is calibrator
         assert net._output.learnt is thresholds
         assert net.out_of_fold_log_odds_ is None
+
+
+def test_a_warm_start_keeps_groups_together(problem, monkeypatch):
+    X, Y = problem
+    net = mlp(warm_start=True).fit(X, Y)
+    calibrator, groups = net.calibrator_, np.arange(300) // 8
+    folds, set_folds = [], TrainingData.set_folds
+    monkeypatch.setattr(
+        TrainingData,
+        "set_folds",
+        lambda self, fold: (folds.append(fold), set_folds(self, fold)),
+    )
+    with pytest.warns(ImbalanceWarning, match="groups that its folds divide"):
+        net.fit(X, Y, groups=groups)
+    (fold,) = folds
+    assert all(len(set(fold[groups == group])) == 1 for group in set(groups))
+    assert net.calibrator_ is calibrator
+    # Folds that no group is divided by are kept.
+    net = mlp(warm_start=True).fit(X, Y, groups=groups)
+    fold = net._folds[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.fit(X, Y, groups=np.arange(300) // 4)
+    np.testing.assert_array_equal(net._folds[1], fold)
 
 
 def test_partial_fit_trains_all_members_and_fits_no_calibration(problem):
@@ -642,3 +724,32 @@ def test_partial_fit_trains_all_members_and_fits_no_calibration(problem):
     net.set_params(warm_start=True)
     with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
         net.fit(X, Y)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "focal"])
+@pytest.mark.parametrize("goes_on", ["warm_start", "partial_fit"])
+def test_a_label_that_was_constant_recovers(goes_on, loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 6))
+    noise = rng.normal(size=(600, 3))
+    Y = (X[:, :3] + noise > [0.5, 1.0, 1.6]).astype(int)
+    before = Y * [1, 1, 0]
+    net = mlp(loss=loss, max_epochs=20, warm_start=goes_on == "warm_start")
+    with pytest.warns(UndefinedLabelWarning, match="one value only"):
+        net.fit(X, before)
+    if goes_on == "warm_start":
+        with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+            net.fit(X, Y)
+    else:
+        for _ in range(30):
+            net.partial_fit(X, Y)
+    proba = net.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=0), Y.sum(axis=0), rtol=0.2)
+    # What was learnt without the label maps only the others: the slope is not 1.
+    assert abs(net.calibrator_.slope_ - 1) > 0.1
+    raw = np.array([(m(torch.as_tensor(X).float())).detach() for m in net.members_])
+    if loss == "log_loss":
+        own = expit(raw[:, :, 2].astype(float)).mean(axis=0)
+        np.testing.assert_allclose(proba[:, 2], own, rtol=1e-4)
+    exported = net.to_torch("predict_proba")(torch.as_tensor(X))
+    np.testing.assert_allclose(exported, proba, rtol=1e-5)

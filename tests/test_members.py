@@ -10,6 +10,7 @@ from torch import nn
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.losses import SetLoss
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
+from skimbalance.neural_network._module import MemberModule, try_module
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,38 @@ class Branching(nn.Module):
         return self.layer(x if self.layer.weight.sum() > 0 else -x)
 
 
-@pytest.mark.parametrize("module", [Recurrent, Branching])
+class SpectralNorm(nn.Module):
+    """Its training alone cannot be batched; predictions can."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        layer = nn.Linear(n_features, n_outputs)
+        self.layer = nn.utils.parametrizations.spectral_norm(layer)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def test_a_trial_changes_no_buffer_and_no_random_state():
+    def build(n_features, n_outputs):
+        layers = nn.BatchNorm1d(n_features), nn.Dropout(), nn.Linear(6, n_outputs)
+        return nn.Sequential(*layers)
+
+    given = {"n_features": 6, "n_outputs": 4, "bias": np.zeros(4), "params": {}}
+    module = MemberModule(n_members=2, build=build, dtype=torch.float32, **given)
+    x = torch.randn(32, 6)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    state, was_training = torch.get_rng_state(), module.training
+    try_module(module, x)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert module.training == was_training
+    assert not module.in_lockstep
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    try_module(module, x[:1])  # too few rows for the statistics of a batch
+
+
+@pytest.mark.parametrize("module", [Recurrent, Branching, SpectralNorm])
 @pytest.mark.parametrize("cross_fit", [False, True])
 def test_members_that_torch_cannot_batch_train_one_after_another(
     problem, module, cross_fit

@@ -296,6 +296,29 @@ class Tokens(nn.Module):
         return self.embedding(x % self.embedding.num_embeddings - self.shift).mean(1)
 
 
+class SparseEmbedding(nn.Module):
+    def __init__(self, n_features, n_outputs, sparse=True):
+        super().__init__()
+        self.embedding = nn.Embedding(9, 4, sparse=sparse)
+        self.layer = nn.Linear(4 * n_features, n_outputs)
+
+    def forward(self, x):
+        return self.layer(self.embedding(x.long()).flatten(1))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
+def test_an_embedding_with_sparse_gradients_trains_as_a_dense_one(optimizer):
+    ids = np.random.default_rng(0).integers(0, 9, (300, 5))
+    both = {}
+    for sparse in (True, False):
+        given = {"optimizer": optimizer, "module_params": {"sparse": sparse}}
+        both[sparse] = net(SparseEmbedding, **given, lr=0.1).fit(ids, Y)
+    weight = [p.detach() for p in both[True].net_.module_.parameters()]
+    dense = [p.detach() for p in both[False].net_.module_.parameters()]
+    for one, other in zip(weight, dense, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("n_members", [1, 2])
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
 def test_integers_reach_a_module_that_reads_them(dtype, n_members):

@@ -218,6 +218,33 @@ def test_groups_of_several_types_are_refused_by_name(problem):
         small(early_stopping=True).fit(X, Y, groups=groups)
 
 
+@pytest.mark.parametrize(
+    "weight, message",
+    [
+        (np.full(300, -1.0), "^sample_weight_val contains"),
+        (np.zeros(300), "^sample_weight_val is zero everywhere"),
+        (np.ones((300, 7)), "^sample_weight_val has shape"),
+        (np.repeat([[0.0], [1.0]], [299, 1], axis=0), "^sample_weight_val has shape"),
+        (["a"] * 300, "^sample_weight_val must hold numbers"),
+    ],
+)
+def test_weights_of_held_out_rows_are_named(problem, weight, message):
+    X, Y = problem
+    held_out = {"X_val": X, "y_val": Y, "sample_weight_val": weight}
+    with pytest.raises(ValueError, match=message):
+        small().fit(X, Y, **held_out)
+
+
+def test_held_out_rows_without_an_entry_that_counts_are_named(problem):
+    X, Y = problem
+    weight = np.ones(Y.shape)
+    weight[:, 0] = 0
+    missing = np.where(weight > 0, np.nan, Y)
+    held_out = {"X_val": X, "y_val": missing, "sample_weight_val": weight}
+    with pytest.raises(ValueError, match=r"sample_weight_val leave no row.* of y_val"):
+        small().fit(X, Y, **held_out)
+
+
 def test_a_split_that_leaves_nothing_says_so():
     X, Y = np.zeros((4, 1)), np.array([[1], [0], [1], [0]])
     with pytest.raises(ValueError, match="cannot be split"):

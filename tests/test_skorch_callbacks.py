@@ -308,6 +308,52 @@ def test_a_saved_net_is_loaded_at_the_start_of_another(tmp_path):
     assert len(again.net_.history) == 4
 
 
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        [EarlyStopping()],
+        [("stop", EarlyStopping(monitor="valid_score"))],
+        [Checkpoint()],
+        [LRScheduler("ReduceLROnPlateau", monitor="valid_loss")],
+        [EpochScoring("f1_macro", name="f1"), EarlyStopping(monitor="f1")],
+    ],
+)
+def test_a_monitor_of_held_out_rows_is_refused_before_training(callbacks, tmp_path):
+    for item in callbacks:
+        callback = item[-1] if isinstance(item, tuple) else item
+        if isinstance(callback, Checkpoint):
+            callback.dirname = str(tmp_path)
+    without = net(callbacks, early_stopping=False)
+    with pytest.raises(ValueError, match=r"has monitor='.*none are held out.*X_val"):
+        without.fit(X, LABELS)
+    with pytest.raises(ValueError, match="none are held out"):
+        without.partial_fit(X, LABELS)
+    without.fit(X, LABELS, X_val=X, y_val=LABELS)
+    free = [
+        EarlyStopping(monitor="train_loss"),
+        LRScheduler("StepLR", step_size=1, monitor="valid_loss"),
+        EpochScoring("f1_macro", name="f1", on_train=True),
+        ("by_f1", EarlyStopping(monitor="f1", lower_is_better=False)),
+    ]
+    assert net(free, early_stopping=False).fit(X, LABELS).n_iter_ == 3
+
+
+@pytest.mark.parametrize("name", [None, "saved"])
+def test_a_callback_that_holds_another_holds_its_copy(tmp_path, name):
+    saved = TrainEndCheckpoint(dirname=str(tmp_path), f_optimizer=None)
+    first = net([saved]).fit(X, LABELS)
+    both = [saved if name is None else (name, saved), LoadInitState(saved)]
+    again = net(both, lr=1e-300, max_epochs=1).fit(X, LABELS)
+    for key, value in first.net_.module_.state_dict().items():
+        torch.testing.assert_close(again.net_.module_.state_dict()[key], value)
+    assert len(again.net_.history) == 4
+    # The objects of the user are as they were, for another fit.
+    assert both[1].checkpoint is saved
+    assert not hasattr(saved, "checkpoint_")
+    copies = {type(one): one for _, one in again.net_.callbacks_}
+    assert copies[LoadInitState].checkpoint is copies[TrainEndCheckpoint]
+
+
 def test_input_shape_setter_reaches_a_module_that_takes_the_parameter():
     seen = []
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from nets import small, small_problem, stable_id
 from sklearn.exceptions import ConvergenceWarning
@@ -95,6 +96,27 @@ def test_a_warm_start_names_the_parameter_of_an_own_module():
         net.set_params(module=nn.Linear, module_params=None).fit(X, Y)
 
 
+@pytest.mark.parametrize("name", ["early_stopping", "cross_fit"])
+def test_a_warm_start_names_what_set_the_number_of_members(name):
+    net = small(warm_start=True, n_members="auto", early_stopping=True)
+    net.set_params(cross_fit="auto").fit(X, Y)
+    assert len(net.members_) == 5
+    with pytest.raises(ValueError, match=f"present module: {name} changed. Set it"):
+        net.set_params(**{name: False}).fit(X, Y)
+    net.set_params(**{name: True if name == "early_stopping" else "auto"})
+    with pytest.raises(ValueError, match=r"number of members \(by X_val, groups or"):
+        net.fit(X, Y, X_val=X, y_val=Y)
+
+
+@pytest.mark.parametrize("change", [{}, {"hidden_layer_sizes": (8,)}])
+def test_a_warm_start_names_the_container_of_the_inputs(change):
+    net = small(warm_start=True).fit(sp.csr_array(X), Y)
+    named = "".join(f"{name}, " for name in change)
+    message = rf"module: {named}the container of X \(sparse or dense\) changed"
+    with pytest.raises(ValueError, match=message):
+        net.set_params(**change).fit(X, Y)
+
+
 def test_a_warm_start_of_no_steps_predicts_the_same():
     """Neither the bias nor the scaler moves under the weights."""
     net = small(warm_start=True, correct_probabilities=False).fit(X, Y)
@@ -174,6 +196,18 @@ def test_other_data_are_refused_even_in_another_order(tmp_path, changed):
     data[changed] = np.roll(data[changed], 1, axis=0)
     with pytest.raises(ValueError, match=f"another run: data of {changed}"):
         run(tmp_path, resume=True).fit(**data)
+
+
+@pytest.mark.parametrize("cross_fit", [True, False])
+@pytest.mark.parametrize("before", [None, np.arange(len(X)) // 8])
+def test_other_groups_are_refused_by_name(tmp_path, cross_fit, before):
+    params = {"cross_fit": cross_fit, "early_stopping": True, "n_members": 2}
+    run(tmp_path, **params).fit(X, Y, groups=before)
+    for other in (np.arange(len(X)) // 4, np.arange(len(X)) // 40):
+        with pytest.raises(ValueError, match=r"another run: .*data of groups"):
+            run(tmp_path, resume=True, **params).fit(X, Y, groups=other)
+    names = None if before is None else [f"group {number:03}" for number in before]
+    run(tmp_path, resume=True, **params).fit(X, Y, groups=names)
 
 
 def test_what_changes_no_weights_is_free(tmp_path):

@@ -29,7 +29,7 @@ from skimbalance.metrics import (
     multilabel_log_loss,
 )
 from skimbalance.neural_network import ImbalancedNetClassifier
-from skimbalance.weights import PosWeightTransformer
+from skimbalance.weights import PosWeightTransformer, compute_class_weight
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +302,18 @@ def test_partial_fit_needs_counts_and_classes_where_they_matter(problem):
     np.testing.assert_allclose(bias.detach(), 0, atol=1e-9)
 
 
+def test_partial_fit_refuses_to_balance_each_chunk_by_itself(problem):
+    X, Y = problem
+    y, message = Y[:, 0], "class_weight='balanced' is not supported for partial_fit"
+    with pytest.raises(ValueError, match=message):
+        small(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
+    net = small(class_weight="balanced").fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        net.partial_fit(X, y)
+    net.set_params(class_weight=compute_class_weight(y)).partial_fit(X, y)
+    assert net.n_iter_ == 4
+
+
 def test_partial_fit_revives_a_label_once_it_had_both_values(problem):
     X, Y = problem
     Y = Y.copy()
@@ -310,6 +322,15 @@ def test_partial_fit_revives_a_label_once_it_had_both_values(problem):
     assert len(np.unique(net.predict_proba(X)[:, 0])) == 1
     net.partial_fit(X[100:], Y[100:])
     assert len(np.unique(net.predict_proba(X)[:, 0])) > 1
+
+
+def test_a_first_chunk_leaves_the_bias_where_the_module_starts(problem):
+    X, Y = problem
+    net = ImbalancedNetClassifier(linear, lr=1e-12, random_state=0)
+    with torch.random.fork_rng():
+        bias = net.partial_fit(X, Y).net_.module_.bias.detach()
+    # That of nn.Linear is uniform, and its limit is 1 / sqrt(n_features).
+    assert 0.05 < bias.abs().max() < 1 / np.sqrt(X.shape[1])
 
 
 def test_partial_fit_goes_on_after_fit(problem):

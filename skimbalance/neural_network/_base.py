@@ -52,6 +52,7 @@ from skimbalance.neural_network._checkpoint import (
     take_over,
 )
 from skimbalance.neural_network._checks import (
+    NAMES,
     as_one_array,
     check_chunks_suffice,
     check_first_chunk,
@@ -342,9 +343,9 @@ class BaseImbalancedNet(
         """Whether inputs may lack values, or hold categories."""
         return False
 
-    def _encode(self, X, target, sample_weight, reset, names=("X", "y")):
+    def _encode(self, X, target, sample_weight, reset, names=NAMES):
         inputs = self._check_inputs(X, reset, names[0])
-        rows = encode_rows(inputs, target, sample_weight, self.class_weight, names[1])
+        rows = encode_rows(inputs, target, sample_weight, self.class_weight, names)
         if reset and len(rows) < inputs.shape[0]:
             rows = recount_categories(self, X, rows)
         return rows
@@ -363,7 +364,7 @@ class BaseImbalancedNet(
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target = replace(target, values=encode_like(y_val, target, "y_val"))
-        names = "X_val", "y_val"
+        names = "X_val", "y_val", "sample_weight_val"
         return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
 
     def _fit(self, data, params):
@@ -385,15 +386,18 @@ class BaseImbalancedNet(
         if self.batch_sampler is not None or data.resampled is not None:
             data.draws = make_draws(self, data, output)
             output.log_rates = data.draws.log_rates
-        if previous is not None and trained_on_others(self, data):
-            corrected = self._output
+        begins = None
+        if previous is not None:
+            begins = output.trained & ~self._output.trained
+            corrected = self._output if trained_on_others(self, data) else None
         self._set_output(output, data)
         _warn_constant(self._output.trained)
         if self._output.trained.any():
             with seeded(seed, self.device_):
                 self.net_ = self._make_net(data.batch_rows, data.n_folds)
                 if previous is not None:
-                    take_over(self.net_, previous, bool(self._module_names))
+                    take_over(self.net_, previous)
+                    output.start_bias(self.net_.module_, begins)
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
                     checkpoint.fold = data.training.fold
@@ -717,12 +721,15 @@ class BaseImbalancedNet(
 
     def _train_chunk(self, rows):
         """Train for an epoch on the rows of one chunk."""
-        self._output.update_counts(rows.counts)
+        output = self._output
+        begins = output.update_counts(rows.counts)
+        self.prior_ = output.prior
         # Each member trains on all rows of a chunk, and holds none out any more.
         self.out_of_fold_log_odds_ = self._folds = None
         with seeded(self._next_seed(), self.device_):
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
+            output.start_bias(self.net_.module_, begins)
             self.net_.reweigh(self._criterion_params(rows))
             self._run(rows, None, 1, KeepBest())
         return self

@@ -570,22 +570,30 @@ def _line(history, last_epoch):
 
 
 def copied_callbacks(callbacks):
-    """Return copies of callbacks, which share the loggers that they write to."""
-    return None if callbacks is None else [_copied_callback(item) for item in callbacks]
+    """Return copies of callbacks, which share the loggers that they write to.
+
+    A callback that holds another one of them, as `LoadInitState` does, holds its copy.
+    """
+    if callbacks is None:
+        return None
+    given = [
+        item[-1] if isinstance(item, (tuple, list)) else item for item in callbacks
+    ]
+    twins = {id(one): copy.copy(one) for one in given if isinstance(one, Callback)}
+    for callback in given:
+        twin, kind = twins.get(id(callback)), type(callback)
+        # A logger keeps the objects that it writes to.
+        is_logger = any(base.__module__ == _LOGGERS for base in kind.__mro__)
+        if twin is not None and not is_logger:
+            vars(twin).update(copied(vars(callback), twins))
+    return [_twin_of(item, twins) for item in callbacks]
 
 
-def _copied_callback(item):
-    """Return a copy of a callback; a logger keeps the objects that it writes to."""
+def _twin_of(item, twins):
+    """Return a callback's copy, or a class as it is; or a pair of a name and these."""
     if isinstance(item, (tuple, list)):
-        name, callback = item
-        return name, _copied_callback(callback)
-    if not isinstance(item, Callback):
-        return item
-    twin = copy.copy(item)
-    is_logger = any(base.__module__ == _LOGGERS for base in type(item).__mro__)
-    if not is_logger:
-        vars(twin).update(copied(vars(twin)))
-    return twin
+        return item[0], _twin_of(item[1], twins)
+    return twins.get(id(item), item)
 
 
 def check_callbacks(callbacks):

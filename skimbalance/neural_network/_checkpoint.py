@@ -44,7 +44,7 @@ from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._optimizer import resolve_optimizer
 from skimbalance.neural_network._output import as_switch
 
-_FORMAT = "skimbalance checkpoint 4"
+_FORMAT = "skimbalance checkpoint 5"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which depends on the device and not on a checkpoint.
@@ -60,6 +60,8 @@ _BY_NAME = {kind.__name__: kind for kind in (*_DICTS, *_SEQUENCES)}
 _WHOLE_BYTES = 2**28
 _SAMPLED_ROWS = 2**12
 _SAMPLED_ITEMS = 64
+# Values that are compared in one form at a time, a choice: copies of 2 MB in float32.
+_BLOCK_VALUES = 2**19
 # Arrays and lists of numbers up to this length are shown as lists, longer ones not.
 _SHOWN_ITEMS = 64
 _SHOWN = bool, numbers.Number, str, bytes, os.PathLike, torch.dtype, torch.device
@@ -92,6 +94,8 @@ _FREE_PARAMS = {
     "verbose",
     "warm_start",
 }
+# What the number of members depends on.
+_SET_MEMBERS = "n_members", "cross_fit", "early_stopping"
 # What plays no part in `partial_fit`, or is read anew from chunk to chunk.
 _FREE_IN_CHUNKS = (_FREE_PARAMS - {"callbacks"}) | {
     "class_weight",
@@ -494,6 +498,46 @@ def digest(*arrays):
     return f"<digest {seen.hexdigest()[:16]}>"
 
 
+def digest_of_values(*arrays):
+    """Return a short text that is the same for equal values in another container.
+
+    The entries other than 0 count, in float32, whatever dtype they have. An array that
+    is too large to be read as a whole gets the same text in the same container only.
+
+    Parameters
+    ----------
+    *arrays : ndarray, sparse array or rows of a Dataset
+        Of rows.
+    """
+    streams = [hashlib.sha256() for _ in range(3)]
+    for array in arrays:
+        streams[0].update(str(array.shape).encode())
+        for block in _row_blocks(array):
+            parts = np.diff(block.indptr), block.indices
+            for stream, part in zip(streams[:2], parts, strict=True):
+                stream.update(part.astype(np.int64).tobytes())
+            # NaN has many representations.
+            values = np.where(np.isnan(block.data), np.float32(np.nan), block.data)
+            streams[2].update(values.tobytes())
+    return "".join(stream.hexdigest()[:16] for stream in streams)
+
+
+def _row_blocks(array: Any):
+    """Yield the rows of an array as CSR arrays of float32 without stored zeros."""
+    if not sp.issparse(array):
+        array = _sampled(array)
+        array = array.reshape(len(array), -1)
+    n_values = array.nnz if sp.issparse(array) else array.size
+    step = max(1, _BLOCK_VALUES * array.shape[0] // max(n_values, 1))
+    for start in range(0, array.shape[0], step):
+        with np.errstate(over="ignore"):  # infinite, as any other such value
+            rows = array[start : start + step].astype(np.float32)
+        block = sp.csr_array(rows)
+        block.sum_duplicates()
+        block.eliminate_zeros()
+        yield block
+
+
 def _update(seen, array: Any):
     """Add an array to a hash, with its shape and its dtype."""
     if array is None:
@@ -646,8 +690,14 @@ def run_identity(estimator, data):
         "data of X": digest(training[0], held_out[0]),
         "data of y": digest(training[1], held_out[1]),
         "data of sample_weight": digest(training[2], held_out[2]),
+        "data of groups": digest(_numbered(data.groups)),
         "choice of the held-out rows": digest(training[3], held_out[3], training[4]),
     }
+
+
+def _numbered(groups):
+    """Return the number of the group of each row: equal groups may have other names."""
+    return None if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
 def _arrays(rows):
@@ -739,7 +789,7 @@ def _other_names(what, where, before, now):
     return {f"the {what} {names}": list(before) != list(now)}
 
 
-def take_over(net, previous, is_flat):
+def take_over(net, previous):
     """Put the weights and the history of an earlier net into a new one.
 
     No callback is notified of its epochs: schedules begin anew, as the optimizer does.
@@ -747,30 +797,53 @@ def take_over(net, previous, is_flat):
     Parameters
     ----------
     net, previous : Net
-    is_flat : bool
-        Whether parameters of the module are parameters of the estimator, which names
-        them in the error.
     """
     if _shapes(previous) != _shapes(net):
         raise ValueError(
             "warm_start=True goes on with the weights of the earlier fit, which do not "
-            f"fit the present module: {_changed(previous, net, is_flat)} changed. Set "
-            "it back, or set warm_start=False to start anew."
+            f"fit the present module: {_changed(previous, net)} changed. Set it back, "
+            "or set warm_start=False to start anew."
         )
     net.module_.load_state_dict(previous.module_.state_dict())
     net.earlier_ = list(previous.history)
 
 
-def _changed(previous, net, is_flat):
-    """Return the parameters in which the modules of two nets differ, as a text."""
-    before, after = previous.module__params, net.module__params
-    changed = [
-        key if is_flat else f"module__{key}"
-        for key in sorted(before.keys() | after.keys())
-        if identity_of(before.get(key)) != identity_of(after.get(key))
-    ]
+def _changed(previous, net):
+    """Return what the user changed between the modules of two nets, as a text.
+
+    Parameters of the module that the estimator finds are no parameters of it: whether
+    inputs are sparse, and the number of members where it is "auto".
+    """
+    before, now = (one.outputs_.estimator for one in (previous, net))
+    changed = _changed_params(before, now)
     if identity_of(previous.module__build) != identity_of(net.module__build):
         changed.insert(0, "module")
+    are_sparse = {one.module__params.get("sparse_input") for one in (previous, net)}
+    if len(are_sparse) > 1 and "module__sparse_input" not in changed:
+        changed.append("the container of X (sparse or dense)")
     if previous.module_.n_members != net.module_.n_members:
-        changed.append("n_members")
+        found = "the number of members (by X_val, groups or the number of rows)"
+        changed += _differing(before, now, _SET_MEMBERS) or [found]
     return ", ".join(changed) or "module"
+
+
+def _changed_params(before, now):
+    """Return the names of the parameters of the module that the user changed."""
+    if now._module_names:  # they are parameters of the estimator
+        return _differing(before, now, sorted(now._module_names))
+    one, other = ({**(each.module_params or {})} for each in (before, now))
+    return [
+        f"module__{key}"
+        for key in sorted(one.keys() | other.keys())
+        if identity_of(one.get(key)) != identity_of(other.get(key))
+    ]
+
+
+def _differing(before, now, names):
+    """Return which parameters of two estimators differ, in whatever form they are."""
+    return [
+        name
+        for name in names
+        if _identity_of(name, getattr(before, name))
+        != _identity_of(name, getattr(now, name))
+    ]

@@ -68,6 +68,8 @@ _ENCODE = (
     "ColumnTransformer, or name it in categorical_features of ImbalancedMLPClassifier "
     "with standardize='auto'"
 )
+# How error messages call inputs, targets and weights, unless these are held out.
+NAMES = "X", "y", "sample_weight"
 # What torch cannot gather rows of, and the type that holds the same values.
 _TAKEN_AS = {"uint16": np.int32, "uint32": np.int64}
 
@@ -650,7 +652,7 @@ def check_groups(groups) -> Any:
     return groups
 
 
-def encode_rows(X, target, sample_weight, class_weight, name="y"):
+def encode_rows(X, target, sample_weight, class_weight, names=NAMES):
     """Check the weights and find the rows that count.
 
     An entry of weight 0 becomes a missing label, so that it is absent from the split,
@@ -667,10 +669,11 @@ def encode_rows(X, target, sample_weight, class_weight, name="y"):
         As passed.
     class_weight : dict, "balanced" or None
         As in scikit-learn.
-    name : str, default="y"
-        How the error messages call the targets.
+    names : tuple of str, default=("X", "y", "sample_weight")
+        How the error messages call the inputs, the targets and the weights.
     """
-    weight, values = _read_weights(X.shape[0], target, sample_weight), target.values
+    weight = _read_weights(X.shape[0], target, sample_weight, names[2])
+    values = target.values
     if class_weight is not None:
         by_class = _weights_by_class(class_weight, target, weight)
         weight = by_class if weight is None else weight * by_class
@@ -679,22 +682,20 @@ def encode_rows(X, target, sample_weight, class_weight, name="y"):
     totals, counts = row_totals(values, weight)
     index = np.flatnonzero(counts)
     if len(index) == 0:
-        raise ValueError(_describe_nothing_left(values, weight, name))
+        raise ValueError(_describe_nothing_left(values, weight, names))
     # Over entries, not over rows: rows may have different numbers of missing labels.
     mean = totals[index].sum() / counts[index].sum()
     target = replace(target, values=values)
     return Rows(X, target, _normalized(weight, mean, index), index)
 
 
-def _read_weights(n_samples, target, sample_weight) -> Any:
+def _read_weights(n_samples, target, sample_weight, name) -> Any:
     """Return weights of rows, or of entries if these differ within rows.
 
     The largest weight is 1, so that sums neither overflow nor vanish.
     """
     n_labels = None if target.kind == MULTICLASS else target.n_outputs
-    weight = check_weights(
-        sample_weight, n_samples, n_labels, label_names=target.label_names
-    )
+    weight = check_weights(sample_weight, n_samples, n_labels, name, target.label_names)
     if weight is None:
         return None
     if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
@@ -729,15 +730,16 @@ def _normalized(weight, mean, index):
     return None if ((counted == 1) | (counted == 0)).all() else weight
 
 
-def _describe_nothing_left(values, weight, name):
+def _describe_nothing_left(values, weight, names):
     """Return the error message for rows none of which has an observed label."""
+    _, name, weight_name = names
     if values.ndim == 2 and weight is None:
         return (
             f"No label is observed: {name} is missing (NaN) everywhere. At least one "
             "entry must be 0 or 1."
         )
     return (
-        "class_weight and sample_weight leave no row to learn from: each label of "
+        f"class_weight and {weight_name} leave no row to learn from: each label of "
         f"{name} is missing (NaN) or has weight 0."
     )
 
@@ -919,6 +921,12 @@ def check_chunks_suffice(estimator):
                 f"and partial_fit knows those of a chunk only: call fit, or set {name}="
                 "None."
             )
+    if estimator.class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' is not supported for partial_fit, which would "
+            "balance each chunk by itself: pass a dict, such as compute_class_weight "
+            "returns for the classes of all rows, or None."
+        )
 
 
 def check_same_classes(estimator, classes):

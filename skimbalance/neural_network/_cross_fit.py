@@ -11,8 +11,9 @@ from skimbalance._base import warn_user
 from skimbalance._labels import BINARY
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.modules import MLP
-from skimbalance.neural_network._checkpoint import digest
+from skimbalance.neural_network._checkpoint import digest_of_values
 from skimbalance.neural_network._checks import goes_on
+from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._rows import is_tiny
 
 # Members, and so folds, where the user leaves the choice: on 27 multilabel sets five
@@ -40,7 +41,7 @@ def hold_out(estimator, data, rng, saved=None):
         holds_out = not is_tiny(len(data.rows))
     if _cross_fits(estimator, data, holds_out):
         kept = saved if saved is not None else _kept_folds(estimator, data)
-        if _suits(kept, data.rows):
+        if _suits(kept, data):
             data.set_folds(kept)
         else:
             data.split_folds(_n_folds(estimator), rng)
@@ -88,8 +89,9 @@ def _was_cross_fitted(estimator):
 
 
 def _identity(rows):
-    """Return a text that is the same for the same rows."""
-    return digest(rows.X, rows.values)
+    """Return a text that is the same for the same rows, in whatever container."""
+    inputs = rows.X.arrays if isinstance(rows.X, JoinedRows) else [rows.X]
+    return digest_of_values(*inputs, rows.values)
 
 
 def _kept_folds(estimator, data):
@@ -101,11 +103,17 @@ def _kept_folds(estimator, data):
     return fold if identity == _identity(data.rows) else None
 
 
-def _suits(fold, rows):
-    """Return whether each of the rows has a fold."""
-    if fold is None or len(fold) != rows.X.shape[0]:
+def _suits(fold, data):
+    """Return whether each of the rows has a fold, and all rows of a group the same."""
+    if fold is None or len(fold) != data.rows.X.shape[0]:
         return False
-    return bool((fold[rows.index] >= 0).all())
+    fold = fold[data.rows.index]
+    if data.groups is not None:
+        groups = data.groups[data.rows.index]
+        _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+        if (fold != fold[first][group]).any():
+            return False
+    return bool((fold >= 0).all())
 
 
 def trained_on_others(estimator, data):
@@ -120,13 +128,13 @@ def trained_on_others(estimator, data):
 
 def keep_corrections(output, previous):
     """Give an output model the calibration and the thresholds of an earlier fit."""
-    output.calibrator = previous.calibrator
-    output.summary, output.learnt = previous.summary, previous.learnt
+    output.keep_corrections(previous)
     warn_user(
-        "warm_start=True goes on with other rows than the last fit. A row of both may "
-        "be held out from a member that has trained on it, so the scores that stop the "
-        "training may be too high, and the calibration and the thresholds of the last "
-        "fit are kept. Pass the same rows again, or set warm_start=False.",
+        "warm_start=True goes on with other rows than the last fit, or with groups "
+        "that its folds divide. A row of both may be held out from a member that has "
+        "trained on it, so the scores that stop the training may be too high, and the "
+        "calibration and the thresholds of the last fit are kept. Pass the same rows "
+        "and groups again, or set warm_start=False.",
         ImbalanceWarning,
     )
 

@@ -479,6 +479,18 @@ class _Scores(nn.Module):
         raise NotImplementedError
 
 
+class _OfSome(nn.Module):
+    """The calibration of some labels; the log-odds of the others stay as they are."""
+
+    def __init__(self, calibration, calibrated):
+        super().__init__()
+        self.calibration = calibration
+        self.calibrated = nn.Buffer(torch.as_tensor(calibrated))
+
+    def forward(self, log_odds):
+        return torch.where(self.calibrated, self.calibration(log_odds), log_odds)
+
+
 class _LabelScores(_Scores):
     """The log-odds of labels, as `LabelOutput.scores` gives them."""
 
@@ -486,6 +498,8 @@ class _LabelScores(_Scores):
         super().__init__(output)
         self.link = _label_link(output.link) if self.corrects else nn.Identity()
         self.calibration = _label_calibration(output.calibrator, output.n_outputs)
+        if not output.calibrated.all():
+            self.calibration = _OfSome(self.calibration, output.calibrated)
         self.trained = nn.Buffer(torch.as_tensor(output.trained))
         self.constant = _buffer(output.constant)
 

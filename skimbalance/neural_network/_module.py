@@ -47,18 +47,25 @@ _STRETCHES = 30.0, -30.0, 1e6, -1e6
 _TOLERANCE = 1e-4
 
 
-def copied(value):
+def copied(value, copies=None):
     """Return a deep copy; where a part cannot be copied it is shared.
 
     Writers and connections hold locks, for example.
+
+    Parameters
+    ----------
+    value : object
+    copies : dict or None
+        Copies of parts that have been made before, by the `id` of the part.
     """
+    known = dict(copies or {})  # `deepcopy` adds parts to it, half-made where it fails
     try:
-        return copy.deepcopy(value)
+        return copy.deepcopy(value, known)
     except Exception:  # each type has an error of its own
         if isinstance(value, dict):
-            return {key: copied(entry) for key, entry in value.items()}
+            return {key: copied(entry, copies) for key, entry in value.items()}
         if type(value) in (list, tuple):
-            return type(value)(map(copied, value))
+            return type(value)(copied(entry, copies) for entry in value)
         return value
 
 
@@ -466,21 +473,34 @@ def try_module(module, x):
 def _try_members(module, x):
     """Let members compute one after another if torch cannot compute all at once.
 
-    `vmap` has no rule for recurrent layers and for branches that depend on data.
+    `vmap` has no rule for recurrent layers, for branches that depend on data, and for
+    what some layers do in training only, such as a spectral norm.
     """
     try:
-        copy.deepcopy(module).eval()(x)
+        _try_modes(module, x)
         return
     except RuntimeError:
         module.in_lockstep = True
     try:
-        copy.deepcopy(module).eval()(x)
+        _try_modes(module, x)
     except RuntimeError as error:
         raise ValueError(
             f"n_members={module.n_members}, but torch cannot compute several members "
             f"of this module at once: {error} Set n_members=1, or average several "
             "estimators, in a VotingClassifier for example."
         ) from error
+
+
+def _try_modes(module, x):
+    """Compute scores as predictions do, and as training does.
+
+    A copy does so, as training changes buffers: the statistics of a batch, for example.
+    """
+    twin = copy.deepcopy(module)
+    twin.eval()(x)
+    if n_rows_of(x) > 1:  # which such statistics need
+        with torch.enable_grad():
+            twin.train()(x)
 
 
 @contextlib.contextmanager

@@ -264,7 +264,7 @@ class _Output:
                 scheme=label_weight, label_counts=counts
             )
         self.label_weight = _fit_weight(label_weight, counts)
-        self._start_counts(data.all_counts)
+        self._start_counts(data.all_counts, data.counts_all_chunks)
 
     @property
     def label_names(self):
@@ -290,6 +290,18 @@ class _Output:
         prior = self.prior if self.log_rates is None else self._drawn_prior()
         scores = self.link.initial_scores(torch.as_tensor(prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
+
+    def start_bias(self, module, outputs):
+        """Start the bias anew of outputs of a trained net that have not been trained.
+
+        Parameters
+        ----------
+        module : ScoreModule
+        outputs : ndarray of bool, shape (n_outputs,)
+        """
+        if outputs.any():
+            bias = module.bias.data
+            bias[..., outputs] = torch.as_tensor(self.initial_bias()).to(bias)[outputs]
 
     @property
     def is_corrected(self):
@@ -336,6 +348,11 @@ class _Output:
             members = [self._calibrated(self._corrected(m)) for m in raw.unbind(1)]
             return self._pool(members, self.has_learnt)
         return self._calibrated(self._averaged(raw))
+
+    def keep_corrections(self, previous):
+        """Take over the calibration and the thresholds of an earlier fit."""
+        self.calibrator = previous.calibrator
+        self.summary, self.learnt = previous.summary, previous.learnt
 
     def _calibrated(self, scores):
         return scores if self.calibrator is None else self.calibrator.transform(scores)
@@ -492,19 +509,51 @@ class LabelOutput(_Output):
     _default_calibrators = PooledCalibrator, LabelCalibrator
     _calibrator_type = BaseCalibrator
 
-    def _start_counts(self, counts):
-        self.counts_known = counts is not None
+    def _start_counts(self, counts, all_chunks):
+        # Rows of a later `partial_fit` are added to those of `fit`.
+        self.counts_known, self._has_prior = all_chunks, counts is not None
         zeros = np.zeros(self.n_outputs)
         self._counts = (zeros, zeros) if counts is None else counts
         self._find_constants()
+        self._trained_in_fit = self.trained
 
     def update_counts(self, counts):
-        """Count further rows, after which fewer labels may be constant."""
+        """Count further rows, and return which labels begin to be trained.
+
+        They were constant in `fit`. Where the first call is `partial_fit` without
+        label counts, the bias of all labels has started at zero, and stays.
+        """
+        before = self.trained
         if not self.counts_known:
             self._counts = tuple(
                 a + b for a, b in zip(self._counts, counts, strict=True)
             )
             self._find_constants()
+        begins = self.trained & ~before & self._has_prior
+        if begins.any():
+            self.prior = np.where(begins, self._prior(self._counts), self.prior)
+        return begins
+
+    def keep_corrections(self, previous):
+        super().keep_corrections(previous)
+        self._trained_in_fit = previous._trained_in_fit
+
+    @property
+    def calibrated(self):
+        """Which labels the calibrator maps: those that were trained when it was fitted.
+
+        It knows neither the slope nor the base rate of a label that was constant then,
+        and whose training begins later. The log-odds of such a label stay as they are;
+        without an inverse of the loss there are none but the mapped ones. The scores
+        of labels that are constant still are not read.
+        """
+        return self._trained_in_fit | ~self.trained | (not self.invertible)
+
+    def _calibrated(self, scores):
+        calibrated = super()._calibrated(scores)
+        if self.calibrator is None or self.calibrated.all():
+            return calibrated
+        return np.where(self.calibrated, calibrated, scores)
 
     def _find_constants(self):
         """Find the labels of one value only, and the log-odds that they are given."""
@@ -753,11 +802,12 @@ class ClassOutput(_Output):
     _default_calibrators = TemperatureCalibrator, ShrunkClassCalibrator
     _calibrator_type = TemperatureCalibrator
 
-    def _start_counts(self, counts):  # noqa: ARG002
+    def _start_counts(self, counts, all_chunks):  # noqa: ARG002
         self.trained = np.ones(self.n_outputs, dtype=bool)
 
-    def update_counts(self, counts):
-        """Do nothing: a class without rows is a class of probability near 0."""
+    def update_counts(self, counts):  # noqa: ARG002
+        """Return none: a class without rows is a class of probability near 0."""
+        return np.zeros(self.n_outputs, dtype=bool)
 
     @staticmethod
     def _unknown_prior(n_outputs):

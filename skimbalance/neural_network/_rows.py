@@ -88,6 +88,11 @@ class TrainingData:
         return self.rows.counts
 
     @property
+    def counts_all_chunks(self):
+        """Whether `all_counts` are those of all chunks that `partial_fit` will get."""
+        return False
+
+    @property
     def batch_rows(self):
         """The rows that batches are made of: those that train, or resampled ones."""
         return self.training if self.resampled is None else self.resampled.rows
@@ -204,6 +209,11 @@ class FirstChunk(TrainingData):
     def all_counts(self):
         """The same."""
         return self.label_counts
+
+    @property
+    def counts_all_chunks(self):
+        """Whether the counts are given."""
+        return self.label_counts is not None
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,18 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochTimer,
+    LRScheduler,
+)
+from skorch.callbacks.scoring import ScoringBase
 from skorch.callbacks.training import ParamMapper
 from skorch.dataset import unpack_data
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from skimbalance._base import warn_user
 from skimbalance._validation import accepted_names, closest
@@ -350,6 +358,7 @@ class Net(ClassifierMixin, NeuralNet):
 
     def _begin(self, training, validation, epochs, stopping, checkpoint):
         """Notify of the start of training, and restore the state of an earlier run."""
+        self._check_monitors(validation)
         self.last_epoch_ = epochs + len(self.history)
         if checkpoint is not None:
             checkpoint.restore(self)
@@ -506,6 +515,9 @@ class Net(ClassifierMixin, NeuralNet):
         for pattern, _ in self.get_params_for(prefix).get("param_groups", []):
             _check_pattern(pattern, names, f"{prefix}_params['param_groups']")
         (groups,), kwargs = super()._get_params_for_optimizer(prefix, named)
+        if any(getattr(part, "sparse", False) for part in self.module_.modules()):
+            # An embedding with sparse gradients, for which torch has no fused step.
+            kwargs.pop("fused", None)
         known = inspect.signature(getattr(self, prefix)).parameters
         if "weight_decay" in known:
             groups = list(_without_decay(groups, self.module_.bias))
@@ -529,6 +541,28 @@ class Net(ClassifierMixin, NeuralNet):
             if isinstance(callback, ParamMapper):
                 for pattern in callback.patterns:
                     _check_pattern(pattern, names, f"The callback {callback_name!r}")
+
+    def _check_monitors(self, validation):
+        """Raise where a callback reads a score of held-out rows, and there are none."""
+        held_out_scores = {"valid_loss", "valid_score"} | {
+            callback.name_
+            for _, callback in self.callbacks_
+            if isinstance(callback, ScoringBase) and not callback.on_train
+        }
+        for name, callback in self.callbacks_ if validation is None else ():
+            if isinstance(callback, LRScheduler):  # other schedules read no score
+                reads = callback.policy in ("ReduceLROnPlateau", ReduceLROnPlateau)
+            else:
+                reads = isinstance(callback, (EarlyStopping, Checkpoint))
+            monitor = callback.monitor if reads else None
+            is_key = isinstance(monitor, str)
+            if is_key and monitor.removesuffix("_best") in held_out_scores:
+                raise ValueError(
+                    f"The callback {name!r} has monitor={monitor!r}, a score of "
+                    "held-out rows, and none are held out. Set early_stopping=True, "
+                    "pass X_val and y_val to fit, or set monitor to a score of the "
+                    "training, such as 'train_loss'."
+                )
 
     def reweigh(self, params):
         """Give the criterion the weights of another chunk of the rows.
