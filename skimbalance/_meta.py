@@ -75,7 +75,7 @@ def check_takes_labels(estimator):
     Whether a classifier that wraps others reads a label matrix depends on these, and
     other libraries do not set the tag.
     """
-    tags = get_tags(estimator)
+    tags: Any = get_tags(estimator)
     wraps = any(
         hasattr(estimator, name) for name in ("estimator", "estimators", "steps")
     )
