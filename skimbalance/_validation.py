@@ -65,7 +65,7 @@ def split_sizes(
 # Parameters
 
 
-def closest(name: object, options: Iterable) -> str:
+def closest(name: object, options: Collection) -> str:
     """Return ``" Did you mean 'x'?"``, or an empty string if no option is similar.
 
     Upper and lower case are the same, and an option is similar as well if the name is
@@ -76,7 +76,9 @@ def closest(name: object, options: Iterable) -> str:
     # With the cutoff of difflib, 0.6: one or two wrong letters of a short name.
     matches = difflib.get_close_matches(given, known)
     matches = matches or [key for key in known if f"{given}_".startswith(f"{key}_")]
-    if not matches or known.get(given) == name:  # the class 1 is no hint for "1"
+    # The class 1 is no hint for "1".
+    looks_the_same = known.get(given) == name and name not in list(options)
+    if not matches or looks_the_same:
         return ""
     return f" Did you mean {' or '.join(repr(known[match]) for match in matches)}?"
 
