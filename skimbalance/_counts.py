@@ -215,6 +215,17 @@ def have_both_values(labels: Any, weight: Any = None) -> np.ndarray:
     return (positive > 0) & (negative > 0)
 
 
+def rows_with_weight(weight: Any) -> np.ndarray | None:
+    """Return a mask of the rows of positive weight; None where that is all of them.
+
+    Weights of entries keep all rows: an entry of weight 0 is a missing label.
+    """
+    if weight is None or weight.ndim == 2:
+        return None
+    kept = weight > 0
+    return None if kept.all() else kept
+
+
 def without_weightless(labels: Any, weight: Any) -> Any:
     """Return a label matrix in which the entries of weight 0 are missing."""
     if weight is None:

@@ -28,7 +28,11 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._base import DocLinkMixin, label_scores, warn_undefined
-from skimbalance._counts import have_both_values, without_weightless
+from skimbalance._counts import (
+    have_both_values,
+    rows_with_weight,
+    without_weightless,
+)
 from skimbalance._labels import (
     BINARY,
     MULTICLASS,
@@ -148,18 +152,20 @@ def split_rows(folds: Any, X: Any, y: Any, weight: Any, params: dict) -> list:
     ----------
     folds : splitter
     X, y : indexable
-    weight : ndarray of shape (n_samples,) or (n_samples, n_labels), sparse or None
-        A row of the weight 0 is not split, as if it was not there.
+    weight : ndarray of shape (n_samples,) or (n_samples, n_labels), or None
+        A row of weight 0 is in no part of any fold.
     params : dict
         For `split`, with an entry for each row where they are arrays.
     """
-    present = None if weight is None or np.ndim(weight) != 1 else weight > 0
-    if present is None or present.all():
+    kept = rows_with_weight(weight)
+    if kept is None:
         return list(folds.split(X, y, **params))
-    if isinstance(folds, PredefinedSplit | GivenSplits):  # they know the rows
+    if isinstance(
+        folds, PredefinedSplit | GivenSplits
+    ):  # their indices are of all rows
         parts = folds.split(X, y, **params)
-        return [tuple(rows[present[rows]] for rows in split) for split in parts]
-    rows = np.flatnonzero(present)
+        return [tuple(rows[kept[rows]] for rows in split) for split in parts]
+    rows = np.flatnonzero(kept)
     params = take_params(X, params, rows)
     parts = folds.split(take_rows(X, rows), take_rows(y, rows), **params)
     return [tuple(rows[part] for part in split) for split in parts]
@@ -472,9 +478,9 @@ class LabelMetaClassifier(
         """
         if self._is_prefit():
             fitted, rows = self._fitted_estimator(), np.arange(n_samples_of(X))
-            if weight is not None and weight.ndim == 1:
-                rows = rows[weight > 0]
-            X = X if len(rows) == n_samples_of(X) else take_rows(X, rows)
+            kept = rows_with_weight(weight)
+            if kept is not None:
+                rows, X = rows[kept], take_rows(X, rows[kept])
             return [rows], [label_scores(fitted, X, method, **_read_as(target))]
         rows, scores, _ = self._fit_folds(
             X, y, target, weight, method, routed, random_state

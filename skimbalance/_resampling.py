@@ -26,6 +26,7 @@ from skimbalance._validation import (
     check_same_length,
     check_weights,
     column_names,
+    is_pyarrow,
     n_dimensions,
     take_rows,
     validate_data,
@@ -82,7 +83,7 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
                     f"{type(self).__name__} requires {name} to be passed, but {name} "
                     "is None."
                 )
-            if type(value).__module__.startswith("pyarrow"):
+            if is_pyarrow(value):
                 raise TypeError(
                     f"{name} is a pyarrow {type(value).__name__}, which has no rows to "
                     f"take: pass {name}.to_pandas() or polars.from_arrow({name})."

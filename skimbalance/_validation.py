@@ -76,7 +76,7 @@ def closest(name: object, options: Collection) -> str:
     # With the cutoff of difflib, 0.6: one or two wrong letters of a short name.
     matches = difflib.get_close_matches(given, known)
     matches = matches or [key for key in known if f"{given}_".startswith(f"{key}_")]
-    # The class 1 is no hint for "1".
+    # The class 1 is no hint for "1". As a list: NumPy warns of a string in numbers.
     looks_the_same = known.get(given) == name and name not in list(options)
     if not matches or looks_the_same:
         return ""
@@ -373,11 +373,16 @@ def _check_unique(names, where):
         raise ValueError(f"{where} {repeated[0]!r} more than once.")
 
 
+def is_pyarrow(container: object) -> bool:
+    """Return whether this is a table or an array of pyarrow."""
+    return type(container).__module__.startswith("pyarrow")
+
+
 def frame_columns(frame: Any) -> Any:
     """Return the column names of a data frame, None for anything else."""
     # The columns of a pyarrow Table are arrays. A column of pandas may have the name
     # "column_names", and is an attribute then.
-    if type(frame).__module__.startswith("pyarrow"):
+    if is_pyarrow(frame):
         return getattr(frame, "column_names", None)
     return getattr(frame, "columns", None)
 

@@ -187,13 +187,13 @@ class MultilabelCalibratedClassifierCV(
         rows, scores = np.concatenate(rows), np.concatenate(scores)
         self._response_method = method
         labels = target.values[rows]
-        observed = with_missing(labels)
-        # An entry that is not there must not set the bounds of all.
-        known = scores[~np.isnan(observed)] if has_missing(labels) else scores
+        observed = _observed(labels)
+        # The score of an entry without a label must not limit the log-odds of others.
+        known = scores if observed is None else scores[observed]
         self._log_odds = FiniteLogOdds.of_range(known, method == PROBA)
         log_odds = self._log_odds(scores)
         weight = take_weights(weight, rows)
-        self.calibrator_ = calibrator.fit(log_odds, observed, weight)
+        self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
         if self.calibrator_.matches_prevalence:
             self._match_prevalence(log_odds, labels, weight)
         return self
@@ -221,8 +221,8 @@ class MultilabelCalibratedClassifierCV(
         varies = (positive > 0) & (negative > 0)
         prevalence = smoothed_prevalence(positive, negative)
         prevalence = np.where(varies, prevalence, constant)
-        if has_missing(labels):  # the prevalence is that of the observed entries
-            observed = ~np.isnan(with_missing(labels))
+        observed = _observed(labels)
+        if observed is not None:  # the prevalence is that of the observed entries
             weight = observed * (1.0 if weight is None else as_columns(weight))
         self.calibrator_.match_prevalence(log_odds, prevalence, weight)
 
@@ -258,3 +258,8 @@ class MultilabelCalibratedClassifierCV(
             In the form of the fitted `y`.
         """
         return self._as_target(self._label_probabilities(X) > 0.5)
+
+
+def _observed(labels):
+    """Return a mask of the entries that have a label; None where all have one."""
+    return ~np.isnan(with_missing(labels)) if has_missing(labels) else None

@@ -53,7 +53,7 @@ _COMPARED_ERROR = 1e-2
 
 _FALLS = "has no increasing map from scores to probabilities"
 _MISSES = "has no score for some of the probabilities that the data can tell apart"
-_LEAVES = "has some of the probabilities at scores beyond 20, where no map is followed"
+_LEAVES = "has a map that bends at scores beyond 20, where it is continued as a line"
 _JUMPS = "has one best score for many probabilities, since its slope jumps"
 CONTRADICTS = "has a closed form that contradicts the derivatives of its own terms"
 DECLARED = "is declared to have no inverse"
@@ -223,9 +223,10 @@ def find_link(function, low, high, shift, n_columns):
 
 
 def _leaves_line(link, low, high):
-    """Return whether a map and its link differ at scores beyond the search.
+    """Return whether a map differs from its link at scores beyond the search.
 
-    The link is a line there, but the map of a loss that is shifted so far is not.
+    The link is a straight line there. The map is not if the scores of the loss are
+    shifted that far.
     """
     beyond = torch.cat([_PRECISE_SCORES, _FAR_SCORES]).to(low.device)
     scores = torch.cat([-beyond, beyond]).reshape(-1, 1).expand(-1, link.ends.shape[1])

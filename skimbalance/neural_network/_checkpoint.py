@@ -831,7 +831,7 @@ def _changed_params(before, now):
     """Return the names of the parameters of the module that the user changed."""
     if now._module_names:  # they are parameters of the estimator
         return _differing(before, now, sorted(now._module_names))
-    one, other = ({**(each.module_params or {})} for each in (before, now))
+    one, other = (each.module_params or {} for each in (before, now))
     return [
         f"module__{key}"
         for key in sorted(one.keys() | other.keys())

@@ -28,7 +28,7 @@ from skimbalance._columns import (
     mass_at_least,
     total,
 )
-from skimbalance._counts import have_both_values
+from skimbalance._counts import have_both_values, rows_with_weight
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
     check_k,
@@ -575,7 +575,7 @@ def _matched_threshold(target, score, weight):
     return midpoint_below(score, levels[best], lowest=0.0)
 
 
-def learn_thresholds(rule, labels, proba, weight=None):
+def learn_thresholds(rule, labels, proba, weight: Any = None):
     """Return the thresholds of a rule on held-out rows.
 
     A label without a positive, a negative or an observed entry among them is
@@ -591,8 +591,8 @@ def learn_thresholds(rule, labels, proba, weight=None):
     -------
     thresholds : ndarray of float64, shape (n_labels,)
     """
-    if weight is not None and weight.ndim == 1:
-        kept = weight > 0  # no threshold lies at the score of a row that is absent
+    kept = rows_with_weight(weight)
+    if kept is not None:  # no threshold lies at the score of a row that is absent
         labels, proba, weight = labels[kept], proba[kept], weight[kept]
     known = have_both_values(labels, weight)
     thresholds = np.full(len(known), _DEFAULT)
