@@ -619,12 +619,12 @@ def check_scored_labels(
     names, labels = column_names(y_true), check_label_matrix(y_true, "y_true")
     scores = check_scores(align_columns(y_score, names, name), labels.shape, name)
     n_samples, n_labels = labels.shape
-    weight: Any = check_weights(sample_weight, n_samples, n_labels, label_names=names)
+    weight = check_weights(sample_weight, n_samples, n_labels, label_names=names)
     if weight is not None and weight.ndim == 2:
         return without_weightless(labels, weight), scores, weight
     # A row without weight is ignored, but its score would be a threshold of a curve.
     kept = rows_with_weight(weight)
-    if kept is None:  # as almost always: no copy
+    if weight is None or kept is None:  # as almost always: no copy
         return labels, scores, weight
     return labels[kept], scores[kept], weight[kept]
 
