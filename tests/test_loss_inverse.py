@@ -652,6 +652,45 @@ def test_fitted_links_are_stored_and_follow_the_loss(problem):
     assert pickle.loads(pickle.dumps(wide.link()))(torch.zeros(1, 2)).exp().sum() == 1
 
 
+@pytest.mark.parametrize("rarity", [1e-2, 1e-4])
+def test_soft_targets_undo_class_weights_of_any_ratio(rarity):
+    prior = np.array([1 - rarity, 0.6 * rarity, 0.4 * rarity])
+    weight, W = 1 / prior, 0.6 * np.eye(3) + 0.1
+    loss = SoftTargetLoss(W).setup(1e6 * prior, 1e6 * (1 - prior))
+    posterior = np.stack([prior, [0.01, 0.98, 0.01], [0.98, 0.015, 0.005]])
+    mixed = (posterior * weight) @ W
+    scores = torch.as_tensor(np.log(mixed))
+    found = loss.log_probabilities(scores, weight).exp().numpy()
+    np.testing.assert_allclose(found, posterior, rtol=1e-6)
+
+
+def test_soft_targets_floor_what_no_rows_can_mix_after_the_weights():
+    weight, W = np.array([1e-3, 1.0]), np.array([[0.9, 0.1], [0.2, 0.8]])
+    loss = SoftTargetLoss(W).setup([900, 100], [100, 900])
+    scores = torch.tensor([[-9.0, 0.0]], dtype=torch.float64)  # below .2, the least
+    unweighted = np.exp(scores.numpy()) / weight
+    expected = 0.5 / 1001 * unweighted[0, 0] / unweighted.sum()
+    found = loss.log_probabilities(scores, weight).exp().numpy()
+    np.testing.assert_allclose(found[0, 0], expected, rtol=1e-3)
+
+
+class RoundedSoftTarget(SoftTargetLoss):
+    """A subclass with a closed form of its own, whose least probability is 1 %."""
+
+    def closed_form_log_posterior(self, scores):
+        W = torch.as_tensor(self.target_matrix, dtype=scores.dtype)
+        shares = torch.linalg.solve(W.T, scores.softmax(dim=1).T).T
+        return shares.clamp(min=0.01).log()
+
+
+def test_the_closed_form_of_a_subclass_of_soft_targets_is_used():
+    loss = RoundedSoftTarget([[0.9, 0.1], [0.2, 0.8]]).setup([900, 100], [100, 900])
+    scores = torch.tensor([[-9.0, 0.0]], dtype=torch.float64)
+    found = loss.log_probabilities(scores, [1.0, 2.0]).exp().numpy()
+    high = (0.9 * expit(9.0) - 0.1 * expit(-9.0)) / 0.7  # by Cramer's rule
+    np.testing.assert_allclose(found[0, 0], 0.01 / (0.01 + high / 2), rtol=1e-6)
+
+
 def test_the_softened_target_of_each_class_is_named_for_what_it_is():
     loss = SoftTargetLoss(target_matrix=[[0.9, 0.1], [0.2, 0.8]])
     p = expit(0.4)

@@ -3,6 +3,7 @@
 In the formulas z are the scores of a row, p their softmax and y the true class.
 """
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -373,12 +374,27 @@ class SoftTargetLoss(SoftmaxLoss):
         return -(weight * scores.log_softmax(dim=1)).sum(dim=1)
 
     def closed_form_log_posterior(self, scores):
+        return self._log_shares(scores, scores.new_zeros(()))
+
+    def link(self, pos_weight=1.0, device=None, n_outputs=None):
+        link = super().link(pos_weight, device, n_outputs)
+        own = SoftTargetLoss.closed_form_log_posterior
+        if type(self).closed_form_log_posterior is own:  # and not of a subclass
+            link.function = partial(self._log_shares, shift=link.shift)
+        return link
+
+    def _log_shares(self, scores, shift):
+        """Return the log of what each class adds to the softmax, with its weight.
+
+        The floor of a class is one of its probability, after the weights: before them,
+        that of a class of weight 1e-4 would be 10,000 times as large.
+        """
         if self.target_matrix is None:  # the log-loss
             return scores.log_softmax(dim=1)
-        p = scores.softmax(dim=1)
-        posterior = torch.linalg.solve(self._matrix(scores).T, p.T).T
-        least = (self._floor().to(p) * p).clamp(min=TINY)
-        return torch.maximum(posterior, least).log()
+        shares = torch.linalg.solve(self._matrix(scores).T, scores.softmax(dim=1).T).T
+        log_p = (shares.clamp(min=TINY).log() - shift).log_softmax(dim=1)
+        least = (scores - shift).log_softmax(dim=1) + self._floor().to(scores).log()
+        return torch.maximum(log_p, least) + shift
 
 
 SOFTMAX_LOSSES = {
