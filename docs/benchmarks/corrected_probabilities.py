@@ -1,10 +1,14 @@
 """Effect of weights on probabilities and predictions, before and after the correction.
 
-On yeast (published split) and on problems whose posterior is known; five seeds.
+On yeast (published split) and on problems whose posterior is known; five seeds. The
+figures of each fit are kept in a cache: an interrupted run goes on where it stopped.
 """
+
+import functools
 
 import numpy as np
 from _page import load, machine, table, write
+from _predictions import arguments, cached
 from sklearn.metrics import f1_score, log_loss
 
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -16,8 +20,8 @@ from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import plug_in_threshold
 
-SEEDS = range(5)
-LARGE_SEEDS = range(3)  # A fit to 60,000 rows and 1,000 labels takes minutes.
+# Rows, labels, labels of a row and seeds; a fit to 60,000 rows takes ten minutes.
+LARGE = (20_000, 512, 5, 3), (20_000, 1000, 2, 3), (60_000, 1000, 2, 1)
 RATES = np.geomspace(0.005, 0.2, 20)
 VARIANTS = {
     "plain log loss": {},
@@ -69,8 +73,11 @@ def synthetic(seed):
     return known_posterior(20_000, 20, RATES.sum(), ratio, 2.0, seed)[:4]
 
 
-def calibration_of(proba, Y, base):
-    """Return the figures of the first table."""
+def calibration_figures(problem, params, seed):
+    """Fit one variant; return its figures for the first table."""
+    X, X_test, Y_train, Y = problem(seed)
+    net = ImbalancedMLPClassifier(**params, random_state=seed).fit(X, Y_train)
+    proba, base = net.predict_proba(X_test), Y_train.mean(axis=0)
     ratios = expected_observed_ratio(Y, proba, average=None)[Y.sum(axis=0) >= 100]
     skill = 1 - entry_log_loss(Y, proba) / entry_log_loss(
         Y, np.broadcast_to(base, Y.shape)
@@ -85,25 +92,30 @@ def calibration_of(proba, Y, base):
 
 def mean_and_spread(values):
     """Format the mean and the standard deviation over the seeds."""
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
-def calibration_table(problem):
+def over_seeds(options, name, n_seeds, figures_of):
+    """Return the figures of ``figures_of(seed)``, formatted over the seeds."""
+    found = [
+        cached(options, f"{name}_{seed}", functools.partial(figures_of, seed))
+        for seed in range(n_seeds)
+    ]
+    return {key: mean_and_spread([f[key] for f in found]) for key in found[0]}
+
+
+def calibration_table(options, problem):
     """Fit every variant with every seed."""
     rows = []
-    for name, params in VARIANTS.items():
-        figures = []
-        for seed in SEEDS:
-            X, X_test, Y, Y_test = problem(seed)
-            net = ImbalancedMLPClassifier(**params, random_state=seed).fit(X, Y)
-            figures.append(
-                calibration_of(net.predict_proba(X_test), Y_test, Y.mean(axis=0))
-            )
-        rows.append(
-            [name, *(mean_and_spread([f[key] for f in figures]) for key in figures[0])]
-        )
+    for k, (name, params) in enumerate(VARIANTS.items()):
+        figures_of = functools.partial(calibration_figures, problem, params)
+        key = f"corrected_{problem.__name__}_{k}"
+        figures = over_seeds(options, key, options.seeds, figures_of)
+        rows.append([name, *figures.values()])
         print(rows[-1], flush=True)
-    return table(["", *figures[0]], rows)
+    return table(["", *figures], rows)
 
 
 def micro_f1(Y, proba, threshold):
@@ -111,7 +123,7 @@ def micro_f1(Y, proba, threshold):
     return f1_score(Y, proba > threshold, average="micro", zero_division=0)
 
 
-def predictions_row(n_rows, n_labels, cardinality, seed):
+def predictions_figures(n_rows, n_labels, cardinality, seed):
     """Compare the net with the oracle, each at the threshold from held-out rows."""
     X, X_rest, Y, Y_rest, _, oracle = known_posterior(
         n_rows, n_labels, cardinality, 20.0, 4.0, seed
@@ -134,31 +146,30 @@ def predictions_row(n_rows, n_labels, cardinality, seed):
     }
 
 
-def predictions_table():
+def predictions_table(options):
     """Very many labels of which a handful are on."""
     rows = []
-    for case in ((20_000, 512, 5), (20_000, 1000, 2), (60_000, 1000, 2)):
-        figures = [predictions_row(*case, seed) for seed in LARGE_SEEDS]
+    for *case, n_seeds in LARGE:
         n_rows, n_labels, cardinality = case
+        figures_of = functools.partial(predictions_figures, *case)
+        key = f"corrected_{n_rows}_{n_labels}"
+        figures = over_seeds(options, key, n_seeds, figures_of)
         rows.append(
-            [
-                f"{n_labels}, {cardinality} on",
-                f"{n_rows:,}",
-                *(mean_and_spread([f[key] for f in figures]) for key in figures[0]),
-            ]
+            [f"{n_labels}, {cardinality} on", f"{n_rows:,}", n_seeds, *figures.values()]
         )
         print(rows[-1], flush=True)
-    return table(["labels", "rows", *figures[0]], rows)
+    return table(["labels", "rows", "seeds", *figures], rows)
 
 
 def main():
     """Measure and write the page."""
+    options = arguments()
     write(
         "corrected_probabilities",
         f"""# Corrected probabilities and the predictions made of them
 
 `ImbalancedMLPClassifier()` with its defaults but for what the first column says. Mean
-and standard deviation over {len(SEEDS)} seeds. The ratio is the sum of the
+and standard deviation over {options.seeds} seeds. The ratio is the sum of the
 probabilities over the true positives of the test rows; the median is over labels with
 at least 100 test positives; the skill is the fraction by which the log-loss is below
 that of the constant base rates. A constant passes the ratio alone: read it together
@@ -166,22 +177,21 @@ with the skill.
 
 ## Yeast, published split
 
-{calibration_table(yeast)}
+{calibration_table(options, yeast)}
 
 ## Known posterior: 20 labels from 0.5 to 20 %, 20,000 rows
 
-{calibration_table(synthetic)}
+{calibration_table(options, synthetic)}
 
 ## Hundreds of labels, a handful of them on
 
 `make_imbalanced_multilabel` with a standard deviation of 4 of the log-odds, rarest to
-most frequent label 1 to 20; {len(LARGE_SEEDS)} seeds. Of the rows 70 % train, 15 %
-give the threshold and 15 % are scored. At 0.5, the default of `predict`, the net misses
-nearly all labels of a row, and so does the oracle. What keeps the net from the oracle
-is the number of positives that it learns from, in the third column for the rarest
-label.
+most frequent label 1 to 20. Of the rows 70 % train, 15 % give the threshold and 15 %
+are scored. At 0.5, the default of `predict`, the net misses nearly all labels of a row,
+and so does the oracle. What keeps the net from the oracle is the number of positives
+that it learns from, given for the rarest label.
 
-{predictions_table()}
+{predictions_table(options)}
 
 {machine()}
 """,
