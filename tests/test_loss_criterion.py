@@ -104,6 +104,22 @@ def test_entry_weights_of_a_loss_count_in_its_reductions(scores, targets):
     torch.testing.assert_close(loss(scores, targets, reduction="mean"), expected)
 
 
+@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss(), AsymmetricLoss()], ids=str)
+@pytest.mark.parametrize("pos_weight", [2, 2.0, [2.0], torch.tensor(2.0)], ids=str)
+@pytest.mark.parametrize("rate", [0.02, 0.4])  # few positives are looked up one by one
+def test_one_number_weights_the_positives_of_all_labels(loss, pos_weight, rate):
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(100, 40, generator=generator)
+    targets = (torch.rand(100, 40, generator=generator) < rate).to(torch.int8)
+    expected = (loss(scores, targets) * (1 + targets)).sum()
+    found = loss(scores, targets, pos_weight=pos_weight, reduction="sum")
+    torch.testing.assert_close(found, expected)
+    soft = 0.9 * targets + 0.05
+    expected = loss(scores, soft, pos_weight=torch.full((40,), 2.0)).mean()
+    found = loss(scores, soft, pos_weight=pos_weight, reduction="mean")
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize("loss", [ZLPRLoss(), SoftF1Loss()], ids=str)
 def test_loss_of_whole_rows_needs_no_weights(loss, scores, targets):
     ones = torch.ones_like(scores)

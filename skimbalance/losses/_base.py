@@ -603,8 +603,8 @@ class PointwiseLoss(Loss):
 
     def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):
         """Return the loss times the weights; a sum will do where it is `reduced`."""
-        if pos_weight is not None:
-            pos_weight = like(pos_weight, scores)
+        if pos_weight is not None:  # a number, too, is looked up by label
+            pos_weight = like(pos_weight, scores).expand(scores.shape[-1:])
         if reduced:
             return self.weighted_sum(scores, targets, weight, pos_weight)
         if pos_weight is None:
