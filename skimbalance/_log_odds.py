@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, logit
+from sklearn.utils import gen_batches
 
 from skimbalance._columns import (
     ratio,
@@ -30,6 +31,8 @@ EXPECTED_STRENGTH = 0.3
 _NEWTON_STEPS = 100
 # On the log-odds of a mean: a choice, above the rounding of the sums.
 _MEAN_TOLERANCE = 1e-12
+# Entries whose probabilities are computed at a time: 2 MiB of float64, in the cache.
+_BLOCK_ENTRIES = 2**18
 
 
 def finite_range(proba):
@@ -207,19 +210,18 @@ def match_means(log_odds, target, weight=None):
     -------
     shift : ndarray of float64, shape (n_columns,)
     """
-    fraction = _fractions(weight, len(log_odds))
+    weight = weights_or_ones(weight, len(log_odds)).reshape(len(log_odds), -1)
+    fraction = weight / weight.sum(axis=0)
     log_odds_of_target = logit(target)
     # A mean lies between the extremes, so the shift lies between these two.
     low = log_odds_of_target - log_odds.max(axis=0)
     high = log_odds_of_target - log_odds.min(axis=0)
     shift = np.clip(0.0, low, high)
     for _ in range(_NEWTON_STEPS):
-        p = expit(log_odds + shift)
-        mean = (fraction * p).sum(axis=0)
+        mean, slope = _mean_and_slope(log_odds, shift, fraction)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             gap = logit(mean) - log_odds_of_target
-            slope = (fraction * p * (1 - p)).sum(axis=0) / (mean * (1 - mean))
-            newton = shift - gap / slope
+            newton = shift - gap / (slope / (mean * (1 - mean)))
         if (np.abs(gap) < _MEAN_TOLERANCE).all():
             break
         low, high = np.where(gap < 0, shift, low), np.where(gap > 0, shift, high)
@@ -227,6 +229,20 @@ def match_means(log_odds, target, weight=None):
         inside = (newton >= low) & (newton <= high)
         shift = np.where(inside, newton, (low + high) / 2)
     return shift
+
+
+def _mean_and_slope(log_odds, shift, fraction):
+    """Return the mean probability of each column, and its derivative by the shift.
+
+    A few rows at a time: each step on all of them is a copy of the log-odds.
+    """
+    sums = np.zeros((2, log_odds.shape[1]))
+    step = max(1, _BLOCK_ENTRIES // log_odds.shape[1])
+    for rows in gen_batches(len(log_odds), step):
+        p = expit(log_odds[rows] + shift)
+        part = fraction[rows] * p
+        sums += part.sum(axis=0), (part * (1 - p)).sum(axis=0)
+    return sums
 
 
 def match_class_means(log_proba, target, weight=None):
@@ -243,7 +259,8 @@ def match_class_means(log_proba, target, weight=None):
     -------
     shift : ndarray of float64, shape (n_classes,)
     """
-    fraction = _fractions(weight, len(log_proba))[:, 0]
+    weight = weights_or_ones(weight, len(log_proba)).reshape(-1)
+    fraction = weight / weight.sum()
     # In these units the curvature is about the same along each class.
     unit = 1 / np.sqrt(target)
 
@@ -264,9 +281,3 @@ def as_columns(weight):
     if weight is None or isinstance(weight, SparseWeights):
         return None if weight is None else weight.toarray()
     return weight.reshape(len(weight), -1)
-
-
-def _fractions(weight, n_rows):
-    """Return weights of sum 1 in each column."""
-    weight = weights_or_ones(weight, n_rows).reshape(n_rows, -1)
-    return weight / weight.sum(axis=0)

@@ -1,5 +1,6 @@
 """Calibrators against the known posterior of drawn labels, and against scikit-learn."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -232,6 +233,28 @@ def test_one_prevalence_moves_all_labels_alike():
     calibrator.match_prevalence(log_odds, 0.4)
     shift = _reference_shift(before.ravel(), 0.4, None)
     np.testing.assert_allclose(calibrator.transform(log_odds), before + shift)
+
+
+@pytest.mark.parametrize("per_label", [True, False])
+def test_prevalences_of_many_rows_are_met_without_copies_of_them(per_label):
+    rng = np.random.default_rng(0)
+    log_odds = rng.normal(-3, 2, size=(200_000, 7))
+    weight = rng.uniform(0.5, 2, size=log_odds.shape)
+    prevalence = np.geomspace(1e-4, 0.4, 7) if per_label else 0.02
+    calibrator = PooledCalibrator()
+    calibrator.slope_, calibrator.intercept_ = 0.7, 0.3
+    calibrator.n_labels_ = 7
+    tracemalloc.start()
+    try:
+        calibrator.match_prevalence(log_odds, prevalence, weight)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * log_odds.nbytes  # the calibrated ones, and checks of the weights
+    proba = expit(0.7 * log_odds + calibrator.intercept_)
+    axis = 0 if per_label else None
+    mean = (weight * proba).sum(axis=axis) / weight.sum(axis=axis)
+    np.testing.assert_allclose(mean, prevalence, rtol=1e-9)
 
 
 def test_prevalences_of_extreme_scores_are_met():

@@ -241,7 +241,9 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             "prevalence", prevalence, calibrated.shape[1], exclusive=False
         )
         some = weight.any(axis=0)
-        shift = np.zeros(len(some))
+        if some.all():  # without a copy
+            some = slice(None)
+        shift = np.zeros(calibrated.shape[1])
         shift[some] = match_means(
             calibrated[:, some], prevalence[some], weight[:, some]
         )

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import gen_batches
 
 from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
@@ -75,6 +76,8 @@ _SAMPLED_STRENGTH = 3.0
 _LEAST_SPREAD = 0.5
 # Keeps the logit of a matched prevalence finite.
 _LEAST = 1e-12
+# Entries that are calibrated at a time: 8 MiB of float64, where all are up to 128 MiB.
+_BLOCK_ENTRIES = 2**20
 
 
 class OutputParams(NamedTuple):
@@ -423,7 +426,8 @@ class _Output:
         scores = self._corrected(raw.double())
         if self.invertible:
             scores = np.clip(scores, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
-        weight = self._column_weight(values, weight) * self.has_learnt[member]
+        weight = self._column_weight(values, weight)
+        weight *= self.has_learnt[member]
         some = slice(None, None, -(-scores.size // _SLOPE_ENTRIES))
         calibrator = self._fit_calibrator(scores[some], values[some], weight[some])
         self.calibrator = calibrator
@@ -431,10 +435,9 @@ class _Output:
             return
         # A calibrator of the user may have no intercept, and be far off in all labels.
         self._match_total(scores, counts, weight)
-        proba = self.probabilities(calibrator.transform(scores))
         mass, observed = np.zeros(self.n_outputs), counts[0] + counts[1]
         mass += weight.sum(axis=0)
-        mean = ratio((weight * proba).sum(axis=0), mass, undefined=0.0)
+        mean = ratio(self._expected(scores, weight), mass, undefined=0.0)
         rate = prevalence_of_counts(counts[0], mean * observed, observed)
         self._match(scores, np.clip(rate, _LEAST, 1 - _LEAST), weight)
 
@@ -488,12 +491,22 @@ class _Output:
         """
         scores = self._averaged(raw.double())
         weight = self._column_weight(values, weight)
-        proba = self.probabilities(self.calibrator.transform(scores))
         scored = np.broadcast_to(weight.sum(axis=0), (self.n_outputs,))
-        mean = (weight * proba).sum(axis=0) / np.where(scored > 0, scored, 1.0)
+        mean = self._expected(scores, weight) / np.where(scored > 0, scored, 1.0)
         rate = smoothed_prevalence(*counts)
         target = target_mean_probability(mean, rate, scored, sampling_weight)
         self._match(scores, target, weight)
+
+    def _expected(self, scores, weight):
+        """Return the weighted sums of the calibrated probabilities.
+
+        A few rows at a time: each step on all of them is a copy of the scores.
+        """
+        sums = np.zeros(self.n_outputs)
+        for rows in gen_batches(len(scores), max(1, _BLOCK_ENTRIES // self.n_outputs)):
+            proba = self.probabilities(self.calibrator.transform(scores[rows]))
+            sums += (weight[rows] * proba).sum(axis=0)
+        return sums
 
 
 class LabelOutput(_Output):
