@@ -112,7 +112,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,), a dict or Series by label, or a
-        transformer.
+        transformer. It multiplies the loss of a label as a whole, so that there is
+        nothing to correct in its probabilities.
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. Such weights
         are part of the data, so the probabilities are not corrected for them.
@@ -127,11 +128,12 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
     correct_probabilities : bool, "exact" or calibrator, default=True
-        True applies the exact inverse of loss and `pos_weight`, then fits one slope
-        and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both. A calibrator of `skimbalance.calibration`, such as
-        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead. `fit` reads
-        it; setting it after `fit` changes nothing until the next `fit`.
+        True applies the exact inverse of loss and `pos_weight`; then, where rows are
+        held out, it fits one slope, and an intercept of each label that makes its
+        probabilities add up. ``"exact"`` applies the inverse alone, False neither: the
+        raw scores are read as log-odds. A calibrator of `skimbalance.calibration`,
+        such as ``LabelCalibrator("beta")``, is fitted in the place of the slope. `fit`
+        reads it; setting it after `fit` changes nothing until the next `fit`.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -292,7 +294,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     pos_weight_ : ndarray of shape (n_outputs,)
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
-        Base rates of the training part.
+        Base rates of the training rows, with the weights of `sample_weight` and
+        `class_weight`: with ``class_weight="balanced"`` all classes have the same.
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the
@@ -503,7 +506,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
             (n_labels,), default=None
         Weight of each label among the labels: a scheme of `LABEL_WEIGHT_SCHEMES`, a
         number, an array of shape (n_labels,), a dict or Series by label, or a
-        transformer.
+        transformer. It multiplies the loss of a label as a whole, so that there is
+        nothing to correct in its probabilities.
     class_weight : dict, "balanced" or None, default=None
         For a 1-D `y`, exactly scikit-learn's: a sample weight by class. Such weights
         are part of the data, so the probabilities are not corrected for them.
@@ -518,11 +522,12 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         Train on ``(1 - e) y + e prior`` instead of y, in [0, 1): each target moves
         towards the base rate of its label or class. Corrected in the probabilities.
     correct_probabilities : bool, "exact" or calibrator, default=True
-        True applies the exact inverse of loss and `pos_weight`, then fits one slope
-        and one intercept on the held-out rows, if there are any. ``"exact"`` leaves out
-        the latter, False both. A calibrator of `skimbalance.calibration`, such as
-        ``LabelCalibrator("beta")``, is fitted on the held-out rows instead. `fit` reads
-        it; setting it after `fit` changes nothing until the next `fit`.
+        True applies the exact inverse of loss and `pos_weight`; then, where rows are
+        held out, it fits one slope, and an intercept of each label that makes its
+        probabilities add up. ``"exact"`` applies the inverse alone, False neither: the
+        raw scores are read as log-odds. A calibrator of `skimbalance.calibration`,
+        such as ``LabelCalibrator("beta")``, is fitted in the place of the slope. `fit`
+        reads it; setting it after `fit` changes nothing until the next `fit`.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -683,7 +688,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     pos_weight_ : ndarray of shape (n_outputs,)
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
-        Base rates of the training part.
+        Base rates of the training rows, with the weights of `sample_weight` and
+        `class_weight`: with ``class_weight="balanced"`` all classes have the same.
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the
