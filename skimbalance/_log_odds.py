@@ -211,14 +211,13 @@ def match_means(log_odds, target, weight=None):
     shift : ndarray of float64, shape (n_columns,)
     """
     weight = weights_or_ones(weight, len(log_odds)).reshape(len(log_odds), -1)
-    fraction = weight / weight.sum(axis=0)
     log_odds_of_target = logit(target)
     # A mean lies between the extremes, so the shift lies between these two.
     low = log_odds_of_target - log_odds.max(axis=0)
     high = log_odds_of_target - log_odds.min(axis=0)
     shift = np.clip(0.0, low, high)
     for _ in range(_NEWTON_STEPS):
-        mean, slope = _mean_and_slope(log_odds, shift, fraction)
+        mean, slope = _mean_and_slope(log_odds, shift, weight)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             gap = logit(mean) - log_odds_of_target
             newton = shift - gap / (slope / (mean * (1 - mean)))
@@ -231,16 +230,16 @@ def match_means(log_odds, target, weight=None):
     return shift
 
 
-def _mean_and_slope(log_odds, shift, fraction):
+def _mean_and_slope(log_odds, shift, weight):
     """Return the mean probability of each column, and its derivative by the shift.
 
     A few rows at a time: each step on all of them is a copy of the log-odds.
     """
-    sums = np.zeros((2, log_odds.shape[1]))
+    mass, sums = weight.sum(axis=0), np.zeros((2, log_odds.shape[1]))
     step = max(1, _BLOCK_ENTRIES // log_odds.shape[1])
     for rows in gen_batches(len(log_odds), step):
         p = expit(log_odds[rows] + shift)
-        part = fraction[rows] * p
+        part = weight[rows] / mass * p
         sums += part.sum(axis=0), (part * (1 - p)).sum(axis=0)
     return sums
 

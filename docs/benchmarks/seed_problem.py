@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 import torch
-from _page import DATA, load, machine, peak_bytes, table, write
+from _page import DATA, load, machine, peak_bytes, reset_peak, table, write
 from scipy.special import expit
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -187,7 +187,7 @@ def run_memory(folder):
     X_val, Y_val = (array[:1000] for array in read(folder, "valid"))
     # The libraries' own code and buffers are no part of a problem's memory.
     estimator("log loss", 1).fit(X_val[:300], Y_val[:300, :50])
-    before = peak_bytes()
+    before = reset_peak()
     X, Y = read(folder, "train")
     estimator("log loss", 2).fit(X, Y, X_val=X_val, y_val=Y_val)
     needed = needed_bytes(X, Y)

@@ -134,7 +134,8 @@ A step of the score is not the same step of the log-odds: a focal loss multiplie
 about `gamma + 1`, an asymmetric one with its defaults by 6 where probabilities are
 small. So does the noise of the random weights that a net starts with, and it takes
 longer to unlearn: in ten epochs of [the seed problem](../benchmarks/seed_problem.md)
-these two stay far behind.
+the macro AP is 0.143 with the focal loss, 0.109 with the asymmetric one and 0.152 with
+log loss.
 
 ## Label smoothing
 
