@@ -637,6 +637,8 @@ def _describe_strings(values, name):
     """Return why strings make no labels, and what to do."""
     if values.ndim == 1 or values.shape[1] == 1:
         way_out = f"Pass ({name} == positive_class).astype(int)."
+        if len(np.unique(values.astype(str))) > 2:
+            way_out += " Of more than two classes, score one against the others."
     elif len(known := np.unique(values.astype(str)).tolist()) <= 2:
         as_numbers = f"Pass {name}.astype(int)."
         last = f"Code the two as 0 and 1: pass ({name} == {known[-1]!r}).astype(int)."

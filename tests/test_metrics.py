@@ -796,3 +796,11 @@ def test_scores_may_be_bools():
     np.testing.assert_array_equal(
         tune_thresholds(Y, scores), tune_thresholds(Y, scores.astype(float))
     )
+
+
+@pytest.mark.parametrize(("classes", "more"), [("ab", False), ("abcd", True)])
+def test_names_of_several_classes_are_scored_one_against_the_others(classes, more):
+    y = np.array(list(classes) * 3)
+    with pytest.raises(ValueError, match="holds strings") as error:
+        expected_observed_ratio(y, np.full(len(y), 0.5))
+    assert ("one against the others" in str(error.value)) == more
