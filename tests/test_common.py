@@ -132,7 +132,7 @@ def test_missing_labels_in_cross_val_predict_raise_an_error_with_the_remedy(load
         )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_default_ranks_and_is_calibrated_on_yeast(load, seed):
     data = load("yeast")
     X, Y = data["X"], data["Y"].toarray()
