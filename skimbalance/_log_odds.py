@@ -31,6 +31,11 @@ EXPECTED_STRENGTH = 0.3
 _NEWTON_STEPS = 100
 # On the log-odds of a mean: a choice, above the rounding of the sums.
 _MEAN_TOLERANCE = 1e-12
+# Positives that the expected number of a label weighs as much as where the scored rows
+# are a sample: its own number of positives is off by chance.
+_SAMPLED_STRENGTH = 3.0
+# Keeps the logit of a matched prevalence finite.
+LEAST_PREVALENCE = 1e-12
 # Entries whose probabilities are computed at a time: 2 MiB of float64, in the cache.
 _BLOCK_ENTRIES = 2**18
 
@@ -189,6 +194,29 @@ def fit_sigmoid(target, log_odds, weight=None):
     """Return the one slope and the intercept, drawn towards the identity."""
     theta = fit_slopes(target, log_odds[None], weight, np.zeros(2))
     return float(np.exp(theta[0])), float(theta[1])
+
+
+def target_mean_probability(mean, rate, scored, sampling_weight):
+    """Return what the mean probability of each output is to become.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_outputs,)
+        Mean probability over the rows that were scored.
+    rate : ndarray of shape (n_outputs,)
+        From `smoothed_prevalence`.
+    scored : ndarray of shape (n_outputs,)
+        The weight of the scored rows.
+    sampling_weight : float
+        0: the scored rows are the counted ones, match exactly; 1: they are a sample,
+        shrink the change.
+    """
+    added = _SAMPLED_STRENGTH * sampling_weight
+    change = np.ones(len(mean))
+    np.divide(
+        rate * scored + added, mean * scored + added, out=change, where=scored > 0
+    )
+    return np.clip(mean * change, LEAST_PREVALENCE, 1 - LEAST_PREVALENCE)
 
 
 def match_means(log_odds, target, weight=None):

@@ -6,10 +6,13 @@ import scipy.sparse as sp
 from nets import small
 from scipy.special import expit
 
-from skimbalance._log_odds import prevalence_of_counts, smoothed_prevalence
+from skimbalance._log_odds import (
+    prevalence_of_counts,
+    smoothed_prevalence,
+    target_mean_probability,
+)
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.neural_network._output import target_mean_probability
 
 
 def held_out_by(n, Y, **fit_params):

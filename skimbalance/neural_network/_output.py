@@ -18,8 +18,10 @@ from sklearn.utils import gen_batches
 from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
+    LEAST_PREVALENCE,
     prevalence_of_counts,
     smoothed_prevalence,
+    target_mean_probability,
 )
 from skimbalance._validation import check_choice, check_per_label
 from skimbalance.calibration import (
@@ -69,13 +71,8 @@ _SLOPE_ENTRIES = 2**20
 # Log-odds beyond this are rounding of float32 probabilities, 6e-8 next to 1: a score of
 # 100 for a single wrong entry would flatten the slope for all others.
 _MOST_LOG_ODDS = 15.0
-# Positives that the expected number of a label weighs as much as where the scored rows
-# are a sample: its own number of positives is off by chance.
-_SAMPLED_STRENGTH = 3.0
 # Part of the spread of single scores that the mean keeps in any case.
 _LEAST_SPREAD = 0.5
-# Keeps the logit of a matched prevalence finite.
-_LEAST = 1e-12
 # Entries that are calibrated at a time: 8 MiB of float64, where all are up to 128 MiB.
 _BLOCK_ENTRIES = 2**20
 
@@ -439,7 +436,9 @@ class _Output:
         mass += weight.sum(axis=0)
         mean = ratio(self._expected(scores, weight), mass, undefined=0.0)
         rate = prevalence_of_counts(counts[0], mean * observed, observed)
-        self._match(scores, np.clip(rate, _LEAST, 1 - _LEAST), weight)
+        self._match(
+            scores, np.clip(rate, LEAST_PREVALENCE, 1 - LEAST_PREVALENCE), weight
+        )
 
     def calibrate(self, raw, values, weight, counts):
         """Fit what remains to be corrected, on rows that did not train the net.
@@ -674,7 +673,9 @@ class LabelOutput(_Output):
         """Move all intercepts alike until the probabilities of all labels add up."""
         mass = weight.sum(axis=0)
         rate = ratio(counts[0], counts[0] + counts[1], undefined=0.5)
-        total = np.clip(mass @ rate / mass.sum(), _LEAST, 1 - _LEAST)
+        total = np.clip(
+            mass @ rate / mass.sum(), LEAST_PREVALENCE, 1 - LEAST_PREVALENCE
+        )
         self.calibrator.match_prevalence(scores, float(total), weight)
 
     def _column_weight(self, values, weight):
@@ -739,7 +740,9 @@ class LabelOutput(_Output):
         others = scores[~is_out].reshape(n_rows, n_members - 1, -1)
         between = others.var(axis=1, ddof=1).mean() * (1 - 1 / n_members)
         whole = scores[is_out].var(axis=0).mean()
-        return float(np.sqrt(max(1 - between / max(whole, _LEAST), _LEAST_SPREAD**2)))
+        return float(
+            np.sqrt(max(1 - between / max(whole, LEAST_PREVALENCE), _LEAST_SPREAD**2))
+        )
 
     def summarize(self, raw, values, weight, spread=1.0):
         """Keep a summary of the scores of rows that did not train the net.
@@ -987,24 +990,3 @@ class NetOutputs:
 def _in_numpy(array):
     """Return a tensor, as skorch takes them, as an array."""
     return array.numpy(force=True) if hasattr(array, "numpy") else array
-
-
-def target_mean_probability(mean, rate, scored, sampling_weight):
-    """Return what the mean probability of each output is to become.
-
-    Parameters
-    ----------
-    mean : ndarray of shape (n_outputs,)
-        Mean probability over the rows that were scored.
-    rate : ndarray of shape (n_outputs,)
-        From `smoothed_prevalence`.
-    scored : ndarray of shape (n_outputs,)
-        The weight of the scored rows.
-    sampling_weight : float
-        0: the scored rows are the counted ones, match exactly; 1: they are a sample,
-        shrink the change.
-    """
-    added = _SAMPLED_STRENGTH * sampling_weight
-    ratio = np.ones(len(mean))
-    np.divide(rate * scored + added, mean * scored + added, out=ratio, where=scored > 0)
-    return np.clip(mean * ratio, _LEAST, 1 - _LEAST)
