@@ -35,7 +35,7 @@ _MEAN_TOLERANCE = 1e-12
 # are a sample: its own number of positives is off by chance.
 _SAMPLED_STRENGTH = 3.0
 # Keeps the logit of a matched prevalence finite.
-LEAST_PREVALENCE = 1e-12
+_LEAST_PREVALENCE = 1e-12
 # Entries whose probabilities are computed at a time: 2 MiB of float64, in the cache.
 _BLOCK_ENTRIES = 2**18
 
@@ -216,7 +216,12 @@ def target_mean_probability(mean, rate, scored, sampling_weight):
     np.divide(
         rate * scored + added, mean * scored + added, out=change, where=scored > 0
     )
-    return np.clip(mean * change, LEAST_PREVALENCE, 1 - LEAST_PREVALENCE)
+    return inside_unit_interval(mean * change)
+
+
+def inside_unit_interval(prevalence):
+    """Return prevalences away from 0 and 1, so that their log-odds are finite."""
+    return np.clip(prevalence, _LEAST_PREVALENCE, 1 - _LEAST_PREVALENCE)
 
 
 def match_means(log_odds, target, weight=None):
@@ -258,14 +263,19 @@ def match_means(log_odds, target, weight=None):
     return shift
 
 
+def blocks_of_rows(matrix):
+    """Return slices of rows, for steps that make copies of all rows they are given."""
+    n_rows, n_columns = matrix.shape
+    return gen_batches(n_rows, max(1, _BLOCK_ENTRIES // n_columns))
+
+
 def _mean_and_slope(log_odds, shift, weight):
     """Return the mean probability of each column, and its derivative by the shift.
 
-    A few rows at a time: each step on all of them is a copy of the log-odds.
+    In blocks, as each step on all rows is a copy of the log-odds.
     """
     mass, sums = weight.sum(axis=0), np.zeros((2, log_odds.shape[1]))
-    step = max(1, _BLOCK_ENTRIES // log_odds.shape[1])
-    for rows in gen_batches(len(log_odds), step):
+    for rows in blocks_of_rows(log_odds):
         p = expit(log_odds[rows] + shift)
         part = weight[rows] / mass * p
         sums += part.sum(axis=0), (part * (1 - p)).sum(axis=0)

@@ -160,9 +160,8 @@ def split_rows(folds: Any, X: Any, y: Any, weight: Any, params: dict) -> list:
     kept = rows_with_weight(weight)
     if kept is None:
         return list(folds.split(X, y, **params))
-    if isinstance(
-        folds, PredefinedSplit | GivenSplits
-    ):  # their indices are of all rows
+    if isinstance(folds, PredefinedSplit | GivenSplits):
+        # Their indices are of all rows.
         parts = folds.split(X, y, **params)
         return [tuple(rows[kept[rows]] for rows in split) for split in parts]
     rows = np.flatnonzero(kept)

@@ -243,7 +243,6 @@ def test_prevalences_of_many_rows_are_met_without_copies_of_them(per_label):
     prevalence = np.geomspace(1e-4, 0.4, 7) if per_label else 0.02
     calibrator = PooledCalibrator()
     calibrator.slope_, calibrator.intercept_ = 0.7, 0.3
-    calibrator.n_labels_ = 7
     tracemalloc.start()
     try:
         calibrator.match_prevalence(log_odds, prevalence, weight)

@@ -679,8 +679,8 @@ class RoundedSoftTarget(SoftTargetLoss):
 
     def closed_form_log_posterior(self, scores):
         W = torch.as_tensor(self.target_matrix, dtype=scores.dtype)
-        shares = torch.linalg.solve(W.T, scores.softmax(dim=1).T).T
-        return shares.clamp(min=0.01).log()
+        posterior = torch.linalg.solve(W.T, scores.softmax(dim=1).T).T
+        return posterior.clamp(min=0.01).log()
 
 
 def test_the_closed_form_of_a_subclass_of_soft_targets_is_used():

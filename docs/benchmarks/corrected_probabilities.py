@@ -7,8 +7,8 @@ figures of each fit are kept in a cache: an interrupted run goes on where it sto
 import functools
 
 import numpy as np
-from _page import load, machine, table, write
-from _predictions import arguments, cached
+from _page import machine, table, write
+from _predictions import arguments, cached, loader
 from sklearn.metrics import f1_score, log_loss
 
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -59,7 +59,7 @@ def known_posterior(n_rows, n_labels, cardinality, ratio, signal, seed):
     )
 
 
-def yeast(seed):  # noqa: ARG001
+def yeast(load, seed):  # noqa: ARG001
     """Return the published split."""
     data = load("yeast")
     train, test = data["train_idx"], data["test_idx"]
@@ -106,14 +106,14 @@ def over_seeds(options, name, n_seeds, figures_of):
     return {key: mean_and_spread([f[key] for f in found]) for key in found[0]}
 
 
-def calibration_table(options, problem):
+def calibration_table(options, name, problem):
     """Fit every variant with every seed."""
     rows = []
-    for k, (name, params) in enumerate(VARIANTS.items()):
+    for k, (variant, params) in enumerate(VARIANTS.items()):
         figures_of = functools.partial(calibration_figures, problem, params)
-        key = f"corrected_{problem.__name__}_{k}"
+        key = f"corrected_{name}_{k}"
         figures = over_seeds(options, key, options.seeds, figures_of)
-        rows.append([name, *figures.values()])
+        rows.append([variant, *figures.values()])
         print(rows[-1], flush=True)
     return table(["", *figures], rows)
 
@@ -164,6 +164,7 @@ def predictions_table(options):
 def main():
     """Measure and write the page."""
     options = arguments()
+    published = functools.partial(yeast, loader(options.data))
     write(
         "corrected_probabilities",
         f"""# Corrected probabilities and the predictions made of them
@@ -177,11 +178,11 @@ with the skill.
 
 ## Yeast, published split
 
-{calibration_table(options, yeast)}
+{calibration_table(options, "yeast", published)}
 
 ## Known posterior: 20 labels from 0.5 to 20 %, 20,000 rows
 
-{calibration_table(options, synthetic)}
+{calibration_table(options, "synthetic", synthetic)}
 
 ## Hundreds of labels, a handful of them on
 

@@ -374,25 +374,27 @@ class SoftTargetLoss(SoftmaxLoss):
         return -(weight * scores.log_softmax(dim=1)).sum(dim=1)
 
     def closed_form_log_posterior(self, scores):
-        return self._log_shares(scores, scores.new_zeros(()))
+        return self._log_weighted_posterior(scores, scores.new_zeros(()))
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         link = super().link(pos_weight, device, n_outputs)
         own = SoftTargetLoss.closed_form_log_posterior
-        if type(self).closed_form_log_posterior is own:  # and not of a subclass
-            link.function = partial(self._log_shares, shift=link.shift)
+        # A subclass may have a closed form of its own, which the link has already.
+        if type(self).closed_form_log_posterior is own:
+            link.function = partial(self._log_weighted_posterior, shift=link.shift)
         return link
 
-    def _log_shares(self, scores, shift):
-        """Return the log of what each class adds to the softmax, with its weight.
+    def _log_weighted_posterior(self, scores, shift):
+        """Return the log of the posterior times the class weights, up to a constant.
 
-        The floor of a class is one of its probability, after the weights: before them,
-        that of a class of weight 1e-4 would be 10,000 times as large.
+        The floor is one of the posterior without the weights. With them, it would be
+        10,000 times as large for a class of weight 1e-4.
         """
         if self.target_matrix is None:  # the log-loss
             return scores.log_softmax(dim=1)
-        shares = torch.linalg.solve(self._matrix(scores).T, scores.softmax(dim=1).T).T
-        log_p = (shares.clamp(min=TINY).log() - shift).log_softmax(dim=1)
+        p = scores.softmax(dim=1)
+        weighted = torch.linalg.solve(self._matrix(scores).T, p.T).T
+        log_p = (weighted.clamp(min=TINY).log() - shift).log_softmax(dim=1)
         least = (scores - shift).log_softmax(dim=1) + self._floor().to(scores).log()
         return torch.maximum(log_p, least) + shift
 

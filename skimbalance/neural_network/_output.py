@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import gen_batches
 
 from skimbalance._columns import ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
-    LEAST_PREVALENCE,
+    blocks_of_rows,
+    inside_unit_interval,
     prevalence_of_counts,
     smoothed_prevalence,
     target_mean_probability,
@@ -73,8 +73,8 @@ _SLOPE_ENTRIES = 2**20
 _MOST_LOG_ODDS = 15.0
 # Part of the spread of single scores that the mean keeps in any case.
 _LEAST_SPREAD = 0.5
-# Entries that are calibrated at a time: 8 MiB of float64, where all are up to 128 MiB.
-_BLOCK_ENTRIES = 2**20
+# Keeps a ratio of variances finite where all scores are equal.
+_LEAST_VARIANCE = 1e-12
 
 
 class OutputParams(NamedTuple):
@@ -423,8 +423,7 @@ class _Output:
         scores = self._corrected(raw.double())
         if self.invertible:
             scores = np.clip(scores, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
-        weight = self._column_weight(values, weight)
-        weight *= self.has_learnt[member]
+        weight = self._column_weight(values, weight) * self.has_learnt[member]
         some = slice(None, None, -(-scores.size // _SLOPE_ENTRIES))
         calibrator = self._fit_calibrator(scores[some], values[some], weight[some])
         self.calibrator = calibrator
@@ -436,9 +435,7 @@ class _Output:
         mass += weight.sum(axis=0)
         mean = ratio(self._expected(scores, weight), mass, undefined=0.0)
         rate = prevalence_of_counts(counts[0], mean * observed, observed)
-        self._match(
-            scores, np.clip(rate, LEAST_PREVALENCE, 1 - LEAST_PREVALENCE), weight
-        )
+        self._match(scores, inside_unit_interval(rate), weight)
 
     def calibrate(self, raw, values, weight, counts):
         """Fit what remains to be corrected, on rows that did not train the net.
@@ -499,10 +496,10 @@ class _Output:
     def _expected(self, scores, weight):
         """Return the weighted sums of the calibrated probabilities.
 
-        A few rows at a time: each step on all of them is a copy of the scores.
+        In blocks, as each step on all rows is a copy of the scores.
         """
         sums = np.zeros(self.n_outputs)
-        for rows in gen_batches(len(scores), max(1, _BLOCK_ENTRIES // self.n_outputs)):
+        for rows in blocks_of_rows(scores):
             proba = self.probabilities(self.calibrator.transform(scores[rows]))
             sums += (weight[rows] * proba).sum(axis=0)
         return sums
@@ -673,9 +670,7 @@ class LabelOutput(_Output):
         """Move all intercepts alike until the probabilities of all labels add up."""
         mass = weight.sum(axis=0)
         rate = ratio(counts[0], counts[0] + counts[1], undefined=0.5)
-        total = np.clip(
-            mass @ rate / mass.sum(), LEAST_PREVALENCE, 1 - LEAST_PREVALENCE
-        )
+        total = inside_unit_interval(mass @ rate / mass.sum())
         self.calibrator.match_prevalence(scores, float(total), weight)
 
     def _column_weight(self, values, weight):
@@ -740,9 +735,8 @@ class LabelOutput(_Output):
         others = scores[~is_out].reshape(n_rows, n_members - 1, -1)
         between = others.var(axis=1, ddof=1).mean() * (1 - 1 / n_members)
         whole = scores[is_out].var(axis=0).mean()
-        return float(
-            np.sqrt(max(1 - between / max(whole, LEAST_PREVALENCE), _LEAST_SPREAD**2))
-        )
+        ratio_of_variances = between / max(whole, _LEAST_VARIANCE)
+        return float(np.sqrt(max(1 - ratio_of_variances, _LEAST_SPREAD**2)))
 
     def summarize(self, raw, values, weight, spread=1.0):
         """Keep a summary of the scores of rows that did not train the net.
