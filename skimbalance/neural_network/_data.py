@@ -27,6 +27,8 @@ from skimbalance.preprocessing import _CLIP, InputEncoder
 _TINY_SINGLE = np.finfo(np.float32).tiny
 # Bytes of the rows gathered at once.
 _CHUNK_BYTES = 2**20
+# How many times as many on CUDA, where the calls of a gathering outlast its kernels.
+_CUDA_CHUNKS = 16
 # Below this fraction of stored values a sparse product is quicker than a dense one.
 _SPARSE_DENSITY = 0.04
 
@@ -169,9 +171,8 @@ class _DenseSource:
     def _rows(self, index):
         """Return a copy of some rows, where the array lies."""
         if isinstance(self.array, torch.Tensor):
-            return self.array.index_select(
-                0, torch.from_numpy(index).to(self.array.device)
-            )
+            index = _moved(index, torch.int64, self.array.device)
+            return self.array.index_select(0, index)
         if hasattr(self.array, "toarray"):
             return torch.as_tensor(self.array[index].toarray())
         return torch.as_tensor(self.array.take(index, axis=0))
@@ -513,7 +514,7 @@ class JoinedSource:
     """
 
     def __init__(self, X, dtype, device, keeps_integers):
-        self.join, self.row_shape = X.join, ()
+        self.join, self.row_shape, self.device = X.join, (), device
         self.sources = [
             _IntegerSource(part, device)
             if keeps_integers and part.dtype.kind in "biu"
@@ -720,6 +721,12 @@ class RowSet(Dataset):
         return 8 + sum(s.row_bytes for s in self.sources if s is not None)
 
     @property
+    def chunk_bytes(self):
+        """How many bytes are gathered at once."""
+        is_on_cuda = self.sources[0].device.type == "cuda"
+        return _CHUNK_BYTES * (_CUDA_CHUNKS if is_on_cuda else 1)
+
+    @property
     def batch_row_bytes(self):
         """About how many bytes a row of inputs takes as the net reads it."""
         return self.sources[0].batch_row_bytes
@@ -749,7 +756,7 @@ class GatheredRows(Dataset):
     y : BatchTargets
     """
 
-    row_bytes = 1
+    row_bytes = chunk_bytes = 1
 
     def __init__(self, x, y):
         self.X, self.y, self.decode = x, y, y.decode
@@ -824,7 +831,8 @@ class Batches:
         elif self.shuffle:
             order = torch.randperm(n_rows).numpy()
         batches = [order[start:stop][rank::world] for start, stop in self._spans(1)]
-        at_once = max(1, _CHUNK_BYTES // (batches[-1].size * self.rows.row_bytes))
+        batch_bytes = batches[-1].size * self.rows.row_bytes
+        at_once = max(1, self.rows.chunk_bytes // batch_bytes)
         chunks = [
             batches[start : start + at_once] for start in range(0, len(self), at_once)
         ]

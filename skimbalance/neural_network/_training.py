@@ -30,6 +30,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from skimbalance._base import warn_user
 from skimbalance._validation import accepted_names, closest
 from skimbalance.neural_network._callbacks import AverageWeights, Progress
+from skimbalance.neural_network._cuda_graphs import Capture, Recorder, can_record
 from skimbalance.neural_network._data import (
     Batches,
     GatheredRows,
@@ -112,7 +113,12 @@ class Step:
         self.module: Any = None
         self.optimizer: Any = None
         self.scaler: Any = None
+        self.recorder: Any = None
         self.parameters: list = []
+
+    def __getstate__(self):
+        # A CUDA graph cannot be stored, and a copy of the net records its own.
+        return vars(self) | {"recorder": None}
 
     def begin(self, net):
         """Take the module and the optimizer of a net that is about to train."""
@@ -121,10 +127,12 @@ class Step:
         scales = self.half is torch.float16
         self.scaler = torch.amp.GradScaler(net.device.type) if scales else None
         self.factors = {}
+        if can_record(net):
+            self.recorder = Recorder(self.parameters, Capture(net.device))
 
     def end(self):
         """Drop the references to the optimizer and its tensors."""
-        self.module = self.optimizer = self.scaler = None
+        self.module = self.optimizer = self.scaler = self.recorder = None
         self.parameters, self.factors = [], {}
 
     def begin_epoch(self):
@@ -144,6 +152,14 @@ class Step:
         """Remove the gradients of the last step."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def compute(self, gradients, batch):
+        """Return what ``gradients(batch)`` returns, which a CUDA graph may replay."""
+        x, y = batch
+        is_step = y.first and y.last and y.member is None
+        if self.recorder is None or not is_step or not isinstance(x, torch.Tensor):
+            return gradients(batch)
+        return self.recorder(gradients, batch)
 
     def backward(self, total, factor):
         """Add the gradient of the summed loss of a batch, times a factor."""
@@ -199,10 +215,11 @@ class ParallelStep(Step):
 
     def __getstate__(self):
         # A saved net goes on alone: processes cannot be stored.
-        return vars(self) | {"accelerator": None, "part": (0, 1)}
+        return super().__getstate__() | {"accelerator": None, "part": (0, 1)}
 
     def begin(self, net):
         super().begin(net)
+        self.recorder = None  # the processes exchange gradients in the backward pass
         if self.accelerator is not None:
             self.module = self.accelerator.prepare_model(net.module_)
 
@@ -628,6 +645,10 @@ class Net(ClassifierMixin, NeuralNet):
         return self.criterion_.divisor(n_rows) * n_members
 
     def train_step_single(self, batch, **fit_params):  # noqa: ARG002
+        return self._step_of(*self.step_.compute(self._gradients, batch))
+
+    def _gradients(self, batch):
+        """Compute the gradients of a batch; return scores and sum as `_total_loss`."""
         scores, total = self._total_loss(batch)
         # Each of several members gets the gradient that it would get alone.
         fraction = batch[1].fraction
@@ -636,7 +657,7 @@ class Net(ClassifierMixin, NeuralNet):
             self.step_.backward(total, factor)
         else:
             self._first_backward(total, factor)
-        return self._step_of(scores, total)
+        return scores, total
 
     def _first_backward(self, total, factor):
         """Compute the first gradients, or raise where the module detaches them."""
