@@ -111,6 +111,7 @@ class Stranger(Callback):
     [
         {"loss": "hard_negatives", "correct_probabilities": False},
         {"optimizer": "lbfgs", "lr": 0.1},
+        {"loss": "focal", "loss_params": {"gamma": [1.0, 2.0, 3.0, 0.5]}},
         {"gradient_accumulation": 2},
         {"callbacks": [LRScheduler("StepLR", step_size=1)]},  # it may act on a batch
         {"callbacks": [Watcher()]},
@@ -158,14 +159,59 @@ def test_moved_and_frozen_weights_are_recorded_anew():
     assert captures.n_captures == 4
 
 
+def test_what_cannot_be_captured_is_computed():
+    weight = nn.Parameter(torch.ones(2))
+    recorder = Recorder([weight], lambda compute, clear: compute() and None)
+
+    def compute(batch):
+        total = (batch[0] * weight).sum()
+        total.backward()
+        return (total,)
+
+    for value in (1.0, 2.0):
+        weight.grad = None
+        assert recorder(compute, _batch([[value, 1.0]])) == (value + 1,)
+        torch.testing.assert_close(weight.grad, torch.tensor([value, 1.0]))
+
+
 def _batch(rows):
     x = torch.tensor(rows)
     labels = torch.zeros(len(x), 1, dtype=torch.int8)
     return x, _cuda_graphs.batch_targets(labels, None, (1.0, True, True), None)
 
 
+on_cuda = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no CUDA device here"
+)
+
+
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@on_cuda
+def test_on_cuda_a_failed_capture_leaves_the_fit_as_it_is(monkeypatch, problem):
+    def failing(self, compute):
+        captured(self, lambda: compute()[0].cpu())  # waits for the device
+        assert captured(self, lambda: torch.cuda.synchronize()) is None
+
+    params = {"device": "cuda", "batch_size": 70, "dropout": 0.5}
+    expected = small(**params).fit(*problem).predict_proba(problem[0])
+    captured = _cuda_graphs.Capture._captured
+    monkeypatch.setattr(_cuda_graphs.Capture, "_captured", failing)
+    proba = small(**params).fit(*problem).predict_proba(problem[0])
+    np.testing.assert_allclose(proba, expected, rtol=1e-5)
+
+
+@pytest.mark.cuda
+@on_cuda
+def test_on_cuda_fits_leave_no_memory_behind(problem):
+    held = []
+    for _ in range(40):
+        small(device="cuda").fit(*problem)
+        held.append(torch.cuda.memory_allocated())
+    assert held[-1] == held[1]
+
+
+@pytest.mark.cuda
+@on_cuda
 @pytest.mark.parametrize(
     "params",
     [

@@ -318,7 +318,9 @@ def cuda_tests(machine):
     if not counts:
         return "The tests could not run: they need pytest and a checkout."
     names = " and ".join(f"`{name}`" for name in TESTS)
-    return f"{names} on this device: {', '.join(dict.fromkeys(counts))}."
+    failed = re.findall(r"^FAILED (\S+)", done.stdout, flags=re.MULTILINE)
+    listed = "".join(f"\n* `{name}` failed" for name in failed)
+    return f"{names} on this device: {', '.join(dict.fromkeys(counts))}.\n{listed}"
 
 
 def loss_steps(machine):

@@ -13,12 +13,18 @@ library's own module and losses are recorded, with callbacks of the library and 
 skorch that do not look into a step.
 """
 
+import functools
+import threading
+
+import numpy as np
 import torch
 
 from skimbalance.losses import LOSSES
 from skimbalance.modules import MLP
 from skimbalance.neural_network._data import batch_targets
 
+# torch captures one graph at a time in a process.
+_LOCK = threading.Lock()
 _DEVICES = {"cuda"}
 _KNOWN_CALLBACKS = "skimbalance.", "skorch."
 
@@ -40,6 +46,8 @@ def can_record(net):
         and not any(_has_hooks(part) for part in module.modules())
         and type(loss) in set(LOSSES.values())
         and not loss.depends_on_batch
+        # Arrays of parameters are copied to the device at each call.
+        and not any(np.ndim(value) for value in loss.get_params().values())
         and not net.step_takes_closure_
         and not net.watches_batches_
         and all(name.startswith(_KNOWN_CALLBACKS) for name in callbacks)
@@ -66,8 +74,9 @@ class Recorder:
         since, is recorded anew.
     capture : callable
         ``capture(compute, clear)`` returns a function without arguments that does again
-        what `compute` did, in the same memory, and what `compute` returned. It may call
-        `compute` before, and `clear` to remove the gradients.
+        what `compute` did, in the same memory, and what `compute` returned; or None
+        where that cannot be captured. It may call `compute` before, and `clear` to
+        remove the gradients.
     """
 
     def __init__(self, parameters, capture):
@@ -91,6 +100,8 @@ class Recorder:
         key = batch[1].fraction, *map(_layout, tensors)
         if key not in self.recorded:
             self.recorded[key] = self._record(compute, batch, tensors)
+        if self.recorded[key] is None:
+            return compute(batch)
         inputs, replay, outputs, gradients = self.recorded[key]
         for mine, given in zip(inputs, tensors, strict=True):
             if given is not None:
@@ -106,7 +117,11 @@ class Recorder:
         place = batch[1].fraction, True, True
         y = batch_targets(labels, weight, place, None, fold)
         y.share, y.importance = share, importance
-        replay, outputs = self.capture(lambda: compute((x, y)), self._clear)
+        captured = self.capture(lambda: compute((x, y)), self._clear)
+        if captured is None:
+            self._clear()
+            return None
+        replay, outputs = captured
         gradients = [parameter.grad for parameter in self.parameters]
         return inputs, replay, [part.detach() for part in outputs], gradients
 
@@ -125,16 +140,26 @@ def _layout(tensor):
     return None if tensor is None else (tensor.shape, tensor.dtype)
 
 
+@functools.cache
+def _stream(number):
+    """Return the stream that captures on the device of a number.
+
+    The same for all fits: torch keeps the workspaces of cuBLAS of each stream for good,
+    which are 64 MiB on an H200.
+    """
+    return torch.cuda.Stream(number)
+
+
 class Capture:
     """Capture computations on a device as CUDA graphs, which share their memory."""
 
     def __init__(self, device):
-        self.device = device
-        self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()
+        self.device, self.pool = device, torch.cuda.graph_pool_handle()
 
     def __call__(self, compute, clear):
         """Return a function that replays a computation, and what it returned.
+
+        None where the computation cannot be captured, by this driver for example.
 
         Parameters
         ----------
@@ -143,21 +168,30 @@ class Capture:
         clear : callable
             Removes what `compute` leaves behind.
         """
-        present = torch.cuda.current_stream(self.device)
-        random_state = torch.cuda.get_rng_state(self.device)
+        with torch.cuda.device(self.device), _LOCK:
+            present = torch.cuda.current_stream()
+            stream = _stream(torch.cuda.current_device())
+            stream.wait_stream(present)
+            with torch.cuda.stream(stream):
+                random_state = torch.cuda.get_rng_state()
+                # Libraries set themselves up at their first call, which no graph holds.
+                compute()
+                clear()
+                torch.cuda.set_rng_state(random_state)
+                captured = self._captured(compute)
+            present.wait_stream(stream)
+        return captured
+
+    def _captured(self, compute):
         graph = torch.cuda.CUDAGraph()
-        self.stream.wait_stream(present)
-        with torch.cuda.device(self.device), torch.cuda.stream(self.stream):
-            # Libraries set themselves up at their first call, which no graph can hold.
-            compute()
-            clear()
-            torch.cuda.set_rng_state(random_state, self.device)
-            # `torch.cuda.graph` would collect garbage and empty the cache first, which
-            # takes longer than many steps. Threads that gather rows may go on.
+        try:
+            # `torch.cuda.graph` would empty the cache of memory first, which takes
+            # longer than many steps. Threads that gather rows may go on.
             graph.capture_begin(self.pool, capture_error_mode="thread_local")
             try:
                 outputs = compute()
             finally:
                 graph.capture_end()
-        present.wait_stream(self.stream)
+        except RuntimeError:
+            return None
         return graph.replay, outputs
