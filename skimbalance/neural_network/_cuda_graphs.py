@@ -15,6 +15,7 @@ skorch that do not look into a step.
 
 import functools
 import threading
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,7 +116,7 @@ class Recorder:
         inputs = [None if part is None else part.clone() for part in tensors]
         x, labels, weight, fold, share, importance = inputs
         place = batch[1].fraction, True, True
-        y = batch_targets(labels, weight, place, None, fold)
+        y: Any = batch_targets(labels, weight, place, None, fold)
         y.share, y.importance = share, importance
         captured = self.capture(lambda: compute((x, y)), self._clear)
         if captured is None:
