@@ -204,7 +204,13 @@ def rare_problem(n, seed, fresh=6000, per_band=12):
 
 @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UndefinedLabelWarning")
 @pytest.mark.parametrize(
-    "params", [{}, {"pos_weight": "sqrt"}, {"loss": "focal"}, {"n_members": 2}]
+    "params",
+    [
+        {},
+        pytest.param({"pos_weight": "sqrt"}, marks=pytest.mark.slow),
+        {"loss": "focal"},
+        {"n_members": 2},
+    ],
 )
 def test_probabilities_of_fresh_rows_add_up_in_each_band(params):
     expected = positives = 0
