@@ -30,6 +30,8 @@ def weights_or_ones(weight: Any, n_rows: int) -> Any:
 
 def _indicator(matrix, is_one):
     """Return a CSR array that stores a 1 for some of the stored entries of another."""
+    if not is_one.any():  # as a rule no label is missing
+        return sp.csr_array(matrix.shape, dtype=np.int8)
     # eliminate_zeros writes into the index arrays, which belong to the other matrix.
     ones = sp.csr_array(
         (is_one.astype(np.int8), matrix.indices.copy(), matrix.indptr.copy()),

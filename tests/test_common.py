@@ -47,14 +47,16 @@ MACRO_AP = get_scorer("macro_average_precision")
 @pytest.mark.parametrize(
     "estimator",
     [
-        ImbalancedMLPClassifier,
-        pytest.param(ImbalancedNetClassifier, marks=pytest.mark.slow),
+        # Of 90 fits, which take a minute with the default number of epochs.
+        ImbalancedMLPClassifier(max_epochs=10),
+        pytest.param(ImbalancedMLPClassifier(), marks=pytest.mark.slow),
+        pytest.param(ImbalancedNetClassifier(), marks=pytest.mark.slow),
     ],
 )
-def test_bare_defaults_pass_every_check(estimator):
+def test_defaults_pass_every_check(estimator):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(estimator(), on_fail=None)
+        results = check_estimator(estimator, on_fail=None)
     failed = {r["check_name"]: r for r in results if r["status"] == "failed"}
     assert not failed
     skipped = {r["check_name"] for r in results if r["status"] == "skipped"}
@@ -133,27 +135,28 @@ def test_missing_labels_in_cross_val_predict_raise_an_error_with_the_remedy(load
 
 
 @pytest.mark.parametrize(
-    ("seed", "pos_weight"),
+    ("name", "least", "pos_weight"),
     [
-        (0, None),
-        pytest.param(1, None, marks=pytest.mark.slow),
-        pytest.param(0, "balanced", marks=pytest.mark.slow),
+        ("emotions", 0.72, None),
+        pytest.param("yeast", 0.48, None, marks=pytest.mark.slow),
+        pytest.param("yeast", 0.48, "balanced", marks=pytest.mark.slow),
     ],
 )
-def test_the_default_ranks_and_is_calibrated_on_yeast(load, seed, pos_weight):
-    data = load("yeast")
+def test_the_default_ranks_and_is_calibrated(load, name, least, pos_weight):
+    """A random forest reaches .73 and .53 on another split: docs/benchmarks/forest.md."""
+    data = load(name)
     X, Y = data["X"], data["Y"].toarray()
     train, test = data["train_idx"], data["test_idx"]
-    net = ImbalancedMLPClassifier(pos_weight=pos_weight, random_state=seed)
+    net = ImbalancedMLPClassifier(pos_weight=pos_weight, random_state=0)
     proba = net.fit(X[train], Y[train]).predict_proba(X[test])
-    assert multilabel_average_precision_score(Y[test], proba) > 0.48
+    assert multilabel_average_precision_score(Y[test], proba) > least
     assert 0.9 < expected_observed_ratio(Y[test], proba) < 1.1
 
 
 def test_binary_real_data(load):
     data = load("zen_mammography")
     X, y = data["X"][::2], data["y"][::2]
-    net = small(max_epochs=20)
+    net = small(max_epochs=10)
     scores = cross_val_score(net, X, y, cv=3, scoring="average_precision")
     assert (scores > 5 * y.mean()).all()
 
@@ -242,7 +245,7 @@ def test_imbalanced_learn_pipelines(problem):
     assert model.predict_proba(X).shape == Y.shape
     y = Y[:, -1]
     model = make_sampling_pipeline(
-        RandomOverSampler(random_state=0), small(max_epochs=20)
+        RandomOverSampler(random_state=0), small(max_epochs=10)
     )
     proba = model.fit(X, y).predict_proba(X)[:, 1]
     assert proba.mean() > 2 * y.mean()

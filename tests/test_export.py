@@ -351,7 +351,9 @@ def test_no_onnx_of_an_inverse_by_derivatives(tmp_path):
 
 
 @ignore_warnings
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)]
+)
 def test_pipelines_convert(dtype):
     skl2onnx = pytest.importorskip("skl2onnx", reason="needs skl2onnx")
     pytest.importorskip("onnxscript", reason="torch.onnx needs onnxscript")

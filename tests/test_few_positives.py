@@ -208,7 +208,7 @@ def rare_problem(n, seed, fresh=6000, per_band=12):
     [
         {},
         pytest.param({"pos_weight": "sqrt"}, marks=pytest.mark.slow),
-        {"loss": "focal"},
+        pytest.param({"loss": "focal"}, marks=pytest.mark.slow),
         {"n_members": 2},
     ],
 )

@@ -203,6 +203,7 @@ def test_a_compiled_net_is_the_same_net(problem):
     "isolate_recompiles" not in inspect.signature(torch.compile).parameters,
     reason="this torch counts compilations over all nets of a process",
 )
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules
 def test_compiled_nets_do_not_use_up_each_others_compilations(problem):
     X, Y = problem

@@ -137,6 +137,7 @@ class Refinement:
         self.even, self.base_weights, self.weights = even, weights, weights.copy()
         self.mean = desired.sum(axis=1) / items.shape[0]
         self.small = len(part) <= _SEARCHED_ITEMS
+        self.binary = bool((items.data == 1).all())
         self.converged, self.lowest = False, (np.inf, np.inf)
         self._set_part(part)
         self._update_move_costs()
@@ -267,7 +268,10 @@ class Refinement:
         # in common is then 0 on average, so that the costs of two moves add up to that
         # of a swap, about.
         common = self.weights * self.mean
-        self.move_costs = self._distance(self.items) - 2 * (self.items @ common)
+        if self.binary:  # an indicator is its own square: one product instead of two
+            self.move_costs = self.items @ (self.weights - 2 * common)
+        else:
+            self.move_costs = self._distance(self.items) - 2 * (self.items @ common)
         self.move_costs += common @ self.mean
 
     def _improve(self, chosen):

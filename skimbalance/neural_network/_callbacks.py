@@ -25,7 +25,7 @@ from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
 from skimbalance._labels import BINARY, MULTICLASS, no_class
 from skimbalance._validation import Scorer, closest, scorer_pos_label
-from skimbalance.neural_network._module import copied
+from skimbalance.neural_network._module import all_finite, copied
 from skimbalance.neural_network._rows import (
     as_dense,
     decode_labels,
@@ -233,9 +233,15 @@ class KeepBest(Callback):
 
 
 def _is_finite(net):
+    """Return whether the loss of an epoch and the weights after it are finite.
+
+    Sums are read first, as by `all_finite`; all at once, to wait for the device once.
+    """
     if not np.isfinite(net.history[-1]["train_loss"]):
         return False
-    return all(bool(value.isfinite().all()) for value in net.module_.parameters())
+    weights = list(net.module_.parameters())
+    total = torch.stack([weight.detach().sum() for weight in weights]).sum()
+    return bool(total.isfinite()) or all(map(all_finite, weights))
 
 
 class KeepLast(KeepBest):

@@ -38,11 +38,12 @@ def can_record(net):
     net : Net
         Its training begins.
     """
+    if torch.device(net.device).type not in _DEVICES:
+        return False
     module, loss = net.module_, net.criterion_.loss
     callbacks = [type(callback).__module__ for _, callback in net.callbacks_]
     return (
-        module.bias.device.type in _DEVICES
-        and type(module.body) is MLP
+        type(module.body) is MLP
         and not net.compile
         and not any(_has_hooks(part) for part in module.modules())
         and type(loss) in set(LOSSES.values())

@@ -204,6 +204,15 @@ def find_scores(output: Any) -> Any:
     return output[0] if isinstance(output, tuple | list) and output else output
 
 
+def all_finite(values):
+    """Return whether all values of a tensor are finite.
+
+    A sum is read first: a mask of the size of the scores took a sixth of a prediction
+    of 1,000 labels. The sum may overflow where no value does.
+    """
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())
+
+
 def check_scores(output, n_rows, n_outputs):
     """Return the scores that a user's module gives, if there is one for each output."""
     scores = find_scores(output)

@@ -36,7 +36,11 @@ from skimbalance.neural_network._data import (
     GatheredRows,
     RowSet,
 )
-from skimbalance.neural_network._module import sum_over_members, user_name
+from skimbalance.neural_network._module import (
+    all_finite,
+    sum_over_members,
+    user_name,
+)
 from skimbalance.neural_network._optimizer import takes_closure
 from skimbalance.neural_network._rows import is_tiny
 
@@ -279,15 +283,6 @@ def _overrides(callbacks, *methods):
         for _, callback in callbacks
         for method in methods
     )
-
-
-def _all_finite(scores):
-    """Return whether all scores are finite.
-
-    A sum is read first: a mask of the size of the scores took a sixth of a prediction
-    of 1,000 labels. The sum may overflow where no score does.
-    """
-    return bool(scores.sum().isfinite()) or bool(scores.isfinite().all())
 
 
 def _mean_of_members(scores):
@@ -793,10 +788,10 @@ class Net(ClassifierMixin, NeuralNet):
         """Return the scores of a chunk, in full precision if half overflows."""
         with torch.no_grad(), self.step_.autocast(self.device):
             scores = self._on_cpu(self._infer_batch(x, y))
-        if self.step_.half is not None and not _all_finite(scores):
+        if self.step_.half is not None and not all_finite(scores):
             with torch.no_grad():
                 scores = self._on_cpu(self._infer_batch(x, y))
-        if not _all_finite(scores):
+        if not all_finite(scores):
             raise ValueError(
                 "The net has no finite scores for some rows of X: their values are too "
                 "far from those that it was trained on. Check X for outliers, or clip "
