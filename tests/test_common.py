@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_sampling_pipeline
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -143,7 +143,7 @@ def test_missing_labels_in_cross_val_predict_raise_an_error_with_the_remedy(load
     ],
 )
 def test_the_default_ranks_and_is_calibrated(load, name, least, pos_weight):
-    """A random forest reaches .73 and .53 on another split: docs/benchmarks/forest.md."""
+    """A random forest reaches .73 and .53 (docs/benchmarks/forest.md)."""
     data = load(name)
     X, Y = data["X"], data["Y"].toarray()
     train, test = data["train_idx"], data["test_idx"]
