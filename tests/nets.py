@@ -15,6 +15,7 @@ def small(**params):
     defaults = {
         "hidden_layer_sizes": (16,),
         "max_epochs": 3,
+        "batch_size": 100,
         "early_stopping": False,
         "cross_fit": False,
         "random_state": 0,

@@ -18,6 +18,8 @@ PAGES = [
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.stem != "index"),
     *(page for page in GUIDE if page != TOOLS),
 ]
+# Their code takes eight seconds or more.
+SLOW_PAGES = {"decisions", "four_classes", "rare_binary", "weights"}
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 # A block of code, and the output that follows it on some pages.
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -48,7 +50,14 @@ def run_blocks(text, name, monkeypatch):
     return vars(script)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.stem in SLOW_PAGES else ())
+        for page in PAGES
+    ],
+    ids=lambda page: page.stem,
+)
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
     run_blocks(page.read_text(), str(page), monkeypatch)
 

@@ -96,6 +96,7 @@ def four_of_a_thousand(seed=0):
 def test_hardly_a_held_out_positive_does_not_stop_the_training():
     X, y = four_of_a_thousand()
     params = {"early_stopping": "auto", "n_iter_no_change": 1, "max_epochs": 30}
+    params["batch_size"] = 45
     net = small(**params).fit(X, y)
     assert net.n_iter_ == 5  # 20 steps an epoch, 100 in all
     assert net.best_score_ is None
@@ -119,8 +120,9 @@ def test_held_out_positives_of_all_labels_count_together():
 def test_a_class_of_hardly_any_rows_does_not_stop_the_training():
     X, y = four_of_a_thousand()
     y[:3] = 2
-    net = small(early_stopping="auto", n_iter_no_change=1, max_epochs=30).fit(X, y)
-    assert net.n_iter_ == 5
+    params = {"early_stopping": "auto", "n_iter_no_change": 1, "max_epochs": 30}
+    net = small(batch_size=45, **params).fit(X, y)
+    assert net.n_iter_ == 5  # 20 steps an epoch, 100 in all
     assert net.best_score_ is None
 
 
@@ -209,7 +211,7 @@ def rare_problem(n, seed, fresh=6000, per_band=12):
         {},
         pytest.param({"pos_weight": "sqrt"}, marks=pytest.mark.slow),
         pytest.param({"loss": "focal"}, marks=pytest.mark.slow),
-        {"n_members": 2},
+        pytest.param({"n_members": 2}, marks=pytest.mark.slow),
     ],
 )
 def test_probabilities_of_fresh_rows_add_up_in_each_band(params):

@@ -54,9 +54,12 @@ def _best_by_brute_force(y, score, metric):
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes")
-def test_exact_search_equals_all_thresholds_on_500_small_cases():
-    rng = np.random.default_rng(0)
-    for case in range(500):
+@pytest.mark.parametrize(
+    ("seed", "n_cases"), [(0, 100), pytest.param(1, 500, marks=pytest.mark.slow)]
+)
+def test_exact_search_equals_all_thresholds_on_small_cases(seed, n_cases):
+    rng = np.random.default_rng(seed)
+    for case in range(n_cases):
         y, score = _label(rng)
         for name in ["f1", sorted(METRICS)[case % len(METRICS)]]:
             threshold = tune_thresholds(y, score, scoring=name, shrinkage=0)[0]
