@@ -18,8 +18,15 @@ PAGES = [
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.stem != "index"),
     *(page for page in GUIDE if page != TOOLS),
 ]
-# Their code takes eight seconds or more.
-SLOW_PAGES = {"decisions", "four_classes", "rare_binary", "weights"}
+# Their code takes five seconds or more.
+SLOW_PAGES = {
+    "decisions",
+    "four_classes",
+    "rare_binary",
+    "resampling",
+    "serving",
+    "weights",
+}
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 # A block of code, and the output that follows it on some pages.
 NUMBER = re.compile(r"\d+(?:\.\d+)?")

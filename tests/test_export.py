@@ -284,12 +284,17 @@ def onnx_session(path):
     return lambda x: session.run(None, {"X": np.asarray(x)})
 
 
+def slow(*values):
+    """Return the values of a parametrised test that runs among the slow ones."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 EXPORTED = [
     (MULTILABEL, {"loss": "focal", "n_members": 5, "cross_fit": True, **LEARNT}),
     (MULTILABEL, {"threshold": Cardinality()}),
     (MULTILABEL, {"correct_probabilities": LabelCalibrator("isotonic"), **LEARNT}),
-    (MULTILABEL, {"correct_probabilities": LabelCalibrator("beta"), **LEARNT}),
-    (MULTILABEL, {"batch_sampler": "label_aware", **LEARNT}),
+    slow(MULTILABEL, {"correct_probabilities": LabelCalibrator("beta"), **LEARNT}),
+    slow(MULTILABEL, {"batch_sampler": "label_aware", **LEARNT}),
     (BINARY, {"precision": "32", "pos_label": "no"}),
     (MULTICLASS, {"loss": "focal", "batch_sampler": "label_aware"}),
 ]

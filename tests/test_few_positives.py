@@ -227,7 +227,9 @@ def test_probabilities_of_fresh_rows_add_up_in_each_band(params):
 
 
 @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UndefinedLabelWarning")
-@pytest.mark.parametrize("pos_weight", [None, "balanced"])
+@pytest.mark.parametrize(
+    "pos_weight", [None, pytest.param("balanced", marks=pytest.mark.slow)]
+)
 def test_rare_labels_among_many_add_up(pos_weight):
     """Frequent labels set the slope, which is above 1 in a short training."""
     X, Y = make_imbalanced_multilabel(

@@ -517,7 +517,9 @@ def test_half_a_positive_goes_to_either_side(positives, test_size):
 @pytest.mark.parametrize(
     ("n_classes", "n_each", "test_size"), [(3, 5, 0.5), (3, 10, 0.25), (5, 3, 0.5)]
 )
-@pytest.mark.parametrize("as_labels", [False, True])
+@pytest.mark.parametrize(
+    "as_labels", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
 def test_each_class_is_as_often_the_smaller_one(
     n_classes, n_each, test_size, as_labels
 ):
