@@ -537,7 +537,7 @@ class BaseImbalancedNet(
             train_split=None,
             callbacks=copied_callbacks(self.callbacks),
             device=self.device_,
-            compile=self.compile,
+            compile=self.compile not in ("auto", False),
             verbose=self.verbose,
             **{f"optimizer__{key}": value for key, value in optimizer.items()},
             **(self.net_params or {}),

@@ -24,8 +24,6 @@ from skimbalance.losses import LOSSES
 from skimbalance.modules import MLP
 from skimbalance.neural_network._data import batch_targets
 
-# torch captures one graph at a time in a process.
-_LOCK = threading.Lock()
 _DEVICES = {"cuda"}
 _KNOWN_CALLBACKS = "skimbalance.", "skorch."
 
@@ -40,30 +38,48 @@ def can_record(net):
     """
     if torch.device(net.device).type not in _DEVICES:
         return False
-    module, loss = net.module_, net.criterion_.loss
-    callbacks = [type(callback).__module__ for _, callback in net.callbacks_]
     return (
-        type(module.body) is MLP
-        and not net.compile
-        and not any(_has_hooks(part) for part in module.modules())
-        and type(loss) in set(LOSSES.values())
+        type(net.module_.body) is MLP
+        and _is_replayable(net.criterion_.loss)
+        # Another one might keep the gradients, which are the same tensors in each step.
+        and type(net.optimizer_).__module__.startswith("torch.optim.")
+        and not net.step_takes_closure_
+        and net.iterator_train__accumulate == 1
+        and not _is_watched(net)
+        # torch captures one graph at a time in a process, and random numbers of other
+        # threads must not be drawn meanwhile.
+        and threading.current_thread() is threading.main_thread()
+    )
+
+
+def _is_replayable(loss):
+    """Return whether a loss computes the same of each batch, on the device alone."""
+    return (
+        type(loss) in set(LOSSES.values())
         and not loss.depends_on_batch
         # Arrays of parameters are copied to the device at each call.
         and not any(np.ndim(value) for value in loss.get_params().values())
-        and not net.step_takes_closure_
-        and not net.watches_batches_
-        and all(name.startswith(_KNOWN_CALLBACKS) for name in callbacks)
     )
 
 
-def _has_hooks(module):
-    hooks = (
-        module._forward_hooks,
-        module._forward_pre_hooks,
-        module._backward_hooks,
-        module._backward_pre_hooks,
+def _is_watched(net):
+    """Return whether anything of the user looks into a step of the training."""
+    callbacks = [type(callback).__module__ for _, callback in net.callbacks_]
+    return (
+        net.compile
+        or net.watches_batches_
+        or net.tasks_ is not None
+        or not all(name.startswith(_KNOWN_CALLBACKS) for name in callbacks)
+        or any(_has_hooks(part) for part in net.module_.modules())
+        or any(_has_hooks(part) for part in net.module_.parameters())
+        or torch.is_anomaly_enabled()
     )
-    return any(hooks)
+
+
+def _has_hooks(part):
+    """Return whether a module or a parameter has hooks of any kind."""
+    found = [getattr(part, name) for name in dir(part) if name.endswith("_hooks")]
+    return any(hooks for hooks in found if not callable(hooks))  # no methods
 
 
 class Recorder:
@@ -74,16 +90,17 @@ class Recorder:
     parameters : list of Parameter
         Whose gradients are computed. A parameter that has moved in memory, or is frozen
         since, is recorded anew.
-    capture : callable
-        ``capture(compute, clear)`` returns a function without arguments that does again
-        what `compute` did, in the same memory, and what `compute` returned; or None
-        where that cannot be captured. It may call `compute` before, and `clear` to
-        remove the gradients.
+    make_capture : callable
+        Gives a capture, whose graphs share memory. ``capture(compute, clear)`` returns
+        a function without arguments that does again what `compute` did, in the same
+        memory, and what `compute` returned. It may call `compute` before, and `clear`
+        to remove the gradients.
     """
 
-    def __init__(self, parameters, capture):
-        self.parameters, self.capture = parameters, capture
+    def __init__(self, parameters, make_capture):
+        self.parameters, self.make_capture = parameters, make_capture
         self.recorded, self.seen = {}, None
+        self.capture: Any = None
 
     def __call__(self, compute, batch):
         """Return what ``compute(batch)`` returns, and set the gradients.
@@ -97,13 +114,12 @@ class Recorder:
         """
         seen = [(p.data_ptr(), p.requires_grad) for p in self.parameters]
         if seen != self.seen:
-            self.recorded, self.seen = {}, seen
+            # Memory whose graphs are gone takes no further ones.
+            self.recorded, self.seen, self.capture = {}, seen, self.make_capture()
         tensors = _tensors_of(batch)
-        key = batch[1].fraction, *map(_layout, tensors)
+        key = tuple(map(_layout, tensors))
         if key not in self.recorded:
-            self.recorded[key] = self._record(compute, batch, tensors)
-        if self.recorded[key] is None:
-            return compute(batch)
+            self.recorded[key] = self._record(compute, tensors)
         inputs, replay, outputs, gradients = self.recorded[key]
         for mine, given in zip(inputs, tensors, strict=True):
             if given is not None:
@@ -113,23 +129,25 @@ class Recorder:
             parameter.grad = gradient
         return outputs
 
-    def _record(self, compute, batch, tensors):
+    def _record(self, compute, tensors):
         inputs = [None if part is None else part.clone() for part in tensors]
         x, labels, weight, fold, share, importance = inputs
-        place = batch[1].fraction, True, True
-        y: Any = batch_targets(labels, weight, place, None, fold)
+        y: Any = batch_targets(labels, weight, (1.0, True, True), None, fold)
         y.share, y.importance = share, importance
-        captured = self.capture(lambda: compute((x, y)), self._clear)
-        if captured is None:
-            self._clear()
-            return None
-        replay, outputs = captured
+        replay, outputs = self.capture(lambda: compute((x, y)), self._clear)
         gradients = [parameter.grad for parameter in self.parameters]
-        return inputs, replay, [part.detach() for part in outputs], gradients
+        return inputs, replay, outputs, gradients
 
     def _clear(self):
         for parameter in self.parameters:
             parameter.grad = None
+
+    def end(self):
+        """Give the memory of the graphs back, which torch keeps for graphs alone."""
+        if self.recorded:
+            self.recorded, self.capture = {}, None
+            self._clear()
+            torch.cuda.empty_cache()
 
 
 def _tensors_of(batch):
@@ -161,16 +179,19 @@ class Capture:
     def __call__(self, compute, clear):
         """Return a function that replays a computation, and what it returned.
 
-        None where the computation cannot be captured, by this driver for example.
-
         Parameters
         ----------
         compute : callable
             Without arguments.
         clear : callable
             Removes what `compute` leaves behind.
+
+        Raises
+        ------
+        RuntimeError
+            If the computation cannot be captured, with this driver for example.
         """
-        with torch.cuda.device(self.device), _LOCK:
+        with torch.cuda.device(self.device):
             present = torch.cuda.current_stream()
             stream = _stream(torch.cuda.current_device())
             stream.wait_stream(present)
@@ -194,6 +215,9 @@ class Capture:
                 outputs = compute()
             finally:
                 graph.capture_end()
-        except RuntimeError:
-            return None
+        except RuntimeError as error:
+            raise RuntimeError(
+                "The training step cannot be captured as a CUDA graph here. Set "
+                f"compile=False, in a new process. The cause is: {error}"
+            ) from error
         return graph.replay, outputs

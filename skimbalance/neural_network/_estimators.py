@@ -50,7 +50,7 @@ CONSTRAINTS = {
     "gradient_accumulation": [Number(Integral, 1, None, closed="left")],
     "max_grad_norm": [Number(Real, 0, None, closed="neither"), None],
     "precision": [StrOptions({"auto", "16", "32", "64", "bf16"})],
-    "compile": switch(),
+    "compile": [*switch(), StrOptions({"auto"})],
     "cross_fit": [*switch(), StrOptions({"auto"})],
     "early_stopping": [*switch(), StrOptions({"auto"})],
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
@@ -200,9 +200,12 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         are of 32 bits, and else 32 bits. ``"bf16"`` and ``"16"`` compute products in
         half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
         scales the loss.
-    compile : bool, default=False
-        Compile the module and the batch loss by `torch.compile`. Pays on large nets
-        that train for long.
+    compile : bool or "auto", default="auto"
+        True compiles the module and the batch loss by `torch.compile`, which pays on
+        large nets that train for long. ``"auto"`` compiles nothing, but on a CUDA
+        device the gradients of a batch are recorded as a CUDA graph and replayed on the
+        other batches, where the module, the loss and the optimizer are known to do the
+        same on each. False launches each kernel in each step.
     cross_fit : bool or "auto", default="auto"
         Put the rows into as many folds as there are members, stratified by label, and
         hold out each fold from one member. All rows train, and each has a score of a
@@ -406,7 +409,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
-        compile=False,  # noqa: A002
+        compile="auto",  # noqa: A002
         cross_fit="auto",
         early_stopping="auto",
         validation_fraction=0.1,
@@ -594,9 +597,12 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         are of 32 bits, and else 32 bits. ``"bf16"`` and ``"16"`` compute products in
         half precision by autocast, and keep weights and losses in 32 bits; ``"16"``
         scales the loss.
-    compile : bool, default=False
-        Compile the module and the batch loss by `torch.compile`. Pays on large nets
-        that train for long.
+    compile : bool or "auto", default="auto"
+        True compiles the module and the batch loss by `torch.compile`, which pays on
+        large nets that train for long. ``"auto"`` compiles nothing, but on a CUDA
+        device the gradients of a batch are recorded as a CUDA graph and replayed on the
+        other batches, where the module, the loss and the optimizer are known to do the
+        same on each. False launches each kernel in each step.
     cross_fit : bool or "auto", default="auto"
         Put the rows into as many folds as there are members, stratified by label, and
         hold out each fold from one member. All rows train, and each has a score of a
@@ -783,7 +789,7 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         gradient_accumulation=1,
         max_grad_norm=None,
         precision="auto",
-        compile=False,  # noqa: A002
+        compile="auto",  # noqa: A002
         cross_fit="auto",
         early_stopping="auto",
         validation_fraction=0.1,

@@ -6,6 +6,7 @@ import fnmatch
 import inspect
 import pickle
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -109,10 +110,12 @@ class Step:
     max_grad_norm : float or None
         Norm that the gradient of all weights together is clipped to. skorch's
         `GradientNormClipping` does the same, but every step has to notify it.
+    records : bool
+        Whether gradients may be recorded as CUDA graphs.
     """
 
-    def __init__(self, half=None, max_grad_norm=None):
-        self.half, self.max_grad_norm = half, max_grad_norm
+    def __init__(self, half=None, max_grad_norm=None, records=False):
+        self.half, self.max_grad_norm, self.records = half, max_grad_norm, records
         self.part = 0, 1
         self.module: Any = None
         self.optimizer: Any = None
@@ -131,11 +134,14 @@ class Step:
         scales = self.half is torch.float16
         self.scaler = torch.amp.GradScaler(net.device.type) if scales else None
         self.factors = {}
-        if can_record(net):
-            self.recorder = Recorder(self.parameters, Capture(net.device))
+        self.recorder = None
+        if self.records and can_record(net):
+            self.recorder = Recorder(self.parameters, partial(Capture, net.device))
 
     def end(self):
         """Drop the references to the optimizer and its tensors."""
+        if self.recorder is not None:
+            self.recorder.end()
         self.module = self.optimizer = self.scaler = self.recorder = None
         self.parameters, self.factors = [], {}
 
@@ -159,9 +165,7 @@ class Step:
 
     def compute(self, gradients, batch):
         """Return what ``gradients(batch)`` returns, which a CUDA graph may replay."""
-        x, y = batch
-        is_step = y.first and y.last and y.member is None
-        if self.recorder is None or not is_step or not isinstance(x, torch.Tensor):
+        if self.recorder is None or not isinstance(batch[0], torch.Tensor):
             return gradients(batch)
         return self.recorder(gradients, batch)
 
@@ -223,7 +227,6 @@ class ParallelStep(Step):
 
     def begin(self, net):
         super().begin(net)
-        self.recorder = None  # the processes exchange gradients in the backward pass
         if self.accelerator is not None:
             self.module = self.accelerator.prepare_model(net.module_)
 
@@ -612,7 +615,7 @@ class Net(ClassifierMixin, NeuralNet):
             self._set_training(training)
             return self._infer_batch(*unpack_data(batch))
 
-    def _total_loss(self, batch):
+    def _total_loss(self, batch) -> tuple[torch.Tensor, Any]:
         """Return the scores and the sum of the losses, which members add to."""
         x, y = unpack_data(batch)
         targets = y.labels, y.weight
@@ -628,7 +631,6 @@ class Net(ClassifierMixin, NeuralNet):
 
     def _step_of(self, scores, total):
         """Return skorch's dict for a step; its loss is None where nothing reads it."""
-        total = total.detach()
         watched = self.watches_batches_ or self.records_batches_
         is_read = watched or self.step_takes_closure_
         loss = total / self._divisor(len(scores), scores) if is_read else None
@@ -652,7 +654,8 @@ class Net(ClassifierMixin, NeuralNet):
             self.step_.backward(total, factor)
         else:
             self._first_backward(total, factor)
-        return scores, total
+        # Without its history: what keeps the scores would keep all of the batch.
+        return scores.detach(), total.detach()
 
     def _first_backward(self, total, factor):
         """Compute the first gradients, or raise where the module detaches them."""
@@ -923,5 +926,5 @@ def make_step(estimator):
     """Return the step of a training: on one process, or one of several."""
     half, accelerator = _HALF.get(estimator.precision), estimator.accelerator
     if accelerator is None:
-        return Step(half, estimator.max_grad_norm)
+        return Step(half, estimator.max_grad_norm, estimator.compile == "auto")
     return ParallelStep(accelerator, half, estimator.max_grad_norm)
