@@ -182,12 +182,11 @@ def training(machine):
         on_cpu = partial(tasks[1].func, "cpu", *tasks[1].args[1:])
         short, long = (seconds(partial(on_cpu, n)) for n in (1, 1 + MORE_EPOCHS))
         cpu_epoch = (long - short) / MORE_EPOCHS
-        rows = size[1] / own
-        line = [f"{start:.2f}", f"{1000 * own:.0f}", f"{rows:,.0f}"]
+        line = [f"{start:.2f}", f"{1000 * own:.0f}"]
         line += [f"**{ratio:.2f}**" for ratio in ratios]
         lines.append([*name_of(*size), *line, f"{cpu_epoch / own:.1f}"])
         print(lines[-1], flush=True)
-    columns = ["start, s", "ms/epoch", "rows/s", "to the loop", "bf16", "own module"]
+    columns = ["start, s", "ms/epoch", "to the loop", "bf16", "own module"]
     return f"""An epoch of `fit` without early stopping, with the data moved to the
 device once (`data_device="auto"`), over one of a hand-written loop whose data lie on
 the device (`randperm`, index, fused AdamW; no validation, no `.item()`), with the same
