@@ -47,6 +47,17 @@ def resampling_reference():
     return json.loads(path.read_text())
 
 
+def pytest_collection_modifyitems(items):
+    """Skip the tests that are marked `cuda` where there is no such device."""
+    import torch
+
+    if not torch.cuda.is_available():
+        skip = pytest.mark.skip(reason="no CUDA device here")
+        for item in items:
+            if item.get_closest_marker("cuda"):
+                item.add_marker(skip)
+
+
 def pytest_generate_tests(metafunc):
     """Run a test that asks for `device` on every device of this machine."""
     if "device" in metafunc.fixturenames:

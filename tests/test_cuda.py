@@ -17,10 +17,7 @@ from skimbalance.losses import LOSSES
 from skimbalance.metrics import multilabel_average_precision_score
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
-]
+pytestmark = pytest.mark.cuda
 # Without dropout both devices do the same computation in the same order of rows.
 EXACT = {"dropout": 0.0, "precision": "64"}
 # Some losses have no inverse, and nothing is held out here.

@@ -439,7 +439,6 @@ def test_tensors_of_another_device_follow_the_net(problem):
 
 
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_a_net_trained_on_cuda_loads_where_there_is_none(problem, tmp_path):
     X, Y = problem
     net = small(device="cuda", callbacks=[LRScheduler("StepLR", step_size=1)]).fit(X, Y)

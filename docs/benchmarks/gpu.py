@@ -318,8 +318,10 @@ def cuda_tests(machine):
         return "The tests could not run: they need pytest and a checkout."
     names = " and ".join(f"`{name}`" for name in TESTS)
     failed = re.findall(r"^FAILED (\S+)", done.stdout, flags=re.MULTILINE)
-    listed = "".join(f"\n* `{name}` failed" for name in failed)
-    return f"{names} on this device: {', '.join(dict.fromkeys(counts))}.\n{listed}"
+    lines = [f"{names} on this device: {', '.join(dict.fromkeys(counts))}."]
+    if failed:
+        lines += ["", *(f"* `{name}` failed" for name in failed)]
+    return "\n".join(lines)
 
 
 def loss_steps(machine):

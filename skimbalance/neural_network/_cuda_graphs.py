@@ -4,8 +4,7 @@ A step of a net of two hidden layers launches some 40 kernels. Beside an H200, P
 needs 1.2 to 2.5 ms to launch them, and the device .1 to .25 ms to run them. A CUDA
 graph launches them all by one call: scores, loss and gradients are recorded once for
 each shape of a batch, and replayed on the other batches of that shape. The optimizer
-steps outside of the graph, so that schedules may change its learning rate and callbacks
-the gradients.
+steps outside of the graph, with gradients that may have been clipped before.
 
 What is recorded is what Python did for one batch. A module or a loss that decides
 anything in Python, by chance or by a counter, would be replayed wrongly. Hence only the
@@ -23,6 +22,7 @@ import torch
 from skimbalance.losses import LOSSES
 from skimbalance.modules import MLP
 from skimbalance.neural_network._data import batch_targets
+from skimbalance.neural_network._optimizer import clear_gradients
 
 _DEVICES = {"cuda"}
 _KNOWN_CALLBACKS = "skimbalance.", "skorch."
@@ -91,15 +91,15 @@ class Recorder:
         Whose gradients are computed. A parameter that has moved in memory, or is frozen
         since, is recorded anew.
     make_capture : callable
-        Gives a capture, whose graphs share memory. ``capture(compute, clear)`` returns
-        a function without arguments that does again what `compute` did, in the same
-        memory, and what `compute` returned. It may call `compute` before, and `clear`
-        to remove the gradients.
+        Gives a capture, whose graphs share memory. ``capture(compute, parameters)``
+        returns a function without arguments that does again what `compute` did, in the
+        same memory, and what `compute` returned. It may call `compute` before, and
+        clear the gradients of the parameters.
     """
 
     def __init__(self, parameters, make_capture):
         self.parameters, self.make_capture = parameters, make_capture
-        self.recorded, self.seen = {}, None
+        self.recorded, self.state = {}, None
         self.capture: Any = None
 
     def __call__(self, compute, batch):
@@ -112,10 +112,10 @@ class Recorder:
             returns tensors.
         batch : pair of Tensor and BatchTargets
         """
-        seen = [(p.data_ptr(), p.requires_grad) for p in self.parameters]
-        if seen != self.seen:
+        state = [(p.data_ptr(), p.requires_grad) for p in self.parameters]
+        if state != self.state:
             # Memory whose graphs are gone takes no further ones.
-            self.recorded, self.seen, self.capture = {}, seen, self.make_capture()
+            self.recorded, self.state, self.capture = {}, state, self.make_capture()
         tensors = _tensors_of(batch)
         key = tuple(map(_layout, tensors))
         if key not in self.recorded:
@@ -134,19 +134,15 @@ class Recorder:
         x, labels, weight, fold, share, importance = inputs
         y: Any = batch_targets(labels, weight, (1.0, True, True), None, fold)
         y.share, y.importance = share, importance
-        replay, outputs = self.capture(lambda: compute((x, y)), self._clear)
+        replay, outputs = self.capture(lambda: compute((x, y)), self.parameters)
         gradients = [parameter.grad for parameter in self.parameters]
         return inputs, replay, outputs, gradients
-
-    def _clear(self):
-        for parameter in self.parameters:
-            parameter.grad = None
 
     def end(self):
         """Give the memory of the graphs back, which torch keeps for graphs alone."""
         if self.recorded:
             self.recorded, self.capture = {}, None
-            self._clear()
+            clear_gradients(self.parameters)
             torch.cuda.empty_cache()
 
 
@@ -176,15 +172,15 @@ class Capture:
     def __init__(self, device):
         self.device, self.pool = device, torch.cuda.graph_pool_handle()
 
-    def __call__(self, compute, clear):
+    def __call__(self, compute, parameters):
         """Return a function that replays a computation, and what it returned.
 
         Parameters
         ----------
         compute : callable
             Without arguments.
-        clear : callable
-            Removes what `compute` leaves behind.
+        parameters : list of Parameter
+            That `compute` gives gradients, and which have none.
 
         Raises
         ------
@@ -199,7 +195,7 @@ class Capture:
                 random_state = torch.cuda.get_rng_state()
                 # Libraries set themselves up at their first call, which no graph holds.
                 compute()
-                clear()
+                clear_gradients(parameters)
                 torch.cuda.set_rng_state(random_state)
                 captured = self._captured(compute)
             present.wait_stream(stream)

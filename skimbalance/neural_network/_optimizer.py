@@ -15,6 +15,12 @@ def takes_closure(optimizer):
     return closure is not None and closure.default is inspect.Parameter.empty
 
 
+def clear_gradients(parameters):
+    """Remove the gradients of the last step."""
+    for parameter in parameters:
+        parameter.grad = None
+
+
 def resolve_optimizer(optimizer):
     """Return an optimizer class, which may be given by its name in `torch.optim`."""
     if isinstance(optimizer, str):

@@ -42,7 +42,7 @@ from skimbalance.neural_network._module import (
     sum_over_members,
     user_name,
 )
-from skimbalance.neural_network._optimizer import takes_closure
+from skimbalance.neural_network._optimizer import clear_gradients, takes_closure
 from skimbalance.neural_network._rows import is_tiny
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -157,11 +157,6 @@ class Step:
         if self.half is None:
             return contextlib.nullcontext()
         return torch.autocast(device.type, self.half)
-
-    def clear(self):
-        """Remove the gradients of the last step."""
-        for parameter in self.parameters:
-            parameter.grad = None
 
     def compute(self, gradients, batch):
         """Return what ``gradients(batch)`` returns, which a CUDA graph may replay."""
@@ -681,7 +676,7 @@ class Net(ClassifierMixin, NeuralNet):
         if self.step_takes_closure_:
             return super().train_step(batch, **fit_params)
         if batch[1].first:
-            self.step_.clear()
+            clear_gradients(self.step_.parameters)
         step = self.train_step_single(batch)
         if batch[1].last:
             self.step_.finish_gradients()
