@@ -11,6 +11,10 @@ from skimbalance._counts import SparseWeights
 
 # Columns transposed at a time: each row is read in whole cache lines.
 _COLUMNS = 64
+# Rows transposed at a time: 128 kB of float32, which stay in the cache while they are
+# read once for each column. Measured: 0.2 (float32) to 0.6 (int8) of the time of all
+# rows at once.
+_ROWS = 512
 # 16,384 buckets: few scores share one with a level, and the counts stay cheap.
 _BUCKET_BITS = 14
 # With fewer scores a level, most of them share its bucket. At 12 the buckets take
@@ -61,7 +65,11 @@ def _transposed(matrix, columns) -> np.ndarray:
     block = matrix[:, columns]
     if not isinstance(block, np.ndarray):
         block = block.toarray()
-    return np.ascontiguousarray(block.T)
+    out = np.empty(block.shape[::-1], dtype=block.dtype)
+    for start in range(0, len(block), _ROWS):
+        rows = slice(start, start + _ROWS)
+        out[:, rows] = block[rows].T
+    return out
 
 
 def _block_weights(weight, columns, n_columns):
@@ -114,7 +122,7 @@ def _count_at_few_levels(score, levels):
     against ``np.searchsorted(np.sort(score), levels)`` on float64 scores of rare labels
     (16,000 scores, 1 % positives): 0.4 of its time.
     """
-    buckets = _buckets(np.concatenate([levels, score]))
+    buckets = _buckets(levels, score)
     of_level, of_score = buckets[: len(levels)], buckets[len(levels) :]
     size = np.bincount(of_score, minlength=2**_BUCKET_BITS)
     has_level = np.zeros(len(size), dtype=bool)
@@ -128,20 +136,25 @@ def _count_at_few_levels(score, levels):
     return above[np.searchsorted(level_buckets, of_level)] + reached
 
 
-def _buckets(values):
+def _buckets(levels, score):
     """Return integers below 2 ** _BUCKET_BITS that do not decrease with the values.
 
     The bits of a positive float32, read as an integer, increase with its value, by the
     same number in each octave. So buckets are as narrow, relative to the value, for
     probabilities of 1e-4 as for those of 0.5.
     """
-    # + 0 turns -0.0, whose bits are those of the least integer, into 0.0.
     with np.errstate(over="ignore"):
-        bits = (values.astype(np.float32) + np.float32(0)).view(np.int32)
+        values = np.concatenate([levels, score], dtype=np.float32, casting="same_kind")
+    # Turns -0.0, whose bits are those of the least integer, into 0.0.
+    values += 0
+    bits = values.view(np.int32)
     # The bits of negative numbers fall with them, but for the sign: flip the others.
-    rising = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64)
-    rising -= rising.min()
-    return rising >> max(int(rising.max()).bit_length() - _BUCKET_BITS, 0)
+    bits ^= (bits >> 31) & 0x7FFFFFFF
+    # The difference of two int32 needs 32 bits without a sign: it wraps to that.
+    bits -= bits.min()
+    rising = bits.view(np.uint32)
+    rising >>= max(int(rising.max()).bit_length() - _BUCKET_BITS, 0)
+    return rising.astype(np.intp)
 
 
 def tally(target, score, weight=None):

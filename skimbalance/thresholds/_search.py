@@ -765,7 +765,8 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     -------
     Search
     """
-    scores = np.concatenate(parts)
+    # A copy of one part would double the memory of the scores.
+    scores = parts[0] if len(parts) == 1 else np.concatenate(parts)
     # Where both classes are equally probable, or a margin is 0.
     default = 0.5 if are_probabilities(scores) else 0.0
     known = have_both_values(labels, weight)
