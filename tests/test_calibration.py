@@ -623,3 +623,26 @@ def test_classes_are_given_by_their_index(y):
     fitted = TemperatureCalibrator().fit(log_proba, [0, 1, 2])
     with pytest.raises(ValueError, match=r"has 1 columns.*fitted with 3"):
         fitted.transform(np.zeros((2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrapper"),
+    [
+        ("threshold", "f_beta", "MultilabelFixedThresholdClassifier"),
+        (
+            "correct_probabilities",
+            PooledCalibrator(),
+            "MultilabelCalibratedClassifierCV",
+        ),
+    ],
+)
+def test_what_is_learnt_from_held_out_rows_asks_for_some(name, value, wrapper):
+    X, Y = _rows(np.random.default_rng(0), 60)
+    net = ImbalancedMLPClassifier((), max_epochs=1, random_state=0, **{name: value})
+    message = rf"{name}=.*none among 60 rows: pass X_val.*early_stopping.*{wrapper}"
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, Y)
+    with pytest.raises(ValueError, match=rf"{name}=.*partial_fit.*prefit.*{wrapper}"):
+        net.partial_fit(X, Y)
+    net.set_params(early_stopping=True).fit(X, Y)
+    net.set_params(early_stopping="auto").fit(X, Y, X_val=X, y_val=Y)

@@ -68,6 +68,8 @@ from skimbalance.neural_network._checks import (
     warn_of_positive_class,
 )
 from skimbalance.neural_network._cross_fit import (
+    check_held_out,
+    check_nothing_is_learnt,
     hold_out,
     keep_corrections,
     out_of_fold_log_odds,
@@ -328,6 +330,7 @@ class BaseImbalancedNet(
                 target = target_of_classes(y, classes, self.pos_label)
                 params = check_params(self, target)
                 check_first_chunk(self, target, params, classes, label_counts)
+                check_nothing_is_learnt(self)
                 rows = self._encode(X, target, sample_weight, reset=True)
                 self._start(rows, params, label_counts)
             return self._train_chunk(rows)
@@ -378,7 +381,7 @@ class BaseImbalancedNet(
         self.__dict__.pop("_rng", None)
         saved = None if checkpoint is None else checkpoint.fold
         hold_out(self, data, np.random.RandomState(seed), saved)
-        self._check_held_out(data)
+        check_held_out(self, data)
         if self.resampler is not None:
             data.resampled = resample(self, data, seed)
         previous = self._net_to_continue(data)
@@ -415,16 +418,6 @@ class BaseImbalancedNet(
                 params["dropout"] = 0.0 if is_tiny(n_rows) else _DROPOUT
             params.setdefault("sparse_input", sparse_input)
         return build, params
-
-    def _check_held_out(self, data):
-        """Raise a ValueError where a rule lacks the rows that it learns from."""
-        if data.held_out is None and resolve_rule(self.threshold).needs_held_out:
-            raise ValueError(
-                f"threshold={self.threshold!r} learns from held-out rows, and "
-                f"there are none among {len(data.rows)} rows: pass X_val and y_val, "
-                "set early_stopping=True, or wrap the estimator in "
-                "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
-            )
 
     def _net_to_continue(self, data):
         """Return the net of an earlier fit if `warm_start` continues from it."""

@@ -886,13 +886,6 @@ def check_first_chunk(estimator, target, params, classes, label_counts):
     """Raise a ValueError where the first call of `partial_fit` lacks what it needs."""
     if classes is None and target.kind != MULTILABEL:
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    if resolve_rule(estimator.threshold).needs_held_out:
-        raise ValueError(
-            f"threshold={estimator.threshold!r} learns from held-out rows, and "
-            "partial_fit holds none out: use a rule that needs none, or wrap the "
-            "fitted estimator with cv='prefit' in "
-            "skimbalance.thresholds.MultilabelFixedThresholdClassifier."
-        )
     counts = {
         "pos_weight": isinstance(params.pos_weight, str | PosWeightTransformer),
         "label_weight": isinstance(params.label_weight, str | PosWeightTransformer),

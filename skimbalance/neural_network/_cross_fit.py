@@ -6,6 +6,7 @@ these scores only.
 """
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skimbalance._base import warn_user
 from skimbalance._labels import BINARY
@@ -15,6 +16,7 @@ from skimbalance.neural_network._checkpoint import digest_of_values
 from skimbalance.neural_network._checks import goes_on
 from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._rows import is_tiny
+from skimbalance.thresholds._rules import resolve_rule
 
 # Members, and so folds, where the user leaves the choice: on 27 multilabel sets five
 # nets are ahead of one by .016 in macro average precision, and 10 to 20 gained nothing.
@@ -23,6 +25,13 @@ _N_FOLDS = 5
 # Five nets take about five times as long as one, which 80,000 rows of 7,900 labels need
 # not: a tenth of them has enough positives to judge by. The bound is a choice.
 _MOST_VALUES = 2**26
+# What learns the same from other rows.
+_WRAPPERS = {
+    "threshold": "skimbalance.thresholds.MultilabelFixedThresholdClassifier",
+    "correct_probabilities": (
+        "skimbalance.calibration.MultilabelCalibratedClassifierCV"
+    ),
+}
 
 
 def hold_out(estimator, data, rng, saved=None):
@@ -47,6 +56,37 @@ def hold_out(estimator, data, rng, saved=None):
             data.split_folds(_n_folds(estimator), rng)
     elif data.held_out is None and holds_out:
         data.split(estimator.validation_fraction, rng)
+
+
+def check_held_out(estimator, data):
+    """Raise a ValueError where a parameter lacks the rows that it is learnt from."""
+    name = _learnt_parameter(estimator)
+    if name and data.held_out is None:
+        raise ValueError(
+            f"{name}={getattr(estimator, name)!r} is learnt from held-out rows, and "
+            f"there are none among {len(data.rows)} rows: pass X_val and y_val, set "
+            f"early_stopping=True, or wrap the estimator in {_WRAPPERS[name]}."
+        )
+
+
+def check_nothing_is_learnt(estimator):
+    """Raise a ValueError where `partial_fit` would have to hold out rows."""
+    name = _learnt_parameter(estimator)
+    if name:
+        raise ValueError(
+            f"{name}={getattr(estimator, name)!r} is learnt from held-out rows, and "
+            "partial_fit holds none out: choose a value that needs none, or wrap the "
+            f"fitted estimator with cv='prefit' in {_WRAPPERS[name]}."
+        )
+
+
+def _learnt_parameter(estimator):
+    """Return the name of a parameter that asks for held-out rows, or None."""
+    if resolve_rule(estimator.threshold).needs_held_out:
+        return "threshold"
+    if isinstance(estimator.correct_probabilities, BaseEstimator):
+        return "correct_probabilities"
+    return None
 
 
 def _cross_fits(estimator, data, holds_out):

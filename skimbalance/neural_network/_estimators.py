@@ -132,8 +132,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         held out, it fits one slope, and an intercept of each label that makes its
         probabilities add up. ``"exact"`` applies the inverse alone, False neither: the
         raw scores are read as log-odds. A calibrator of `skimbalance.calibration`,
-        such as ``LabelCalibrator("beta")``, is fitted in the place of the slope. `fit`
-        reads it; setting it after `fit` changes nothing until the next `fit`.
+        such as ``LabelCalibrator("beta")``, is fitted in the place of the slope, and
+        needs held-out rows. `fit` reads it; setting it after `fit` changes nothing
+        until the next `fit`.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
@@ -529,8 +530,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         held out, it fits one slope, and an intercept of each label that makes its
         probabilities add up. ``"exact"`` applies the inverse alone, False neither: the
         raw scores are read as log-odds. A calibrator of `skimbalance.calibration`,
-        such as ``LabelCalibrator("beta")``, is fitted in the place of the slope. `fit`
-        reads it; setting it after `fit` changes nothing until the next `fit`.
+        such as ``LabelCalibrator("beta")``, is fitted in the place of the slope, and
+        needs held-out rows. `fit` reads it; setting it after `fit` changes nothing
+        until the next `fit`.
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
         A label is predicted where its probability is greater; a dict or a Series has
