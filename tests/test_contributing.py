@@ -73,4 +73,6 @@ def test_every_rule_is_public_and_in_the_guide(name, rule):
     rows = re.findall(
         r"^\|.*\|$", (ROOT / "docs/user_guide/decisions.md").read_text(), re.M
     )
-    assert any(f'`"{name}"`' in row or f"`{rule.__name__}(" in row for row in rows)
+    assert any(f'`"{name}"`' in row or f"`{rule.__name__}(" in row for row in rows), (
+        f'decisions.md has no row of its table with `"{name}"`'
+    )

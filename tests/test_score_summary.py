@@ -19,20 +19,16 @@ from skimbalance.neural_network import _base as base_module
 from skimbalance.thresholds import (
     FBeta,
     MatchedPrevalence,
-    MicroFBeta,
     MultilabelFixedThresholdClassifier,
 )
-from skimbalance.thresholds._rules import HeldOutRule, learn_thresholds
+from skimbalance.thresholds._rules import RULES, HeldOutRule, learn_thresholds
 from skimbalance.thresholds._summary import ScoreSummary
 
+BY_DEFAULT = [rule() for rule in RULES.values() if issubclass(rule, HeldOutRule)]
 HELD_OUT_RULES = [
-    FBeta(),
-    FBeta(beta=0),
-    FBeta(beta=2),
-    FBeta(beta=np.inf),
+    *BY_DEFAULT,
+    *(FBeta(beta=beta) for beta in (0, 2, np.inf)),
     FBeta(guard=True),
-    MicroFBeta(),
-    MatchedPrevalence(),
 ]
 each_rule = pytest.mark.parametrize("rule", HELD_OUT_RULES, ids=stable_id)
 
@@ -224,7 +220,7 @@ def test_a_rule_set_after_fit_gives_the_same_bits(name, target):
     if target == "binary" and "y_val" in options:
         options = {**options, "y_val": options["y_val"][:, 0]}
     later = _net(**params).fit(X, y[target], **options)
-    for rule in (FBeta(beta=2), MicroFBeta(), MatchedPrevalence()):
+    for rule in (FBeta(beta=2), *BY_DEFAULT):
         first = _net(rule, **params).fit(X, y[target], **options)
         expected = first.predict(X)
         later.set_params(threshold=rule)

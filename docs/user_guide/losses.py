@@ -202,11 +202,12 @@ The inverse comes from the derivatives of the loss, or from a closed form that i
 compared with them. Each loss is checked, built in or your own, with its parameters, the
 label counts and `pos_weight`; `loss.link(pos_weight).problem` is the result. The map
 from scores to log-odds must increase, and each probability from `0.5 / (n + 1)` to `1 -
-0.5 / (n + 1)` must have a score of its own, n being the number of rows; where such a
-score is beyond 20, the map must be a straight line there. Squared and generalized
-cross-entropies have an inverse, a squared hinge as well; a hinge, the absolute error
-and the Hill loss have none, and an asymmetric loss has none with `gamma_positive=0` and
-a margin (it stops at 0.9637) or with `gamma_negative=0` and a margin (it jumps).
+0.5 / (n + 1)` must have a score of its own between -100 and 100, n being the number of
+rows; where such a score is beyond 20, the map must be a straight line there. Squared
+and generalized cross-entropies have an inverse, a squared hinge as well; a hinge, the
+absolute error and the Hill loss have none, and an asymmetric loss has none with
+`gamma_positive=0` and a margin (it stops at 0.9637) or with `gamma_negative=0` and a
+margin (it jumps).
 
 What fails is calibrated on held-out rows, with one `CalibrationWarning` that gives the
 reason; `correct_probabilities="exact"` is then refused, and so is a fit that holds no

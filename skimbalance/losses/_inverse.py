@@ -52,7 +52,10 @@ _COMPARED_LIMIT = 8.0
 _COMPARED_ERROR = 1e-2
 
 _FALLS = "has no increasing map from scores to probabilities"
-_MISSES = "has no score for some of the probabilities that the data can tell apart"
+_MISSES = (
+    f"has no score within {_REACHED_LIMIT:.0f} of 0 for some of the probabilities that "
+    "the data can tell apart"
+)
 _LEAVES = "has a map that bends at scores beyond 20, where it is continued as a line"
 _JUMPS = "has one best score for many probabilities, since its slope jumps"
 CONTRADICTS = "has a closed form that contradicts the derivatives of its own terms"
