@@ -28,6 +28,7 @@ from skimbalance._validation import (
     closest,
     column_names,
     n_dimensions,
+    without_duplicates,
 )
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
@@ -247,10 +248,7 @@ def _encode_sparse(y: Any, name: str) -> Any:
 
     The matrix that the user passed stays as it is; its index arrays are shared.
     """
-    y = sp.csr_array(y)
-    if not y.has_canonical_format:
-        y = y.copy()
-        y.sum_duplicates()
+    y = without_duplicates(sp.csr_array(y))
     codes = sp.csr_array(
         (_encode_entries(y.data, y, name), y.indices, y.indptr), shape=y.shape
     )

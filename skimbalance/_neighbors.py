@@ -155,11 +155,7 @@ def _numbers(X):
         return values
     if hasattr(X, "columns"):
         return values.toarray()
-    values = sp.csr_array(values)
-    if not values.has_canonical_format:
-        values = values.copy()
-        values.sum_duplicates()
-    return values
+    return sp.csr_array(values)
 
 
 def _check_dtypes(X):

@@ -48,10 +48,30 @@ Scorer = _Scorer
 Composition = _BaseComposition
 GivenSplits = _CVIterableWrapper
 # scikit-learn has no annotations; type checkers infer narrow ones from its defaults.
-check_array: Callable[..., Any] = _check_array
 check_cv: Callable[..., Any] = _check_cv
 clone: Callable[..., Any] = _clone
-validate_data: Callable[..., Any] = _validate_data
+
+
+def check_array(array: Any, **options: Any) -> Any:
+    """Check an array as scikit-learn does; a sparse one stores each entry once."""
+    return without_duplicates(_check_array(array, **options))
+
+
+def validate_data(estimator: Any, X: Any, **options: Any) -> Any:
+    """Check inputs as scikit-learn does; sparse ones store each entry once."""
+    return without_duplicates(_validate_data(estimator, X, **options))
+
+
+def without_duplicates(matrix: Any) -> Any:
+    """Return a matrix whose entries are stored once; others stand for their sum.
+
+    The matrix that the user passed stays as it is.
+    """
+    # Formats that are changed in place, such as LIL, cannot hold an entry twice.
+    if sp.issparse(matrix) and not getattr(matrix, "has_canonical_format", True):
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return matrix
 
 
 def split_sizes(
@@ -564,10 +584,7 @@ def _as_weights(sample_weight: Any, name: str) -> Any:
         return sample_weight
     if sp.issparse(sample_weight):
         excess = sp.csr_array(sample_weight, dtype=np.float64)
-        if not excess.has_canonical_format:
-            excess = excess.copy()
-            excess.sum_duplicates()
-        return SparseWeights(excess)
+        return SparseWeights(without_duplicates(excess))
     refuse_masked(sample_weight, name)
     weight = np.asarray(sample_weight)
     if weight.dtype.kind not in "biufO":

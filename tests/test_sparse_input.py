@@ -236,3 +236,25 @@ def test_mlp_without_hidden_layers_reads_sparse_rows():
     X = sparse_matrix()
     module = MLP(400, 3, hidden_layer_sizes=(), sparse_input=True).double()
     torch.testing.assert_close(module(as_rows(X)), module(torch.as_tensor(X.toarray())))
+
+
+@pytest.mark.parametrize("standardize", ["auto", True, False])
+def test_entries_that_are_stored_twice_add_up(standardize):
+    X = sparse_matrix(150, 12, density=0.3)
+    rows = np.repeat(np.arange(150), np.diff(X.indptr))
+    halves = np.concatenate([0.25 * X.data, 0.75 * X.data])
+    indptr = np.append(0, np.cumsum(2 * np.diff(X.indptr)))
+    order = np.argsort(np.tile(rows, 2), kind="stable")
+    twice = sp.csr_array((halves[order], np.tile(X.indices, 2)[order], indptr), X.shape)
+    assert not twice.has_canonical_format
+    y = X[:, [0]].toarray().ravel() > 0
+    options = {"max_epochs": 2, "random_state": 0, "standardize": standardize}
+    net = ImbalancedMLPClassifier((8,), **options).fit(X, y)
+    expected = net.predict_proba(X)
+    np.testing.assert_allclose(net.predict_proba(twice), expected, rtol=1e-6)
+    again = ImbalancedMLPClassifier((8,), **options).fit(twice, y)
+    np.testing.assert_allclose(again.predict_proba(X), expected, rtol=1e-6)
+    assert twice.nnz == 2 * X.nnz  # the matrix of the user stays as it is
+    for scaler in (InputScaler(), InputEncoder(encoding="row_norm")):
+        found = scaler.fit(X).transform(twice)
+        np.testing.assert_allclose(found.toarray(), scaler.transform(X).toarray())
