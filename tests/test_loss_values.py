@@ -348,3 +348,28 @@ def test_hard_negatives_of_the_batch_and_easy_ones():
     easy = HardNegativeMiningLoss(ratio=0, easy_rate=0.3, min_negatives=0)
     kept = easy.entry_weight(torch.zeros(2000, 3), torch.zeros(2000, 3) > 0)
     assert kept.mean().item() == pytest.approx(0.3, abs=0.02)
+
+
+def test_label_weights_count_in_the_mean_of_soft_f1():
+    rng = np.random.default_rng(0)
+    scores = torch.tensor(rng.normal(size=(8, 3)))
+    Y = torch.tensor(rng.integers(0, 2, size=(8, 3)))
+    Y[0], Y[1] = 0, 1  # each label has both values
+    weight, ones = torch.tensor([1.0, 2.0, 5.0]).double(), torch.ones(8, 3).double()
+    columns = [(slice(None), [k]) for k in range(3)]
+    missed = [SoftF1Loss()(scores[c], Y[c], ones[c])[0].item() for c in columns]
+    found = SoftF1Loss()(scores, Y, weight * ones)
+    expected = np.average(missed, weights=weight)
+    np.testing.assert_allclose(found, np.full(8, expected), rtol=1e-6)
+
+
+def test_mined_losses_keep_their_own_weights():
+    torch.manual_seed(0)
+    scores, Y = torch.randn(20, 3), torch.rand(20, 3) < 0.3
+    for mined in (DistributionBalancedLoss(alpha=0.5), HardNegativeMiningLoss(ratio=0)):
+        mined.setup(np.array([5.0, 7.0, 3.0]), np.array([15.0, 13.0, 17.0]))
+        torch.manual_seed(1)
+        own = mined.entry_weight(scores, Y).expand(20, 3)
+        torch.manual_seed(1)
+        keeps_all = HardNegativeMiningLoss(mined, ratio=20, min_negatives=20)
+        np.testing.assert_array_equal(keeps_all.entry_weight(scores, Y), own)

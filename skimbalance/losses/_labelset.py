@@ -65,7 +65,8 @@ class SoftF1Loss(SetLoss):
     """One minus the F1 score of each label in the batch, with s in the place of 0 or 1.
 
     ``1 - 2 sum s y / sum (s + y)`` over the rows of the batch, averaged over the labels
-    that have a positive in it. Row weights count inside the sums.
+    that have a positive in it, by the mean weight of their entries. Row weights count
+    inside the sums.
 
     Inverse: none, the optimum of a label is a step at half of its best F1 score [1]_;
     calibrated on held-out rows.
@@ -91,13 +92,16 @@ class SoftF1Loss(SetLoss):
     depends_on_batch = True
 
     def forward(self, scores, targets, entry_weight):
-        s = at_least_float32(scores).sigmoid()
+        s, entry_weight = map(at_least_float32, (scores, entry_weight))
+        s = s.sigmoid()
         hit = (entry_weight * s * targets).sum(dim=0)
         both = (entry_weight * (s + targets)).sum(dim=0)
         present = (entry_weight * targets).sum(dim=0) > 0
         # The unused branch of `where` has a gradient, too: no 0/0 in it.
         missed = torch.where(present, 1 - 2 * hit / both.clamp(min=_LEAST_DIVISOR), 0.0)
-        return (missed.sum() / present.sum().clamp(min=1)).expand(len(scores))
+        weight = _mean_weight(entry_weight, dim=0) * present
+        mean = (missed * weight).sum() / weight.sum().clamp(min=_LEAST_DIVISOR)
+        return mean.expand(len(scores))
 
 
 class TwoWayLoss(SetLoss):
@@ -148,9 +152,9 @@ class TwoWayLoss(SetLoss):
         self.negative_temperature = negative_temperature
 
     def forward(self, scores, targets, entry_weight):
-        scores = at_least_float32(scores)
+        scores, entry_weight = map(at_least_float32, (scores, entry_weight))
         observed = (entry_weight > 0).to(scores.dtype)
-        row_weight = entry_weight.sum(dim=1) / observed.sum(dim=1).clamp(min=1)
+        row_weight = _mean_weight(entry_weight, dim=1)
         by_label, ranked = self._margins(
             scores, targets, observed * row_weight.unsqueeze(1), dim=0
         )
@@ -166,6 +170,11 @@ class TwoWayLoss(SetLoss):
         up = _soft_maximum(-scores, positive, self.positive_temperature, dim)
         down = _soft_maximum(scores, negative, self.negative_temperature, dim)
         return softplus(up + down), (positive > 0).any(dim) & (negative > 0).any(dim)
+
+
+def _mean_weight(entry_weight, dim):
+    """Return the mean over the entries with a weight, 0 where there is none."""
+    return entry_weight.sum(dim) / (entry_weight > 0).sum(dim).clamp(min=1)
 
 
 def _soft_maximum(scores, weight, temperature, dim):

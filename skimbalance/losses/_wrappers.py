@@ -138,7 +138,8 @@ class HardNegativeMiningLoss(PointwiseLoss):
     """Online hard example mining [1]_: of the negatives of a batch, keep the hardest.
 
     All positives count, and for each of them the `ratio` hardest negatives, plus a
-    random fraction of the easy ones; all with weight 1, the others with 0.
+    random fraction of the easy ones, with the weights that the mined loss gives them;
+    the others have weight 0.
 
     Inverse: none, since which negatives count depends on the scores; calibrated on
     held-out rows.
@@ -244,6 +245,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
         return self._mined.unweighted_log_odds(scores)
 
     def entry_weight(self, scores, targets, weight=None):
+        weight = self._mined.entry_weight(scores, targets, weight)
         scores, targets = at_least_float32(scores), targets.bool()
         candidates = ~targets
         if weight is not None:
