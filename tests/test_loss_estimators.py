@@ -9,6 +9,7 @@ import torch
 from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from skimbalance._labels import (
@@ -471,3 +472,22 @@ def test_parameters_of_a_loss_are_trained(method):
     getattr(net, method)(X, Y)
     assert net.loss_.slope.item() != 1.0
     assert net.loss.slope.item() == 1.0
+
+
+def test_parameters_of_a_loss_are_those_of_the_best_epoch():
+    X, Y = make_imbalanced_multilabel(300, n_labels=3, random_state=0)
+    seen = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(net.criterion_.loss.slope.item())
+
+    options = {"loss": SlopedLoss(), "lr": 0.05, "random_state": 0, "scoring": "loss"}
+    options |= {"cross_fit": False, "early_stopping": True}
+    net = ImbalancedMLPClassifier((8,), callbacks=[Watch()], max_epochs=40, **options)
+    net.fit(X, Y)
+    best = int(np.argmin([epoch["valid_loss"] for epoch in net.history_]))
+    assert best < len(seen) - 1
+    assert net.loss_.slope.item() == seen[best]
+    net.set_params(warm_start=True, max_epochs=1, lr=1e-12, callbacks=None).fit(X, Y)
+    assert net.loss_.slope.item() == pytest.approx(seen[best], rel=1e-6)

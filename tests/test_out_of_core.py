@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from skorch.callbacks import Callback
 from torch.utils.data import Dataset, TensorDataset
 
 from skimbalance.datasets import make_imbalanced_multilabel
@@ -114,3 +115,57 @@ def test_the_scaler_reads_integers_in_chunks(problem):
         scaled = InputScaler().fit(sp.csr_array(X.clip(-100, 100).astype(kind)))
         mean_square = (X.clip(-100, 100).astype(float) ** 2).mean()
         assert scaled.scale_ == pytest.approx(np.sqrt(mean_square))
+
+
+def test_weights_compare_the_rows_of_one_chunk_with_those_of_another():
+    """Chunks of one class each: by weights of mean 1 each, nothing would be weighed."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(400) < 0.2).astype(int)
+    chunks = np.flatnonzero(y), np.flatnonzero(y == 0)
+    weight = np.where(y == 1, 9.0, 1.0)
+    rate = np.average(y, weights=weight)
+    options = {"optimizer": "sgd", "lr": 0.1, "standardize": False, "batch_size": 20}
+    for given, class_weight in ((weight, None), (np.ones(400), {0: 1, 1: 9})):
+        net = small(hidden_layer_sizes=(), class_weight=class_weight, **options)
+        for _ in range(30):
+            for rows in chunks:
+                X = np.zeros((len(rows), 1))
+                net.partial_fit(X, y[rows], [0, 1], sample_weight=given[rows])
+            net.set_params(lr=0.85 * net.lr)
+        proba = net.predict_proba(np.zeros((1, 1)))[0, 1]
+        assert proba == pytest.approx(rate, abs=0.03)
+
+
+def test_the_base_rates_are_those_of_the_chunks_so_far(problem):
+    X, Y = problem
+    multilabel, classes = small(), small()
+    y = Y[:, :2] @ [1, 2]
+    for rows in (slice(300), slice(300, None)):
+        multilabel.partial_fit(X[rows], Y[rows])
+        classes.partial_fit(X[rows], y[rows], classes=[0, 1, 2, 3])
+    np.testing.assert_allclose(multilabel.prior_, Y.mean(axis=0))
+    np.testing.assert_allclose(classes.prior_, np.bincount(y) / 500, atol=1e-3)
+    multilabel.set_params(threshold="prior")
+    np.testing.assert_allclose(multilabel.thresholds_, Y.mean(axis=0))
+
+
+def test_a_chunk_that_fails_leaves_no_trace(problem):
+    X, Y = problem
+    constant = Y.copy()
+    constant[:, 0] = 0
+
+    class Fail(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) > 2:
+                raise RuntimeError("disk is full")
+
+    net = small(callbacks=[Fail()]).fit(X, constant)
+    before, rates = net.predict_proba(X), net.net_.optimizer_.param_groups
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="disk is full"):
+            net.set_params(lr=0.01).partial_fit(X, Y)
+        with pytest.raises(ValueError, match="features"):
+            net.partial_fit(X[:, 1:], Y)
+        assert {group["lr"] for group in rates} == {0.01}
+    np.testing.assert_array_equal(net.predict_proba(X), before)
+    assert len(net.net_.history) == len(net.history_) == 2

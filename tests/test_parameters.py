@@ -111,6 +111,7 @@ BAD = [
     ({"net_params": {"dataset": None}}, {}, "'dataset'.* Leave it out"),
     ({"net_params": {"use_cachin": True}}, {}, "Did you mean 'use_caching'"),
     ({"net_params": {"compile": True}}, {}, "'compile'"),
+    ({"net_params": {"predict_nonlinearity": None}}, {}, "Use correct_probabilities"),
     ({"max_epochs": 0}, {}, "max_epochs"),
     ({"batch_size": 0}, {}, "batch_size"),
     ({"precision": "8"}, {}, "'precision'.*Got '8'"),

@@ -111,3 +111,12 @@ def test_the_first_chunk_has_the_counts_that_it_is_given():
 def test_decoded_labels_are_those_that_were_encoded(y, pos_label):
     target = check_target(y, pos_label=pos_label)
     np.testing.assert_array_equal(decode_labels(target, target.values), y)
+
+
+def test_a_stored_nan_is_no_label():
+    dense = encoded(np.nan_to_num(Y)).fraction_without_label()
+    for container in (np.asarray, sp.csr_array):
+        fraction = encoded(container(Y)).fraction_without_label()
+        expected = np.mean(np.nansum(Y[np.arange(60) != 7], axis=1) == 0)
+        assert fraction == pytest.approx(expected)
+        assert fraction >= dense - 1 / 59

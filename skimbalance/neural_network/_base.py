@@ -52,7 +52,7 @@ from skimbalance.neural_network._checkpoint import (
     take_over,
 )
 from skimbalance.neural_network._checks import (
-    NAMES,
+    HELD_OUT_NAMES,
     as_one_array,
     check_chunks_suffice,
     check_first_chunk,
@@ -97,9 +97,9 @@ from skimbalance.neural_network._optimizer import (
 from skimbalance.neural_network._output import (
     ClassOutput,
     LabelOutput,
-    NetOutputs,
 )
 from skimbalance.neural_network._predictions import (
+    NetOutputs,
     answer_dtype,
     label_matrix,
     stacked,
@@ -251,8 +251,9 @@ class BaseImbalancedNet(
         y_val : {array-like, sparse matrix} of shape (n_held_out,) or \
                 (n_held_out, n_labels), default=None
             Their targets.
-        sample_weight_val : array-like of shape (n_held_out,), default=None
-            Their weights.
+        sample_weight_val : array-like of shape (n_held_out,) or \
+                (n_held_out, n_labels), default=None
+            Their weights, in the scores of each epoch as well.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group are never on both sides of the validation split.
 
@@ -277,8 +278,8 @@ class BaseImbalancedNet(
             check_has_targets(X, y)
             target = check_target(y, pos_label=self.pos_label)
             params = check_params(self, target)
-            rows = self._encode(X, target, sample_weight, reset=True)
-            held_out = self._encode_held_out(X_val, y_val, sample_weight_val, target)
+            rows = self._encode(X, target, sample_weight)
+            held_out = self._encode_held_out(X_val, y_val, sample_weight_val, rows)
             return self._fit(TrainingData(rows, held_out, groups), params)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, label_counts=None):
@@ -298,12 +299,14 @@ class BaseImbalancedNet(
             All classes of a 1-D `y`; needed at the first call, and there only.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or entries.
+            Weights of rows or entries. They are not scaled, as `fit` scales them, so
+            that rows of several chunks compare.
         label_counts : pair of array-like of shape (n_labels,), default=None
             ``(n_positive, n_negative)`` over all chunks to come: of each label, or, for
             a multiclass `y`, of each class against the rest. Sets the starting bias,
             and is needed at the first call by weight schemes and by losses that read
-            counts. Without it the bias starts at zero.
+            counts. Without it the bias starts at zero, and `prior_` has the base rates
+            of the chunks so far.
 
         Returns
         -------
@@ -325,13 +328,15 @@ class BaseImbalancedNet(
                 check_same_classes(self, classes)
                 go_on_with_chunks(self)
                 target = replace(self._target, values=self._encode_y(y))
-                rows = self._encode(X, target, sample_weight, reset=False)
+                X = self._check_inputs(X, reset=False)
+                given = sample_weight, self.class_weight
+                rows = encode_rows(X, target, *given, is_chunk=True)
             else:
                 target = target_of_classes(y, classes, self.pos_label)
                 params = check_params(self, target)
                 check_first_chunk(self, target, params, classes, label_counts)
                 check_nothing_is_learnt(self)
-                rows = self._encode(X, target, sample_weight, reset=True)
+                rows = self._encode(X, target, sample_weight, is_chunk=True)
                 self._start(rows, params, label_counts)
             return self._train_chunk(rows)
 
@@ -346,18 +351,19 @@ class BaseImbalancedNet(
         """Whether inputs may lack values, or hold categories."""
         return False
 
-    def _encode(self, X, target, sample_weight, reset, names=NAMES):
-        inputs = self._check_inputs(X, reset, names[0])
-        rows = encode_rows(inputs, target, sample_weight, self.class_weight, names)
-        if reset and len(rows) < inputs.shape[0]:
+    def _encode(self, X, target, sample_weight, **options):
+        """Return the rows that train: all of them, or a chunk."""
+        inputs = self._check_inputs(X, reset=True)
+        rows = encode_rows(inputs, target, sample_weight, self.class_weight, **options)
+        if len(rows) < inputs.shape[0]:
             rows = recount_categories(self, X, rows)
         return rows
 
     def _encode_y(self, y):
         return encode_like(y, self._target)
 
-    def _encode_held_out(self, X_val, y_val, sample_weight_val, target):
-        """Return the rows that the user holds out, or None."""
+    def _encode_held_out(self, X_val, y_val, sample_weight_val, rows):
+        """Return the rows that the user holds out beside others, or None."""
         if X_val is None and y_val is None:
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val goes with X_val and y_val.")
@@ -366,9 +372,11 @@ class BaseImbalancedNet(
             raise ValueError("X_val and y_val go together: pass both or neither.")
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
-        target = replace(target, values=encode_like(y_val, target, "y_val"))
-        names = "X_val", "y_val", "sample_weight_val"
-        return self._encode(X_val, target, sample_weight_val, reset=False, names=names)
+        values, names = encode_like(y_val, rows.target, "y_val"), HELD_OUT_NAMES
+        target = replace(rows.target, values=values)
+        inputs = self._check_inputs(X_val, reset=False, name=names[0])
+        # Balanced weights are those of the classes in `y`, whatever `y_val` holds.
+        return encode_rows(inputs, target, sample_weight_val, rows.class_weight, names)
 
     def _fit(self, data, params):
         """Split the data, then train, correct and learn thresholds on its parts."""
@@ -441,7 +449,8 @@ class BaseImbalancedNet(
         """Set the fitted attributes that are known before training."""
         self._output, self._target = output, output.target
         self.classes_ = output.target.classes
-        self.__dict__.pop("label_names_", None)
+        for name in ("label_names_", "n_labels_", "_fraction_without_label"):
+            self.__dict__.pop(name, None)
         if output.target.label_names is not None:
             self.label_names_ = output.target.label_names
         self.loss_, self.prior_ = output.loss, output.prior
@@ -513,10 +522,7 @@ class BaseImbalancedNet(
             **more,
             criterion=criterion_of(self._output.loss),
             criterion__loss=copy.deepcopy(self._output.loss),
-            **{
-                f"criterion__{key}": v
-                for key, v in self._criterion_params(rows).items()
-            },
+            **{f"criterion__{key}": v for key, v in self._criterion_params().items()},
             optimizer=resolve_optimizer(self.optimizer),
             lr=self.lr,
             max_epochs=int(self.max_epochs),
@@ -579,7 +585,9 @@ class BaseImbalancedNet(
     def _as_trained_on(self, rows):
         """Return encoded rows as the net reads them, moved to it if that pays."""
         moves = moves_data(self.data_device, self.device_, rows.n_bytes)
-        return self._as_read(rows, moves=moves)
+        read = self._as_read(rows, moves=moves)
+        read.criterion_params = self._output.row_params(rows)
+        return read
 
     def _train(self, data, checkpoint, corrected):
         """Train, stopping early if rows are held out, and calibrate on these.
@@ -609,19 +617,19 @@ class BaseImbalancedNet(
             if self._target.kind != MULTICLASS and self._output.has_probabilities:
                 self._summarize(data, *scored)
 
-    def _criterion_params(self, rows):
-        """Return the weights of the batch loss for these rows, as tensors."""
+    def _criterion_params(self):
+        """Return the weights of the batch loss, as tensors."""
         return {
             key: torch.as_tensor(value, dtype=self._dtype)
             if isinstance(value, np.ndarray)
             else value
-            for key, value in self._output.criterion_params(rows).items()
+            for key, value in self._output.criterion_params().items()
         }
 
     def _run(self, rows, watched, epochs, stopping, checkpoint=None, draws=None):
         """Run the training loop, and set the fitted attributes that come from it."""
         if self.net_.history or self.net_.earlier_:
-            stopping.start_from(self.net_.module_)
+            stopping.start_from(self.net_.trained_)
         rows = self._as_trained_on(rows)
         if draws is not None:
             rows.draws, draws.device = draws, self.device_
@@ -715,15 +723,15 @@ class BaseImbalancedNet(
     def _train_chunk(self, rows):
         """Train for an epoch on the rows of one chunk."""
         output = self._output
-        begins = output.update_counts(rows.counts)
-        self.prior_ = output.prior
         # Each member trains on all rows of a chunk, and holds none out any more.
         self.out_of_fold_log_odds_ = self._folds = None
-        with seeded(self._next_seed(), self.device_):
+        with unchanged_on_error(output), seeded(self._next_seed(), self.device_):
+            begins = output.update_counts(rows.counts)
+            self.prior_ = output.prior
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
             output.start_bias(self.net_.module_, begins)
-            self.net_.reweigh(self._criterion_params(rows))
+            self.net_.reweigh(self._criterion_params())
             self._run(rows, None, 1, KeepBest())
         return self
 

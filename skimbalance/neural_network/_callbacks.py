@@ -24,7 +24,13 @@ from skimbalance import metrics
 from skimbalance._base import warn_user
 from skimbalance._counts import count_labels
 from skimbalance._labels import BINARY, MULTICLASS, no_class
-from skimbalance._validation import Scorer, closest, scorer_pos_label
+from skimbalance._validation import (
+    Scorer,
+    accepted_names,
+    closest,
+    scorer_pos_label,
+)
+from skimbalance.metrics._scorers import LabelScorer
 from skimbalance.neural_network._module import all_finite, copied
 from skimbalance.neural_network._rows import (
     as_dense,
@@ -112,7 +118,7 @@ class AverageWeights(Callback):
         module.load_state_dict(self.average)
 
     def on_epoch_end(self, net, *args, **kwargs):  # noqa: ARG002
-        net.module_.load_state_dict(self.trained)
+        net.trained_.load_state_dict(self.trained)
         self.trained = None
 
 
@@ -162,7 +168,7 @@ class KeepBest(Callback):
             return
         value = self._finite(self._value(net))
         if self._is_better(value):
-            self._keep(net.module_, epoch, value)
+            self._keep(net.trained_, epoch, value)
         net.stopped_ = self.patience is not None and (
             epoch - self.best.epoch >= self.patience
         )
@@ -453,6 +459,7 @@ def _make_score(scoring, output, held_out):
     if callable(scoring):
         X = held_out.selected("X")
     y, classes, columns = _in_user_form(target, scorer, held_out, by_user)
+    weights = _weights_for(scorer, held_out, columns)
     sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
 
     def score(raw):
@@ -460,12 +467,31 @@ def _make_score(scoring, output, held_out):
         probabilities = output.probabilities
         if target.kind == BINARY:
             scores, probabilities = sign * scores[:, 0], _of_both_classes
-        value = scorer(_ScoredRows(classes, scores, probabilities), X, y)
+        value = scorer(_ScoredRows(classes, scores, probabilities), X, y, **weights)
         return _as_number(value, scoring, target)
 
     if by_user:
         _try_score(score, scoring, target, values)
     return score
+
+
+def _weights_for(scorer, rows, columns):
+    """Return the weights of held-out rows or entries by keyword, if a scorer takes any.
+
+    A function of the user is called without, as ``scorer(estimator, X, y)``.
+    """
+    weight = rows.selected("weight")
+    if weight is None or not isinstance(scorer, Scorer):
+        return {}
+    names, takes_any = accepted_names(scorer._score_func)
+    if not takes_any and "sample_weight" not in names:
+        return {}
+    if weight.ndim == 2 and isinstance(scorer, LabelScorer):
+        weight = weight if isinstance(weight, np.ndarray) else weight.toarray()
+        weight = weight[:, columns]
+    elif weight.ndim == 2:  # scikit-learn's metrics weigh rows
+        weight = rows.row_weight()[rows.index]
+    return {"sample_weight": weight}
 
 
 def _scores_of(raw, output, columns):

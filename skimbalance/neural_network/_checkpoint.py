@@ -157,7 +157,7 @@ class Checkpoint(Callback):
         if self.saved is None:
             return
         self._check_same_run()
-        net.module_.load_state_dict(self.saved["module"])
+        net.trained_.load_state_dict(self.saved["trained"])
         self._restore_optimizer(net.optimizer_)
         net.history = History(self.saved["history"])
         self.stopping.restore(self.saved["best"])
@@ -170,7 +170,7 @@ class Checkpoint(Callback):
         for name, callback in net.callbacks_:
             restore_callback(callback, self.saved["callbacks"].get(name, {}))
         # Callbacks may have moved them: a new schedule sets the rates, for example.
-        net.module_.load_state_dict(self.saved["module"])
+        net.trained_.load_state_dict(self.saved["trained"])
         for name, parameter in net.module_.named_parameters():
             parameter.requires_grad_(name in self.saved["trainable"])
         self._restore_optimizer(net.optimizer_)
@@ -236,7 +236,7 @@ class Checkpoint(Callback):
             "about": self.about,
             "seed": self.seed,
             "fold": encode(self.fold),
-            "module": net.module_.state_dict(),
+            "trained": net.trained_.state_dict(),
             "trainable": _trainable(net.module_),
             "optimizer": net.optimizer_.state_dict(),
             "rates": self.rates,
@@ -740,8 +740,8 @@ def go_on_with_chunks(estimator):
     net.verbose = estimator.verbose
     for group in net.optimizer_.param_groups:
         for key in {"lr", "initial_lr"} & group.keys():
-            group[key] = _scaled(group[key], (estimator.lr, before["lr"]))
-    estimator._made_with = {**before, "lr": estimator.lr}
+            group[key] = _scaled(group[key], (estimator.lr, net.lr))
+    net.lr = estimator.lr  # beside the rates that follow it, whatever fails later
 
 
 def check_warm_start(estimator, target, is_scaled):
@@ -805,6 +805,9 @@ def take_over(net, previous):
             "or set warm_start=False to start anew."
         )
     net.module_.load_state_dict(previous.module_.state_dict())
+    # Buffers of the loss follow from the present data.
+    learnt = dict(previous.criterion_.loss.named_parameters())
+    net.criterion_.loss.load_state_dict(learnt, strict=False)
     net.earlier_ = list(previous.history)
 
 

@@ -143,9 +143,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
         for the default parameters; the user guide compares the rules. ``"uncorrected"``
-        thresholds the raw score at 0, the trade-off that the weights asked for; for a
-        multiclass target, it predicts the class of the largest raw score. Rules that
-        learn thresholds read the held-out rows: all rows with `cross_fit`, else few.
+        thresholds the probability that raw scores of 0 stand for, in all members, the
+        trade-off that the weights asked for; for a multiclass target, it predicts the
+        class of the largest raw score. Rules that learn thresholds read the held-out
+        rows: all rows with `cross_fit`, else few.
         `fit` keeps a summary of their scores, whatever the threshold, so that each of
         these rules may also be set after `fit`. A label that was constant in training
         is predicted by its constant, at 0.5.
@@ -232,7 +233,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, ``"loss"``, or
         a callable ``scorer(estimator, X, y)``, whose estimator predicts each row by a
         member that did not train on it. Scorers of a label matrix get the labels that
-        can be ranked, as below; a function of your own gets all labels. None chooses:
+        can be ranked, as below; a function of your own gets all labels. Scorers that
+        take weights get those of the held-out rows. None chooses:
 
         - with folds, the macro average precision over labels, or classes, with at least
           3 positives, not all in one fold;
@@ -245,7 +247,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         The user guide has the details, under "When training stops".
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
-        fit.
+        fit. With folds, one that changes weights has to do so on batches: at the end
+        of an epoch it finds the average of the epochs, which is judged and kept.
     net_params : dict, default=None
         Further parameters of the skorch net.
     n_members : int or "auto", default="auto"
@@ -354,7 +357,7 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     `predict_proba` and `decision_function` are not there, and `predict` thresholds the
     raw scores at 0.
 
-    Up to 200 rows, training is one full batch an epoch, without dropout, and nothing is
+    Up to 100 rows, training is one full batch an epoch, without dropout, and nothing is
     held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
 
     Examples
@@ -541,9 +544,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `skimbalance.thresholds`, such as ``FBeta(beta=2)``, whose parameters are
         searched as ``threshold__beta``, or its name, such as ``"f_beta"``, which stands
         for the default parameters; the user guide compares the rules. ``"uncorrected"``
-        thresholds the raw score at 0, the trade-off that the weights asked for; for a
-        multiclass target, it predicts the class of the largest raw score. Rules that
-        learn thresholds read the held-out rows: all rows with `cross_fit`, else few.
+        thresholds the probability that raw scores of 0 stand for, in all members, the
+        trade-off that the weights asked for; for a multiclass target, it predicts the
+        class of the largest raw score. Rules that learn thresholds read the held-out
+        rows: all rows with `cross_fit`, else few.
         `fit` keeps a summary of their scores, whatever the threshold, so that each of
         these rules may also be set after `fit`. A label that was constant in training
         is predicted by its constant, at 0.5.
@@ -630,7 +634,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         `skimbalance.metrics.get_scorer` or `sklearn.metrics.get_scorer`, ``"loss"``, or
         a callable ``scorer(estimator, X, y)``, whose estimator predicts each row by a
         member that did not train on it. Scorers of a label matrix get the labels that
-        can be ranked, as below; a function of your own gets all labels. None chooses:
+        can be ranked, as below; a function of your own gets all labels. Scorers that
+        take weights get those of the held-out rows. None chooses:
 
         - with folds, the macro average precision over labels, or classes, with at least
           3 positives, not all in one fold;
@@ -643,7 +648,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         The user guide has the details, under "When training stops".
     callbacks : list, default=None
         Callbacks of skorch, their classes, or pairs (name, callback); copied in every
-        fit.
+        fit. With folds, one that changes weights has to do so on batches: at the end
+        of an epoch it finds the average of the epochs, which is judged and kept.
     net_params : dict, default=None
         Further parameters of the skorch net.
     n_members : int or "auto", default="auto"

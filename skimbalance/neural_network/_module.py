@@ -615,6 +615,16 @@ class _Criterion(nn.Module):
         self.register_buffer("prior", prior)
         self.mean_entry_weight, self.smoothing = mean_entry_weight, smoothing
 
+    def read_rows(self, mean_entry_weight):
+        """Prepare for the rows of an epoch, which train or are held out.
+
+        Parameters
+        ----------
+        mean_entry_weight : float
+            As in `weigh`, of these rows.
+        """
+        self.mean_entry_weight = mean_entry_weight
+
     @property
     def sums_rows(self):
         """Whether the loss is a sum over rows, not a function of the batch."""
@@ -661,6 +671,10 @@ class _LabelCriterion(_Criterion):
     def weigh(self, *args, n_trained=1, has_missing=False, **weights):
         super().weigh(*args, **weights)
         self.n_trained, self.has_missing = n_trained, has_missing
+
+    def read_rows(self, mean_entry_weight, has_missing):
+        super().read_rows(mean_entry_weight)
+        self.has_missing = has_missing
 
     def _targets(self, labels):
         """Return labels of 0 and 1; a missing label becomes a 0, whose weight is 0."""

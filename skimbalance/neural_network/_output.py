@@ -31,7 +31,7 @@ from skimbalance.calibration import (
     TemperatureCalibrator,
 )
 from skimbalance.calibration._calibrators import ShrunkClassCalibrator
-from skimbalance.losses import SetLoss
+from skimbalance.losses import SetLoss, TwoWayLoss
 from skimbalance.losses._inverse import (
     unsmoothed_log_odds,
     unsmoothed_log_probabilities,
@@ -119,6 +119,11 @@ def resolve_output_params(estimator, target):
     check_loss(loss, target.n_outputs, estimator.label_smoothing)
     pos_weight = _resolve_weight("pos_weight", estimator.pos_weight, target)
     label_weight = _resolve_weight("label_weight", estimator.label_weight, target)
+    if isinstance(loss, TwoWayLoss) and label_weight is not None:
+        raise ValueError(
+            "label_weight has no meaning for TwoWayLoss, which compares the labels of "
+            "a row with each other. Leave it None."
+        )
     if target.kind == MULTICLASS and label_weight is not None:
         raise ValueError(
             "label_weight goes with a label matrix; weigh the classes of a 1-D y "
@@ -539,8 +544,10 @@ class LabelOutput(_Output):
             )
             self._find_constants()
         begins = self.trained & ~before & self._has_prior
-        if begins.any():
-            self.prior = np.where(begins, self._prior(self._counts), self.prior)
+        # Where none was known at the start, no part of the training reads it.
+        changes = begins | (not self._has_prior)
+        if changes.any():
+            self.prior = np.where(changes, self._prior(self._counts), self.prior)
         return begins
 
     def keep_corrections(self, previous):
@@ -590,7 +597,7 @@ class LabelOutput(_Output):
         rate = np.divide(positive, observed, out=floor.copy(), where=observed > 0)
         return rate.clip(floor, 1 - floor)
 
-    def criterion_params(self, rows):
+    def criterion_params(self):
         """Return the weights of the batch loss, which its method `weigh` takes."""
         label_weight = self.label_weight
         # A weight of 0 leaves a constant label out: no other code has to know of it.
@@ -598,15 +605,24 @@ class LabelOutput(_Output):
             label_weight = self.trained * (
                 1.0 if label_weight is None else label_weight
             )
-        n_trained = max(int(self.trained.sum()), 1)
-        observed = sum(count[self.trained].sum() for count in rows.counts)
         return {
             "pos_weight": self.pos_weight,
             "label_weight": label_weight,
-            "mean_entry_weight": observed / (len(rows) * n_trained) or 1.0,
-            "n_trained": n_trained,
-            "has_missing": has_missing(rows.values),
+            "n_trained": self._n_trained,
             **self._smoothing_params(),
+        }
+
+    @property
+    def _n_trained(self):
+        return max(int(self.trained.sum()), 1)
+
+    def row_params(self, rows):
+        """Return what the batch loss knows of rows, as its method `read_rows` takes."""
+        observed = sum(count[self.trained].sum() for count in rows.counts)
+        n_entries = len(rows) * self._n_trained
+        return {
+            "mean_entry_weight": observed / (n_entries * rows.unit) or 1.0,
+            "has_missing": has_missing(rows.values),
         }
 
     def _corrected(self, raw):
@@ -814,9 +830,16 @@ class ClassOutput(_Output):
 
     def _start_counts(self, counts, all_chunks):  # noqa: ARG002
         self.trained = np.ones(self.n_outputs, dtype=bool)
+        self._counts = np.zeros(self.n_outputs) if counts is None else None
 
-    def update_counts(self, counts):  # noqa: ARG002
-        """Return none: a class without rows is a class of probability near 0."""
+    def update_counts(self, counts):
+        """Count further rows where the prior is not known; return no class.
+
+        A class without rows is a class of probability near 0.
+        """
+        if self._counts is not None:
+            self._counts = self._counts + counts[0]
+            self.prior = self._prior((self._counts,))
         return np.zeros(self.n_outputs, dtype=bool)
 
     @staticmethod
@@ -835,13 +858,14 @@ class ClassOutput(_Output):
         rate = np.maximum(counts[0] / total, 0.5 / (total + 1))
         return rate / rate.sum()
 
-    def criterion_params(self, rows):
+    def criterion_params(self):
         """Return the weights of the batch loss, which its method `weigh` takes."""
-        return {
-            "pos_weight": self.pos_weight,
-            "mean_entry_weight": rows.counts[0].sum() / len(rows) or 1.0,
-            **self._smoothing_params(),
-        }
+        return {"pos_weight": self.pos_weight, **self._smoothing_params()}
+
+    def row_params(self, rows):
+        """Return what the batch loss knows of rows, as its method `read_rows` takes."""
+        mean = rows.counts[0].sum() / (len(rows) * rows.unit)
+        return {"mean_entry_weight": mean or 1.0}
 
     def _corrected(self, raw):
         """Return log-probabilities without the distortion of loss and smoothing."""
@@ -931,56 +955,3 @@ def both_classes(log_odds, target, log=False):
         return np.full_like(log_odds, 0.0 if log else 1.0)
     scores = -log_odds if target.is_flipped else log_odds
     return (log_expit if log else expit)(np.hstack([-scores, scores]))
-
-
-class NetOutputs:
-    """Give a skorch net the inputs, targets and predictions of its estimator.
-
-    Parameters
-    ----------
-    estimator : BaseImbalancedNet
-        As it is when this is made; it is copied without its net, so that a net alone
-        can be stored and no reference cycle keeps its memory.
-    """
-
-    def __init__(self, estimator):
-        self.estimator: Any = object.__new__(type(estimator))
-        vars(self.estimator).update(
-            vars(estimator), net_=None, accelerator=None, callbacks=None
-        )
-        # Callbacks of scikit-learn, and what they know of the running fit, hold data.
-        for name in [name for name in vars(self.estimator) if "_callback" in name]:
-            del vars(self.estimator)[name]
-
-    @property
-    def classes(self):
-        """The classes of the estimator."""
-        return self.estimator.classes_
-
-    def rows(self, net, X, y=None):
-        """Return inputs and targets as the estimator takes them, as the net reads them.
-
-        Parameters
-        ----------
-        net : Net
-        X : {array-like, sparse matrix, data frame, Tensor or Dataset}
-            Inputs, which are scaled here.
-        y : {array-like, sparse matrix, data frame, Tensor} or None
-            Targets.
-        """
-        X = self.estimator._check_inputs(_in_numpy(X), reset=False)
-        y = None if y is None else self.estimator._encode_y(_in_numpy(y))
-        return self.estimator._as_read(self.estimator._plain_rows(X, y), net)
-
-    def probabilities(self, raw):
-        """Return the probabilities of raw scores, as `predict_proba` does."""
-        return self.estimator._output.class_probabilities(raw)
-
-    def predictions(self, raw):
-        """Return the predictions for raw scores, as `predict` does."""
-        return self.estimator._predictor()(raw)
-
-
-def _in_numpy(array):
-    """Return a tensor, as skorch takes them, as an array."""
-    return array.numpy(force=True) if hasattr(array, "numpy") else array

@@ -1,6 +1,7 @@
 """The arrays that the estimators predict, and warnings about them."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -99,3 +100,60 @@ def _warn_no_positive(predicted, positive, prior, threshold):
             f"{prior:.2%} of class {shown!r}: {why}",
             NoPositivePredictedWarning,
         )
+
+
+class NetOutputs:
+    """Give a skorch net the inputs, targets and predictions of its estimator.
+
+    Parameters
+    ----------
+    estimator : BaseImbalancedNet
+        As it is when this is made; it is copied without its net, so that a net alone
+        can be stored and no reference cycle keeps its memory.
+    """
+
+    def __init__(self, estimator):
+        self.estimator: Any = object.__new__(type(estimator))
+        vars(self.estimator).update(
+            vars(estimator), net_=None, accelerator=None, callbacks=None
+        )
+        # Callbacks of scikit-learn, and what they know of the running fit, hold data.
+        for name in [name for name in vars(self.estimator) if "_callback" in name]:
+            del vars(self.estimator)[name]
+
+    @property
+    def classes(self):
+        """The classes of the estimator."""
+        return self.estimator.classes_
+
+    def rows(self, net, X, y=None):
+        """Return inputs and targets as the estimator takes them, as the net reads them.
+
+        Parameters
+        ----------
+        net : Net
+        X : {array-like, sparse matrix, data frame, Tensor or Dataset}
+            Inputs, which are scaled here.
+        y : {array-like, sparse matrix, data frame, Tensor} or None
+            Targets.
+        """
+        X = self.estimator._check_inputs(_in_numpy(X), reset=False)
+        y = None if y is None else self.estimator._encode_y(_in_numpy(y))
+        rows = self.estimator._plain_rows(X, y)
+        read = self.estimator._as_read(rows, net)
+        if y is not None:
+            read.criterion_params = self.estimator._output.row_params(rows)
+        return read
+
+    def probabilities(self, raw):
+        """Return the probabilities of raw scores, as `predict_proba` does."""
+        return self.estimator._output.class_probabilities(raw)
+
+    def predictions(self, raw):
+        """Return the predictions for raw scores, as `predict` does."""
+        return self.estimator._predictor()(raw)
+
+
+def _in_numpy(array):
+    """Return a tensor, as skorch takes them, as an array."""
+    return array.numpy(force=True) if hasattr(array, "numpy") else array

@@ -57,6 +57,8 @@ class TrainingData:
     ----------
     training : Rows
         The rows that train the net.
+    is_split : bool
+        Whether the held-out rows were split from `rows`.
     n_folds : int
         Number of folds, each held out by the member of its number; 0 without folds.
         All rows are then in `training` and in `held_out`.
@@ -69,6 +71,7 @@ class TrainingData:
     def __init__(self, rows, held_out=None, groups=None):
         self.rows = self.training = rows
         self.held_out, self.groups, self.n_folds = held_out, groups, 0
+        self.is_split = False
         self.resampled: Any = None
         self.draws: Any = None
 
@@ -114,11 +117,6 @@ class TrainingData:
         return self.training.outside_each_fold()
 
     @property
-    def is_split(self):
-        """Whether the held-out rows are of the arrays whose other rows train."""
-        return self.held_out is not None and self.held_out.X is self.rows.X
-
-    @property
     def watched(self):
         """The held-out rows that are scored in each epoch, or None."""
         if self.held_out is None or not self.n_folds:
@@ -141,6 +139,7 @@ class TrainingData:
         n_held = min(n_held, self._most_rows(_VALIDATION_ENTRIES))
         # Two positives of a label: one to train on, and one to judge by.
         part = self._parts((n_rows - n_held, n_held), rng)
+        self.is_split = True
         self.training, self.held_out = (rows.at(rows.index[part == k]) for k in (0, 1))
 
     def split_folds(self, n_folds, rng):
@@ -166,7 +165,7 @@ class TrainingData:
         fold : ndarray of int16, shape (n_samples,)
             Of all rows of the arrays, -1 for those that do not count.
         """
-        self.n_folds = int(fold.max()) + 1
+        self.is_split, self.n_folds = True, int(fold.max()) + 1
         self.training = replace(self.rows, fold=fold)
         # In the order of the folds, so that a batch of them is scored by one member.
         order = np.argsort(fold[self.rows.index], kind="stable")
@@ -226,7 +225,7 @@ class Rows:
     target : Target
         With the values of all rows; without values where there are inputs only.
     weight : ndarray, SparseWeights or None
-        Weights of rows or entries, with mean 1.
+        Weights of rows or entries, with mean `unit`.
     index : ndarray of int
     sources : dict
         What reads the arrays, shared with other rows of the same ones.
@@ -235,6 +234,10 @@ class Rows:
     by_fold : bool
         Whether each row is scored by that member only. The index is then in the order
         of the folds.
+    unit : float
+        The mean weight, where it is not 1: a chunk does not know that of all chunks.
+    class_weight : ndarray of shape (n_classes,) or None
+        The weights of the classes that are part of `weight`.
     """
 
     X: Any
@@ -244,6 +247,8 @@ class Rows:
     sources: dict = field(default_factory=dict)
     fold: Any = None
     by_fold: bool = False
+    unit: float = 1.0
+    class_weight: Any = None
 
     def __len__(self):
         return len(self.index)
@@ -350,10 +355,7 @@ class Rows:
 
     def fraction_without_label(self):
         """Return the fraction of the rows that have no positive."""
-        if sp.issparse(self.values):
-            labelled = np.diff(self.values.indptr) > 0
-        else:
-            labelled = (self.values > 0).any(axis=1)
+        labelled = np.diff(positives(self.values).indptr) > 0
         return 1 - float(np.mean(labelled[self.index]))
 
     @property

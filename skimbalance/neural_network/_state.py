@@ -19,7 +19,7 @@ from skorch.history import History
 from torch import nn
 
 from skimbalance._labels import MULTILABEL, Target, _LabelClasses
-from skimbalance.neural_network._output import NetOutputs
+from skimbalance.neural_network._predictions import NetOutputs
 from skimbalance.neural_network._training import Net, make_step, seeded
 
 _PLAIN = "plain_state"

@@ -65,6 +65,7 @@ _RESERVED_NET_PARAMS = {
     "max_epochs",
     "module",
     "optimizer",
+    "predict_nonlinearity",
     "train_split",
     "verbose",
     "warm_start",
@@ -76,6 +77,7 @@ _INSTEAD_OF = {
     "dataset": None,
     "iterator_train": "batch_size and num_workers",
     "iterator_valid": "batch_size and num_workers",
+    "predict_nonlinearity": "correct_probabilities",
     "train_split": "validation_fraction, or X_val and y_val of fit,",
 }
 
@@ -407,12 +409,15 @@ class Net(ClassifierMixin, NeuralNet):
 
     @contextlib.contextmanager
     def _whole_weights(self, stopping):
-        """Put the best weights back when the block raises in the middle of an epoch."""
+        """Restore the net where the block raises: that of the chunks before, if any."""
+        n_epochs, before = len(self.history), stopping.best.state
         try:
             yield
         except BaseException:
-            if stopping.best.state is not None:
-                self._load(stopping.best.state)
+            del self.history[n_epochs:]
+            state = stopping.best.state if before is None else before
+            if state is not None:
+                self._load(state)
             raise
 
     @contextlib.contextmanager
@@ -434,13 +439,13 @@ class Net(ClassifierMixin, NeuralNet):
     def _keep(self, stopping):
         """Put the best weights back; before the first epoch, keep the present ones."""
         if stopping.best.state is None:
-            stopping.start_from(self.module_)
+            stopping.start_from(self.trained_)
         self._load(stopping.best.state)
 
     def _load(self, state):
         """Load weights; where an interrupt arrives meanwhile, load them again."""
         try:
-            self.module_.load_state_dict(state)
+            self.trained_.load_state_dict(state)
         except KeyboardInterrupt:
             self._load(state)
             raise
@@ -502,6 +507,13 @@ class Net(ClassifierMixin, NeuralNet):
         return super().get_split_datasets(X, y, **fit_params)
 
     # ------------------------------------------------------------ module and optimizer
+
+    @property
+    def trained_(self):
+        """The module and the loss, which may have parameters that are trained, too."""
+        return torch.nn.ModuleDict(
+            {"module": self.module_, "loss": self.criterion_.loss}
+        )
 
     @property
     def reads_sparse(self):
@@ -606,9 +618,10 @@ class Net(ClassifierMixin, NeuralNet):
 
     def evaluation_step(self, batch, training=False):
         self.check_is_fitted()
-        with torch.set_grad_enabled(training):
+        with torch.set_grad_enabled(training), self.step_.autocast(self.device):
             self._set_training(training)
-            return self._infer_batch(*unpack_data(batch))
+            scores = self._infer_batch(*unpack_data(batch))
+        return scores.to(self.module_.bias.dtype)
 
     def _total_loss(self, batch) -> tuple[torch.Tensor, Any]:
         """Return the scores and the sum of the losses, which members add to."""
@@ -701,6 +714,7 @@ class Net(ClassifierMixin, NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
+        self.criterion_.read_rows(**iterator.rows.criterion_params)
         self.valid_scores_ = []
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         if training:
@@ -722,7 +736,7 @@ class Net(ClassifierMixin, NeuralNet):
         self.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(iterator))
         if training and self.average_ is not None:
-            self.average_.lend(self.module_)
+            self.average_.lend(self.trained_)
 
     def _plain_step(self, batch, training, prefix, step_fn, fit_params):  # noqa: ARG002
         return step_fn(batch, **fit_params)

@@ -402,8 +402,9 @@ class Uncorrected(PlainRule):
     Its name as a string is ``"uncorrected"``.
 
     This is the trade-off that `pos_weight` and the loss of a net of
-    `skimbalance.neural_network` asked for. For a multiclass target, the class of
-    the largest raw score is predicted. Other classifiers have no raw scores.
+    `skimbalance.neural_network` asked for. The threshold of a label is the probability
+    that raw scores of 0 stand for, in all members. For a multiclass target, the class
+    of the largest raw score is predicted. Other classifiers have no raw scores.
 
     Examples
     --------
