@@ -508,9 +508,10 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
             f"Pass the labels as a data frame, or {name} as an array with one entry "
             "for each label, or with the keys 0, 1, 2, ..."
         )
-    if list(given) == positions and not isinstance(weights, Mapping):
-        return np.asarray(weights)
     known = positions if names is None else list(names)
+    is_numbered = list(given) == positions and not isinstance(weights, Mapping)
+    if is_numbered and set(map(str, known)) != set(map(str, positions)):
+        return np.asarray(weights)
     if all(isinstance(label, str) for label in known):
         # `column_names` returns strings, also for columns that are numbers.
         given = {str(key): entry for key, entry in given.items()}

@@ -547,6 +547,26 @@ def test_weights_find_labels_whose_names_are_numbers(weights):
     np.testing.assert_array_equal(found, [1, 2, 3])
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {0: 3.0, 1: 1.0, 2: 2.0},
+        pd.Series([3.0, 1.0, 2.0]),
+        pd.DataFrame([[3.0, 1.0, 2.0]]),
+        pd.DataFrame({"weight": [3.0, 1.0, 2.0]}),
+    ],
+)
+def test_numbers_from_0_are_names_where_the_labels_have_them(weights):
+    """As the columns of frames: of labels with other names they are an order."""
+    names = check_target(pd.DataFrame([[0, 1, 0], [1, 0, 1]], columns=[2, 0, 1]))
+    for known in (names.label_names, [2, 0, 1]):
+        found = check_per_label("threshold", weights, 3, names=known)
+        np.testing.assert_array_equal(found, [2, 3, 1])
+    if not isinstance(weights, dict):
+        found = check_per_label("threshold", weights, 3, names=["c", "a", "b"])
+        np.testing.assert_array_equal(found, [3, 1, 2])
+
+
 def test_label_frames_of_repeated_names_are_refused():
     frame = pd.DataFrame([[0, 1, 0], [1, 0, 1]], columns=["a", "a", "b"])
     for check in (check_target, check_label_matrix):
