@@ -248,6 +248,25 @@ class NamedParamsMixin(BaseEstimator):
 # Scores of any classifier
 
 
+def unwrap(estimator: Any) -> Any:
+    """Return the classifier whose predictions a fitted pipeline or search returns.
+
+    They pass the methods of a classifier on, but not its attributes.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A pipeline is its last step, a search its best estimator, in any nesting; any
+        other classifier is returned as it is.
+    """
+    while True:
+        steps = getattr(estimator, "steps", None)
+        inner = steps[-1][1] if steps else getattr(estimator, "best_estimator_", None)
+        if inner is None:
+            return estimator
+        estimator = inner
+
+
 def _reason(error):
     """Return the message of an AttributeError and of its cause.
 

@@ -27,7 +27,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import DocLinkMixin, label_scores, warn_undefined
+from skimbalance._base import DocLinkMixin, label_scores, unwrap, warn_undefined
 from skimbalance._counts import (
     have_both_values,
     rows_with_weight,
@@ -45,6 +45,7 @@ from skimbalance._labels import (
 )
 from skimbalance._validation import (
     GivenSplits,
+    align_labels,
     check_cv,
     check_same_length,
     check_weights,
@@ -352,6 +353,8 @@ class LabelMetaClassifier(
         check_classifier(self.estimator)
         check_same_length(X=X, y=y)  # which names them
         X, y = indexable(X, y)
+        if self._keeps_estimator():
+            y, sample_weight = align_labels(y, sample_weight, self._fitted_names())
         # A classifier that is fitted already may know classes that `y` lacks.
         known = self._known_target(y)
         target = known or check_target(y, pos_label=self.pos_label)
@@ -386,8 +389,8 @@ class LabelMetaClassifier(
         if target.kind == MULTILABEL:
             if self.pos_label is not None:
                 check_target(y, pos_label=self.pos_label)  # raises the ValueError
-            names = getattr(fitted, "label_names_", target.label_names)
-            target = replace(target, label_names=names)
+            names = self._fitted_names()
+            target = target if names is None else replace(target, label_names=names)
         else:
             classes = getattr(fitted, "classes_", target.classes)
             target = check_target(np.asarray(classes), pos_label=self.pos_label)
@@ -408,6 +411,10 @@ class LabelMetaClassifier(
             "call its fit on other rows first.",
         )
         return self.estimator
+
+    def _fitted_names(self):
+        """Return the names of the labels of the classifier that the user has fitted."""
+        return getattr(unwrap(self._fitted_estimator()), "label_names_", None)
 
     def _route(self, sample_weight, params):
         """Return which parameters go to the classifier and which to the splitter."""
@@ -431,16 +438,24 @@ class LabelMetaClassifier(
             fitted = self._fitted_estimator()
         else:
             fitted = clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        self._set_target(target, fitted)
+        self._set_target(target)
+        self._set_features(fitted)
         return fitted
 
-    def _set_target(self, target, fitted):
+    def _set_target(self, target):
         """Set the attributes that depend on the form of the target."""
         # Without the labels of the training rows, which a pickle would carry along.
         self._target = replace(target, values=None)
         self.classes_ = target.classes
         self.pos_label_ = positive_class(target)
+        vars(self).pop("label_names_", None)
+        if target.label_names is not None:
+            self.label_names_ = target.label_names
+
+    def _set_features(self, fitted):
+        """Set the attributes that tell of the inputs, where a classifier has them."""
         for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
             if hasattr(fitted, name):
                 setattr(self, name, getattr(fitted, name))
 

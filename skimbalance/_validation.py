@@ -420,6 +420,36 @@ def column_names(y: Any) -> np.ndarray | None:
     return np.asarray([str(column) for column in columns], dtype=object)
 
 
+def _column_order(frame: Any, label_names: Any, name: str) -> np.ndarray | None:
+    """Return the places of the fitted columns in a frame; None where they are in place.
+
+    The arguments are those of `align_columns`.
+    """
+    columns = column_names(frame)
+    if columns is None or label_names is None or np.array_equal(columns, label_names):
+        return None
+    known = set(label_names)
+    # A frame that was made of an array has the columns 0, 1, ...: order, not names.
+    positions = [str(number) for number in range(len(label_names))]
+    if columns.tolist() == positions and known != set(positions):
+        return None
+    place = {column: number for number, column in enumerate(columns)}
+    if len(columns) != len(label_names) or place.keys() != known:
+        unknown = [column for column in columns if column not in known]
+        lacking = [label for label in label_names if label not in place]
+        raise ValueError(
+            f"{name} must have the label columns that were fitted. It lacks "
+            f"{lacking[:5]} and has {unknown[:5]} instead."
+        )
+    return np.array([place[label] for label in label_names])
+
+
+def take_columns(matrix: Any, columns: np.ndarray) -> Any:
+    """Return some columns of labels or weights in the container that they came in."""
+    matrix = matrix if hasattr(matrix, "shape") else np.asarray(matrix)
+    return _safe_indexing(matrix, columns, axis=1)
+
+
 def align_columns(frame: Any, label_names: Any, name: str) -> Any:
     """Return a frame of labels with its columns in the order of the fitted ones.
 
@@ -438,24 +468,36 @@ def align_columns(frame: Any, label_names: Any, name: str) -> Any:
     ValueError
         If the names differ from the fitted ones.
     """
-    columns = column_names(frame)
-    if columns is None or label_names is None or np.array_equal(columns, label_names):
-        return frame
-    known = set(label_names)
-    # A frame that was made of an array has the columns 0, 1, ...: order, not names.
-    positions = [str(number) for number in range(len(label_names))]
-    if columns.tolist() == positions and known != set(positions):
-        return frame
-    place = {column: number for number, column in enumerate(columns)}
-    if len(columns) != len(label_names) or place.keys() != known:
-        unknown = [column for column in columns if column not in known]
-        lacking = [label for label in label_names if label not in place]
-        raise ValueError(
-            f"{name} must have the label columns that were fitted. It lacks "
-            f"{lacking[:5]} and has {unknown[:5]} instead."
-        )
-    order = np.array([place[label] for label in label_names])
-    return _safe_indexing(frame, order, axis=1)
+    order = _column_order(frame, label_names, name)
+    return frame if order is None else take_columns(frame, order)
+
+
+def align_labels(y: Any, sample_weight: Any, label_names: Any) -> tuple[Any, Any]:
+    """Return labels, and weights of rows or entries, in the order of the fitted labels.
+
+    Parameters
+    ----------
+    y : data frame or object
+        Labels, as in `align_columns`.
+    sample_weight : data frame, object or None
+        Weights of entries without names belong to the columns of `y` as it is passed.
+    label_names : ndarray of str or None
+        The fitted names.
+
+    Raises
+    ------
+    ValueError
+        If the names differ from the fitted ones.
+    """
+    order = _column_order(y, label_names, "y")
+    if order is None:
+        return y, align_columns(sample_weight, label_names, "sample_weight")
+    weight = align_columns(sample_weight, column_names(y), "sample_weight")
+    shape = np.shape(weight)
+    # Of another shape they are weights of rows, or the error of what reads them.
+    if len(shape) == 2 and shape[1] == len(order):
+        weight = take_columns(weight, order)
+    return take_columns(y, order), weight
 
 
 def _as_series(weights, name):

@@ -61,7 +61,7 @@ from skimbalance._validation import (
     clone,
     n_dimensions,
     n_samples_of,
-    take_rows,
+    take_columns,
 )
 from skimbalance.calibration import PooledCalibrator, TemperatureCalibrator
 from skimbalance.model_selection import MultilabelStratifiedGroupKFold
@@ -476,11 +476,7 @@ class MultilabelStackingClassifier(
         )
         rule = self._check_rule(target, weight)
         routed = self._route_all(named, sample_weight, groups, params)
-        self._target = replace(target, values=None)
-        self.classes_, self.pos_label_ = target.classes, positive_class(target)
-        vars(self).pop("label_names_", None)
-        if target.label_names is not None:
-            self.label_names_ = target.label_names
+        self._set_target(target)
         scaled = _at_least_mean_1(weight)
         self._set_counts(target, scaled)
         fitted = self._fit_estimators(named, X, y, target, weight, groups, routed)
@@ -575,6 +571,7 @@ class MultilabelStackingClassifier(
         self._scorers = []
         if not self._varies.any():
             self.estimators_, self.named_estimators_ = [], Bunch()
+            self._set_features(None)
             self.n_features_in_ = np.shape(X)[1]  # which no estimator could tell
             return [], []
         splits = self._make_splits(X, y, target, weight, groups, routed)
@@ -599,7 +596,7 @@ class MultilabelStackingClassifier(
         fitted = dict(zip(names, self.estimators_, strict=True))
         self.named_estimators_ = Bunch(**fitted)
         first = self.estimators_[0]
-        self._set_target(target, first[0] if isinstance(first, list) else first)
+        self._set_features(first[0] if isinstance(first, list) else first)
         return scores, splits
 
     def _task(self, estimator, X, y, target, weight, splits, groups):
@@ -819,8 +816,7 @@ def _some_columns(matrix, columns, n_columns):
     """Return some columns of labels or weights in the container that they came in."""
     if len(columns) == n_columns:
         return matrix
-    matrix = matrix if hasattr(matrix, "shape") else np.asarray(matrix)
-    return take_rows(matrix, columns, axis=1)
+    return take_columns(matrix, columns)
 
 
 def _as_column(values, like):

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.special import expit
@@ -11,8 +12,9 @@ from sklearn.metrics import average_precision_score, f1_score, precision_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from skimbalance.calibration import MultilabelCalibratedClassifierCV
 from skimbalance.displays import (
     MultilabelCalibrationDisplay,
     MultilabelPrecisionRecallDisplay,
@@ -174,6 +176,39 @@ def test_from_estimator_reads_any_classifier(display):
     assert shown.figure_ is shown.ax_.figure
     _, ax = plt.subplots()
     assert display.from_estimator(model, X, Y, ax=ax).ax_ is ax
+
+
+@each_display
+def test_from_estimator_reads_frames_by_name(display):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    Y = (X[:, :3] + rng.normal(size=(150, 3)) > [0.5, 0.9, 1.2]).astype(int)
+    Y = pd.DataFrame(Y, columns=["a", "b", "c"])
+    weight = rng.integers(1, 6, Y.shape).astype(float)
+    inner = OneVsRestClassifier(LogisticRegression())
+    model = make_pipeline(StandardScaler(), MultilabelCalibratedClassifierCV(inner))
+    model.fit(X, Y)
+    plain = display.from_estimator(model, X, Y)
+    expected = display.from_estimator(model, X, Y, sample_weight=weight)
+    assert not np.array_equal(plain.line_.get_ydata(), expected.line_.get_ydata())
+    shown = display.from_estimator(
+        model, X, Y[["c", "a", "b"]], sample_weight=weight[:, [2, 0, 1]]
+    )
+    np.testing.assert_array_equal(shown.line_.get_ydata(), expected.line_.get_ydata())
+
+
+def test_a_pipeline_and_a_search_have_the_positive_class_and_thresholds_of_theirs():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    y = np.where(X[:, 0] + rng.normal(size=150) > 1, "fraud", "ok")
+    model = MultilabelTunedThresholdClassifierCV(
+        LogisticRegression(), pos_label="fraud"
+    )
+    alone = ThresholdCurveDisplay.from_estimator(model.fit(X, y), X, y)
+    search = GridSearchCV(make_pipeline(FunctionTransformer(), model), {}).fit(X, y)
+    shown = ThresholdCurveDisplay.from_estimator(search, X, y)
+    assert shown.label_thresholds == alone.label_thresholds
+    np.testing.assert_array_equal(shown.f1, alone.f1)
 
 
 def test_calibration_of_two_estimators():

@@ -418,6 +418,11 @@ def test_frames_keep_their_names():
     assert model.feature_names_in_.tolist() == X.columns.tolist()
     assert model.estimators_[0].label_names_.tolist() == Y.columns.tolist()[:4]
     assert model.score(X, Y[Y.columns[::-1]]) == model.score(X, Y)
+    model.fit(X.to_numpy(), Y.to_numpy())
+    assert not hasattr(model, "label_names_")
+    assert not hasattr(model, "feature_names_in_")
+    model.fit(X, Y).fit(X.to_numpy(), np.zeros_like(Y))
+    assert not hasattr(model, "feature_names_in_")
 
 
 # --------------------------------------------------------------------------- thresholds

@@ -38,6 +38,7 @@ from skimbalance.calibration import MultilabelCalibratedClassifierCV
 from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.metrics import get_scorer
 from skimbalance.model_selection import MultilabelStratifiedKFold
+from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import (
     Cost,
     FBeta,
@@ -325,7 +326,8 @@ def test_stored_curves_hold_the_best_score():
     np.testing.assert_allclose(best, model.best_scores_)
     shapes = [t.shape == s.shape for t, s in zip(*model.cv_results_.values())]
     assert all(shapes)
-    assert not hasattr(clone(model).set_params(store_cv_results=False), "cv_results_")
+    model.set_params(store_cv_results=False).fit(X, Y)
+    assert not hasattr(model, "cv_results_")
 
 
 def test_one_label_agrees_with_scikit_learn():
@@ -681,6 +683,75 @@ def test_entries_without_weight_are_missing_labels(name):
     np.testing.assert_allclose(weighted.predict_proba(X), missing.predict_proba(X))
     if name != "calibrated":
         np.testing.assert_allclose(weighted.thresholds_, missing.thresholds_)
+
+
+def _named_rows():
+    """Return rows, a label frame, weights of entries, and another column order."""
+    X, Y = _rows(120)
+    Y = pd.DataFrame(Y, columns=["a", "b", "c"])
+    weight = np.random.default_rng(1).integers(1, 6, Y.shape).astype(float)
+    return X, Y, pd.DataFrame(weight, columns=Y.columns), ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("around", ["alone", "pipeline", "search", "frozen"])
+@each_wrapper
+def test_scorers_read_label_frames_by_name(wrap, around):
+    """With the weights of their entries, which without names go with the labels."""
+    X, Y, weight, order = _named_rows()
+    model = wrap(OneVsRestClassifier(LogisticRegression()), cv=2)
+    if around == "search":
+        model = GridSearchCV(model, {"cv": [2]}, cv=MultilabelStratifiedKFold(2))
+    elif around == "pipeline":
+        model = make_pipeline(StandardScaler(), model)
+    model.fit(X, Y)
+    model = FrozenEstimator(model) if around == "frozen" else model
+    for name in ("macro_f1", "macro_average_precision", "neg_macro_log_loss"):
+        scorer = get_scorer(name)
+        assert scorer(model, X, Y) == scorer(model, X, Y[order])
+        weighted = [
+            scorer(model, X, y, sample_weight=w)
+            for y, w in (
+                (Y, weight),
+                (Y.to_numpy(), weight[order]),
+                (Y[order], weight),
+                (Y[order], weight[order].to_numpy()),
+                (Y[order], weight[order].to_numpy().tolist()),
+            )
+        ]
+        np.testing.assert_array_equal(weighted, weighted[0])
+        assert weighted[0] != scorer(model, X, Y)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@each_wrapper
+def test_weights_without_names_go_with_the_labels_as_they_are_passed(wrap, frozen):
+    X, Y, weight, order = _named_rows()
+    net = ImbalancedMLPClassifier((), max_epochs=2, random_state=0)
+    net = make_pipeline(StandardScaler(), net).fit(X, Y)
+
+    def fit(y, w):
+        model = wrap(FrozenEstimator(net)) if frozen else wrap(net, cv="prefit")
+        return model.fit(X, y, sample_weight=w)
+
+    expected = fit(Y, weight)
+    assert expected.label_names_.tolist() == ["a", "b", "c"]
+    for w in (weight, weight[order].to_numpy()):
+        model = fit(Y[order], w)
+        assert model.label_names_.tolist() == ["a", "b", "c"]
+        np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+        np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+
+
+@each_wrapper
+def test_a_second_fit_leaves_nothing_of_the_first(wrap):
+    X, Y, _, _ = _named_rows()
+    model = wrap(OneVsRestClassifier(LogisticRegression()), cv=2)
+    model.fit(pd.DataFrame(X, columns=list("vwxyz")), Y)
+    assert model.feature_names_in_.tolist() == list("vwxyz")
+    assert model.label_names_.tolist() == ["a", "b", "c"]
+    model.fit(X, Y.to_numpy())
+    for name in ("feature_names_in_", "label_names_"):
+        assert not hasattr(model, name)
 
 
 @pytest.mark.parametrize("name", WRAPPERS)

@@ -90,6 +90,9 @@ class MultilabelCalibratedClassifierCV(
     pos_label_ : object
         The positive class; None for a label matrix.
 
+    label_names_ : ndarray of str, shape (n_labels,)
+        Where `y` is a data frame, or the names of a classifier that is fitted already.
+
     n_features_in_ : int
         Number of features, if the estimator has it.
 
@@ -178,7 +181,8 @@ class MultilabelCalibratedClassifierCV(
                 X, y, target, weight, method, routed, self.random_state
             )
             self.estimators_ = fitted
-            self._set_target(target, fitted[0])
+            self._set_target(target)
+            self._set_features(fitted[0])
         else:
             rows, scores = self._held_out_scores(
                 X, y, target, weight, method, routed, self.random_state

@@ -10,6 +10,7 @@ from skimbalance._base import (
     PROBA,
     find_response,
     label_scores,
+    unwrap,
     warn_positive_class,
     warn_undefined,
 )
@@ -33,12 +34,13 @@ MOST_LINES = 10
 
 def pos_label_of(estimator):
     """Return the positive class of a fitted classifier, None if it has none."""
+    estimator = unwrap(estimator)
     default = getattr(estimator, "pos_label", None)
     return getattr(estimator, "pos_label_", default)
 
 
-def labels_for_estimator(estimator, y, pos_label):
-    """Return a label matrix, and how `label_scores` reads a classifier of it.
+def labels_for_estimator(estimator, y, sample_weight, pos_label):
+    """Return a label matrix, weights, and how `label_scores` reads a classifier of it.
 
     Without a `pos_label` that of the classifier counts.
     """
@@ -47,8 +49,8 @@ def labels_for_estimator(estimator, y, pos_label):
         pos_label = pos_label_of(estimator)
         if pos_label is None:
             _warn_positive_class(check_target(y))
-    labels, read_as = read_labels(estimator, y, pos_label)
-    return labels if is_matrix else labels.reshape(-1, 1), read_as
+    labels, weight, read_as = read_labels(estimator, y, sample_weight, pos_label)
+    return labels if is_matrix else labels.reshape(-1, 1), weight, read_as
 
 
 def scores_of(estimator, X, methods, read_as):
@@ -159,7 +161,9 @@ class CurveDisplay(Display):
         return (DECISION, PROBA), {}
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, pos_label=None, **options) -> Self:
+    def from_estimator(
+        cls, estimator, X, y, *, sample_weight=None, pos_label=None, **options
+    ) -> Self:
         """Draw the curves of a fitted classifier.
 
         Parameters
@@ -170,6 +174,9 @@ class CurveDisplay(Display):
             Rows that did not train it.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Their labels.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or entries.
         pos_label : object, default=None
             The positive class of a binary target; None is that of the estimator, or
             else the last of its classes.
@@ -181,7 +188,11 @@ class CurveDisplay(Display):
         display : object
             This display, drawn.
         """
-        y, read_as = labels_for_estimator(estimator, y, pos_label)
+        y, weight, read_as = labels_for_estimator(
+            estimator, y, sample_weight, pos_label
+        )
         methods, defaults = cls._methods_and_options(estimator, read_as)
         scores = scores_of(estimator, X, methods, read_as)
-        return cls.from_predictions(y, scores, **defaults | options)
+        return cls.from_predictions(
+            y, scores, sample_weight=weight, **defaults | options
+        )

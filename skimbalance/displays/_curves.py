@@ -7,6 +7,7 @@ import numpy as np
 from skimbalance._base import (
     DECISION,
     PROBA,
+    unwrap,
 )
 from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
 from skimbalance._counts import (
@@ -443,7 +444,15 @@ class MultilabelCalibrationDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, uncorrected=None, pos_label=None, **options
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        uncorrected=None,
+        sample_weight=None,
+        pos_label=None,
+        **options,
     ) -> Self:
         """Draw the lines of a fitted classifier.
 
@@ -457,6 +466,9 @@ class MultilabelCalibrationDisplay(Display):
             Their labels.
         uncorrected : classifier, default=None
             The classifier before calibration, for comparison.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of the rows or entries.
         pos_label : object, default=None
             The positive class of a binary target; None is that of the estimator, or
             else the last of its classes.
@@ -468,11 +480,13 @@ class MultilabelCalibrationDisplay(Display):
         display : MultilabelCalibrationDisplay
             Drawn.
         """
-        y, read_as = labels_for_estimator(estimator, y, pos_label)
+        y, weight, read_as = labels_for_estimator(
+            estimator, y, sample_weight, pos_label
+        )
         proba = scores_of(estimator, X, (PROBA,), read_as)
         if uncorrected is not None:
             options["uncorrected"] = scores_of(uncorrected, X, (PROBA,), read_as)
-        return cls.from_predictions(y, proba, **options)
+        return cls.from_predictions(y, proba, sample_weight=weight, **options)
 
 
 def _thinned(labels, scores, weight):
@@ -693,13 +707,18 @@ class ThresholdCurveDisplay(CurveDisplay):
 
     @classmethod
     def _methods_and_options(cls, estimator, read_as):
-        method = getattr(estimator, "_response_method", None)
+        classifier = unwrap(estimator)
+        thresholds = getattr(classifier, "thresholds_", None)
+        if thresholds is None:
+            return (PROBA, DECISION), {}
+        # A search of thresholds knows what they are compared with.
+        method = getattr(classifier, "_response_method", None)
         methods = (PROBA, DECISION) if method is None else (method,)
-        own = pos_label_of(estimator)
+        own = pos_label_of(classifier)
         # The thresholds of one class are no thresholds of the other.
         if own is not None and own != read_as.get("positive"):
             return methods, {}
-        return methods, {"thresholds": getattr(estimator, "thresholds_", None)}
+        return methods, {"thresholds": thresholds}
 
 
 def _threshold_grid(scores):
@@ -714,11 +733,8 @@ def _threshold_grid(scores):
 
 def _innermost(estimator):
     """Return the fitted net in a pipeline, a search or a wrapper, if there is one."""
-    while not hasattr(estimator, "history_"):
-        steps = getattr(estimator, "steps", None)  # of a Pipeline
-        inner = getattr(estimator, "best_estimator_", None)
-        inner = getattr(estimator, "estimator_", None) if inner is None else inner
-        inner = steps[-1][1] if steps else inner
+    while not hasattr(estimator := unwrap(estimator), "history_"):
+        inner = getattr(estimator, "estimator_", None)
         if inner is None:
             break
         estimator = inner

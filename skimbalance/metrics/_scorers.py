@@ -5,11 +5,11 @@ import inspect
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._base import DECISION, PROBA, find_response, label_scores
+from skimbalance._base import DECISION, PROBA, find_response, label_scores, unwrap
 from skimbalance._labels import positive_of
 from skimbalance._validation import (
     Scorer,
-    align_columns,
+    align_labels,
     check_choice,
     closest,
 )
@@ -21,8 +21,8 @@ _RANKED, _PROBABLE, _PREDICTED = (DECISION, PROBA), (PROBA,), "predict"
 _DEPTHS = (1, 3, 5)
 
 
-def read_labels(estimator, y, pos_label=None):
-    """Return labels of 0 and 1, and how `label_scores` reads a classifier of them.
+def read_labels(estimator, y, sample_weight=None, pos_label=None):
+    """Return labels of 0 and 1, weights, and how `label_scores` reads a classifier.
 
     Parameters
     ----------
@@ -31,6 +31,8 @@ def read_labels(estimator, y, pos_label=None):
     y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
         Two classes, of which the positive one becomes 1, or a label matrix, whose
         columns are put into the order of the estimator.
+    sample_weight : array-like, default=None
+        Weights of rows, or of entries, which are put into the same order.
     pos_label : object, default=None
         None is the last of two classes.
     """
@@ -40,8 +42,9 @@ def read_labels(estimator, y, pos_label=None):
                 f"pos_label={pos_label!r} goes with a y of two classes, but y is a "
                 "label matrix."
             )
-        y = align_columns(y, getattr(estimator, "label_names_", None), "y")
-        return y, {"n_labels": np.shape(y)[1]}
+        names = getattr(unwrap(estimator), "label_names_", None)
+        y, sample_weight = align_labels(y, sample_weight, names)
+        return y, sample_weight, {"n_labels": np.shape(y)[1]}
     y = np.asarray(y)
     # A fold may lack a class that the estimator knows, and the reverse.
     classes = np.union1d(getattr(estimator, "classes_", y), y)
@@ -51,7 +54,7 @@ def read_labels(estimator, y, pos_label=None):
             "be scored or drawn. Pass one class against the others, as y == class."
         )
     positive = positive_of(classes, pos_label)
-    return (y == positive).astype(int), {"positive": positive}
+    return (y == positive).astype(int), sample_weight, {"positive": positive}
 
 
 class LabelScorer(Scorer):
@@ -65,8 +68,12 @@ class LabelScorer(Scorer):
     def _score(self, method_caller, estimator, X, y_true, **kwargs):  # noqa: ARG002
         """Return the metric of the response that it reads, as scikit-learn calls it."""
         options = {**self._kwargs, **kwargs}
+        weight = options.pop("sample_weight", None)
         # For the reading of the target alone; the metrics see 0 and 1.
-        labels, read_as = read_labels(estimator, y_true, options.pop("pos_label", None))
+        pos_label = options.pop("pos_label", None)
+        labels, weight, read_as = read_labels(estimator, y_true, weight, pos_label)
+        if weight is not None:
+            options["sample_weight"] = weight
         if self._response_method == "predict":
             response = estimator.predict(X)
             if "positive" in read_as:

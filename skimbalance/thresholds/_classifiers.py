@@ -173,6 +173,9 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
     classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
 
+    label_names_ : ndarray of str, shape (n_labels,)
+        Where `y` is a data frame, or the names of a classifier that is fitted already.
+
     n_features_in_ : int
         Number of features, if `estimator_` has the attribute.
 
@@ -373,6 +376,9 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
     classes_ : ndarray of shape (2,) or (n_labels, 2)
         The classes, or ``[0, 1]`` for each label.
 
+    label_names_ : ndarray of str, shape (n_labels,)
+        Where `y` is a data frame, or the names of a classifier that is fitted already.
+
     n_features_in_ : int
         Number of features, if `estimator_` has the attribute.
 
@@ -488,6 +494,7 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
             self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._response_method = method
         self.thresholds_, self.best_scores_ = found.thresholds, found.scores
+        vars(self).pop("cv_results_", None)
         if self.store_cv_results:
             self.cv_results_ = {
                 "thresholds": [curve.levels for curve in found.curves],
@@ -529,7 +536,8 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         if len(fitted) > 1:
             raise ValueError("When cv has several folds, refit cannot be False.")
         self.estimator_ = fitted[0]
-        self._set_target(target, fitted[0])
+        self._set_target(target)
+        self._set_features(fitted[0])
         return rows, scores
 
     def predict(self, X):
