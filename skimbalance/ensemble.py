@@ -10,6 +10,7 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 from sklearn import get_config
@@ -56,6 +57,7 @@ from skimbalance._out_of_fold import (
 )
 from skimbalance._validation import (
     Composition,
+    align_columns,
     check_same_length,
     check_weights,
     clone,
@@ -643,6 +645,9 @@ class MultilabelStackingClassifier(
         params = dict(params)
         given = params.pop("sample_weight")
         if _reads_missing_labels(estimator):
+            # Some columns of a frame without names are no longer numbered from 0.
+            given = align_columns(given, self._target.label_names, "sample_weight")
+            given = given if sp.issparse(given) else np.asarray(given)
             columns = np.flatnonzero(self._varies)
             params["sample_weight"] = _some_columns(given, columns, len(self._varies))
         return params

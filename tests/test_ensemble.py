@@ -425,6 +425,21 @@ def test_frames_keep_their_names():
     assert not hasattr(model, "feature_names_in_")
 
 
+@pytest.mark.parametrize("order", ["abcd", "dabc"])
+@pytest.mark.parametrize("names", ["abcd", range(4)])
+def test_weight_frames_go_with_the_labels_that_vary(order, names):
+    X, Y = rows()
+    Y[:, 1] = 0
+    weight = np.random.default_rng(1).integers(1, 4, Y.shape).astype(float)
+    net = ImbalancedMLPClassifier((), max_epochs=2, random_state=0)
+    expected = stack(net, cv=2).fit(X, Y, sample_weight=weight)
+    frame = pd.DataFrame(weight, columns=list(names))
+    frame = frame[list(order)] if names == "abcd" else frame
+    model = stack(net, cv=2)
+    model.fit(X, pd.DataFrame(Y, columns=list("abcd")), sample_weight=frame)
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
 # --------------------------------------------------------------------------- thresholds
 
 
