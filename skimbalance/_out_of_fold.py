@@ -1,8 +1,8 @@
 """Fit a classifier, and score each row by a fit that did not train on it.
 
 Scores that a fitted classifier brings along, out of fold or out of bag, are used as
-they are; else clones are fitted in folds. All of them are read as log-odds of labels,
-or as log-probabilities of classes.
+they are; else clones are fitted in folds. A frozen classifier trained on none of the
+rows. All scores are read as log-odds of labels, or as log-probabilities of classes.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax, logit
 from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.multioutput import MultiOutputClassifier
 
 from skimbalance._base import DECISION, PROBA, find_response, label_scores
@@ -33,7 +34,8 @@ class Task:
 
     `prior` is the fraction of positives, or of each class, and `mass` the weight that
     it is a fraction of. `n_labels` is None for a 1-D target, `classes` is None but for
-    a multiclass one.
+    a multiclass one. `columns` are the places of the labels among those that a frozen
+    classifier knows, `n_labels` of them; None for all in this order.
     `uses_own` is whether scores that the estimator brings along replace those of folds.
     """
 
@@ -45,6 +47,7 @@ class Task:
     n_labels: int | None = None
     positive: object = None
     classes: np.ndarray | None = None
+    columns: np.ndarray | None = None
     uses_own: bool = False
 
 
@@ -70,9 +73,10 @@ class Scorer:
         """Return a score for each label, or each class of the target."""
         task = self.task
         if task.classes is None:
-            return label_scores(
+            scores = label_scores(
                 self.estimator, X, self.method, task.n_labels, task.positive
             )
+            return scores if task.columns is None else scores[:, task.columns]
         answer = np.asarray(getattr(self.estimator, self.method)(X), dtype=np.float64)
         if answer.ndim == 1:  # the decision function of two classes in a fold
             answer = np.column_stack([-answer, answer])
@@ -113,12 +117,30 @@ class LabelwiseScorer:
 
 def fit_scorer(estimator, task, params):
     """Fit an estimator; return its scorer, and log-odds of rows it did not train on."""
+    if isinstance(estimator, FrozenEstimator):
+        return _score_frozen(estimator, task)
     own = clone(estimator)
     if not task.uses_own and getattr(own, "oob_score", False):
         own.set_params(oob_score=False)  # nothing reads the out-of-bag scores
     scorer = _fit_rows(own, task, None, params)
     scores = _own_scores(scorer) if task.uses_own else None
     return scorer, _cross_fit(own, task, params) if scores is None else scores
+
+
+def _score_frozen(estimator, task):
+    """Return the scorer of a frozen classifier, and its log-odds of all rows.
+
+    Scores that it brings along are those of the rows that trained it, which are others.
+    """
+    scorer = _fit_rows(estimator, replace(task, uses_own=False), None, {})
+    if task.classes is not None:
+        unknown = np.setdiff1d(estimator.classes_, task.classes)
+        if unknown.size:
+            raise ValueError(
+                f"A FrozenEstimator knows the classes {unknown[:5].tolist()}, which y "
+                "lacks: pass rows of all classes that it was fitted on."
+            )
+    return scorer, scorer.log_odds(task.X)
 
 
 def _fit_rows(estimator, task, rows, params):
@@ -135,8 +157,10 @@ def _fit_rows(estimator, task, rows, params):
     fitted = model.fit(X, y, **params)
     method = find_response(fitted, (PROBA, DECISION))
     n_votes = task.mass
-    if hasattr(fitted, "estimators_samples_"):
-        n_votes = len(fitted.estimators_)
+    inner = fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+    # By its class: a forest of imbalanced-learn has the property, which raises.
+    if hasattr(type(inner), "estimators_samples_"):
+        n_votes = len(inner.estimators_)
     if task.uses_own and getattr(fitted, _OWN_SCORES, None) is not None:
         n_votes = np.inf  # its own scores are not smoothed either
     return Scorer(fitted, method, task, n_votes)
@@ -170,9 +194,11 @@ def _own_scores(scorer):
         if task.classes is not None:
             return np.maximum(own, -_MOST_LOG_ODDS)
         return np.clip(own, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
-    if not (hasattr(fitted, "oob_decision_function_") and scorer.method == PROBA):
-        return None
-    return _out_of_bag(scorer)
+    # Without the rows of each tree, the number of votes of a row is not known.
+    needed = ("oob_decision_function_", "estimators_samples_")
+    if scorer.method == PROBA and all(hasattr(fitted, name) for name in needed):
+        return _out_of_bag(scorer)
+    return None
 
 
 def _out_of_bag(scorer):

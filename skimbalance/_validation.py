@@ -420,7 +420,7 @@ def column_names(y: Any) -> np.ndarray | None:
     return np.asarray([str(column) for column in columns], dtype=object)
 
 
-def _column_order(frame: Any, label_names: Any, name: str) -> np.ndarray | None:
+def column_order(frame: Any, label_names: Any, name: str) -> np.ndarray | None:
     """Return the places of the fitted columns in a frame; None where they are in place.
 
     The arguments are those of `align_columns`.
@@ -468,7 +468,7 @@ def align_columns(frame: Any, label_names: Any, name: str) -> Any:
     ValueError
         If the names differ from the fitted ones.
     """
-    order = _column_order(frame, label_names, name)
+    order = column_order(frame, label_names, name)
     return frame if order is None else take_columns(frame, order)
 
 
@@ -489,7 +489,7 @@ def align_labels(y: Any, sample_weight: Any, label_names: Any) -> tuple[Any, Any
     ValueError
         If the names differ from the fitted ones.
     """
-    order = _column_order(y, label_names, "y")
+    order = column_order(y, label_names, "y")
     if order is None:
         return y, align_columns(sample_weight, label_names, "sample_weight")
     weight = align_columns(sample_weight, column_names(y), "sample_weight")

@@ -27,7 +27,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skimbalance._base import warn_positive_class
+from skimbalance._base import unwrap, warn_positive_class
 from skimbalance._columns import ratio
 from skimbalance._counts import MISSING, count_labels
 from skimbalance._labels import (
@@ -61,6 +61,7 @@ from skimbalance._validation import (
     check_same_length,
     check_weights,
     clone,
+    column_order,
     n_dimensions,
     n_samples_of,
     take_columns,
@@ -273,7 +274,8 @@ class MultilabelStackingClassifier(
         stands for a default net and 300 extremely randomised trees,
         ``[("net", ImbalancedMLPClassifier()), ("trees", ExtraTreesClassifier(300,
         bootstrap=True, oob_score=True))]``. ``"drop"`` in place of a classifier leaves
-        it out.
+        it out. A `FrozenEstimator` stays as it is and scores all rows of `fit`, which
+        must not be those that trained it.
 
     threshold : float, array-like of shape (n_labels,), dict, pandas Series, str or \
             rule object, default=0.5
@@ -621,6 +623,11 @@ class MultilabelStackingClassifier(
         if target.kind != MULTILABEL:
             return fit_scorer, task
         columns = np.flatnonzero(self._varies)
+        if isinstance(estimator, FrozenEstimator):
+            # It needs no labels, and gives scores of all that it was fitted on.
+            places = _places_among(estimator, y, len(self._varies))[columns]
+            task = replace(task, n_labels=len(self._varies), columns=places)
+            return fit_scorer, task
         if _reads_missing_labels(estimator):
             y = _some_columns(y, columns, len(self._varies))
             return fit_scorer, replace(task, y=y, n_labels=len(columns))
@@ -822,6 +829,13 @@ def _some_columns(matrix, columns, n_columns):
     if len(columns) == n_columns:
         return matrix
     return take_columns(matrix, columns)
+
+
+def _places_among(estimator, y, n_labels):
+    """Return the place of each column of `y` among the labels of a frozen estimator."""
+    names = getattr(unwrap(estimator), "label_names_", None)
+    order = column_order(y, names, "y")
+    return np.arange(n_labels) if order is None else np.argsort(order)
 
 
 def _as_column(values, like):

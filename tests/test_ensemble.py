@@ -226,6 +226,26 @@ def test_out_of_bag_votes_are_smoothed_by_their_number():
     np.testing.assert_allclose(scorer.log_odds(X), expected, atol=1e-12)
 
 
+def test_votes_of_unknown_rows_are_those_of_folds():
+    """imbalanced-learn's forest does not tell which rows its trees drew."""
+    ensemble = pytest.importorskip("imblearn.ensemble")
+    X, Y = rows(200)
+    params = {"bootstrap": True, "replacement": True, "random_state": 0}
+    both = [
+        ensemble.BalancedRandomForestClassifier(
+            20, sampling_strategy="all", oob_score=oob_score, **params
+        )
+        for oob_score in (True, False)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on rows without a tree
+        own, other = (stack(each).fit(X, Y[:, 0]) for each in both)
+    np.testing.assert_array_equal(own.predict_proba(X), other.predict_proba(X))
+    p = own.estimators_[0].predict_proba(X)[:, 1:]
+    expected = logit((20 * p + Y[:, 0].mean()) / 21)
+    np.testing.assert_allclose(own._scorers[0].log_odds(X), expected)
+
+
 def test_an_estimator_with_its_own_scores_is_fitted_once():
     X, Y, _ = drawn(n=200)
     Nets.fits = 0
@@ -376,6 +396,60 @@ def test_a_frozen_estimator_needs_no_weights():
     np.testing.assert_allclose(
         weighted.predict_proba(X), stack(frozen).fit(X, y).predict_proba(X)
     )
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+def test_own_scores_of_a_frozen_estimator_are_those_of_other_rows(cv):
+    X, Y, _ = drawn(n=300)
+    before, fresh = slice(200), slice(200, None)
+    trees = [forest().fit(X[before], Y[before]) for _ in range(2)]
+    del trees[1].oob_decision_function_
+    trees[1].oob_score = False
+    for models in (trees, [Nets(0).fit(X[before], Y[before]), Reads(0).fit(X, Y)]):
+        frozen, plain = (
+            stack(FrozenEstimator(model), Reads(3), cv=cv).fit(X[fresh], Y[fresh])
+            for model in models
+        )
+        np.testing.assert_array_equal(frozen.predict_proba(X), plain.predict_proba(X))
+        assert frozen.estimators_[0].estimator is models[0]
+
+
+def test_a_frozen_estimator_needs_no_complete_labels():
+    """It gives scores of all its labels, whatever those of this fit are."""
+    X, Y, _ = drawn(n=200)
+    frozen = FrozenEstimator(Reads(0, 3).fit(X, Y))
+    cv = KFold(4)
+    first = stack(FrozenEstimator(Reads(0, 2).fit(X, Y[:, :2])), cv=cv).fit(X, Y[:, :2])
+    constant = stack(frozen, cv=cv).fit(X, np.column_stack([Y[:, :2], np.zeros(200)]))
+    np.testing.assert_allclose(
+        constant.predict_proba(X)[:, :2], first.predict_proba(X), rtol=1e-6
+    )
+    np.testing.assert_allclose(constant.predict_proba(X)[:, 2], 0.5 / 201)
+    holes = np.random.default_rng(1).random(Y.shape) < 0.3
+    missing = stack(frozen, cv=cv).fit(X, np.where(holes, np.nan, Y))
+    weighted = stack(frozen, cv=cv).fit(X, Y, sample_weight=(~holes).astype(float))
+    np.testing.assert_array_equal(missing.predict_proba(X), weighted.predict_proba(X))
+
+
+def test_the_labels_of_a_frozen_estimator_are_found_by_name():
+    X, Y = rows(200)
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    net = ImbalancedMLPClassifier((), max_epochs=2, random_state=0).fit(X, Y)
+    frozen = stack(FrozenEstimator(net), cv=KFold(4)).fit(X, Y)
+    other = stack(FrozenEstimator(net), cv=KFold(4)).fit(X, Y[list("cabd")])
+    np.testing.assert_allclose(
+        other.predict_proba(X), frozen.predict_proba(X)[:, [2, 0, 1, 3]], rtol=1e-6
+    )
+    with pytest.raises(ValueError, match=r"lacks \['d'\] and has \['e'\]"):
+        frozen.fit(X, Y.rename(columns={"d": "e"}))
+
+
+def test_a_frozen_estimator_of_more_classes_is_refused():
+    X, y = rows(200)[0], np.arange(200) % 4
+    frozen = FrozenEstimator(GaussianNB().fit(X, y))
+    some = y != 1
+    with pytest.raises(ValueError, match=r"knows the classes \[1\], which y lacks"):
+        stack(frozen).fit(X[some], y[some])
 
 
 def test_row_weights_are_repeated_rows():
