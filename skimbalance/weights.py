@@ -36,6 +36,7 @@ from skimbalance._validation import (
     check_interval,
     check_same_length,
     check_weights,
+    column_order,
 )
 
 __all__ = [
@@ -613,7 +614,8 @@ class PosWeightTransformer(DocLinkMixin, BaseEstimator):
         Parameters
         ----------
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
-            Targets of the kind that the transformer was fitted on.
+            Targets of the kind that the transformer was fitted on; the labels of a
+            frame are found by their names.
 
         Returns
         -------
@@ -633,11 +635,16 @@ class PosWeightTransformer(DocLinkMixin, BaseEstimator):
         if self.target_type_ == MULTICLASS:
             return self.pos_weight_[labels]
         if sp.issparse(labels):
-            return _sparse_excess(labels, self.pos_weight_)
-        weight = np.where(labels == 1, self.pos_weight_, 1.0)
-        # So that the weights can be used where NaN in the labels is replaced by 0.
-        weight[labels == MISSING] = 0.0
-        return weight.ravel() if self.target_type_ == BINARY else weight
+            weight: Any = _sparse_excess(labels, self.pos_weight_)
+        else:
+            weight = np.where(labels == 1, self.pos_weight_, 1.0)
+            # So that the weights can be used where NaN in the labels is replaced by 0.
+            weight[labels == MISSING] = 0.0
+        if self.target_type_ == BINARY:
+            return weight.ravel()
+        order = column_order(y, self._target.label_names, "y")
+        # From the fitted order into that of `y`, which the weights go with.
+        return weight if order is None else weight[:, np.argsort(order)]
 
     def fit_transform(self, y: Any, sample_weight: Any = None) -> Any:
         """Fit, then transform the same targets.

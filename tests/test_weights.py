@@ -1,6 +1,7 @@
 """Weights against the formulas, written out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
@@ -178,6 +179,19 @@ def test_transformer_weighs_every_entry():
     assert sp.issparse(excess)
     assert excess.nnz <= 4
     np.testing.assert_allclose(excess.toarray() + 1, expected)
+
+
+def test_weights_of_entries_are_in_the_order_of_the_labels_as_they_are_passed():
+    Y = pd.DataFrame([[1, 1, 0], [0, 1, 0], [0, 1, 1]] * 3 + [[0, 0, 1]])
+    Y.columns, order = ["a", "b", "c"], ["c", "a", "b"]
+    transformer = PosWeightTransformer().fit(Y)
+    expected = transformer.transform(Y)
+    np.testing.assert_array_equal(
+        transformer.transform(Y[order]), expected[:, [2, 0, 1]]
+    )
+    sparse = Y[order].astype(pd.SparseDtype(int, 0))
+    excess = transformer.transform(sparse).toarray()
+    np.testing.assert_allclose(1 + excess, expected[:, [2, 0, 1]])
 
 
 def test_transformer_of_one_dimensional_targets():
