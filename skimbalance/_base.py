@@ -267,6 +267,11 @@ def unwrap(estimator: Any) -> Any:
         estimator = inner
 
 
+def label_names_of(estimator: Any) -> np.ndarray | None:
+    """Return the names of the labels that a classifier was fitted on, or None."""
+    return getattr(unwrap(estimator), "label_names_", None)
+
+
 def _reason(error):
     """Return the message of an AttributeError and of its cause.
 

@@ -27,7 +27,12 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import DocLinkMixin, label_scores, unwrap, warn_undefined
+from skimbalance._base import (
+    DocLinkMixin,
+    label_names_of,
+    label_scores,
+    warn_undefined,
+)
 from skimbalance._counts import (
     have_both_values,
     rows_with_weight,
@@ -414,7 +419,7 @@ class LabelMetaClassifier(
 
     def _fitted_names(self):
         """Return the names of the labels of the classifier that the user has fitted."""
-        return getattr(unwrap(self._fitted_estimator()), "label_names_", None)
+        return label_names_of(self._fitted_estimator())
 
     def _route(self, sample_weight, params):
         """Return which parameters go to the classifier and which to the splitter."""

@@ -14,10 +14,22 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.multioutput import MultiOutputClassifier
 
-from skimbalance._base import DECISION, PROBA, find_response, label_scores
+from skimbalance._base import (
+    DECISION,
+    PROBA,
+    find_response,
+    label_names_of,
+    label_scores,
+)
 from skimbalance._columns import ratio
 from skimbalance._counts import MISSING
-from skimbalance._validation import clone, n_samples_of, take_params, take_rows
+from skimbalance._validation import (
+    clone,
+    column_order,
+    n_samples_of,
+    take_params,
+    take_rows,
+)
 
 # Attribute of a fitted estimator that scores each row of its fit by parts of it that
 # did not train on the row: (n_samples, n_labels) log-odds of label matrices and of the
@@ -34,9 +46,9 @@ class Task:
 
     `prior` is the fraction of positives, or of each class, and `mass` the weight that
     it is a fraction of. `n_labels` is None for a 1-D target, `classes` is None but for
-    a multiclass one. `columns` are the places of the labels among those that a frozen
-    classifier knows, `n_labels` of them; None for all in this order.
-    `uses_own` is whether scores that the estimator brings along replace those of folds.
+    a multiclass one. `columns` are the labels of `y` whose scores are read, None for
+    all. `uses_own` is whether scores that the estimator brings along replace those of
+    folds.
     """
 
     X: Any
@@ -58,12 +70,14 @@ class Scorer:
     A probability is smoothed as a fraction of `n_votes` votes and one vote more, of the
     base rate, so that 0 and 1 become finite: ``(m * p + prior) / (m + 1)``. A forest
     has the votes of its trees, any other estimator those of the rows of its label.
+    `columns` are the places of the labels among its scores; None for all in this order.
     """
 
     estimator: Any
     method: str
     task: Task
     n_votes: float | np.ndarray
+    columns: np.ndarray | None = None
 
     def log_odds(self, X):
         """Return the log-odds of labels, or the log-probabilities of classes."""
@@ -76,7 +90,7 @@ class Scorer:
             scores = label_scores(
                 self.estimator, X, self.method, task.n_labels, task.positive
             )
-            return scores if task.columns is None else scores[:, task.columns]
+            return scores if self.columns is None else scores[:, self.columns]
         answer = np.asarray(getattr(self.estimator, self.method)(X), dtype=np.float64)
         if answer.ndim == 1:  # the decision function of two classes in a fold
             answer = np.column_stack([-answer, answer])
@@ -163,7 +177,19 @@ def _fit_rows(estimator, task, rows, params):
         n_votes = len(inner.estimators_)
     if task.uses_own and getattr(fitted, _OWN_SCORES, None) is not None:
         n_votes = np.inf  # its own scores are not smoothed either
-    return Scorer(fitted, method, task, n_votes)
+    return Scorer(fitted, method, task, n_votes, _find_columns(fitted, task))
+
+
+def _find_columns(fitted, task):
+    """Return the places of the labels among the scores of a classifier, or None.
+
+    One that was fitted before, or wraps such a one, keeps the order of its labels.
+    """
+    order = column_order(task.y, label_names_of(fitted), "y")
+    if order is None:
+        return task.columns
+    places = np.argsort(order)
+    return places if task.columns is None else places[task.columns]
 
 
 def _cross_fit(estimator, task, params):

@@ -425,7 +425,14 @@ def column_order(frame: Any, label_names: Any, name: str) -> np.ndarray | None:
 
     The arguments are those of `align_columns`.
     """
-    columns = column_names(frame)
+    return name_order(column_names(frame), label_names, name)
+
+
+def name_order(columns: Any, label_names: Any, name: str) -> np.ndarray | None:
+    """Return the places of the fitted names among those of some columns, or None.
+
+    `columns` is an ndarray of str or None; the rest is as in `align_columns`.
+    """
     if columns is None or label_names is None or np.array_equal(columns, label_names):
         return None
     known = set(label_names)

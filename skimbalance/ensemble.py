@@ -27,7 +27,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skimbalance._base import unwrap, warn_positive_class
+from skimbalance._base import warn_positive_class
 from skimbalance._columns import ratio
 from skimbalance._counts import MISSING, count_labels
 from skimbalance._labels import (
@@ -61,7 +61,6 @@ from skimbalance._validation import (
     check_same_length,
     check_weights,
     clone,
-    column_order,
     n_dimensions,
     n_samples_of,
     take_columns,
@@ -87,6 +86,8 @@ _SHRINKAGES = np.linspace(0, 1, 5)
 
 def _reads_missing_labels(estimator):
     """Whether an estimator takes labels and weights in every form."""
+    if isinstance(estimator, FrozenEstimator):
+        return True  # it reads none
     if isinstance(estimator, Pipeline):
         return _reads_missing_labels(estimator.steps[-1][1])
     inner = getattr(estimator, "estimator", None)
@@ -625,8 +626,7 @@ class MultilabelStackingClassifier(
         columns = np.flatnonzero(self._varies)
         if isinstance(estimator, FrozenEstimator):
             # It needs no labels, and gives scores of all that it was fitted on.
-            places = _places_among(estimator, y, len(self._varies))[columns]
-            task = replace(task, n_labels=len(self._varies), columns=places)
+            task = replace(task, n_labels=len(self._varies), columns=columns)
             return fit_scorer, task
         if _reads_missing_labels(estimator):
             y = _some_columns(y, columns, len(self._varies))
@@ -829,13 +829,6 @@ def _some_columns(matrix, columns, n_columns):
     if len(columns) == n_columns:
         return matrix
     return take_columns(matrix, columns)
-
-
-def _places_among(estimator, y, n_labels):
-    """Return the place of each column of `y` among the labels of a frozen estimator."""
-    names = getattr(unwrap(estimator), "label_names_", None)
-    order = column_order(y, names, "y")
-    return np.arange(n_labels) if order is None else np.argsort(order)
 
 
 def _as_column(values, like):

@@ -1,5 +1,6 @@
 """Displays: their data by hand, and pictures that stay readable."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,10 @@ from skimbalance.displays import (
 )
 from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.thresholds import MultilabelTunedThresholdClassifierCV
+from skimbalance.thresholds import (
+    MultilabelFixedThresholdClassifier,
+    MultilabelTunedThresholdClassifierCV,
+)
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -195,6 +199,23 @@ def test_from_estimator_reads_frames_by_name(display):
         model, X, Y[["c", "a", "b"]], sample_weight=weight[:, [2, 0, 1]]
     )
     np.testing.assert_array_equal(shown.line_.get_ydata(), expected.line_.get_ydata())
+
+
+def test_the_labels_of_two_estimators_are_matched_by_name():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    Y = (X[:, :3] + rng.normal(size=(150, 3)) > [0.5, 0.9, 1.2]).astype(int)
+    Y = pd.DataFrame(Y, columns=["a", "b", "c"])
+    models = [
+        MultilabelFixedThresholdClassifier(OneVsRestClassifier(LogisticRegression()))
+        for _ in range(3)
+    ]
+    model = models[0].fit(X, Y)
+    same, other = models[1].fit(X, Y), models[2].fit(X, Y[["c", "a", "b"]])
+    for y in (Y, Y.to_numpy()):
+        draw = partial(MultilabelCalibrationDisplay.from_estimator, model, X, y)
+        curves = [draw(uncorrected=each).curves for each in (same, other)]
+        np.testing.assert_allclose(curves[0]["uncorrected"], curves[1]["uncorrected"])
 
 
 def test_a_pipeline_and_a_search_have_the_positive_class_and_thresholds_of_theirs():

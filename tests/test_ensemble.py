@@ -25,13 +25,14 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
 from skimbalance._out_of_fold import Task, fit_scorer
+from skimbalance.calibration import MultilabelCalibratedClassifierCV
 from skimbalance.ensemble import (
     MultilabelStackingClassifier,
     _choose_shrinkage,
     _Entries,
 )
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.thresholds import FBeta
+from skimbalance.thresholds import FBeta, MultilabelTunedThresholdClassifierCV
 
 
 class Reads(ClassifierMixin, BaseEstimator):
@@ -431,15 +432,20 @@ def test_a_frozen_estimator_needs_no_complete_labels():
     np.testing.assert_array_equal(missing.predict_proba(X), weighted.predict_proba(X))
 
 
-def test_the_labels_of_a_frozen_estimator_are_found_by_name():
+@pytest.mark.parametrize("wrap", [None, MultilabelTunedThresholdClassifierCV])
+def test_the_labels_of_a_frozen_estimator_are_found_by_name(wrap):
     X, Y = rows(200)
     Y = pd.DataFrame(Y, columns=list("abcd"))
-    net = ImbalancedMLPClassifier((), max_epochs=2, random_state=0).fit(X, Y)
-    frozen = stack(FrozenEstimator(net), cv=KFold(4)).fit(X, Y)
-    other = stack(FrozenEstimator(net), cv=KFold(4)).fit(X, Y[list("cabd")])
+    calibrated = MultilabelCalibratedClassifierCV(linear(), cv=2).fit(X, Y)
+    member = FrozenEstimator(calibrated)
+    member = member if wrap is None else wrap(member, cv=KFold(4))
+    frozen = stack(member, cv=KFold(4)).fit(X, Y)
+    other = stack(member, cv=KFold(4)).fit(X, Y[list("cabd")])
     np.testing.assert_allclose(
         other.predict_proba(X), frozen.predict_proba(X)[:, [2, 0, 1, 3]], rtol=1e-6
     )
+    missing = Y.mask(np.random.default_rng(1).random(Y.shape) < 0.2)
+    assert stack(member).fit(X, missing).predict_proba(X).shape == (200, 4)
     with pytest.raises(ValueError, match=r"lacks \['d'\] and has \['e'\]"):
         frozen.fit(X, Y.rename(columns={"d": "e"}))
 

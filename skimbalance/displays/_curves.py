@@ -7,6 +7,7 @@ import numpy as np
 from skimbalance._base import (
     DECISION,
     PROBA,
+    label_names_of,
     unwrap,
 )
 from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
@@ -18,6 +19,7 @@ from skimbalance._validation import (
     check_choice,
     check_interval,
     check_per_label,
+    name_order,
 )
 from skimbalance.displays._base import (
     MOST_LINES,
@@ -485,7 +487,10 @@ class MultilabelCalibrationDisplay(Display):
         )
         proba = scores_of(estimator, X, (PROBA,), read_as)
         if uncorrected is not None:
-            options["uncorrected"] = scores_of(uncorrected, X, (PROBA,), read_as)
+            before = scores_of(uncorrected, X, (PROBA,), read_as)
+            names = label_names_of(uncorrected), label_names_of(estimator)
+            order = name_order(*names, "uncorrected")
+            options["uncorrected"] = before if order is None else before[:, order]
         return cls.from_predictions(y, proba, sample_weight=weight, **options)
 
 

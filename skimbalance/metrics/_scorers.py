@@ -5,7 +5,13 @@ import inspect
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._base import DECISION, PROBA, find_response, label_scores, unwrap
+from skimbalance._base import (
+    DECISION,
+    PROBA,
+    find_response,
+    label_names_of,
+    label_scores,
+)
 from skimbalance._labels import positive_of
 from skimbalance._validation import (
     Scorer,
@@ -42,8 +48,7 @@ def read_labels(estimator, y, sample_weight=None, pos_label=None):
                 f"pos_label={pos_label!r} goes with a y of two classes, but y is a "
                 "label matrix."
             )
-        names = getattr(unwrap(estimator), "label_names_", None)
-        y, sample_weight = align_labels(y, sample_weight, names)
+        y, sample_weight = align_labels(y, sample_weight, label_names_of(estimator))
         return y, sample_weight, {"n_labels": np.shape(y)[1]}
     y = np.asarray(y)
     # A fold may lack a class that the estimator knows, and the reverse.
