@@ -500,6 +500,8 @@ def align_labels(y: Any, sample_weight: Any, label_names: Any) -> tuple[Any, Any
     if order is None:
         return y, align_columns(sample_weight, label_names, "sample_weight")
     weight = align_columns(sample_weight, column_names(y), "sample_weight")
+    if frame_columns(weight) is not None:
+        weight = np.asarray(weight)  # columns that are numbered would not be any longer
     shape = np.shape(weight)
     # Of another shape they are weights of rows, or the error of what reads them.
     if len(shape) == 2 and shape[1] == len(order):

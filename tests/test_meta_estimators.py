@@ -716,6 +716,8 @@ def test_scorers_read_label_frames_by_name(wrap, around):
                 (Y[order], weight),
                 (Y[order], weight[order].to_numpy()),
                 (Y[order], weight[order].to_numpy().tolist()),
+                (Y[order], pd.DataFrame(weight[order].to_numpy())),
+                (Y[order], sp.csr_array(weight[order].to_numpy() - 1)),
             )
         ]
         np.testing.assert_array_equal(weighted, weighted[0])
