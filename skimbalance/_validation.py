@@ -479,7 +479,9 @@ def align_columns(frame: Any, label_names: Any, name: str) -> Any:
     return frame if order is None else take_columns(frame, order)
 
 
-def align_labels(y: Any, sample_weight: Any, label_names: Any) -> tuple[Any, Any]:
+def align_labels(
+    y: Any, sample_weight: Any, label_names: Any, suffix: str = ""
+) -> tuple[Any, Any]:
     """Return labels, and weights of rows or entries, in the order of the fitted labels.
 
     Parameters
@@ -490,16 +492,19 @@ def align_labels(y: Any, sample_weight: Any, label_names: Any) -> tuple[Any, Any
         Weights of entries without names belong to the columns of `y` as it is passed.
     label_names : ndarray of str or None
         The fitted names.
+    suffix : str
+        Of the names in error messages.
 
     Raises
     ------
     ValueError
         If the names differ from the fitted ones.
     """
-    order = column_order(y, label_names, "y")
+    name, weight_name = f"y{suffix}", f"sample_weight{suffix}"
+    order = column_order(y, label_names, name)
     if order is None:
-        return y, align_columns(sample_weight, label_names, "sample_weight")
-    weight = align_columns(sample_weight, column_names(y), "sample_weight")
+        return y, align_columns(sample_weight, label_names, weight_name)
+    weight = align_columns(sample_weight, column_names(y), weight_name)
     if frame_columns(weight) is not None:
         weight = np.asarray(weight)  # columns that are numbered would not be any longer
     shape = np.shape(weight)

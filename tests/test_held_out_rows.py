@@ -1,6 +1,7 @@
 """Held-out rows: their missing labels, their weights, and for whom they stand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from nets import small, small_problem
@@ -127,3 +128,19 @@ def test_balanced_weights_are_those_of_the_training_classes():
         for weight in ("balanced", compute_class_weight(y))
     )
     np.testing.assert_allclose(balanced, given, rtol=1e-6)
+
+
+def test_weights_without_names_go_with_the_labels_as_they_are_passed(problem):
+    """In `y_val` and in later chunks, whose columns are in another order."""
+    X, Y = problem
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    weight = np.random.default_rng(0).uniform(0.1, 4, Y.shape)
+    other = [2, 0, 3, 1]
+    nets = []
+    for order in ([0, 1, 2, 3], other):
+        held_out = {"X_val": X[HELD_OUT], "y_val": Y.iloc[HELD_OUT, order]}
+        held_out["sample_weight_val"] = weight[HELD_OUT][:, order]
+        net = small(max_epochs=2).fit(X[TRAINING], Y[TRAINING], **held_out)
+        net.partial_fit(X, Y.iloc[:, order], sample_weight=weight[:, order])
+        nets.append(net.predict_proba(X))
+    np.testing.assert_array_equal(*nets)

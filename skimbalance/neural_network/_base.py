@@ -31,7 +31,7 @@ from skimbalance._labels import (
     encode_like,
 )
 from skimbalance._meta import LabelScoreMixin
-from skimbalance._validation import check_k, check_same_length
+from skimbalance._validation import align_labels, check_k, check_same_length
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
@@ -327,10 +327,10 @@ class BaseImbalancedNet(
             if self.__sklearn_is_fitted__():
                 check_same_classes(self, classes)
                 go_on_with_chunks(self)
+                y, weight = align_labels(y, sample_weight, self._target.label_names)
                 target = replace(self._target, values=self._encode_y(y))
                 X = self._check_inputs(X, reset=False)
-                given = sample_weight, self.class_weight
-                rows = encode_rows(X, target, *given, is_chunk=True)
+                rows = encode_rows(X, target, weight, self.class_weight, is_chunk=True)
             else:
                 target = target_of_classes(y, classes, self.pos_label)
                 params = check_params(self, target)
@@ -372,11 +372,13 @@ class BaseImbalancedNet(
             raise ValueError("X_val and y_val go together: pass both or neither.")
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
-        values, names = encode_like(y_val, rows.target, "y_val"), HELD_OUT_NAMES
-        target = replace(rows.target, values=values)
+        target, names = rows.target, HELD_OUT_NAMES
+        given = y_val, sample_weight_val
+        y_val, weight = align_labels(*given, target.label_names, suffix="_val")
+        target = replace(target, values=encode_like(y_val, target, "y_val"))
         inputs = self._check_inputs(X_val, reset=False, name=names[0])
         # Balanced weights are those of the classes in `y`, whatever `y_val` holds.
-        return encode_rows(inputs, target, sample_weight_val, rows.class_weight, names)
+        return encode_rows(inputs, target, weight, rows.class_weight, names)
 
     def _fit(self, data, params):
         """Split the data, then train, correct and learn thresholds on its parts."""
