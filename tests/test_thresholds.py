@@ -69,6 +69,14 @@ def test_exact_search_equals_all_thresholds_on_small_cases(seed, n_cases):
             assert found == pytest.approx(best, abs=1e-12), (name, y, score)
 
 
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("scale", [np.int64(10**9), 1e-100, 1e100])
+def test_metrics_of_counts_depend_on_their_ratios_only(name, scale):
+    counts = np.array([[40, 3, 0], [10, 1, 0], [9, 4, 2], [200, 6, 7]])
+    expected = METRICS[name](*counts)
+    np.testing.assert_allclose(METRICS[name](*(counts * scale)), expected)
+
+
 def test_no_score_lies_on_a_threshold():
     """The threshold is halfway between two scores: `>` and `>=` predict the same."""
     rng = np.random.default_rng(1)

@@ -121,6 +121,10 @@ def _geometric_mean(tp, fp, fn, tn):
 
 
 def _matthews(tp, fp, fn, tn):
+    # As fractions: the product of four counts of 100,000 rows is beyond int64, and that
+    # of four sums of weights may be beyond float64.
+    size = tp + fp + fn + tn
+    tp, fp, fn, tn = (_over(count, size) for count in (tp, fp, fn, tn))
     marginals = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     return _over(tp * tn - fp * fn, np.sqrt(np.maximum(marginals, 0)))
 
