@@ -38,13 +38,20 @@ _SAMPLED_STRENGTH = 3.0
 _LEAST_PREVALENCE = 1e-12
 # Entries whose probabilities are computed at a time: 2 MiB of float64, in the cache.
 _BLOCK_ENTRIES = 2**18
+# Bounds of probabilities that are all 0 or 1, of a tree with pure leaves for example:
+# those of the fraction of two votes, the coarsest one with a value in between. They do
+# not depend on the number of rows, so that whole weights equal repeated rows.
+_BOUNDS_OF_CERTAIN = 0.25, 0.75
 
 
 def finite_range(proba):
     """Return the bounds to clip probabilities to, so that their log-odds are finite.
 
-    Clip 0 to half of the smallest positive probability, and 1 by the same rule.
+    Clip 0 to half of the smallest positive probability, and 1 by the same rule. Where
+    none lies between 0 and 1, clip to 1/4 and 3/4.
     """
+    if not ((proba > 0) & (proba < 1)).any():
+        return _BOUNDS_OF_CERTAIN
     low = float(proba.min(initial=1.0, where=proba > 0)) / 2
     high = 1 - (1 - float(proba.max(initial=0.0, where=proba < 1))) / 2
     return min(low, 0.5), max(high, 0.5)

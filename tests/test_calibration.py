@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from skimbalance.calibration import (
     BaseCalibrator,
@@ -440,6 +441,21 @@ def test_forests_with_lists_and_probabilities_of_zero():
     assert (raw == 0).any()
     assert ((proba > 0) & (proba < 1)).all()
     assert multilabel_log_loss(Y[400:], proba) < multilabel_log_loss(Y[400:], raw)
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "beta"])
+def test_probabilities_of_0_and_1_become_the_observed_rates(method):
+    X, Y = _rows(np.random.default_rng(0), 2000)
+    tree = DecisionTreeClassifier(random_state=0).fit(X[:500], Y[:500])
+    model = MultilabelCalibratedClassifierCV(
+        tree, method=method, shrinkage=0, cv="prefit"
+    )
+    proba = model.fit(X[500:], Y[500:]).predict_proba(X[500:])
+    leaves = tree.predict(X[500:])
+    for k, leaf in np.ndindex(Y.shape[1], 2):
+        rows = leaves[:, k] == leaf
+        observed = Y[500:][rows, k].mean()
+        np.testing.assert_allclose(proba[rows, k], observed, atol=0.005)
 
 
 def test_fitted_estimators_stay_as_they_are():

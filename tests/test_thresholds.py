@@ -218,6 +218,8 @@ def test_certain_probabilities_stay_finite():
     threshold = tune_thresholds(Y, P)
     assert np.isfinite(threshold).all()
     assert 0 < threshold[0] < 1
+    low, high = fit_link(Y[:, None], P[:, None]).probability(np.array([0.0, 1.0]))
+    assert low < 0.5 < high
 
 
 # --------------------------------------------------------------------------

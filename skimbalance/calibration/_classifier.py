@@ -49,7 +49,9 @@ class MultilabelCalibratedClassifierCV(
     method : {"sigmoid", "isotonic", "temperature", "beta", "pooled"} or \
             BaseCalibrator, default="sigmoid"
         The map of the log-odds of a label: a method of `LabelCalibrator`, ``"pooled"``
-        for `PooledCalibrator`, or a calibrator object.
+        for `PooledCalibrator`, or a calibrator object. A probability of 0 counts as
+        half of the smallest positive one, and 1 by the same rule; where all are 0 or
+        1, they count as 1/4 and 3/4.
 
     cv : int, float, splitter, iterable or "prefit", default=None
         The folds of the out-of-fold scores; None stands for 5, which are stratified by
