@@ -343,6 +343,21 @@ def test_every_rule_works_on_arrays_as_in_a_wrapper(name, by_name):
     np.testing.assert_allclose(report["predicted_observed_ratio"], expected)
 
 
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UndefinedLabelWarning")
+@pytest.mark.parametrize(
+    "name",
+    [n for n in RULES if n != "uncorrected" and not issubclass(RULES[n], RowRule)],
+)
+def test_a_label_of_one_value_is_thresholded_at_one_half(name):
+    X, Y = _rows()
+    Y[:, 1:] = 0, 1
+    P = 1 / (1 + np.exp(-X[:, :3]))
+    found = tune_thresholds(Y, P, threshold=name)
+    np.testing.assert_array_equal(found[1:], 0.5)
+    Y = np.where(np.arange(len(Y))[:, None] < [0, len(Y), 0], np.nan, Y)
+    assert tune_thresholds(Y, P, threshold=name)[1] == 0.5
+
+
 def test_a_rule_on_arrays_reads_names_weights_and_missing_labels():
     X, Y = _rows()
     P = 1 / (1 + np.exp(-X[:, :3]))

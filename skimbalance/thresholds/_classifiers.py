@@ -164,8 +164,8 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         On the probabilities; for a binary target, on that of `pos_label_`. None for the
         rules that compare the labels of a row, `TopK` and `Cardinality`. Labels that
-        had one value only are thresholded at 0.5 by the rules that read probabilities,
-        with one warning.
+        had one value only are thresholded at 0.5 by `Prior`, and by the rules that read
+        probabilities, these with one warning.
 
     pos_label_ : object
         The positive class; None for a label matrix.

@@ -303,7 +303,7 @@ class Accuracy(PlainRule):
 class Prior(PlainRule):
     """Threshold at the base rate, which suits the balanced accuracy of each label.
 
-    Its name as a string is ``"prior"``.
+    Its name as a string is ``"prior"``. A label of one value is thresholded at 0.5.
 
     Examples
     --------
@@ -320,7 +320,9 @@ class Prior(PlainRule):
     depends_on_pos_label = False
 
     def thresholds(self, source):
-        return np.asarray(source.prior)
+        prior = np.asarray(source.prior)
+        # At 0 or 1 a label of one value would be predicted as the other one.
+        return np.where((prior > 0) & (prior < 1), prior, _DEFAULT)
 
 
 class Cost(PlainRule):
