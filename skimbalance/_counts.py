@@ -28,6 +28,26 @@ def weights_or_ones(weight: Any, n_rows: int) -> Any:
     return np.ones(n_rows) if weight is None else weight
 
 
+def at_least_mean_1(weight: Any) -> Any:
+    """Return weights scaled to mean 1 where they are positive, if their mean is below.
+
+    The priors of calibrators and the shrinkage of thresholds count entries: weights
+    that sum to 1 would be as weak as a single entry. Whole numbers stay, and equal
+    repeated rows; equal weights below 1 become exactly 1.
+    """
+    if weight is None:
+        return None
+    values, times = np.ravel(weight), None
+    if isinstance(weight, SparseWeights):
+        stored, size = weight.stored(), np.prod(weight.shape)
+        values = np.append(stored, weight.base)
+        times = np.append(np.ones(len(stored)), size - len(stored))
+    positive, largest = values > 0, weight.max()
+    times = take_weights(times, positive)
+    mean = largest * np.average(values[positive] / largest, weights=times)
+    return weight if mean >= 1 else weight / mean
+
+
 def _indicator(matrix, is_one):
     """Return a CSR array that stores a 1 for some of the stored entries of another."""
     if not is_one.any():  # as a rule no label is missing

@@ -34,6 +34,7 @@ from skimbalance._base import (
     warn_undefined,
 )
 from skimbalance._counts import (
+    at_least_mean_1,
     have_both_values,
     rows_with_weight,
     without_weightless,
@@ -374,6 +375,7 @@ class LabelMetaClassifier(
         weight = check_weights(
             sample_weight, n_samples_of(X), n_labels, label_names=target.label_names
         )
+        weight = at_least_mean_1(weight)  # the classifier gets them as they were passed
         if n_labels is not None:
             if n_labels > 1:
                 check_takes_labels(self.estimator)

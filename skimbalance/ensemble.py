@@ -29,7 +29,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._base import warn_positive_class
 from skimbalance._columns import ratio
-from skimbalance._counts import MISSING, count_labels
+from skimbalance._counts import MISSING, at_least_mean_1, count_labels
 from skimbalance._labels import (
     BINARY,
     MULTICLASS,
@@ -99,18 +99,6 @@ def _reads_missing_labels(estimator):
 
 # --------------------------------------------------------------------------
 # Weights
-
-
-def _at_least_mean_1(weight):
-    """Return weights scaled to mean 1 where they count, if their mean is below.
-
-    The priors of weights and calibrator count entries: weights that sum to 1 would be
-    as weak as a single entry. Whole numbers stay, and equal repeated rows. Estimators
-    get the weights as they were passed.
-    """
-    if not isinstance(weight, np.ndarray):
-        return weight
-    return weight / min(weight[weight > 0].mean(), 1.0)
 
 
 @dataclass
@@ -482,7 +470,7 @@ class MultilabelStackingClassifier(
         rule = self._check_rule(target, weight)
         routed = self._route_all(named, sample_weight, groups, params)
         self._set_target(target)
-        scaled = _at_least_mean_1(weight)
+        scaled = at_least_mean_1(weight)  # the estimators get them as they were passed
         self._set_counts(target, scaled)
         fitted = self._fit_estimators(named, X, y, target, weight, groups, routed)
         is_scored, log_odds = self._fit_weights(*fitted, target, scaled)

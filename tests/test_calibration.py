@@ -2,6 +2,7 @@
 
 import tracemalloc
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -149,6 +150,34 @@ def test_missing_sparse_and_weighted_entries(method):
     ]
     for other in found[1:]:
         np.testing.assert_allclose(found[0], other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "make", [PooledCalibrator, *(partial(LabelCalibrator, m) for m in METHODS)]
+)
+def test_weights_of_a_mean_below_1_are_scaled_to_it(make):
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 400)
+    parts = rng.integers(1, 4, len(Y)) / 4000
+    tiny = sp.csr_array(np.full(Y.shape, 1 / 1200 - 1))
+    for few, many in (
+        (np.full(len(Y), 1 / 400), None),
+        (np.full(Y.shape, 1 / 1200), None),
+        (tiny, None),
+        (parts, parts / parts.mean()),
+        (np.where(Y[:, 0] == 1, 0, 1e-9), (Y[:, 0] == 0).astype(int)),
+    ):
+        found = [make().fit(2 * true, Y, w).transform(true) for w in (few, many)]
+        np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("make", [TemperatureCalibrator, ShrunkClassCalibrator])
+def test_weights_of_classes_of_a_mean_below_1_are_scaled_to_it(make):
+    rng = np.random.default_rng(0)
+    log_proba, y = rng.normal(size=(300, 4)), rng.integers(0, 4, 300)
+    few = make().fit(2 * log_proba, y, np.full(len(y), 1 / len(y)))
+    none = make().fit(2 * log_proba, y)
+    np.testing.assert_array_equal(few.transform(log_proba), none.transform(log_proba))
 
 
 def test_labels_of_one_value_stay_finite():

@@ -27,6 +27,7 @@ from sklearn.model_selection import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -668,6 +669,19 @@ def test_rows_without_weight_are_absent(name, cv):
     )
     if name != "calibrated":
         np.testing.assert_allclose(weighted.thresholds_, plain.thresholds_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_weights_that_sum_to_1_are_those_of_mean_1(name):
+    X, Y = _rows()
+    inner = MultiOutputClassifier(GaussianNB())
+    few, none = (
+        WRAPPERS[name](inner).fit(X, Y, sample_weight=w)
+        for w in (np.full(len(X), 1 / len(X)), None)
+    )
+    np.testing.assert_allclose(few.predict_proba(X), none.predict_proba(X), rtol=1e-6)
+    if name != "calibrated":
+        np.testing.assert_allclose(few.thresholds_, none.thresholds_, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", WRAPPERS)

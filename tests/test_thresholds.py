@@ -112,6 +112,24 @@ def _many(rng, n=200, k=4):
     return Y, expit(rng.normal(size=(n, k)) + 2 * Y - 2)
 
 
+@pytest.mark.parametrize("average", ["macro", "micro", "samples"])
+def test_weights_of_a_mean_below_1_are_scaled_to_it(average):
+    rng = np.random.default_rng(0)
+    Y = (rng.random((300, 3)) < [0.4, 0.2, 0.05]).astype(int)
+    P = expit(rng.normal(size=Y.shape) + 2 * Y - 2)
+    few = np.full(len(Y), 1 / len(Y))
+    found = [
+        tune_thresholds(Y, P, average=average, sample_weight=w) for w in (few, None)
+    ]
+    np.testing.assert_array_equal(*found)
+    parts = rng.integers(1, 4, len(Y)) / 1e6
+    found = [
+        tune_thresholds(Y, P, average=average, sample_weight=w)
+        for w in (parts, parts / parts.mean())
+    ]
+    np.testing.assert_allclose(*found)
+
+
 def test_missing_and_sparse_labels():
     rng = np.random.default_rng(0)
     Y, P = _many(rng)

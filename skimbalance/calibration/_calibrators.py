@@ -18,7 +18,7 @@ from skimbalance._base import (
     DocLinkMixin,
 )
 from skimbalance._columns import all_entries, iter_columns, total
-from skimbalance._counts import take_weights, weights_or_ones
+from skimbalance._counts import at_least_mean_1, take_weights, weights_or_ones
 from skimbalance._labels import check_label_matrix
 from skimbalance._log_odds import (
     as_columns,
@@ -162,7 +162,8 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             0, 1 and NaN for a missing label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of the rows or entries.
+            Weights of the rows or entries. Whole numbers equal repeated rows; weights
+            of a mean below 1 are scaled to it.
 
         Returns
         -------
@@ -175,9 +176,13 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             If the shapes differ, the log-odds are not finite, or a parameter is not
             known.
         """
-        checked = _check_log_odds(log_odds, y, sample_weight)
+        labels, log_odds, weight = _check_log_odds(log_odds, y, sample_weight)
+        return self._fit_checked(labels, log_odds, at_least_mean_1(weight))
+
+    def _fit_checked(self, labels, log_odds, weight):
+        """Learn the map from what `learn` takes, of weights that count entries."""
         self.intercept_ = 0.0
-        self.learn(*checked)
+        self.learn(labels, log_odds, weight)
         return self
 
     def transform(self, log_odds) -> np.ndarray:
@@ -498,7 +503,8 @@ class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
         y : array-like of int, shape (n_samples,)
             Index of the true class.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows. Whole numbers equal repeated rows; weights of a mean
+            below 1 are scaled to it.
 
         Returns
         -------
@@ -520,7 +526,7 @@ class _ClassCalibrator(DocLinkMixin, BaseEstimator, ABC):
                 f"y must hold the index of the class of each row, 0 to "
                 f"{self._n_columns - 1}: pass np.searchsorted(classes_, y)."
             )
-        weight = check_weights(sample_weight, n_rows)
+        weight = at_least_mean_1(check_weights(sample_weight, n_rows))
         weight = weights_or_ones(weight, n_rows)
         self.slope_, self.intercept_ = self._learn(log_proba, y, weight)
         return self

@@ -157,7 +157,8 @@ class MultilabelCalibratedClassifierCV(
             Two classes, or a label matrix.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, for the calibrators, and for the classifier unless it
-            is fitted already.
+            is fitted already. Whole numbers equal repeated rows; for the calibrators,
+            weights of a mean below 1 are scaled to it.
         **params : dict
             For `fit` of the classifier, or routed by scikit-learn's metadata routing.
 

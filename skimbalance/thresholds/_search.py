@@ -24,7 +24,12 @@ from skimbalance._columns import (
     tally,
     total,
 )
-from skimbalance._counts import count_labels, have_both_values, weights_or_ones
+from skimbalance._counts import (
+    at_least_mean_1,
+    count_labels,
+    have_both_values,
+    weights_or_ones,
+)
 from skimbalance._labels import BINARY, MULTILABEL, check_scored_labels, has_missing
 from skimbalance._validation import (
     Scorer,
@@ -548,7 +553,7 @@ def _improve_label(metric, column, score, rows, counts, thresholds, k):
     gains = np.bincount(place, gain, len(levels))[::-1].cumsum()[::-1]
     best = gains.argmax()
     now = gain @ (score > thresholds[k])
-    if max(gains[best], 0.0) <= now + _LEAST_GAIN:
+    if max(gains[best], 0.0) <= now + _LEAST_GAIN * rows.sum():
         return
     none = gains[best] <= 0
     thresholds[k] = levels[-1] if none else midpoint_below(score, levels[best])
@@ -872,7 +877,8 @@ def tune_thresholds(
         probabilities. `average`, `shrinkage` and `constraint` play no part.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
             default=None
-        Weights of the rows or entries.
+        Weights of the rows or entries. Whole numbers equal repeated rows; weights of a
+        mean below 1 are scaled to it, so that they may sum to 1.
 
     Returns
     -------
@@ -917,6 +923,7 @@ def tune_thresholds(
     y_score = align_columns(y_score, names, "y_score")
     sample_weight = align_columns(sample_weight, names, "sample_weight")
     labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
+    weight = at_least_mean_1(weight)
     if threshold is not None:
         return _rule_thresholds(threshold, labels, scores, weight, names)
     check_labels(metric, average, labels, weight)
