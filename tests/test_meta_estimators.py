@@ -40,6 +40,10 @@ from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.metrics import get_scorer
 from skimbalance.model_selection import MultilabelStratifiedKFold
 from skimbalance.neural_network import ImbalancedMLPClassifier
+from skimbalance.model_selection import (
+    MultilabelStratifiedKFold,
+    RepeatedMultilabelStratifiedKFold,
+)
 from skimbalance.thresholds import (
     Cost,
     FBeta,
@@ -219,6 +223,35 @@ def test_tuned_thresholds_by_hand():
     np.testing.assert_allclose(model.best_scores_, best)
     rule = MultilabelFixedThresholdClassifier(inner, threshold="f_beta").fit(X, Y)
     np.testing.assert_allclose(rule.thresholds_, plug_in_threshold(out))
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(200) % 3], ids=["rows", "weights"])
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_repeats_of_a_row_count_once(name, weight):
+    X, Y = _rows()
+    splits = list(MultilabelStratifiedKFold(4).split(X, Y))
+    once, thrice = (
+        WRAPPERS[name](MultiOutputClassifier(LogisticRegression()), cv=splits * times)
+        for times in (1, 3)
+    )
+    if name == "tuned" and weight is None:
+        once.constraint = thrice.constraint = ("recall", 0.8)
+    for model in (once, thrice):
+        model.fit(X, Y, sample_weight=weight)
+    np.testing.assert_allclose(once.predict_proba(X), thrice.predict_proba(X))
+    if name != "calibrated":
+        np.testing.assert_allclose(once.thresholds_, thrice.thresholds_)
+
+
+def test_tuned_thresholds_are_those_of_the_mean_scores_of_repeats():
+    X, Y = _rows()
+    inner = OneVsRestClassifier(LogisticRegression())
+    cv = RepeatedMultilabelStratifiedKFold(n_splits=3, n_repeats=2, random_state=0)
+    model = MultilabelTunedThresholdClassifierCV(inner, cv=cv).fit(X, Y)
+    total = np.zeros(Y.shape)
+    for train, test in cv.split(X, Y):
+        total[test] += inner.fit(X[train], Y[train]).predict_proba(X[test])
+    np.testing.assert_allclose(model.thresholds_, tune_thresholds(Y, total / 2))
 
 
 def test_rules_by_hand():

@@ -247,7 +247,7 @@ def test_certain_probabilities_stay_finite():
 def _found(Y, S, scoring="f1", average="macro", shrinkage=0, weight=None):
     options = {"average": average, "shrinkage": shrinkage, "constraint": None}
     metric = check_search(scoring, **options)
-    return search(metric, np.asarray(Y, np.int8), [S], weight, **options)
+    return search(metric, np.asarray(Y, np.int8), S, weight, **options)
 
 
 def _best_of_all_vectors(Y, S, score):

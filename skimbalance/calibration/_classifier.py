@@ -13,7 +13,7 @@ from skimbalance._base import (
     NamedParamsMixin,
     find_response,
 )
-from skimbalance._counts import count_labels, take_weights
+from skimbalance._counts import count_labels, take_weights, weights_or_ones
 from skimbalance._labels import has_missing, with_missing
 from skimbalance._log_odds import (
     FiniteLogOdds,
@@ -56,7 +56,9 @@ class MultilabelCalibratedClassifierCV(
     cv : int, float, splitter, iterable or "prefit", default=None
         The folds of the out-of-fold scores; None stands for 5, which are stratified by
         label. A fraction holds out one part; ``"prefit"`` takes the estimator as it is,
-        and the rows passed to `fit`, which must not be those that trained it.
+        and the rows passed to `fit`, which must not be those that trained it. A row
+        that is held out several times, by repeated folds, has its weight divided among
+        its scores.
 
     ensemble : bool or "auto", default="auto"
         True keeps the classifiers of all folds and averages their calibrated
@@ -199,8 +201,9 @@ class MultilabelCalibratedClassifierCV(
         known = scores if observed is None else scores[observed]
         self._log_odds = FiniteLogOdds.of_range(known, method == PROBA)
         log_odds = self._log_odds(scores)
-        weight = take_weights(weight, rows)
-        self.calibrator_ = calibrator.fit(log_odds, with_missing(labels), weight)
+        weight = _weights_of_repeats(take_weights(weight, rows), rows)
+        # Not `fit`, which would scale the weights of repeats up to mean 1.
+        self.calibrator_ = calibrator._fit_checked(labels, log_odds, weight)
         if self.calibrator_.matches_prevalence:
             self._match_prevalence(log_odds, labels, weight)
         return self
@@ -265,6 +268,21 @@ class MultilabelCalibratedClassifierCV(
             In the form of the fitted `y`.
         """
         return self._as_target(self._label_probabilities(X) > 0.5)
+
+
+def _weights_of_repeats(weight, rows):
+    """Return weights in which a row that is held out several times weighs as one.
+
+    Its scores are of several classifiers, and a map of their mean would not suit those
+    of a single one.
+    """
+    times = np.bincount(rows)[rows]
+    if (times == 1).all():
+        return weight
+    if weight is None or weight.ndim == 1:
+        return weights_or_ones(weight, len(rows)) / times
+    columns: Any = as_columns(weight)
+    return columns / times[:, None]
 
 
 def _observed(labels):

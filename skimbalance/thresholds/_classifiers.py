@@ -115,10 +115,27 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         return self.estimator_.decision_function(X)
 
 
-def _known_of(parts, target, weight):
-    """Return labels and weights of held-out rows, in the order of their scores."""
+def _known_of(rows, target, weight, scores):
+    """Return labels and weights of held-out rows; warn of constant scores of a fold."""
+    labels, weight = target.values[rows], take_weights(weight, rows)
+    warn_constant_scores(scores, have_both_values(labels, weight))
+    return labels, weight
+
+
+def _means_of_repeats(parts, scores):
+    """Return the held-out rows, each once, and the mean of the scores of each.
+
+    A row that is held out several times would count as several positives, and as
+    independent evidence under a constraint.
+    """
     rows = np.concatenate(parts)
-    return target.values[rows], take_weights(weight, rows)
+    # A copy of one part would double the memory of the scores.
+    scores = scores[0] if len(scores) == 1 else np.concatenate(scores)
+    once, times = np.unique(rows, return_counts=True)
+    if len(once) == len(rows):
+        return rows, scores
+    order, starts = np.argsort(rows, kind="stable"), np.cumsum(times) - times
+    return once, np.add.reduceat(scores[order], starts, axis=0) / times[:, None]
 
 
 class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier):
@@ -277,9 +294,9 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
             X, y, target, weight, PROBA, routed, self.random_state
         )
         name = type(self.estimator).__name__
+        # Repeats of rows change no rule, which depends on fractions alone.
         proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
-        labels, weight = _known_of(parts, target, weight)
-        warn_constant_scores(scores, have_both_values(labels, weight))
+        labels, weight = _known_of(np.concatenate(parts), target, weight, scores)
         return labels, proba, weight
 
     def predict(self, X):
@@ -323,7 +340,8 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         The folds of the out-of-fold scores, which are pooled; None stands for 5, which
         are stratified by label. A fraction holds out one part; ``"prefit"`` takes the
         estimator as it is, and the rows passed to `fit`, which must not be those that
-        trained it.
+        trained it. A row that is held out several times, by repeated folds, counts
+        once, with the mean of its scores.
 
     shrinkage : float, default=20.0
         Positives that weigh as much as the plug-in threshold; 0 for none. See
@@ -489,8 +507,9 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
         # The checks end here; what follows fits classifiers.
         routed = self._route(sample_weight, params)
         parts, scores = self._tuning_scores(X, y, target, weight, method, routed)
-        labels, weight = _known_of(parts, target, weight)
-        found = search(metric, labels, scores, weight, **options)
+        rows, means = _means_of_repeats(parts, scores)
+        labels, weight = _known_of(rows, target, weight, scores)
+        found = search(metric, labels, means, weight, **options)
         if self.refit or self._is_prefit():
             self.estimator_ = self._fit_estimator(X, y, target, routed)
         self._response_method = method

@@ -752,7 +752,7 @@ def check_labels(metric, average, labels, weight):
         )
 
 
-def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> Search:
+def search(metric, labels, scores, weight, *, average, shrinkage, constraint) -> Search:
     """Find the thresholds of all labels.
 
     Labels of one value are thresholded where probabilities are 0.5, or scores 0.
@@ -761,11 +761,8 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     ----------
     metric : Metric
         From `check_search`.
-    labels : ndarray
+    labels, scores, weight : ndarray
         From `check_scored_labels`.
-    parts : list of ndarray
-        The scores, one array for each classifier that gave them.
-    weight : ndarray or None
     average : {"macro", "micro", "samples"}
     shrinkage : float
     constraint : tuple or None
@@ -774,8 +771,6 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
     -------
     Search
     """
-    # A copy of one part would double the memory of the scores.
-    scores = parts[0] if len(parts) == 1 else np.concatenate(parts)
     # Where both classes are equally probable, or a margin is 0.
     default = 0.5 if are_probabilities(scores) else 0.0
     known = have_both_values(labels, weight)
@@ -786,7 +781,6 @@ def search(metric, labels, parts, weight, *, average, shrinkage, constraint) -> 
         )
     if not known.any():
         return Search(np.full(len(known), default), np.zeros(len(known)), [])
-    warn_constant_scores(parts, known)
     if constraint is not None:
         return _search_constrained(constraint, labels, scores, default)
     if metric.of_labels and average != "macro":
@@ -928,4 +922,5 @@ def tune_thresholds(
         return _rule_thresholds(threshold, labels, scores, weight, names)
     check_labels(metric, average, labels, weight)
     options = {"average": average, "shrinkage": shrinkage, "constraint": constraint}
-    return search(metric, labels, [scores], weight, **options).thresholds
+    warn_constant_scores([scores], have_both_values(labels, weight))
+    return search(metric, labels, scores, weight, **options).thresholds
