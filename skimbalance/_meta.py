@@ -62,7 +62,7 @@ from skimbalance._validation import (
 )
 from skimbalance.model_selection import (
     MultilabelStratifiedKFold,
-    multilabel_train_test_split,
+    MultilabelStratifiedShuffleSplit,
 )
 
 
@@ -111,11 +111,19 @@ def to_split(y, target):
     return (labels.toarray() if sp.issparse(labels) else labels).ravel()
 
 
-class _PooledFolds(MultilabelStratifiedKFold):
-    """Folds whose scores are pooled, so that a fold may lack positives."""
+class _Pooled:
+    """Make a splitter of folds whose scores are pooled: a fold may lack positives."""
 
     def _warn_if_empty(self, labels, part, n_tests):  # noqa: ARG002
         return True
+
+
+class _PooledFolds(_Pooled, MultilabelStratifiedKFold):
+    """Folds of which each row is in one test part."""
+
+
+class _HeldOutFraction(_Pooled, MultilabelStratifiedShuffleSplit):
+    """One split; made of the rows that `split` gets, not of absent ones."""
 
 
 def make_folds(cv: Any, y: Any, random_state: Any = None) -> Any:
@@ -140,13 +148,7 @@ def make_folds(cv: Any, y: Any, random_state: Any = None) -> Any:
             return StratifiedShuffleSplit(1, test_size=cv, random_state=random_state)
         return check_cv(cv, y, classifier=True)
     if is_fraction:
-        split = multilabel_train_test_split(
-            np.arange(n_samples_of(y)),
-            stratify=y,
-            test_size=cv,
-            random_state=random_state,
-        )
-        return check_cv([split])
+        return _HeldOutFraction(1, test_size=cv, random_state=random_state)
     if cv is None or isinstance(cv, Integral):
         return _PooledFolds(5 if cv is None else int(cv))
     return check_cv(cv)

@@ -704,6 +704,23 @@ def test_rows_without_weight_are_absent(name, cv):
         np.testing.assert_allclose(weighted.thresholds_, plain.thresholds_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("cv", [3, 0.3])
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_rows_of_a_label_matrix_without_weight_are_in_no_fold(name, cv):
+    X, Y = _rows()
+    present = np.arange(len(X)) % 5 > 1
+    model = WRAPPERS[name](
+        MultiOutputClassifier(LogisticRegression()), cv=cv, random_state=0
+    )
+    weighted = clone(model).fit(X, Y, sample_weight=present.astype(float))
+    plain = clone(model).fit(X[present], Y[present])
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), plain.predict_proba(X), rtol=1e-6
+    )
+    if name != "calibrated":
+        np.testing.assert_allclose(weighted.thresholds_, plain.thresholds_, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_weights_that_sum_to_1_are_those_of_mean_1(name):
     X, Y = _rows()
