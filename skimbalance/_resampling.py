@@ -38,6 +38,8 @@ from skimbalance.metrics._imbalance import imbalance_ratios, positive_entries
 N_NEIGHBORS = [Number(Integral, 1, None, closed="left")]
 N_JOBS = [Number(Integral, None, None, closed="neither"), None]
 CATEGORICAL = ["array-like", str, None]
+# Ratios and scores that are equal to their mean differ from it by rounding.
+ROUNDING = 1e-12
 
 
 # --------------------------------------------------------------------------
@@ -335,12 +337,12 @@ class Imbalance:
     @property
     def minority(self) -> np.ndarray:
         """Whether the ratio of each label exceeds the mean."""
-        return self.ratios > self.mean
+        return self.ratios > self.mean * (1 + ROUNDING)
 
     @property
     def majority(self) -> np.ndarray:
         """Whether the ratio of each label is below the mean."""
-        return self.ratios < self.mean
+        return self.ratios < self.mean * (1 - ROUNDING)
 
     def majority_rows(self, labels: Any) -> np.ndarray:
         """Return whether a row has majority labels, and none of the minority."""
@@ -456,7 +458,9 @@ def draw_in_rounds(
                 of_row = slice(labels.indptr[row], labels.indptr[row + 1])
                 counts[labels.indices[of_row]] += change
             # Multiplied, since the last positive of a label may be gone.
-            is_balanced = change * (mean * counts[label] - counts.max()) >= 0
+            most = counts.max()
+            gap = change * (mean * counts[label] - most)
+            is_balanced = gap >= -ROUNDING * most
             if row is None or is_balanced:
                 del sources[label]
     return rows

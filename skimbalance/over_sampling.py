@@ -18,6 +18,7 @@ from skimbalance._resampling import (
     CATEGORICAL,
     N_JOBS,
     N_NEIGHBORS,
+    ROUNDING,
     Imbalance,
     LocalImbalance,
     RowSampler,
@@ -48,8 +49,6 @@ _SAFE, _BORDERLINE = 0.3, 0.7
 _REACH_SAFE, _REACH_BORDERLINE = 0.5, 0.75
 # Beyond both ends of the way, since a new row may coincide with one of the two.
 _REACH_ALWAYS, _REACH_NEVER = 1 + 1e-5, -1e-5
-# Equal scores differ from their mean by rounding.
-_ROUNDING = 1e-12
 
 
 class LPROS(RowSampler):
@@ -260,7 +259,7 @@ class REMEDIAL(RowSampler):
     def _fit_resample(self, X, y):  # noqa: ARG002
         imbalance = Imbalance.of(y)
         scumble = scumble_of_rows(y, imbalance.ratios)
-        affected = scumble > scumble.mean() + _ROUNDING
+        affected = scumble > scumble.mean() + ROUNDING
         if not affected.any():
             self._warn_unchanged("no row has frequent and rare labels")
         frequent = only_labels(y, ~imbalance.minority)

@@ -1,6 +1,7 @@
 """The samplers of label matrices by hand, against reference figures, and in general."""
 
 import unittest.mock
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,21 @@ def test_a_label_without_positives_is_neither_rare_nor_frequent():
     assert imbalance.mean == 2
     np.testing.assert_array_equal(imbalance.minority, [False, True, False])
     np.testing.assert_array_equal(imbalance.majority, [True, False, False])
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_ratio_of_the_mean_is_neither_rare_nor_frequent_in_any_order(order):
+    # Ratios of 14/9, 1, 7/3 and 4/3, whose mean is 14/9.
+    Y = np.repeat(np.eye(4, dtype=int), [18, 28, 12, 21], axis=0)[:, order]
+    imbalance = Imbalance.of(indicator(Y))
+    expected = [np.isin(order, labels) for labels in ([2], [1, 3])]
+    np.testing.assert_array_equal(imbalance.minority, expected[0])
+    np.testing.assert_array_equal(imbalance.majority, expected[1])
+    # Clones of the rare label end at 18 rows, where its ratio is the mean.
+    sampler = MLROS(sampling_strategy=5.0, random_state=0)
+    with pytest.warns(ResamplingWarning):
+        _, cloned = sampler.fit_resample(np.zeros((79, 1)), Y)
+    assert len(cloned) == 79 + 6
 
 
 def test_flipped_columns():
