@@ -1,5 +1,7 @@
 """Metrics against scikit-learn where both are defined, else by hand."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,6 +40,7 @@ from skimbalance.metrics import (
     propensity_scored_precision_at_k,
     recall_at_k,
 )
+from skimbalance.metrics._per_label import equal_mass_bins
 from skimbalance.thresholds import expected_f_beta, tune_thresholds
 
 
@@ -346,6 +349,15 @@ def test_equal_probabilities_share_a_bin():
     Y = np.repeat([0, 1], 50)
     assert calibration_error(Y, np.full(100, 0.5)) == 0
     assert calibration_error(Y[::-1], np.full(100, 0.5)) == 0
+
+
+@pytest.mark.parametrize("scale", [None, 0.1, 0.7, 1 / 3, 1e-3, 7])
+def test_bins_of_equal_weights_are_those_of_counts(scale):
+    p = np.arange(100) / 100
+    weight = None if scale is None else np.full(100, scale)
+    for n_bins in (7, 10, 50, 100):
+        bins = equal_mass_bins(p, weight, n_bins)
+        np.testing.assert_array_equal(bins, np.arange(100) * n_bins // 100)
 
 
 @st.composite
@@ -756,6 +768,24 @@ def test_log_odds_have_no_expected_number():
         expected_observed_ratio([[1, 0], [0, 1]], [[2.0, -1.0], [-3.0, 0.5]])
 
 
+@pytest.mark.parametrize(
+    ("start", "dtype"), [(0, "u8"), (2**60, "i8"), (-(2**63), "i8"), (2**63, "u8")]
+)
+def test_large_integers_are_ranked_as_their_differences(start, dtype):
+    rng = np.random.default_rng(0)
+    Y, S = rng.random((60, 5)) < 0.4, rng.integers(0, 30, (60, 5))
+    large = S.astype(dtype) + np.array(start, dtype)
+    for score in (
+        multilabel_roc_auc_score,
+        multilabel_average_precision_score,
+        partial(multilabel_roc_auc_score, average="samples"),
+        partial(ndcg_at_k, k=3),
+        coverage_error,
+        label_ranking_average_precision_score,
+    ):
+        assert score(Y, large, undefined=0.0) == score(Y, S, undefined=0.0)
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-162, 1.0, 1e155, 1e300])
 def test_roc_auc_of_weights_of_any_scale(scale):
     y, score, weight = [0, 1, 1, 0, 1], [0.1, 0.9, 0.3, 0.4, 0.2], [1, 2, 3, 1, 2]
@@ -793,9 +823,8 @@ def test_numbers_with_names_go_with_the_names_of_the_labels():
 def test_scores_may_be_bools():
     Y = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
     scores = np.array([[1, 0], [0, 1], [1, 0], [0, 0]], dtype=bool)
-    np.testing.assert_array_equal(
-        tune_thresholds(Y, scores), tune_thresholds(Y, scores.astype(float))
-    )
+    found = [tune_thresholds(Y, s) for s in (scores, scores.astype(float))]
+    np.testing.assert_allclose(*found, rtol=1e-6)  # bools become float32
 
 
 @pytest.mark.parametrize(("classes", "more"), [("ab", False), ("abcd", True)])

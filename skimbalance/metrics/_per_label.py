@@ -39,6 +39,8 @@ from skimbalance._validation import (
 _AVERAGES = ("macro", "micro", "samples", "weighted", None)
 _NO_POSITIVE = "no observed positive"
 _NO_ENTRY = "no observed entry"
+# Sums of weights, as fractions of their total, differ by less for a million rows.
+_ROUNDING = 1e-9
 
 
 # --------------------------------------------------------------------------
@@ -196,18 +198,22 @@ def average_precision(target, score, weight=None):
     return min(gained @ (hits / predicted) / hits[0], 1.0)
 
 
+def _mirrored(score):
+    """Return scores in the opposite order, also of unsigned and of large integers."""
+    return ~score if score.dtype.kind in "iu" else -score
+
+
 def roc_auc(target, score, weight=None):
     """Compute the fraction of the pairs of a positive and a negative in order."""
     n_positive, n_negative = total(weight, target), total(weight, ~target)
     if not (n_positive > 0 and n_negative > 0):
         return np.nan
     levels, hits, _ = tally(target, score, weight)
-    negative = score[~target].astype(np.float64, copy=False)
-    negative_weight = take_weights(weight, ~target)
+    negative, negative_weight = score[~target], take_weights(weight, ~target)
     below = n_negative - mass_at_least(negative, levels, negative_weight)
     # Mirrored, "at least" reads "at most".
-    mirrored = -levels[::-1].astype(np.float64)
-    at_most = mass_at_least(-negative, mirrored, negative_weight)[::-1]
+    mirrored = _mirrored(levels)[::-1]
+    at_most = mass_at_least(_mirrored(negative), mirrored, negative_weight)[::-1]
     # A tie is half a pair in order. Each count is divided by its own sum: the product
     # of two sums of weights may leave the range of float64.
     fraction_below = (below + at_most) / (2 * n_negative)
@@ -265,7 +271,9 @@ def equal_mass_bins(proba, weight, n_bins):
     first[rising] = rising
     below = below[np.maximum.accumulate(first)]
     bins = np.empty(len(proba), dtype=np.intp)
-    bins[order] = np.minimum(n_bins * (below / mass.sum()), n_bins - 1)
+    # An entry at an edge opens the next bin, whatever the sums of the weights round to.
+    fraction = below / mass.sum() + _ROUNDING
+    bins[order] = np.minimum(n_bins * fraction, n_bins - 1)
     return bins
 
 

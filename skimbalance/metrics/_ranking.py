@@ -48,6 +48,14 @@ def _check_rows(y_true, y_score, k, sample_weight):
     return labels, scores, weight, k
 
 
+def _as_float64(scores):
+    """Return scores as a new array of float64, by their ranks if some would be tied."""
+    if scores.dtype.kind in "iu" and scores.dtype.itemsize == 8:
+        _, ranks = np.unique(scores, return_inverse=True)
+        scores = ranks.reshape(scores.shape)
+    return scores.astype(np.float64)
+
+
 def _blocks(labels, scores):
     """Yield relevance, scores and number of labels of a few rows at a time."""
     n_rows, n_labels = labels.shape
@@ -55,7 +63,7 @@ def _blocks(labels, scores):
     for start in range(0, n_rows, step):
         rows = labels[start : start + step]
         rows = rows.toarray() if sp.issparse(rows) else rows
-        ranked = scores[start : start + step].astype(np.float64)
+        ranked = _as_float64(scores[start : start + step])
         # Below every score, a missing label takes a place that nothing counts.
         ranked[rows < 0] = -np.inf
         yield rows == 1, ranked, (rows >= 0).sum(axis=1)
