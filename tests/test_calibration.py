@@ -5,6 +5,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import brentq
@@ -648,6 +649,28 @@ def test_calibrators_of_labels_keep_their_width_and_the_shape(method):
     np.testing.assert_array_equal(
         one.transform(log_odds[:, 0]), one.transform(log_odds[:, :1])[:, 0]
     )
+
+
+@pytest.mark.parametrize("make", [LabelCalibrator, PooledCalibrator])
+def test_frames_of_log_odds_go_with_the_labels_by_name(make):
+    rng = np.random.default_rng(0)
+    true, Y = _drawn(rng, 300)
+    log_odds, labels = (pd.DataFrame(m, columns=list("abc")) for m in (true * 3, Y))
+    other = log_odds[["c", "a", "b"]]
+    prevalence = pd.Series([0.3, 0.2, 0.1], index=["a", "b", "c"])
+    expected = make().fit(true * 3, Y).match_prevalence(true * 3, [0.3, 0.2, 0.1])
+    found = (
+        make().fit(other, labels).match_prevalence(other, prevalence[["b", "c", "a"]])
+    )
+    np.testing.assert_allclose(found.intercept_, expected.intercept_)
+    mapped = expected.transform(true * 3)
+    np.testing.assert_allclose(found.transform(log_odds), mapped)
+    np.testing.assert_allclose(found.transform(other), mapped[:, [2, 0, 1]])
+    with pytest.raises(ValueError, match=r"log_odds must have the label columns"):
+        found.transform(log_odds.set_axis(["a", "b", "d"], axis=1))
+    # A later fit without names forgets them.
+    again = found.fit(true, Y).match_prevalence(true, [0.3, 0.2, 0.1])
+    assert again.transform(log_odds.set_axis(["a", "b", "d"], axis=1)).shape == Y.shape
 
 
 def test_the_common_map_serves_other_labels_until_each_has_an_intercept():

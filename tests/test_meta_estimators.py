@@ -38,12 +38,11 @@ from sklearn.utils.estimator_checks import check_estimator
 from skimbalance.calibration import MultilabelCalibratedClassifierCV
 from skimbalance.exceptions import UndefinedLabelWarning
 from skimbalance.metrics import get_scorer
-from skimbalance.model_selection import MultilabelStratifiedKFold
-from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.model_selection import (
     MultilabelStratifiedKFold,
     RepeatedMultilabelStratifiedKFold,
 )
+from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.thresholds import (
     Cost,
     FBeta,

@@ -28,10 +28,12 @@ from skimbalance._log_odds import (
     match_means,
 )
 from skimbalance._validation import (
+    align_columns,
     check_choice,
     check_interval,
     check_weights,
     column_names,
+    column_order,
 )
 from skimbalance.calibration._base_rates import check_prior
 
@@ -71,15 +73,16 @@ def _as_scores(values, name, n_columns=None, *, finite=False):
     return scores
 
 
-def _check_log_odds(log_odds, y, sample_weight):
+def _check_log_odds(log_odds, y, sample_weight, names):
     """Return labels, log-odds of each entry, and weights, which go together."""
     labels = check_label_matrix(y)
+    log_odds = align_columns(log_odds, names, "log_odds")
     log_odds = _as_scores(log_odds, "log_odds", finite=True)
     if log_odds.shape != labels.shape:
         raise ValueError(
             f"log_odds has shape {log_odds.shape}, but y has shape {labels.shape}."
         )
-    weight = check_weights(sample_weight, *labels.shape, label_names=column_names(y))
+    weight = check_weights(sample_weight, *labels.shape, label_names=names)
     return labels, log_odds, weight
 
 
@@ -120,6 +123,8 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
     Offset()
     """
 
+    # The names of the labels, where `y` or `log_odds` had any.
+    _label_names: Any = None
     # Whether the base rates are to be met after `fit`; not by a map without intercept.
     matches_prevalence = True
 
@@ -158,6 +163,7 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
         ----------
         log_odds : array-like of shape (n_samples, n_labels)
             Or scores that increase with them, of rows that did not train the model.
+            The columns of a frame are aligned with those of `y` by their names.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels)
             0, 1 and NaN for a missing label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
@@ -176,7 +182,10 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             If the shapes differ, the log-odds are not finite, or a parameter is not
             known.
         """
-        labels, log_odds, weight = _check_log_odds(log_odds, y, sample_weight)
+        names = column_names(y)
+        names = column_names(log_odds) if names is None else names
+        labels, log_odds, weight = _check_log_odds(log_odds, y, sample_weight, names)
+        self._label_names = names
         return self._fit_checked(labels, log_odds, at_least_mean_1(weight))
 
     def _fit_checked(self, labels, log_odds, weight):
@@ -191,12 +200,12 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
         Parameters
         ----------
         log_odds : array-like of shape (n_samples, n_labels)
-            As in `fit`.
+            As in `fit`. The columns of a frame are mapped by their names.
 
         Returns
         -------
         ndarray of float64, of the shape of `log_odds`
-            Log-odds of calibrated probabilities.
+            Log-odds of calibrated probabilities, in the order of these columns.
 
         Raises
         ------
@@ -204,8 +213,26 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             If the number of labels differs, or a value is NaN.
         """
         check_is_fitted(self)
+        scores, order = self._in_fitted_order(log_odds)
+        mapped = self.map(scores) + self.intercept_
+        if order is not None:
+            mapped = mapped[:, np.argsort(order)]  # back to that of the frame
+        return mapped.reshape(np.shape(log_odds))
+
+    def _is_of_others(self, log_odds):
+        """Whether scores are of other labels, which one map serves as well."""
+        names, known = column_names(log_odds), self._label_names
+        if self._n_columns is not None or names is None:
+            return False
+        return known is None or set(names) != set(known)
+
+    def _in_fitted_order(self, log_odds):
+        """Return scores in the order of the labels, and where their columns were."""
         scores = _as_scores(log_odds, "log_odds", self._n_columns)
-        return (self.map(scores) + self.intercept_).reshape(np.shape(log_odds))
+        if self._is_of_others(log_odds):
+            return scores, None
+        order = column_order(log_odds, self._label_names, "log_odds")
+        return scores if order is None else scores[:, order], order
 
     def match_prevalence(self, log_odds, prevalence, sample_weight=None) -> Self:
         """Move the intercept of each label to meet a known prevalence.
@@ -219,8 +246,8 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             As in `fit`, of rows whose mean is to meet it; they need no targets.
         prevalence : float or array-like of shape (n_labels,)
             The mean that the calibrated probabilities of each label are to have, above
-            0 and below 1. A number is the mean over all entries, which moves the
-            intercepts of all labels alike.
+            0 and below 1, in the order of `fit`, or a Series by name. A number is the
+            mean over all entries, which moves the intercepts of all labels alike.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of the rows or entries. A label without any weight keeps its
@@ -236,14 +263,18 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
         ValueError
             If the shapes differ or a prevalence is outside (0, 1).
         """
-        calibrated = self.transform(log_odds)
-        calibrated = calibrated.reshape(len(calibrated), -1)
-        weight = as_columns(check_weights(sample_weight, *calibrated.shape))
+        check_is_fitted(self)
+        if self._is_of_others(log_odds):  # the intercepts will be those of these labels
+            self._label_names = column_names(log_odds)
+        scores, _ = self._in_fitted_order(log_odds)
+        calibrated, names = self.map(scores) + self.intercept_, self._label_names
+        weight = check_weights(sample_weight, *calibrated.shape, label_names=names)
+        weight = as_columns(weight)
         weight = np.broadcast_to(1.0 if weight is None else weight, calibrated.shape)
         if np.ndim(prevalence) == 0:
             calibrated, weight = calibrated.reshape(-1, 1), weight.reshape(-1, 1)
         prevalence = check_prior(
-            "prevalence", prevalence, calibrated.shape[1], exclusive=False
+            "prevalence", prevalence, calibrated.shape[1], exclusive=False, names=names
         )
         some = weight.any(axis=0)
         if some.all():  # without a copy
