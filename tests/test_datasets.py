@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.special import logit
 
 from skimbalance.datasets import make_imbalanced_multilabel, make_overlaid_digits
 
@@ -63,6 +64,19 @@ def test_digits_are_overlaid():
     assert counts[-1] > 6 * counts[0]
     ink = [X[sizes == size].sum(axis=1).mean() for size in (2, 3, 4)]
     assert ink == sorted(ink)
+
+
+def test_ratio_and_signal_are_as_documented():
+    counts = make_overlaid_digits(2500, imbalance_ratio=20, random_state=2)[1].sum(0)
+    assert 11 < counts.max() / counts.min() < 15
+    deviations = []
+    for seed in range(4):
+        _, _, posterior = make_imbalanced_multilabel(
+            1000, 20, 20, return_posterior=True, random_state=seed
+        )
+        deviations.append(logit(posterior.astype(float)).std(axis=0))
+    inside = (np.array(deviations) > 1.5) & (np.array(deviations) < 2.4)
+    assert inside.mean() == pytest.approx(0.9, abs=0.05)
 
 
 def test_the_same_seed_draws_the_same():
