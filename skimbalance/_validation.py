@@ -480,7 +480,10 @@ def align_columns(frame: Any, label_names: Any, name: str) -> Any:
 
 
 def align_labels(
-    y: Any, sample_weight: Any, label_names: Any, suffix: str = ""
+    y: Any,
+    sample_weight: Any,
+    label_names: Any,
+    names: tuple[str, str] = ("y", "sample_weight"),
 ) -> tuple[Any, Any]:
     """Return labels, and weights of rows or entries, in the order of the fitted labels.
 
@@ -492,15 +495,15 @@ def align_labels(
         Weights of entries without names belong to the columns of `y` as it is passed.
     label_names : ndarray of str or None
         The fitted names.
-    suffix : str
-        Of the names in error messages.
+    names : tuple of str
+        How the error messages call labels and weights.
 
     Raises
     ------
     ValueError
         If the names differ from the fitted ones.
     """
-    name, weight_name = f"y{suffix}", f"sample_weight{suffix}"
+    name, weight_name = names
     order = column_order(y, label_names, name)
     if order is None:
         return y, align_columns(sample_weight, label_names, weight_name)

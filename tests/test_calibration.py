@@ -714,3 +714,18 @@ def test_what_is_learnt_from_held_out_rows_asks_for_some(name, value, wrapper):
         net.partial_fit(X, Y)
     net.set_params(early_stopping=True).fit(X, Y)
     net.set_params(early_stopping="auto").fit(X, Y, X_val=X, y_val=Y)
+
+
+def test_weights_without_names_go_with_the_log_odds_as_they_are_passed():
+    rng = np.random.default_rng(0)
+    L = pd.DataFrame(rng.normal(size=(200, 3)), columns=list("abc"))
+    Y = (rng.random(L.shape) < expit(L)).astype(int)
+    weight, prevalence = rng.random(L.shape) * (L.to_numpy() < 1), [0.1, 0.2, 0.3]
+    expected, found = (
+        LabelCalibrator()
+        .fit(L, Y)
+        .match_prevalence(L.iloc[:, order], prevalence, weight[:, order])
+        .intercept_
+        for order in ([0, 1, 2], [2, 0, 1])
+    )
+    np.testing.assert_allclose(found, expected)

@@ -251,6 +251,9 @@ def test_tuned_thresholds_are_those_of_the_mean_scores_of_repeats():
     for train, test in cv.split(X, Y):
         total[test] += inner.fit(X[train], Y[train]).predict_proba(X[test])
     np.testing.assert_allclose(model.thresholds_, tune_thresholds(Y, total / 2))
+    fixed = MultilabelFixedThresholdClassifier(inner, threshold="f_beta", cv=cv)
+    expected = tune_thresholds(Y, total / 2, threshold="f_beta")
+    np.testing.assert_allclose(fixed.fit(X, Y).thresholds_, expected)
 
 
 def test_rules_by_hand():

@@ -519,3 +519,18 @@ def test_labels_of_one_value_are_thresholded_at_one_half():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.array([1, 0, 1]), np.array([0.9, 0.5, 0.4]))
+
+
+@pytest.mark.parametrize("shrinkage", [0, 20, 1e9])
+@pytest.mark.parametrize("certain", [True, False])
+def test_two_thresholds_that_agree_shrink_to_what_both_predict(shrinkage, certain):
+    """Scores of exactly 0 or 1, as of trees, are beyond all plug-in thresholds."""
+    rank = np.arange(100)
+    few = ((rank < 5) | (rank == 50)).astype(int)  # best not predicted at all
+    top = np.where(rank < 20, 1.0 if certain else 0.99, 0.2)
+    options = {"shrinkage": shrinkage, "scoring": "accuracy"}
+    assert not (top > tune_thresholds(few, top, **options)).any()
+    many = ((rank < 20) | ((rank >= 50) & (rank < 75))).astype(int)
+    low = np.where(rank < 50, 0.0 if certain else 0.01, 0.6)
+    options["scoring"] = "f2"
+    assert (low > tune_thresholds(many, low, **options)).all()

@@ -29,6 +29,7 @@ from skimbalance._log_odds import (
 )
 from skimbalance._validation import (
     align_columns,
+    align_labels,
     check_choice,
     check_interval,
     check_weights,
@@ -266,6 +267,9 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         if self._is_of_others(log_odds):  # the intercepts will be those of these labels
             self._label_names = column_names(log_odds)
+        log_odds, sample_weight = align_labels(
+            log_odds, sample_weight, self._label_names, ("log_odds", "sample_weight")
+        )
         scores, _ = self._in_fitted_order(log_odds)
         calibrated, names = self.map(scores) + self.intercept_, self._label_names
         weight = check_weights(sample_weight, *calibrated.shape, label_names=names)

@@ -373,8 +373,8 @@ class BaseImbalancedNet(
         X_val = as_one_array(X_val, "X_val", y_val)
         check_same_length(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         target, names = rows.target, HELD_OUT_NAMES
-        given = y_val, sample_weight_val
-        y_val, weight = align_labels(*given, target.label_names, suffix="_val")
+        given = y_val, sample_weight_val, target.label_names
+        y_val, weight = align_labels(*given, names[1:])
         target = replace(target, values=encode_like(y_val, target, "y_val"))
         inputs = self._check_inputs(X_val, reset=False, name=names[0])
         # Balanced weights are those of the classes in `y`, whatever `y_val` holds.

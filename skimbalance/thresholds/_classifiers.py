@@ -160,7 +160,8 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
     cv : int, float, splitter, iterable or "prefit", default=5
         The folds of the out-of-fold probabilities, stratified by label. A fraction
         holds out one part; ``"prefit"`` takes the estimator as it is, and the rows
-        passed to `fit`, which must not be those that trained it.
+        passed to `fit`, which must not be those that trained it. A row that is held out
+        several times counts once, with the mean of its probabilities.
 
     n_jobs : int, default=None
         Folds fitted at the same time.
@@ -294,9 +295,9 @@ class MultilabelFixedThresholdClassifier(RuleParamsMixin, _ThresholdedClassifier
             X, y, target, weight, PROBA, routed, self.random_state
         )
         name = type(self.estimator).__name__
-        # Repeats of rows change no rule, which depends on fractions alone.
-        proba = check_probabilities(np.concatenate(scores), f"{name}'s proba")
-        labels, weight = _known_of(np.concatenate(parts), target, weight, scores)
+        rows, means = _means_of_repeats(parts, scores)
+        proba = check_probabilities(means, f"{name}'s proba")
+        labels, weight = _known_of(rows, target, weight, scores)
         return labels, proba, weight
 
     def predict(self, X):

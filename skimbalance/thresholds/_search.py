@@ -391,7 +391,8 @@ class Search:
 def _shrunk(tuned, plain, n_positive, shrinkage):
     """Move a tuned threshold towards a plain one, more so with fewer positives."""
     fraction = shrinkage / (shrinkage + n_positive) if shrinkage else 0.0
-    return (1 - fraction) * tuned + fraction * plain
+    # Two equal thresholds give the same one, without rounding.
+    return tuned + fraction * (plain - tuned)
 
 
 def _search_macro(metric, labels, scores, weight, *, shrinkage, default):
@@ -418,8 +419,14 @@ def _plain_threshold(metric, link, score, weight, tuned):
     For a metric without counts it is that of F1, which suits rare labels.
     """
     of_counts = metric.of_counts or METRICS["f1"]
-    start = float(link.probability(tuned))
-    return link.score(metric_plug_in(of_counts, link.probability(score), weight, start))
+    proba, start = link.probability(score), float(link.probability(tuned))
+    threshold = metric_plug_in(of_counts, proba, weight, start)
+    # The link ends inside 0 and 1: what predicts no row, or all, has to stay so.
+    if threshold >= proba.max():
+        return np.float64(score.max())
+    if threshold < proba.min():
+        return np.nextafter(np.float64(score.min()), -np.inf)
+    return link.score(threshold)
 
 
 def _common_threshold(metric, labels, scores, weight):
