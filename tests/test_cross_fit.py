@@ -19,13 +19,12 @@ from skimbalance.exceptions import ImbalanceWarning, UndefinedLabelWarning
 from skimbalance.losses import LogLoss, SetLoss
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.neural_network._checkpoint import digest_of_values
-from skimbalance.neural_network._checks import encode_rows
 from skimbalance.neural_network._module import (
     PointwiseCriterion,
     SetCriterion,
     sum_over_members,
 )
-from skimbalance.neural_network._rows import TrainingData
+from skimbalance.neural_network._rows import TrainingData, encode_rows
 from skimbalance.thresholds import MatchedPrevalence
 
 

@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from skimbalance.datasets import make_imbalanced_multilabel
+from skimbalance.metrics import get_scorer_names
 from skimbalance.neural_network import ImbalancedMLPClassifier
 from skimbalance.weights import compute_class_weight
 
@@ -144,3 +145,23 @@ def test_weights_without_names_go_with_the_labels_as_they_are_passed(problem):
         net.partial_fit(X, Y.iloc[:, order], sample_weight=weight[:, order])
         nets.append(net.predict_proba(X))
     np.testing.assert_array_equal(*nets)
+
+
+# There are four labels.
+SCORERS = [name for name in get_scorer_names() if not name.endswith("_at_5")]
+
+
+@pytest.mark.parametrize("name", [*SCORERS, "f1_macro"])
+def test_each_scorer_takes_the_weights_that_it_can_read(problem, name):
+    X, Y = problem
+    weight = np.random.default_rng(0).uniform(0.1, 4, Y[HELD_OUT].shape)
+    held_out = {"X_val": X[HELD_OUT], "y_val": Y[HELD_OUT]}
+    net = small(scoring=name, max_epochs=1)
+    net.fit(X[TRAINING], Y[TRAINING], **held_out, sample_weight_val=weight)
+    assert np.isfinite(net.best_score_)
+
+
+def test_scores_of_pairs_of_classes_are_taken_without_weights(problem):
+    X, y = problem[0], problem[1][:, :2] @ [1, 2]
+    net = small(scoring="roc_auc_ovo", class_weight="balanced", early_stopping=True)
+    assert 0 < net.fit(X, y).best_score_ < 1

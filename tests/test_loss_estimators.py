@@ -28,7 +28,7 @@ from skimbalance.losses import (
     PointwiseLoss,
     SoftTargetLoss,
 )
-from skimbalance.metrics import expected_observed_ratio
+from skimbalance.metrics import expected_observed_ratio, multilabel_log_loss
 from skimbalance.model_selection import multilabel_train_test_split
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.weights import compute_pos_weight
@@ -491,3 +491,14 @@ def test_parameters_of_a_loss_are_those_of_the_best_epoch():
     assert net.loss_.slope.item() == seen[best]
     net.set_params(warm_start=True, max_epochs=1, lr=1e-12, callbacks=None).fit(X, Y)
     assert net.loss_.slope.item() == pytest.approx(seen[best], rel=1e-6)
+
+
+def test_early_stopping_corrects_by_the_parameters_of_the_epoch():
+    X, Y = make_imbalanced_multilabel(300, n_labels=3, random_state=0)
+    options = {"max_epochs": 5, "random_state": 0, "scoring": "neg_micro_log_loss"}
+    loss = {"loss": SlopedLoss(), "lr": 0.05, "correct_probabilities": "exact"}
+    net = ImbalancedMLPClassifier((8,), **loss, **options)
+    net.fit(X[:200], Y[:200], X_val=X[200:], y_val=Y[200:])
+    proba = net.predict_proba(X[200:])
+    expected = -multilabel_log_loss(Y[200:], proba, average="micro")
+    assert net.best_score_ == pytest.approx(expected, abs=1e-6)

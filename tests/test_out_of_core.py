@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from torch.utils.data import Dataset, TensorDataset
 
@@ -124,7 +125,7 @@ def test_weights_compare_the_rows_of_one_chunk_with_those_of_another():
     chunks = np.flatnonzero(y), np.flatnonzero(y == 0)
     weight = np.where(y == 1, 9.0, 1.0)
     rate = np.average(y, weights=weight)
-    options = {"optimizer": "sgd", "lr": 0.1, "standardize": False, "batch_size": 20}
+    options = {"optimizer": "sgd", "lr": 0.5, "standardize": False, "batch_size": 20}
     for given, class_weight in ((weight, None), (np.ones(400), {0: 1, 1: 9})):
         net = small(hidden_layer_sizes=(), class_weight=class_weight, **options)
         for _ in range(30):
@@ -169,3 +170,44 @@ def test_a_chunk_that_fails_leaves_no_trace(problem):
         assert {group["lr"] for group in rates} == {0.01}
     np.testing.assert_array_equal(net.predict_proba(X), before)
     assert len(net.net_.history) == len(net.history_) == 2
+
+
+@pytest.mark.parametrize("starts", ["fit", "partial_fit"])
+def test_the_scale_of_all_weights_has_no_effect_in_chunks(problem, starts):
+    """Nor in what counts half a row beside the weights: constants and base rates."""
+    X, Y = problem
+    first, weight = Y.copy(), np.random.default_rng(0).uniform(0.5, 2, 500)
+    first[:, 0] = 0
+    found = []
+    for scale in (1, 128, 2.0**-20):
+        net = small(optimizer="sgd", lr=0.1)
+        getattr(net, starts)(X[:300], first[:300], sample_weight=scale * weight[:300])
+        proba = [net.predict_proba(X)]
+        net.partial_fit(X[300:], Y[300:], sample_weight=scale * weight[300:])
+        found.append([*proba, net.predict_proba(X), np.tile(net.prior_, (500, 1))])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
+
+
+def test_a_chunk_that_is_interrupted_is_not_counted(problem):
+    X, Y = problem
+    first = Y.copy()
+    first[:, 0] = 0
+
+    class Interrupt(Callback):
+        armed = False
+
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if training and Interrupt.armed:
+                Interrupt.armed = False
+                raise KeyboardInterrupt
+
+    net = small(callbacks=[Interrupt()]).fit(X, first)
+    before, n_epochs = net.predict_proba(X), net.n_iter_
+    Interrupt.armed = True
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        net.partial_fit(X, Y)
+    np.testing.assert_array_equal(net.predict_proba(X), before)
+    assert net.n_iter_ == len(net.history_) == n_epochs
+    net.partial_fit(X, Y)
+    assert net.prior_[0] == pytest.approx(Y[:, 0].mean() / 2)

@@ -27,9 +27,9 @@ from skimbalance.neural_network import (
     LabelAwareBatches,
     _base,
 )
-from skimbalance.neural_network._checks import encode_rows
 from skimbalance.neural_network._module import SetCriterion, sum_over_members
 from skimbalance.neural_network._resampler import _joined, _resample_member
+from skimbalance.neural_network._rows import encode_rows
 from skimbalance.over_sampling import MLROS, MLSMOTE, MLSOL, REMEDIAL
 from skimbalance.under_sampling import MLRUS, MLTL, MLUL, MLeNN
 

@@ -5,11 +5,11 @@ import pytest
 import scipy.sparse as sp
 
 from skimbalance._labels import check_target
-from skimbalance.neural_network._checks import encode_rows
 from skimbalance.neural_network._rows import (
     FirstChunk,
     TrainingData,
     decode_labels,
+    encode_rows,
 )
 
 RNG = np.random.default_rng(0)

@@ -70,6 +70,11 @@ class LabelScorer(Scorer):
     unless it is made with a `pos_label`.
     """
 
+    @property
+    def weighs_entries(self):
+        """Whether it takes weights of entries, as metrics of single labels do."""
+        return self._score_func.__module__ == _per_label.__name__
+
     def _score(self, method_caller, estimator, X, y_true, **kwargs):  # noqa: ARG002
         """Return the metric of the response that it reads, as scikit-learn calls it."""
         options = {**self._kwargs, **kwargs}

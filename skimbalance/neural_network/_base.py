@@ -19,7 +19,6 @@ from skimbalance._base import (
     DictParamsMixin,
     DocLinkMixin,
     unchanged_on_error,
-    warn_undefined,
     warn_user,
 )
 from skimbalance._counts import check_label_counts
@@ -52,7 +51,6 @@ from skimbalance.neural_network._checkpoint import (
     take_over,
 )
 from skimbalance.neural_network._checks import (
-    HELD_OUT_NAMES,
     as_one_array,
     check_chunks_suffice,
     check_first_chunk,
@@ -61,7 +59,6 @@ from skimbalance.neural_network._checks import (
     check_params,
     check_same_classes,
     check_threshold_for,
-    encode_rows,
     read_inputs,
     recount_categories,
     target_of_classes,
@@ -104,14 +101,17 @@ from skimbalance.neural_network._predictions import (
     label_matrix,
     stacked,
     top_k,
+    warn_constant,
     warn_few_predicted,
 )
 from skimbalance.neural_network._resampler import resample
 from skimbalance.neural_network._rows import (
+    HELD_OUT_NAMES,
     FirstChunk,
     Rows,
     TrainingData,
     as_dense,
+    encode_rows,
     is_tiny,
 )
 from skimbalance.neural_network._state import StateMixin
@@ -299,8 +299,8 @@ class BaseImbalancedNet(
             All classes of a 1-D `y`; needed at the first call, and there only.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of rows or entries. They are not scaled, as `fit` scales them, so
-            that rows of several chunks compare.
+            Weights of rows or entries, divided by the mean of those of `fit`, or of the
+            first chunk, so that rows of several chunks compare.
         label_counts : pair of array-like of shape (n_labels,), default=None
             ``(n_positive, n_negative)`` over all chunks to come: of each label, or, for
             a multiclass `y`, of each class against the rest. Sets the starting bias,
@@ -330,13 +330,14 @@ class BaseImbalancedNet(
                 y, weight = align_labels(y, sample_weight, self._target.label_names)
                 target = replace(self._target, values=self._encode_y(y))
                 X = self._check_inputs(X, reset=False)
-                rows = encode_rows(X, target, weight, self.class_weight, is_chunk=True)
+                given = weight, self.class_weight
+                rows = encode_rows(X, target, *given, unit=self._weight_unit)
             else:
                 target = target_of_classes(y, classes, self.pos_label)
                 params = check_params(self, target)
                 check_first_chunk(self, target, params, classes, label_counts)
                 check_nothing_is_learnt(self)
-                rows = self._encode(X, target, sample_weight, is_chunk=True)
+                rows = self._encode(X, target, sample_weight)
                 self._start(rows, params, label_counts)
             return self._train_chunk(rows)
 
@@ -351,10 +352,10 @@ class BaseImbalancedNet(
         """Whether inputs may lack values, or hold categories."""
         return False
 
-    def _encode(self, X, target, sample_weight, **options):
-        """Return the rows that train: all of them, or a chunk."""
+    def _encode(self, X, target, sample_weight):
+        """Return the rows that train: all of them, or the first chunk."""
         inputs = self._check_inputs(X, reset=True)
-        rows = encode_rows(inputs, target, sample_weight, self.class_weight, **options)
+        rows = encode_rows(inputs, target, sample_weight, self.class_weight)
         if len(rows) < inputs.shape[0]:
             rows = recount_categories(self, X, rows)
         return rows
@@ -404,12 +405,13 @@ class BaseImbalancedNet(
             begins = output.trained & ~self._output.trained
             corrected = self._output if trained_on_others(self, data) else None
         self._set_output(output, data)
-        _warn_constant(self._output.trained)
+        warn_constant(self._output.trained)
         if self._output.trained.any():
             with seeded(seed, self.device_):
                 self.net_ = self._make_net(data.batch_rows, data.n_folds)
                 if previous is not None:
                     take_over(self.net_, previous)
+                    output.follow(self.net_.criterion_.loss)
                     output.start_bias(self.net_.module_, begins)
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
@@ -456,6 +458,7 @@ class BaseImbalancedNet(
         if output.target.label_names is not None:
             self.label_names_ = output.target.label_names
         self.loss_, self.prior_ = output.loss, output.prior
+        self._weight_unit = data.rows.unit  # in which later chunks are weighed, too
         ones = np.ones(output.n_outputs)
         self.pos_weight_ = ones if output.pos_weight is None else output.pos_weight
         if output.target.kind != MULTICLASS:
@@ -640,9 +643,7 @@ class BaseImbalancedNet(
         self.net_.tasks_ = vars(self).get("_callback_tasks")
         self.net_.train(rows, watched, epochs, stopping, checkpoint)
         self.net_.tasks_ = None
-        self._output.loss.load_state_dict(self.net_.criterion_.loss.state_dict())
-        if any(True for _ in self._output.loss.parameters()):  # which were trained, too
-            self._output.find_link()
+        self._output.follow(self.net_.criterion_.loss)
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
         best = stopping.best.value
@@ -724,17 +725,20 @@ class BaseImbalancedNet(
 
     def _train_chunk(self, rows):
         """Train for an epoch on the rows of one chunk."""
-        output = self._output
+        output, before = self._output, vars(self._output).copy()
         # Each member trains on all rows of a chunk, and holds none out any more.
         self.out_of_fold_log_odds_ = self._folds = None
         with unchanged_on_error(output), seeded(self._next_seed(), self.device_):
             begins = output.update_counts(rows.counts)
-            self.prior_ = output.prior
             if self.net_ is None:  # a fit on labels of one value only
                 self.net_ = self._make_net(rows)
             output.start_bias(self.net_.module_, begins)
             self.net_.reweigh(self._criterion_params())
+            n_epochs = len(self.net_.history)
             self._run(rows, None, 1, KeepBest())
+            if len(self.net_.history) == n_epochs:  # interrupted: the former weights
+                vars(output).update(before)
+        self.prior_ = output.prior
         return self
 
     # ----------------------------------------------------------------------- predicting
@@ -984,15 +988,3 @@ def _generator(random_state):
 
 def _draw_seed(rng):
     return int(rng.randint(np.iinfo(np.int32).max))
-
-
-def _warn_constant(trained):
-    """Warn of labels that have one value only in `y`."""
-    if trained.all():
-        return
-    columns = np.flatnonzero(~trained)
-    shown = ", ".join(map(str, columns[:5])) + (", ..." if len(columns) > 5 else "")
-    warn_undefined(
-        f"{len(columns)} of {len(trained)} labels have one value only in y (columns "
-        f"{shown}); they are left out of the training and predicted as a constant."
-    )

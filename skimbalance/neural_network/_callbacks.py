@@ -30,7 +30,6 @@ from skimbalance._validation import (
     closest,
     scorer_pos_label,
 )
-from skimbalance.metrics._scorers import LabelScorer
 from skimbalance.neural_network._module import all_finite, copied
 from skimbalance.neural_network._rows import (
     as_dense,
@@ -140,8 +139,9 @@ class KeepBest(Callback):
     Parameters
     ----------
     score : callable or None
-        ``score(raw_scores) -> float`` of the validation part, higher is better. None
-        watches the validation loss, or takes the last epoch where nothing is held out.
+        ``score(raw_scores, loss) -> float`` of the validation part, higher is better.
+        None watches the validation loss, or takes the last epoch where nothing is held
+        out.
     patience : int or None
         Epochs without gain after which training stops; None never stops.
 
@@ -216,7 +216,7 @@ class KeepBest(Callback):
     def _value(self, net):
         """Return a score of the epoch, higher is better; None without held-out rows."""
         if self.score is not None:
-            value = self.score(net.valid_scores_)
+            value = self.score(net.valid_scores_, net.criterion_.loss)
             net.record("valid_score", value, lower_is_better=False)
             return value
         last = net.history[-1]
@@ -434,7 +434,7 @@ def _in_user_form(target, scorer, rows, by_user):
 
 
 def _make_score(scoring, output, held_out):
-    """Return ``score(raw_scores) -> float`` of the held-out rows, or None for the loss.
+    """Return ``score(raw_scores, loss)`` of the held-out rows, or None for the loss.
 
     Parameters
     ----------
@@ -462,7 +462,8 @@ def _make_score(scoring, output, held_out):
     weights = _weights_for(scorer, held_out, columns)
     sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
 
-    def score(raw):
+    def score(raw, loss):
+        output.follow(loss)
         scores = _scores_of(raw, output, columns)
         probabilities = output.probabilities
         if target.kind == BINARY:
@@ -471,7 +472,7 @@ def _make_score(scoring, output, held_out):
         return _as_number(value, scoring, target)
 
     if by_user:
-        _try_score(score, scoring, target, values)
+        _try_score(score, scoring, target, values, output.loss)
     return score
 
 
@@ -484,12 +485,15 @@ def _weights_for(scorer, rows, columns):
     if weight is None or not isinstance(scorer, Scorer):
         return {}
     names, takes_any = accepted_names(scorer._score_func)
-    if not takes_any and "sample_weight" not in names:
+    # scikit-learn's ROC AUC of pairs of classes refuses the weights that it has a
+    # parameter for.
+    is_of_pairs = scorer._kwargs.get("multi_class") == "ovo"
+    if is_of_pairs or not (takes_any or "sample_weight" in names):
         return {}
-    if weight.ndim == 2 and isinstance(scorer, LabelScorer):
+    if weight.ndim == 2 and getattr(scorer, "weighs_entries", False):
         weight = weight if isinstance(weight, np.ndarray) else weight.toarray()
         weight = weight[:, columns]
-    elif weight.ndim == 2:  # scikit-learn's metrics weigh rows
+    elif weight.ndim == 2:  # rankings of a row, and scikit-learn's metrics
         weight = rows.row_weight()[rows.index]
     return {"sample_weight": weight}
 
@@ -513,7 +517,7 @@ def _of_both_classes(scores):
     return np.hstack([1 - proba, proba])
 
 
-def _try_score(score, scoring, target, values):
+def _try_score(score, scoring, target, values, loss):
     """Raise a ValueError that names `scoring` where it cannot score the held-out rows.
 
     It scores perfect predictions: a score that suits the target has a value for them.
@@ -521,7 +525,7 @@ def _try_score(score, scoring, target, values):
     if not isinstance(find_scorer(scoring), Scorer):
         return  # a function of the user may count its calls
     try:
-        score([_perfect_scores(target, values)])
+        score([_perfect_scores(target, values)], loss)
     except Exception as error:
         reason = str(error).partition(". ")[0].partition("\n")[0]
         raise ValueError(_no_number(scoring, target, reason)) from error

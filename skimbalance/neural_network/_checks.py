@@ -20,10 +20,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._base import warn_positive_class
 from skimbalance._categories import as_rows, find_categorical, is_missing
-from skimbalance._counts import SparseWeights, without_weightless
 from skimbalance._labels import (
     BINARY,
-    MULTICLASS,
     MULTILABEL,
     check_target,
     encode_like,
@@ -34,7 +32,6 @@ from skimbalance._validation import (
     check_array,
     check_parameters,
     check_unique_columns,
-    check_weights,
     take_rows,
     validate_data,
 )
@@ -46,14 +43,10 @@ from skimbalance.neural_network._module import check_module
 from skimbalance.neural_network._optimizer import check_optimizer
 from skimbalance.neural_network._output import resolve_output_params
 from skimbalance.neural_network._resampler import check_resampler
-from skimbalance.neural_network._rows import (
-    Rows,
-    row_totals,
-)
 from skimbalance.neural_network._training import check_net_params
 from skimbalance.preprocessing import CategoryEncoder
 from skimbalance.thresholds._rules import resolve_rule
-from skimbalance.weights import PosWeightTransformer, _class_weights
+from skimbalance.weights import PosWeightTransformer
 
 # Scores that differ with the class that counts as positive.
 _SCORES_OF_POSITIVES = {"average_precision", "f1", "jaccard", "precision", "recall"}
@@ -68,9 +61,6 @@ _ENCODE = (
     "ColumnTransformer, or name it in categorical_features of ImbalancedMLPClassifier "
     "with standardize='auto'"
 )
-# How error messages call inputs, targets and weights.
-NAMES = "X", "y", "sample_weight"
-HELD_OUT_NAMES = tuple(f"{name}_val" for name in NAMES)
 # What torch cannot gather rows of, and the type that holds the same values.
 _TAKEN_AS = {"uint16": np.int32, "uint32": np.int64}
 
@@ -651,106 +641,6 @@ def check_groups(groups) -> Any:
             "as names and None. Give every row a number or a name."
         ) from error
     return groups
-
-
-def encode_rows(X, target, sample_weight, class_weight, names=NAMES, is_chunk=False):
-    """Check the weights and find the rows that count.
-
-    An entry of weight 0 becomes a missing label, so that it is absent from the split,
-    the counts, the scores and the thresholds alike. The others are scaled to mean 1
-    over the observed entries: a weight of rows and its copy in each column agree. Those
-    of a chunk stay as they are, since they compare its rows with those of others.
-
-    Parameters
-    ----------
-    X : ndarray or csr_array
-        Checked inputs.
-    target : Target
-        Checked targets.
-    sample_weight : array-like, sparse matrix or None
-        As passed.
-    class_weight : dict, "balanced", ndarray of shape (n_classes,) or None
-        As in scikit-learn, or the weights of the classes.
-    names : tuple of str, default=("X", "y", "sample_weight")
-        How the error messages call the inputs, the targets and the weights.
-    is_chunk : bool, default=False
-        Whether other chunks of rows come before or after.
-    """
-    weight = _read_weights(X.shape[0], target, sample_weight, names[2])
-    if weight is not None and not is_chunk:
-        # The largest weight is 1, so that sums neither overflow nor vanish.
-        weight = weight / weight.max()
-    values, of_classes = target.values, class_weight
-    if class_weight is not None:
-        if not isinstance(class_weight, np.ndarray):
-            of_classes = _weights_of_classes(class_weight, target, weight)
-        by_class = of_classes[target.class_index]
-        weight = by_class if weight is None else weight * by_class
-    if weight is not None and weight.ndim == 2:
-        values = without_weightless(values, weight)
-    totals, counts = row_totals(values, weight)
-    index = np.flatnonzero(counts)
-    if len(index) == 0:
-        raise ValueError(_describe_nothing_left(values, weight, names))
-    # Over entries, not over rows: rows may have different numbers of missing labels.
-    mean = totals[index].sum() / counts[index].sum()
-    scale, unit = (1.0, mean) if is_chunk else (mean, 1.0)
-    weight = _normalized(weight, scale, index)
-    target = replace(target, values=values)
-    return Rows(X, target, weight, index, unit=unit, class_weight=of_classes)
-
-
-def _read_weights(n_samples, target, sample_weight, name) -> Any:
-    """Return weights of rows, or of entries if these differ within rows."""
-    n_labels = None if target.kind == MULTICLASS else target.n_outputs
-    weight = check_weights(sample_weight, n_samples, n_labels, name, target.label_names)
-    if weight is None:
-        return None
-    if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
-        weight = weight.toarray()
-    if isinstance(weight, np.ndarray) and weight.ndim == 2:
-        # One weight a row takes less memory than the same one in each column.
-        weight = weight[:, 0] if (weight == weight[:, :1]).all() else weight
-    return weight
-
-
-def _weights_of_classes(class_weight, target, sample_weight):
-    """Return the weight of each class."""
-    if target.kind == MULTILABEL:
-        raise ValueError(
-            "class_weight goes with a 1-D y. For a label matrix use pos_weight (the "
-            "positives of each label), label_weight (labels among each other) or "
-            "sample_weight of shape (n_samples, n_labels)."
-        )
-    return _class_weights(target, class_weight, sample_weight)
-
-
-def _normalized(weight, mean, index):
-    """Divide weights by their mean, in place; None where all that count are 1 then."""
-    if weight is None:
-        return None
-    if isinstance(weight, SparseWeights):
-        weight = weight / mean
-        stored = weight.stored()
-        return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
-    if mean != 1:
-        weight /= mean
-    counted = weight[index]
-    return None if ((counted == 1) | (counted == 0)).all() else weight
-
-
-def _describe_nothing_left(values, weight, names):
-    """Return the error message for rows none of which has an observed label."""
-    _, name, weight_name = names
-    if values.ndim == 2 and weight is None:
-        return (
-            f"No label is observed: {name} is missing (NaN) everywhere. At least one "
-            "entry must be 0 or 1."
-        )
-    return (
-        f"class_weight and {weight_name} leave no row to learn from: each label of "
-        f"{name} is missing (NaN) or has weight 0."
-    )
 
 
 def target_of_classes(y, classes, pos_label):

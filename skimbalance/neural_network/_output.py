@@ -281,6 +281,12 @@ class _Output:
         self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
         self.invertible = self.link.problem is None
 
+    def follow(self, loss):
+        """Take over the parameters of a loss that is trained, and their link."""
+        if any(True for _ in loss.parameters()):
+            self.loss.load_state_dict(loss.state_dict())
+            self.find_link()
+
     @property
     def _distorting_weight(self):
         return 1.0 if self.pos_weight is None else self.pos_weight
@@ -621,7 +627,7 @@ class LabelOutput(_Output):
         observed = sum(count[self.trained].sum() for count in rows.counts)
         n_entries = len(rows) * self._n_trained
         return {
-            "mean_entry_weight": observed / (n_entries * rows.unit) or 1.0,
+            "mean_entry_weight": observed / (n_entries * rows.mean_weight) or 1.0,
             "has_missing": has_missing(rows.values),
         }
 
@@ -864,7 +870,7 @@ class ClassOutput(_Output):
 
     def row_params(self, rows):
         """Return what the batch loss knows of rows, as its method `read_rows` takes."""
-        mean = rows.counts[0].sum() / (len(rows) * rows.unit)
+        mean = rows.counts[0].sum() / (len(rows) * rows.mean_weight)
         return {"mean_entry_weight": mean or 1.0}
 
     def _corrected(self, raw):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._base import warn_user
+from skimbalance._base import warn_undefined, warn_user
 from skimbalance._labels import BINARY, MULTILABEL
 from skimbalance.exceptions import NoPositivePredictedWarning
 from skimbalance.thresholds._rules import Given, resolve_rule
@@ -100,6 +100,18 @@ def _warn_no_positive(predicted, positive, prior, threshold):
             f"{prior:.2%} of class {shown!r}: {why}",
             NoPositivePredictedWarning,
         )
+
+
+def warn_constant(trained):
+    """Warn of labels that have one value only in `y`."""
+    if trained.all():
+        return
+    columns = np.flatnonzero(~trained)
+    shown = ", ".join(map(str, columns[:5])) + (", ..." if len(columns) > 5 else "")
+    warn_undefined(
+        f"{len(columns)} of {len(trained)} labels have one value only in y (columns "
+        f"{shown}); they are left out of the training and predicted as a constant."
+    )
 
 
 class NetOutputs:

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skimbalance._counts import MISSING, SparseWeights, count_labels, entries_with
+from skimbalance._counts import (
+    MISSING,
+    SparseWeights,
+    count_labels,
+    entries_with,
+    without_weightless,
+)
 from skimbalance._labels import (
     BINARY,
     MULTICLASS,
@@ -19,6 +25,7 @@ from skimbalance._labels import (
     has_missing,
     with_missing,
 )
+from skimbalance._validation import check_weights
 from skimbalance.model_selection._label_counts import positives
 from skimbalance.model_selection._splitters import stratified_parts
 from skimbalance.neural_network._data import (
@@ -29,6 +36,7 @@ from skimbalance.neural_network._data import (
     scaled_source,
     weight_source,
 )
+from skimbalance.weights import _class_weights
 
 # Held-out entries beyond which a score gains little and an epoch takes longer.
 _VALIDATION_ENTRIES = 2**23
@@ -39,6 +47,9 @@ _OUT_OF_FOLD_ENTRIES = 2**24
 # `check_estimator` expects the same net of weighted rows as of repeated ones. With more
 # rows a net that is never stopped was worse than a constant.
 _TINY_ROWS = 100
+# How error messages call inputs, targets and weights.
+NAMES = "X", "y", "sample_weight"
+HELD_OUT_NAMES = "X_val", "y_val", "sample_weight_val"
 
 
 class TrainingData:
@@ -225,7 +236,7 @@ class Rows:
     target : Target
         With the values of all rows; without values where there are inputs only.
     weight : ndarray, SparseWeights or None
-        Weights of rows or entries, with mean `unit`.
+        Weights of rows or entries, with mean `mean_weight`.
     index : ndarray of int
     sources : dict
         What reads the arrays, shared with other rows of the same ones.
@@ -235,7 +246,9 @@ class Rows:
         Whether each row is scored by that member only. The index is then in the order
         of the folds.
     unit : float
-        The mean weight, where it is not 1: a chunk does not know that of all chunks.
+        What the weights as passed were divided by.
+    mean_weight : float
+        Not 1 where that is the mean of other rows, with which these are compared.
     class_weight : ndarray of shape (n_classes,) or None
         The weights of the classes that are part of `weight`.
     """
@@ -248,6 +261,7 @@ class Rows:
     fold: Any = None
     by_fold: bool = False
     unit: float = 1.0
+    mean_weight: float = 1.0
     class_weight: Any = None
 
     def __len__(self):
@@ -407,6 +421,116 @@ class Rows:
             if moves:
                 source.move()
         return self.sources[key]
+
+
+def encode_rows(X, target, sample_weight, class_weight, names=NAMES, unit=None):
+    """Check the weights and find the rows that count.
+
+    An entry of weight 0 becomes a missing label, so that it is absent from the split,
+    the counts, the scores and the thresholds alike. The others are scaled to mean 1
+    over the observed entries: a weight of rows and its copy in each column agree.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array
+        Checked inputs.
+    target : Target
+        Checked targets.
+    sample_weight : array-like, sparse matrix or None
+        As passed.
+    class_weight : dict, "balanced", ndarray of shape (n_classes,) or None
+        As in scikit-learn, or the weights of the classes.
+    names : tuple of str, default=("X", "y", "sample_weight")
+        How the error messages call the inputs, the targets and the weights.
+    unit : float or None, default=None
+        What the weights are divided by instead of their mean: the mean among other rows
+        that they are compared with.
+    """
+    weight, largest = _read_weights(X.shape[0], target, sample_weight, names[2])
+    values, of_classes = target.values, class_weight
+    if class_weight is not None:
+        if not isinstance(class_weight, np.ndarray):
+            of_classes = _weights_of_classes(class_weight, target, weight)
+        by_class = of_classes[target.class_index]
+        weight = by_class if weight is None else weight * by_class
+    if weight is not None and weight.ndim == 2:
+        values = without_weightless(values, weight)
+    totals, counts = row_totals(values, weight)
+    index = np.flatnonzero(counts)
+    if len(index) == 0:
+        raise ValueError(_describe_nothing_left(values, weight, names))
+    # Over entries, not over rows: rows may have different numbers of missing labels.
+    mean = totals[index].sum() / counts[index].sum()
+    scale = mean if unit is None else unit / largest
+    if weight is None and scale != 1:
+        weight = np.ones(X.shape[0])
+    return Rows(
+        X,
+        replace(target, values=values),
+        _normalized(weight, scale, index),
+        index,
+        unit=scale * largest,
+        mean_weight=mean / scale,
+        class_weight=of_classes,
+    )
+
+
+def _read_weights(n_samples, target, sample_weight, name) -> Any:
+    """Return weights of rows, or of entries if these differ within rows, and a factor.
+
+    The weights are divided by the factor, the largest of them, so that sums neither
+    overflow nor vanish.
+    """
+    n_labels = None if target.kind == MULTICLASS else target.n_outputs
+    weight = check_weights(sample_weight, n_samples, n_labels, name, target.label_names)
+    if weight is None:
+        return None, 1.0
+    if isinstance(weight, SparseWeights) and not sp.issparse(target.values):
+        weight = weight.toarray()
+    if isinstance(weight, np.ndarray) and weight.ndim == 2:
+        # One weight a row takes less memory than the same one in each column.
+        weight = weight[:, 0] if (weight == weight[:, :1]).all() else weight
+    largest = float(weight.max())
+    return weight / largest, largest
+
+
+def _weights_of_classes(class_weight, target, sample_weight):
+    """Return the weight of each class."""
+    if target.kind == MULTILABEL:
+        raise ValueError(
+            "class_weight goes with a 1-D y. For a label matrix use pos_weight (the "
+            "positives of each label), label_weight (labels among each other) or "
+            "sample_weight of shape (n_samples, n_labels)."
+        )
+    return _class_weights(target, class_weight, sample_weight)
+
+
+def _normalized(weight, mean, index):
+    """Divide weights by their mean, in place; None where all that count are 1 then."""
+    if weight is None:
+        return None
+    if isinstance(weight, SparseWeights):
+        weight = weight / mean
+        stored = weight.stored()
+        return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
+    if mean != 1:
+        weight /= mean
+    counted = weight[index]
+    return None if ((counted == 1) | (counted == 0)).all() else weight
+
+
+def _describe_nothing_left(values, weight, names):
+    """Return the error message for rows none of which has an observed label."""
+    _, name, weight_name = names
+    if values.ndim == 2 and weight is None:
+        return (
+            f"No label is observed: {name} is missing (NaN) everywhere. At least one "
+            "entry must be 0 or 1."
+        )
+    return (
+        f"class_weight and {weight_name} leave no row to learn from: each label of "
+        f"{name} is missing (NaN) or has weight 0."
+    )
 
 
 def as_dense(matrix) -> Any:

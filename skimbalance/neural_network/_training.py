@@ -224,6 +224,12 @@ class ParallelStep(Step):
 
     def begin(self, net):
         super().begin(net)
+        if self.part[1] > 1 and any(True for _ in net.criterion_.loss.parameters()):
+            raise ValueError(
+                f"{type(net.criterion_.loss).__name__} has parameters, of which each "
+                "process would train its own: train on one process, or put them into "
+                "the module."
+            )
         if self.accelerator is not None:
             self.module = self.accelerator.prepare_model(net.module_)
 
@@ -435,6 +441,8 @@ class Net(ClassifierMixin, NeuralNet):
                 "weights so far are kept.",
                 ConvergenceWarning,
             )
+        if self.history and "train_loss" not in self.history[-1]:
+            del self.history[-1]  # an epoch that was not trained to its end
 
     def _keep(self, stopping):
         """Put the best weights back; before the first epoch, keep the present ones."""
