@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skimbalance._validation import name_order
 from skimbalance.exceptions import PositiveClassWarning, UndefinedLabelWarning
 
 PROBA, DECISION = "predict_proba", "decision_function"
@@ -272,6 +273,35 @@ def label_names_of(estimator: Any) -> np.ndarray | None:
     return getattr(unwrap(estimator), "label_names_", None)
 
 
+def label_places(
+    estimator: Any, label_names: Any, name: str = "y"
+) -> np.ndarray | None:
+    """Return the places of some labels among the scores of a fitted classifier.
+
+    One that was fitted before, or wraps such a one, keeps the order of its labels.
+
+    Parameters
+    ----------
+    estimator : classifier
+    label_names : ndarray of str or None
+        The names of the labels whose places are returned.
+    name : str
+        How the error message calls what has these labels.
+
+    Returns
+    -------
+    places : ndarray of int, or None
+        None where all labels are in place, or either side has no names.
+
+    Raises
+    ------
+    ValueError
+        If the classifier was fitted on other labels.
+    """
+    order = name_order(label_names, label_names_of(estimator), name)
+    return None if order is None else np.argsort(order)
+
+
 def _reason(error):
     """Return the message of an AttributeError and of its cause.
 
@@ -320,6 +350,7 @@ def label_scores(
     method: str,
     n_labels: int | None = None,
     positive: Any = None,
+    label_names: Any = None,
 ) -> np.ndarray:
     """Return the scores of the labels of each row.
 
@@ -335,11 +366,15 @@ def label_scores(
     positive : object or None
         The class of a 1-D target whose scores are returned; None is the last one. Of a
         label matrix it is always 1.
+    label_names : ndarray of str or None
+        The names of the labels in the order of the columns that are returned; None is
+        the order of the classifier.
 
     Returns
     -------
     scores : ndarray of float, shape (n_samples, n_labels)
     """
+    places = label_places(estimator, label_names)
     response = _response(estimator, X, method)
     if isinstance(response, list):
         scores = _of_columns(response, estimator.classes_)
@@ -360,7 +395,7 @@ def label_scores(
         raise ValueError(
             f"{type(estimator).__name__}.{method} gives scores that are not finite."
         )
-    return scores
+    return scores if places is None else scores[:, places]
 
 
 def _response(estimator, X, method):

@@ -196,8 +196,9 @@ def positive_class(target: Target) -> Any:
 
 def _read_as(target):
     """Return the arguments of `label_scores` for a classifier of this target."""
-    n_labels = target.n_outputs if target.kind == MULTILABEL else None
-    return {"n_labels": n_labels, "positive": positive_class(target)}
+    if target.kind != MULTILABEL:
+        return {"positive": positive_class(target)}
+    return {"n_labels": target.n_outputs, "label_names": target.label_names}
 
 
 def _scored_fold(estimator, X, y, train, test, method, read_as, params):
@@ -469,7 +470,7 @@ class LabelMetaClassifier(
                 setattr(self, name, getattr(fitted, name))
 
     def _label_scores(self, fitted, X, method):
-        """Return the scores of each label from a fitted classifier."""
+        """Return the scores of each label, in the order of the target."""
         return label_scores(fitted, X, method, **_read_as(self._target))
 
     def _fit_folds(self, X, y, target, weight, method, routed, random_state=None):

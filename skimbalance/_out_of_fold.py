@@ -18,14 +18,14 @@ from skimbalance._base import (
     DECISION,
     PROBA,
     find_response,
-    label_names_of,
+    label_places,
     label_scores,
 )
 from skimbalance._columns import ratio
 from skimbalance._counts import MISSING
 from skimbalance._validation import (
     clone,
-    column_order,
+    column_names,
     n_samples_of,
     take_params,
     take_rows,
@@ -181,14 +181,10 @@ def _fit_rows(estimator, task, rows, params):
 
 
 def _find_columns(fitted, task):
-    """Return the places of the labels among the scores of a classifier, or None.
-
-    One that was fitted before, or wraps such a one, keeps the order of its labels.
-    """
-    order = column_order(task.y, label_names_of(fitted), "y")
-    if order is None:
+    """Return the places of the labels among the scores of a classifier, or None."""
+    places = label_places(fitted, column_names(task.y))
+    if places is None:
         return task.columns
-    places = np.argsort(order)
     return places if task.columns is None else places[task.columns]
 
 

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from sklearn.base import clone as _clone
 from sklearn.metrics._scorer import _Scorer
 from sklearn.model_selection import check_cv as _check_cv
+from sklearn.model_selection._search import BaseSearchCV as _BaseSearchCV
 from sklearn.model_selection._split import (
     _CVIterableWrapper,
     _validate_shuffle_split,
@@ -46,6 +47,7 @@ take_rows = _safe_indexing
 take_params = _check_method_params
 Scorer = _Scorer
 Composition = _BaseComposition
+Search = _BaseSearchCV
 GivenSplits = _CVIterableWrapper
 # scikit-learn has no annotations; type checkers infer narrow ones from its defaults.
 check_cv: Callable[..., Any] = _check_cv

@@ -57,6 +57,7 @@ from skimbalance._out_of_fold import (
 )
 from skimbalance._validation import (
     Composition,
+    Search,
     align_columns,
     check_same_length,
     check_weights,
@@ -84,10 +85,19 @@ _MOST_ENTRIES = 2**19
 _SHRINKAGES = np.linspace(0, 1, 5)
 
 
+def _keeps_labels(estimator):
+    """Whether an estimator is frozen, or the one that predicts inside it is."""
+    if isinstance(estimator, Pipeline):
+        return _keeps_labels(estimator.steps[-1][1])
+    if isinstance(estimator, (LabelMetaClassifier, Search)):
+        return _keeps_labels(getattr(estimator, "estimator", None))
+    return isinstance(estimator, FrozenEstimator)
+
+
 def _reads_missing_labels(estimator):
     """Whether an estimator takes labels and weights in every form."""
-    if isinstance(estimator, FrozenEstimator):
-        return True  # it reads none
+    if _keeps_labels(estimator):
+        return True  # the frozen one reads none
     if isinstance(estimator, Pipeline):
         return _reads_missing_labels(estimator.steps[-1][1])
     inner = getattr(estimator, "estimator", None)
@@ -612,8 +622,8 @@ class MultilabelStackingClassifier(
         if target.kind != MULTILABEL:
             return fit_scorer, task
         columns = np.flatnonzero(self._varies)
-        if isinstance(estimator, FrozenEstimator):
-            # It needs no labels, and gives scores of all that it was fitted on.
+        if _keeps_labels(estimator):
+            # It gives scores of all labels that it was fitted on, whatever `y` is.
             task = replace(task, n_labels=len(self._varies), columns=columns)
             return fit_scorer, task
         if _reads_missing_labels(estimator):
@@ -643,8 +653,10 @@ class MultilabelStackingClassifier(
             # Some columns of a frame without names are no longer numbered from 0.
             given = align_columns(given, self._target.label_names, "sample_weight")
             given = given if sp.issparse(given) else np.asarray(given)
-            columns = np.flatnonzero(self._varies)
-            params["sample_weight"] = _some_columns(given, columns, len(self._varies))
+            if not _keeps_labels(estimator):
+                columns = np.flatnonzero(self._varies)
+                given = _some_columns(given, columns, len(self._varies))
+            params["sample_weight"] = given
         return params
 
     # ----------------------------------------------------------------------

@@ -15,11 +15,13 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
@@ -31,8 +33,13 @@ from skimbalance.ensemble import (
     _choose_shrinkage,
     _Entries,
 )
+from skimbalance.metrics import get_scorer
 from skimbalance.neural_network import ImbalancedMLPClassifier
-from skimbalance.thresholds import FBeta, MultilabelTunedThresholdClassifierCV
+from skimbalance.thresholds import (
+    FBeta,
+    MultilabelFixedThresholdClassifier,
+    MultilabelTunedThresholdClassifierCV,
+)
 
 
 class Reads(ClassifierMixin, BaseEstimator):
@@ -448,6 +455,39 @@ def test_the_labels_of_a_frozen_estimator_are_found_by_name(wrap):
     assert stack(member).fit(X, missing).predict_proba(X).shape == (200, 4)
     with pytest.raises(ValueError, match=r"lacks \['d'\] and has \['e'\]"):
         frozen.fit(X, Y.rename(columns={"d": "e"}))
+
+
+AROUND_FROZEN = {
+    "pipeline": lambda inner: make_pipeline(FunctionTransformer(), inner),
+    "wrapper": lambda inner: MultilabelCalibratedClassifierCV(inner),
+    "search": lambda inner: GridSearchCV(
+        MultilabelCalibratedClassifierCV(inner),
+        {"method": ["sigmoid"]},
+        cv=KFold(2),
+        scoring=get_scorer("neg_macro_log_loss"),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UndefinedLabelWarning")
+@pytest.mark.parametrize("around", AROUND_FROZEN)
+def test_a_constant_label_is_left_out_around_a_frozen_estimator(around):
+    X, Y = rows(200)
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    member = FrozenEstimator(MultilabelFixedThresholdClassifier(linear()).fit(X, Y))
+    member = AROUND_FROZEN[around](member)
+    constant = Y.assign(b=0)
+    frozen, other = (
+        stack(member, cv=KFold(4)).fit(X, y) for y in (constant, constant[list("cabd")])
+    )
+    np.testing.assert_allclose(frozen.predict_proba(X)[:, 1], 0.5 / 201)
+    np.testing.assert_allclose(
+        other.predict_proba(X), frozen.predict_proba(X)[:, [2, 0, 1, 3]], rtol=1e-6
+    )
+    weight = np.ones(Y.shape)
+    if around == "wrapper":
+        frozen.fit(X, constant, sample_weight=weight)
+        assert frozen.predict_proba(X).shape == Y.shape
 
 
 def test_a_frozen_estimator_of_more_classes_is_refused():
