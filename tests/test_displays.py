@@ -198,7 +198,30 @@ def test_from_estimator_reads_frames_by_name(display):
     shown = display.from_estimator(
         model, X, Y[["c", "a", "b"]], sample_weight=weight[:, [2, 0, 1]]
     )
-    np.testing.assert_array_equal(shown.line_.get_ydata(), expected.line_.get_ydata())
+    np.testing.assert_allclose(shown.line_.get_ydata(), expected.line_.get_ydata())
+
+
+def test_what_is_given_by_position_goes_with_the_columns_of_y():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    Y = (X[:, :3] + rng.normal(size=(150, 3)) > [0.5, 0.9, 1.2]).astype(int)
+    Y = pd.DataFrame(Y, columns=["a", "b", "c"])
+    model = MultilabelTunedThresholdClassifierCV(
+        OneVsRestClassifier(LogisticRegression()), cv=2
+    ).fit(X, Y)
+    other, names = Y[["c", "a", "b"]], ["C", "A", "B"]
+    draw = partial(MultilabelPrecisionRecallDisplay.from_estimator, model, X)
+    plain = draw(Y)
+    shown = draw(other, label_names=names, labels=[0, 1])
+    assert list(shown.label_curves) == ["C", "A"]
+    for name in "ac":
+        curve = shown.label_curves[name.upper()]
+        np.testing.assert_array_equal(curve, plain.label_curves[name])
+    draw = partial(ThresholdCurveDisplay.from_estimator, model, X, other)
+    own = dict(zip("ABC", model.thresholds_, strict=True))
+    assert draw(label_names=names).label_thresholds == own
+    given = draw(thresholds=[0.3, 0.1, 0.2]).label_thresholds
+    assert given == {"c": 0.3, "a": 0.1, "b": 0.2}
 
 
 def test_the_labels_of_two_estimators_are_matched_by_name():
@@ -216,6 +239,22 @@ def test_the_labels_of_two_estimators_are_matched_by_name():
         draw = partial(MultilabelCalibrationDisplay.from_estimator, model, X, y)
         curves = [draw(uncorrected=each).curves for each in (same, other)]
         np.testing.assert_allclose(curves[0]["uncorrected"], curves[1]["uncorrected"])
+
+
+def test_names_of_y_are_enough_to_match_the_labels_of_two_estimators():
+    """A classifier without names has the order of `y`, the other one its own."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    Y = (X[:, :3] + rng.normal(size=(150, 3)) > [0.5, 0.9, 1.2]).astype(int)
+    Y = pd.DataFrame(Y, columns=["a", "b", "c"])
+    plain = OneVsRestClassifier(LogisticRegression()).fit(X, Y.to_numpy())
+    named = MultilabelFixedThresholdClassifier(plain, cv=2).fit(X, Y[["c", "a", "b"]])
+    draw = MultilabelCalibrationDisplay.from_estimator
+    expected = draw(plain, X, Y).curves["probabilities"]
+    for first, second in ((plain, named), (named, plain)):
+        curves = draw(first, X, Y, uncorrected=second).curves
+        for curve in curves.values():
+            np.testing.assert_allclose(curve, expected)
 
 
 def test_a_pipeline_and_a_search_have_the_positive_class_and_thresholds_of_theirs():

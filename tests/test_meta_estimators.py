@@ -790,6 +790,18 @@ def test_scorers_read_label_frames_by_name(wrap, around):
         assert weighted[0] != pytest.approx(scorer(model, X, Y))
 
 
+def test_options_of_a_scorer_by_position_go_with_the_columns_of_y():
+    X, Y, _, order = _named_rows()
+    model = MultilabelFixedThresholdClassifier(
+        OneVsRestClassifier(LogisticRegression())
+    )
+    model.fit(X, Y)
+    name, propensity = "propensity_scored_precision_at_1", np.array([0.9, 0.1, 0.4])
+    expected = get_scorer(name, propensity=propensity)(model, X, Y)
+    scorer = get_scorer(name, propensity=propensity[[2, 0, 1]])
+    assert scorer(model, X, Y[order]) == pytest.approx(expected)
+
+
 # What keeps the order of the labels of a frozen classifier, whatever it is fitted on.
 AROUND_FROZEN = {
     "calibrated": MultilabelCalibratedClassifierCV,

@@ -54,7 +54,7 @@ def labels_for_estimator(estimator, y, sample_weight, pos_label):
 
 
 def scores_of(estimator, X, methods, read_as):
-    """Return the scores of each label of the rows."""
+    """Return the scores of each label of the rows, in the order of `y`."""
     return label_scores(estimator, X, find_response(estimator, methods), **read_as)
 
 
@@ -181,7 +181,8 @@ class CurveDisplay(Display):
             The positive class of a binary target; None is that of the estimator, or
             else the last of its classes.
         **options : dict
-            Further parameters of `from_predictions`.
+            Further parameters of `from_predictions`; what they say of each label is in
+            the order of the columns of `y`.
 
         Returns
         -------

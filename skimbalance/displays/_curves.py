@@ -7,7 +7,7 @@ import numpy as np
 from skimbalance._base import (
     DECISION,
     PROBA,
-    label_names_of,
+    label_places,
     unwrap,
 )
 from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
@@ -19,7 +19,6 @@ from skimbalance._validation import (
     check_choice,
     check_interval,
     check_per_label,
-    name_order,
 )
 from skimbalance.displays._base import (
     MOST_LINES,
@@ -487,10 +486,7 @@ class MultilabelCalibrationDisplay(Display):
         )
         proba = scores_of(estimator, X, (PROBA,), read_as)
         if uncorrected is not None:
-            before = scores_of(uncorrected, X, (PROBA,), read_as)
-            names = label_names_of(uncorrected), label_names_of(estimator)
-            order = name_order(*names, "uncorrected")
-            options["uncorrected"] = before if order is None else before[:, order]
+            options["uncorrected"] = scores_of(uncorrected, X, (PROBA,), read_as)
         return cls.from_predictions(y, proba, sample_weight=weight, **options)
 
 
@@ -723,7 +719,10 @@ class ThresholdCurveDisplay(CurveDisplay):
         # The thresholds of one class are no thresholds of the other.
         if own is not None and own != read_as.get("positive"):
             return methods, {}
-        return methods, {"thresholds": thresholds}
+        places = label_places(classifier, read_as.get("label_names"))
+        return methods, {
+            "thresholds": thresholds if places is None else thresholds[places]
+        }
 
 
 def _threshold_grid(scores):

@@ -10,14 +10,18 @@ from skimbalance._base import (
     PROBA,
     find_response,
     label_names_of,
+    label_places,
     label_scores,
 )
 from skimbalance._labels import positive_of
 from skimbalance._validation import (
     Scorer,
-    align_labels,
+    align_columns,
     check_choice,
     closest,
+    column_names,
+    column_order,
+    take_columns,
 )
 from skimbalance.metrics import _per_label, _ranking
 
@@ -35,10 +39,10 @@ def read_labels(estimator, y, sample_weight=None, pos_label=None):
     estimator : classifier
         Fitted.
     y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-        Two classes, of which the positive one becomes 1, or a label matrix, whose
-        columns are put into the order of the estimator.
+        Two classes, of which the positive one becomes 1, or a label matrix, which is
+        returned as it is: what goes with its columns may be given by position.
     sample_weight : array-like, default=None
-        Weights of rows, or of entries, which are put into the same order.
+        Weights of rows, or of entries, which are put into the order of `y`.
     pos_label : object, default=None
         None is the last of two classes.
     """
@@ -48,8 +52,9 @@ def read_labels(estimator, y, sample_weight=None, pos_label=None):
                 f"pos_label={pos_label!r} goes with a y of two classes, but y is a "
                 "label matrix."
             )
-        y, sample_weight = align_labels(y, sample_weight, label_names_of(estimator))
-        return y, sample_weight, {"n_labels": np.shape(y)[1]}
+        names = _names_of_columns(y, label_names_of(estimator))
+        weight = align_columns(sample_weight, names, "sample_weight")
+        return y, weight, {"n_labels": np.shape(y)[1], "label_names": names}
     y = np.asarray(y)
     # A fold may lack a class that the estimator knows, and the reverse.
     classes = np.union1d(getattr(estimator, "classes_", y), y)
@@ -60,6 +65,15 @@ def read_labels(estimator, y, sample_weight=None, pos_label=None):
         )
     positive = positive_of(classes, pos_label)
     return (y == positive).astype(int), sample_weight, {"positive": positive}
+
+
+def _names_of_columns(y, label_names):
+    """Return the names of the columns of a label matrix, or None.
+
+    Columns without names are in the order of the classifier.
+    """
+    in_place = column_order(y, label_names, "y") is None
+    return label_names if label_names is not None and in_place else column_names(y)
 
 
 class LabelScorer(Scorer):
@@ -86,8 +100,11 @@ class LabelScorer(Scorer):
             options["sample_weight"] = weight
         if self._response_method == "predict":
             response = estimator.predict(X)
+            places = label_places(estimator, read_as.get("label_names"))
             if "positive" in read_as:
                 response = (response == read_as["positive"]).astype(int)
+            elif places is not None:
+                response = take_columns(response, places)
         else:
             method = find_response(estimator, self._response_method)
             response = label_scores(estimator, X, method, **read_as)
@@ -191,7 +208,8 @@ def get_scorer(name: str, **options) -> LabelScorer:
         ``"ndcg_at_k"``, ``"propensity_scored_precision_at_k"`` with a number for k.
         Greater is better: losses start with ``neg_``.
     **options : dict
-        Parameters of the metric behind it, such as ``beta`` or ``undefined``, and
+        Parameters of the metric behind it, such as ``beta`` or ``undefined``; an array
+        with an entry for each label has the order of the columns of `y`. And
         ``pos_label``, the positive class of a target of two classes; None is the last
         of the classes.
 
