@@ -833,6 +833,9 @@ def test_labels_are_found_by_name_in_a_classifier_around_a_frozen_one(wrap, arou
     )
     np.testing.assert_array_equal(model.predict(X), expected.predict(X)[:, places])
     assert model.score(X, Y) == expected.score(X, Y)
+    if hasattr(model, "decision_function"):
+        scores, given = expected.decision_function(X), model.decision_function(X)
+        np.testing.assert_allclose(given, scores[:, places])
 
 
 @pytest.mark.parametrize("frozen", [False, True])

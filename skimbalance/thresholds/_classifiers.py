@@ -9,7 +9,13 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._base import DECISION, PROBA, find_response, warn_positive_class
+from skimbalance._base import (
+    DECISION,
+    PROBA,
+    find_response,
+    label_places,
+    warn_positive_class,
+)
 from skimbalance._counts import (
     count_labels,
     have_both_values,
@@ -109,10 +115,12 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         Returns
         -------
         scores : ndarray of shape (n_samples, n_labels) or (n_samples,)
-            As the classifier gives them.
+            As the classifier gives them, in the order of the labels of `fit`.
         """
         check_is_fitted(self)
-        return self.estimator_.decision_function(X)
+        scores = self.estimator_.decision_function(X)
+        places = label_places(self.estimator_, self._target.label_names)
+        return scores if places is None else scores[:, places]
 
 
 def _known_of(rows, target, weight, scores):
