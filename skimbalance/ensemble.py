@@ -808,6 +808,7 @@ class MultilabelStackingClassifier(
         tags = super(LabelMetaClassifier, self).__sklearn_tags__()
         inner = [get_tags(estimator) for _, estimator in self._named()]
         tags.input_tags.sparse = all(each.input_tags.sparse for each in inner)
+        tags.input_tags.allow_nan = all(each.input_tags.allow_nan for each in inner)
         tags.classifier_tags.multi_label = all(
             each.classifier_tags is None or each.classifier_tags.multi_label
             for each in inner
