@@ -112,18 +112,18 @@ def to_split(y, target):
 
 
 class _Pooled:
-    """Make a splitter of folds whose scores are pooled: a fold may lack positives."""
+    """Mixin of splitters without a warning: scores of folds are pooled."""
 
     def _warn_if_empty(self, labels, part, n_tests):  # noqa: ARG002
         return True
 
 
 class _PooledFolds(_Pooled, MultilabelStratifiedKFold):
-    """Folds of which each row is in one test part."""
+    """Stratified folds."""
 
 
 class _HeldOutFraction(_Pooled, MultilabelStratifiedShuffleSplit):
-    """One split; made of the rows that `split` gets, not of absent ones."""
+    """A single stratified split."""
 
 
 def make_folds(cv: Any, y: Any, random_state: Any = None) -> Any:

@@ -511,7 +511,8 @@ def align_labels(
         return y, align_columns(sample_weight, label_names, weight_name)
     weight = align_columns(sample_weight, column_names(y), weight_name)
     if frame_columns(weight) is not None:
-        weight = np.asarray(weight)  # columns that are numbered would not be any longer
+        # Reordered, columns that are numbered from 0 would be taken for names.
+        weight = np.asarray(weight)
     shape = np.shape(weight)
     # Of another shape they are weights of rows, or the error of what reads them.
     if len(shape) == 2 and shape[1] == len(order):

@@ -220,7 +220,7 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             mapped = mapped[:, np.argsort(order)]  # back to that of the frame
         return mapped.reshape(np.shape(log_odds))
 
-    def _is_of_others(self, log_odds):
+    def _has_other_labels(self, log_odds):
         """Whether scores are of other labels, which one map serves as well."""
         names, known = column_names(log_odds), self._label_names
         if self._n_columns is not None or names is None:
@@ -230,7 +230,7 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
     def _in_fitted_order(self, log_odds):
         """Return scores in the order of the labels, and where their columns were."""
         scores = _as_scores(log_odds, "log_odds", self._n_columns)
-        if self._is_of_others(log_odds):
+        if self._has_other_labels(log_odds):
             return scores, None
         order = column_order(log_odds, self._label_names, "log_odds")
         return scores if order is None else scores[:, order], order
@@ -265,7 +265,9 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             If the shapes differ or a prevalence is outside (0, 1).
         """
         check_is_fitted(self)
-        if self._is_of_others(log_odds):  # the intercepts will be those of these labels
+        if self._has_other_labels(
+            log_odds
+        ):  # the intercepts will be those of these labels
             self._label_names = column_names(log_odds)
         log_odds, sample_weight = align_labels(
             log_odds, sample_weight, self._label_names, ("log_odds", "sample_weight")

@@ -66,7 +66,7 @@ from skimbalance.neural_network._checks import (
 )
 from skimbalance.neural_network._cross_fit import (
     check_held_out,
-    check_nothing_is_learnt,
+    check_needs_no_held_out,
     hold_out,
     keep_corrections,
     out_of_fold_log_odds,
@@ -336,7 +336,7 @@ class BaseImbalancedNet(
                 target = target_of_classes(y, classes, self.pos_label)
                 params = check_params(self, target)
                 check_first_chunk(self, target, params, classes, label_counts)
-                check_nothing_is_learnt(self)
+                check_needs_no_held_out(self)
                 rows = self._encode(X, target, sample_weight)
                 self._start(rows, params, label_counts)
             return self._train_chunk(rows)
@@ -411,7 +411,7 @@ class BaseImbalancedNet(
                 self.net_ = self._make_net(data.batch_rows, data.n_folds)
                 if previous is not None:
                     take_over(self.net_, previous)
-                    output.follow(self.net_.criterion_.loss)
+                    output.update_loss(self.net_.criterion_.loss)
                     output.start_bias(self.net_.module_, begins)
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
@@ -458,7 +458,7 @@ class BaseImbalancedNet(
         if output.target.label_names is not None:
             self.label_names_ = output.target.label_names
         self.loss_, self.prior_ = output.loss, output.prior
-        self._weight_unit = data.rows.unit  # in which later chunks are weighed, too
+        self._weight_unit = data.rows.unit  # of the weights of later chunks, too
         ones = np.ones(output.n_outputs)
         self.pos_weight_ = ones if output.pos_weight is None else output.pos_weight
         if output.target.kind != MULTICLASS:
@@ -591,7 +591,7 @@ class BaseImbalancedNet(
         """Return encoded rows as the net reads them, moved to it if that pays."""
         moves = moves_data(self.data_device, self.device_, rows.n_bytes)
         read = self._as_read(rows, moves=moves)
-        read.criterion_params = self._output.row_params(rows)
+        read.row_params = self._output.row_params(rows)
         return read
 
     def _train(self, data, checkpoint, corrected):
@@ -643,7 +643,7 @@ class BaseImbalancedNet(
         self.net_.tasks_ = vars(self).get("_callback_tasks")
         self.net_.train(rows, watched, epochs, stopping, checkpoint)
         self.net_.tasks_ = None
-        self._output.follow(self.net_.criterion_.loss)
+        self._output.update_loss(self.net_.criterion_.loss)
         self.history_ = self.net_.epochs()
         self.n_iter_ = len(self.history_)
         best = stopping.best.value
@@ -736,7 +736,8 @@ class BaseImbalancedNet(
             self.net_.reweigh(self._criterion_params())
             n_epochs = len(self.net_.history)
             self._run(rows, None, 1, KeepBest())
-            if len(self.net_.history) == n_epochs:  # interrupted: the former weights
+            if len(self.net_.history) == n_epochs:
+                # An interrupt has restored the former weights, which know no new rows.
                 vars(output).update(before)
         self.prior_ = output.prior
         return self

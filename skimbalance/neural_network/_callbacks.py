@@ -463,7 +463,7 @@ def _make_score(scoring, output, held_out):
     sign = -1 if target.is_flipped and _reads_own_classes(scorer) else 1
 
     def score(raw, loss):
-        output.follow(loss)
+        output.update_loss(loss)
         scores = _scores_of(raw, output, columns)
         probabilities = output.probabilities
         if target.kind == BINARY:

@@ -44,7 +44,7 @@ from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._optimizer import resolve_optimizer
 from skimbalance.neural_network._output import as_switch
 
-_FORMAT = "skimbalance checkpoint 5"
+_FORMAT = "skimbalance checkpoint 6"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which depends on the device and not on a checkpoint.

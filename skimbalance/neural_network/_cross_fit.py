@@ -69,7 +69,7 @@ def check_held_out(estimator, data):
         )
 
 
-def check_nothing_is_learnt(estimator):
+def check_needs_no_held_out(estimator):
     """Raise a ValueError where `partial_fit` would have to hold out rows."""
     name = _learnt_parameter(estimator)
     if name:

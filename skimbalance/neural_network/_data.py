@@ -658,11 +658,11 @@ class RowSet(Dataset):
         Ascending: the only member that scores each of the rows.
     draws : Draws or None
         What draws the rows of an epoch, where they are not only shuffled.
-    criterion_params : dict
-        What the criterion knows of the rows that scores are compared with.
+    row_params : dict
+        Parameters of the criterion that depend on the rows, for its `read_rows`.
     """
 
-    criterion_params: Any = None
+    row_params: Any = None
     draws: Any = None
     folds: Any = None
     fold: Any = None

@@ -146,10 +146,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         thresholds the probability that raw scores of 0 stand for, in all members, the
         trade-off that the weights asked for; for a multiclass target, it predicts the
         class of the largest raw score. Rules that learn thresholds read the held-out
-        rows: all rows with `cross_fit`, else few.
-        `fit` keeps a summary of their scores, whatever the threshold, so that each of
-        these rules may also be set after `fit`. A label that was constant in training
-        is predicted by its constant, at 0.5.
+        rows: all rows with `cross_fit`, else few. `fit` keeps a summary of their
+        scores, whatever the threshold, so that each of these rules may also be set
+        after `fit`. A label that was constant in training is predicted by its constant,
+        at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base
@@ -547,10 +547,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         thresholds the probability that raw scores of 0 stand for, in all members, the
         trade-off that the weights asked for; for a multiclass target, it predicts the
         class of the largest raw score. Rules that learn thresholds read the held-out
-        rows: all rows with `cross_fit`, else few.
-        `fit` keeps a summary of their scores, whatever the threshold, so that each of
-        these rules may also be set after `fit`. A label that was constant in training
-        is predicted by its constant, at 0.5.
+        rows: all rows with `cross_fit`, else few. `fit` keeps a summary of their
+        scores, whatever the threshold, so that each of these rules may also be set
+        after `fit`. A label that was constant in training is predicted by its constant,
+        at 0.5.
     init_bias : {"prior", "zero"}, float, dict or array-like of shape (n_outputs,), \
             default="prior"
         Where the output bias starts: ``"prior"`` is where the loss predicts the base

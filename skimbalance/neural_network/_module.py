@@ -616,7 +616,7 @@ class _Criterion(nn.Module):
         self.mean_entry_weight, self.smoothing = mean_entry_weight, smoothing
 
     def read_rows(self, mean_entry_weight):
-        """Prepare for the rows of an epoch, which train or are held out.
+        """Set what depends on the rows of an epoch, which train or are held out.
 
         Parameters
         ----------

@@ -281,8 +281,8 @@ class _Output:
         self.link = self.loss.link(self._distorting_weight, n_outputs=self.n_outputs)
         self.invertible = self.link.problem is None
 
-    def follow(self, loss):
-        """Take over the parameters of a loss that is trained, and their link."""
+    def update_loss(self, loss):
+        """Copy the parameters of the loss that is trained, and find its link anew."""
         if any(True for _ in loss.parameters()):
             self.loss.load_state_dict(loss.state_dict())
             self.find_link()

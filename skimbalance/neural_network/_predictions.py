@@ -154,7 +154,7 @@ class NetOutputs:
         rows = self.estimator._plain_rows(X, y)
         read = self.estimator._as_read(rows, net)
         if y is not None:
-            read.criterion_params = self.estimator._output.row_params(rows)
+            read.row_params = self.estimator._output.row_params(rows)
         return read
 
     def probabilities(self, raw):

@@ -47,7 +47,7 @@ _OUT_OF_FOLD_ENTRIES = 2**24
 # `check_estimator` expects the same net of weighted rows as of repeated ones. With more
 # rows a net that is never stopped was worse than a constant.
 _TINY_ROWS = 100
-# How error messages call inputs, targets and weights.
+# What error messages call inputs, targets and weights.
 NAMES = "X", "y", "sample_weight"
 HELD_OUT_NAMES = "X_val", "y_val", "sample_weight_val"
 
@@ -246,9 +246,9 @@ class Rows:
         Whether each row is scored by that member only. The index is then in the order
         of the folds.
     unit : float
-        What the weights as passed were divided by.
+        What the weights were divided by: their mean, or that of earlier rows.
     mean_weight : float
-        Not 1 where that is the mean of other rows, with which these are compared.
+        The mean after the division; 1 unless `unit` is that of earlier rows.
     class_weight : ndarray of shape (n_classes,) or None
         The weights of the classes that are part of `weight`.
     """
@@ -443,8 +443,8 @@ def encode_rows(X, target, sample_weight, class_weight, names=NAMES, unit=None):
     names : tuple of str, default=("X", "y", "sample_weight")
         How the error messages call the inputs, the targets and the weights.
     unit : float or None, default=None
-        What the weights are divided by instead of their mean: the mean among other rows
-        that they are compared with.
+        What the weights are divided by; None is their mean. Later chunks are divided by
+        the mean of the first one, so that the weights of their rows compare.
     """
     weight, largest = _read_weights(X.shape[0], target, sample_weight, names[2])
     values, of_classes = target.values, class_weight
@@ -505,16 +505,16 @@ def _weights_of_classes(class_weight, target, sample_weight):
     return _class_weights(target, class_weight, sample_weight)
 
 
-def _normalized(weight, mean, index):
-    """Divide weights by their mean, in place; None where all that count are 1 then."""
+def _normalized(weight, divisor, index):
+    """Divide weights, in place; return None where all that count are 1 then."""
     if weight is None:
         return None
     if isinstance(weight, SparseWeights):
-        weight = weight / mean
+        weight = weight / divisor
         stored = weight.stored()
-        return None if np.isin(stored, [0.0, 1.0]).all() and mean == 1 else weight
-    if mean != 1:
-        weight /= mean
+        return None if np.isin(stored, [0.0, 1.0]).all() and divisor == 1 else weight
+    if divisor != 1:
+        weight /= divisor
     counted = weight[index]
     return None if ((counted == 1) | (counted == 0)).all() else weight
 

@@ -722,7 +722,7 @@ class Net(ClassifierMixin, NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        self.criterion_.read_rows(**iterator.rows.criterion_params)
+        self.criterion_.read_rows(**iterator.rows.row_params)
         self.valid_scores_ = []
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         if training:
