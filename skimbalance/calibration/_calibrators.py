@@ -265,9 +265,8 @@ class BaseCalibrator(DocLinkMixin, BaseEstimator, ABC):
             If the shapes differ or a prevalence is outside (0, 1).
         """
         check_is_fitted(self)
-        if self._has_other_labels(
-            log_odds
-        ):  # the intercepts will be those of these labels
+        if self._has_other_labels(log_odds):
+            # The intercepts will be those of these labels.
             self._label_names = column_names(log_odds)
         log_odds, sample_weight = align_labels(
             log_odds, sample_weight, self._label_names, ("log_odds", "sample_weight")
