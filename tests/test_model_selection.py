@@ -443,6 +443,22 @@ def test_two_large_groups_still_make_two_sides():
     assert {len(train), len(test)} == {50}
 
 
+@pytest.mark.parametrize("test_size", [0.1, 0.3])
+@pytest.mark.parametrize("refine", [True, False])
+def test_no_group_is_left_out_where_it_fits_neither_size_better(refine, test_size):
+    groups = np.repeat([0, 1, 2], [34, 34, 32])
+    train, test = multilabel_train_test_split(
+        groups,
+        stratify=random_labels(0, 100),
+        groups=groups,
+        test_size=test_size,
+        train_size=0.99 - test_size,
+        refine=refine,
+        random_state=0,
+    )
+    assert len(train) + len(test) == 100
+
+
 def test_groups_reach_the_splitter_by_metadata_routing():
     X, Y = make_imbalanced_multilabel(60, 4, 3, random_state=0)
     groups = np.arange(60) // 3

@@ -144,6 +144,12 @@ def test_fill_parts_leaves_none_empty():
     assert part.tolist() == [0, 0, 1, 2, 0]
 
 
+def test_fill_parts_takes_from_the_parts_that_may_stay_empty():
+    part = np.array([1, 2, 1, 2])
+    fill_parts(part, 2, np.array([1, 5, 1, 4]))
+    assert part.tolist() == [1, 2, 1, 0]
+
+
 # --------------------------------------------------------------------------- refinement
 
 

@@ -188,10 +188,14 @@ def fill_parts(part, n_parts, n_rows):
     part : ndarray of int, shape (n_groups,)
         Changed in place.
     n_parts : int
-        If there are fewer groups, the first parts get one.
+        The first parts, which need a group; later ones may stay empty. If there are
+        fewer groups, the first ones get one.
     n_rows : ndarray of int, shape (n_groups,)
     """
     n_groups = np.bincount(part, minlength=n_parts)
-    for empty in np.flatnonzero(n_groups[: len(part)] == 0):
-        crowded = np.flatnonzero(part == np.bincount(part).argmax())
-        part[crowded[n_rows[crowded].argmin()]] = empty
+    for empty in np.flatnonzero(n_groups[: min(n_parts, len(part))] == 0):
+        n_groups = np.bincount(part)
+        # Of equal parts the last one, which is the one that may stay empty.
+        crowded = np.flatnonzero(n_groups == n_groups.max())[-1]
+        groups = np.flatnonzero(part == crowded)
+        part[groups[n_rows[groups].argmin()]] = empty

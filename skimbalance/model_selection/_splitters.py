@@ -139,7 +139,7 @@ def stratified_parts(
     extra : csr_array of shape (n_samples, n_columns) or None
         What else is to be distributed: missing entries, pairs of labels.
     n_required : int
-        The first parts get a positive of each label that has as many.
+        The first parts get a positive of each label that has as many, and a group.
     refine : bool
         Swap rows after the greedy distribution, which makes the sizes exact too.
 
@@ -161,7 +161,7 @@ def stratified_parts(
         weights,
     )
     if groups is not None:
-        return _group_parts(columns, groups, whole, objective, rng, refine)
+        return _group_parts(columns, groups, whole, objective, rng, refine, n_required)
     part = IterativeStratification(columns, desired, sizes, rng).run()
     if not refine:
         return part
@@ -169,7 +169,7 @@ def stratified_parts(
     return Refinement(columns, part, *objective, _or_fixed(rng)).run()
 
 
-def _group_parts(columns, groups, sizes, objective, rng, refine):
+def _group_parts(columns, groups, sizes, objective, rng, refine, n_required):
     """Return a part for each row, the same one for all rows of a group.
 
     Groups are handled as rows are, with counts of labels instead of labels.
@@ -187,7 +187,7 @@ def _group_parts(columns, groups, sizes, objective, rng, refine):
         start = np.concatenate([part, np.arange(len(part)) % len(sizes)])
         refined = Refinement(both, start, desired, even, weights, _or_fixed(rng)).run()
         part = refined[: len(part)]
-    fill_parts(part, len(sizes), items[:, [-1]].toarray().ravel())
+    fill_parts(part, n_required, items[:, [-1]].toarray().ravel())
     return part[index]
 
 
