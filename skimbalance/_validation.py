@@ -732,6 +732,25 @@ def check_same_length(**arrays: Any) -> None:
         )
 
 
+def check_groups(groups) -> Any:
+    """Return groups as an array, or raise a ValueError unless there is one a row."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has shape {groups.shape}, but must have one entry for each row."
+        )
+    try:
+        np.unique(groups)  # the splitter sorts them, too
+    except TypeError as error:
+        raise ValueError(
+            f"groups holds values that cannot be sorted ({error}), such "
+            "as names and None. Give every row a number or a name."
+        ) from error
+    return groups
+
+
 def _length(array, name):
     """Return the number of rows; `name` is how the error messages call the array."""
     # A dok_array is a Mapping, too, and so is skorch's SliceDict, of arrays.

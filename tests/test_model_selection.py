@@ -660,6 +660,8 @@ BAD = [
     (split_once(y=None), "requires y to be passed"),
     (split_once(cv=G(3)), "The 'groups' parameter should not be None"),
     (split_once(cv=G(3), groups=np.arange(59)), "groups: 59"),
+    (split_once(cv=G(3), groups=np.zeros((60, 1))), "shape .60, 1., but must have one"),
+    (split_once(cv=G(3), groups=["a", None] * 30), "values that cannot be sorted"),
     (
         split_once(cv=G(3), groups=np.arange(60) % 2),
         "n_splits=3 .* number of groups: 2",
@@ -674,6 +676,7 @@ BAD = [
     (halves(stratify=None), "requires stratify to be passed"),
     (halves(groups=np.zeros(60)), "n_groups=1 .* at least two groups"),
     (halves(groups=np.zeros(59)), "groups: 59"),
+    (halves(groups=np.zeros((60, 2))), "shape .60, 2., but must have one"),
     (halves(order="second"), "order='second' is not known"),
 ]
 

@@ -19,6 +19,7 @@ from skimbalance._labels import (
 )
 from skimbalance._validation import (
     check_choice,
+    check_groups,
     check_integer,
     check_same_length,
     n_samples_of,
@@ -107,7 +108,8 @@ def _kind_of(y):
 def _check_groups(groups):
     if groups is None:
         raise ValueError("The 'groups' parameter should not be None.")
-    return check_array(groups, input_name="groups", ensure_2d=False, dtype=None)  # pyright: ignore[reportArgumentType]
+    groups = check_array(groups, input_name="groups", ensure_2d=False, dtype=None)  # pyright: ignore[reportArgumentType]
+    return check_groups(groups)
 
 
 def _check_enough(n_splits, n, what):

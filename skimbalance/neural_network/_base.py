@@ -30,7 +30,12 @@ from skimbalance._labels import (
     encode_like,
 )
 from skimbalance._meta import LabelScoreMixin
-from skimbalance._validation import align_labels, check_k, check_same_length
+from skimbalance._validation import (
+    align_labels,
+    check_groups,
+    check_k,
+    check_same_length,
+)
 from skimbalance.exceptions import ImbalanceWarning
 from skimbalance.losses._resolve import check_link, target_types_of
 from skimbalance.modules import MLP
@@ -54,7 +59,6 @@ from skimbalance.neural_network._checks import (
     as_one_array,
     check_chunks_suffice,
     check_first_chunk,
-    check_groups,
     check_has_targets,
     check_params,
     check_same_classes,

@@ -624,25 +624,6 @@ def _check_row_shape(X, fitted, name):
         raise ValueError(_other_shape(name, X, fitted))
 
 
-def check_groups(groups) -> Any:
-    """Return groups as an array, or raise a ValueError unless there is one a row."""
-    if groups is None:
-        return None
-    groups = np.asarray(groups)
-    if groups.ndim != 1:
-        raise ValueError(
-            f"groups has shape {groups.shape}, but must have one entry for each row."
-        )
-    try:
-        np.unique(groups)  # the splitter sorts them, too
-    except TypeError as error:
-        raise ValueError(
-            f"groups holds values that cannot be sorted ({error}), such "
-            "as names and None. Give every row a number or a name."
-        ) from error
-    return groups
-
-
 def target_of_classes(y, classes, pos_label):
     """Encode a first chunk: a 1-D `y` by all its classes, of which it may lack some."""
     if classes is None or sp.issparse(y) or np.ndim(y) == 2:
