@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
-from skimbalance._categories import categorical_mask
+from skimbalance._categories import as_rows, categorical_mask
 from skimbalance._labels import is_missing
 from skimbalance._validation import (
     check_array,
@@ -84,7 +84,7 @@ class Features:
         if hasattr(X, "columns"):
             check_unique_columns(X, "X")
         if isinstance(X, list):
-            X = np.asarray(X)
+            X = as_rows(X)
         n_features = X.shape[1]
         nominal = _nominal_columns(X, categorical_features)
         numeric = np.setdiff1d(np.arange(n_features), nominal)
@@ -161,11 +161,11 @@ def _numbers(X):
 def _check_dtypes(X):
     """Raise a ValueError if a column that is to be numeric holds other values."""
     dtypes = {name: _dtype(X, place) for place, name in enumerate(X.columns)}
-    # Bools of pandas and polars, which a user may count among the numbers.
+    # A user may count bools among the numbers.
     odd = [
         name
         for name, dtype in dtypes.items()
-        if not _is_number(dtype) and "bool" not in str(dtype).lower()
+        if not (_is_number(dtype) or _is_bool(dtype))
     ]
     if odd:
         raise ValueError(
@@ -212,10 +212,19 @@ def _is_number(dtype):
     return dtype.is_numeric() if hasattr(dtype, "is_numeric") else dtype.kind in "iuf"
 
 
+def _is_bool(dtype):
+    """Whether a dtype of pandas or polars is one of bools."""
+    return "bool" in str(dtype).lower()
+
+
 def _holds_integers(X, column):
-    """Whether a numeric column holds integers, or an array bools."""
+    """Whether a numeric column holds integers, or bools that count as numbers."""
     dtype = _dtype(X, column)
-    return dtype.is_integer() if hasattr(dtype, "is_integer") else dtype.kind in "biu"
+    if getattr(dtype, "kind", None) == "O":  # numbers beside strings
+        dtype = np.asarray(X[:, column].tolist()).dtype
+    if not hasattr(dtype, "is_integer"):
+        return dtype.kind in "biu"
+    return dtype.is_integer() or _is_bool(dtype)  # of polars
 
 
 def _codes(X, column):

@@ -17,6 +17,7 @@ from imblearn.base import BaseSampler
 from sklearn.utils import check_random_state
 
 from skimbalance._base import DocLinkMixin, warn_user
+from skimbalance._categories import as_rows
 from skimbalance._columns import ratio
 from skimbalance._labels import check_label_matrix, has_missing
 from skimbalance._neighbors import Features, NewRows
@@ -278,10 +279,14 @@ def _append(X: Any, features: Features, new: NewRows) -> Any:
         return _sparse_like(sp.vstack(rows, format="csr"), X)
     if hasattr(X, "columns"):
         return _append_to_frame(X, features, new)
-    table = np.asarray(X)
+    table = as_rows(X) if isinstance(X, list) else np.asarray(X)
     rows = table[new.seeds]
+    if table.dtype.kind in "US":  # of a width that would cut numbers off
+        rows = rows.astype(object)
     rows[:, features.numeric] = new.values
     rows[:, features.nominal] = table[new.nominal_sources, features.nominal]
+    if table.dtype.kind in "US":
+        rows = rows.astype(table.dtype.type)
     stacked = np.concatenate([table, rows])
     return stacked.tolist() if isinstance(X, list) else stacked
 

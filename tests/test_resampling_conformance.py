@@ -101,6 +101,44 @@ def test_frames_of_polars_give_the_same(sampler):
         assert X_new[column].to_list() == X_pandas[column].tolist()
 
 
+@pytest.mark.parametrize("sampler", SYNTHETIC)
+def test_bools_that_count_as_numbers_are_rounded_in_any_frame(sampler):
+    rng = np.random.RandomState(0)
+    columns = {f"column{j}": rng.uniform(size=80) < 0.5 for j in range(4)}
+    labels = rng.uniform(size=(80, 3)) < [0.6, 0.3, 0.1]
+    new = [
+        np.asarray(
+            resample(sampler, frame(columns), labels, categorical_features=None)[0]
+        )
+        for frame in (pd.DataFrame, pl.DataFrame)
+    ]
+    assert len(new[0]) > 80
+    np.testing.assert_array_equal(*new)
+
+
+@pytest.mark.parametrize("sampler", SYNTHETIC)
+def test_numbers_beside_strings_stay_numbers_outside_frames(sampler):
+    frame = mixed_frame()[0][["float", "integer", "string"]]
+    expected, _ = resample(sampler, frame, Y)
+    options = {"categorical_features": [2]}
+    rows = frame.to_numpy()
+    for given in (rows, rows.tolist()):
+        new, _ = resample(sampler, given, Y, **options)
+        assert type(new) is type(given)
+        assert [list(row) for row in new] == expected.to_numpy().tolist()
+
+
+@pytest.mark.parametrize("sampler", SYNTHETIC)
+def test_an_array_of_short_strings_cuts_no_number_off(sampler):
+    words = mixed_frame()[0]["string"]
+    numbers = X[:, 0].round(1)
+    text = np.column_stack([numbers.astype(str), words]).astype("U5")
+    new, _ = resample(sampler, text, Y, categorical_features=[1])
+    frame = pd.DataFrame({"number": numbers, "word": words})
+    expected, _ = resample(sampler, frame, Y)
+    np.testing.assert_array_equal(new[:, 0].astype(float), expected["number"])
+
+
 @each_sampler
 def test_frames_of_sparse_columns(sampler):
     sparse = np.where(np.abs(X) > 0.5, X, 0)
