@@ -265,11 +265,18 @@ def _labels_like(labels: Any, y: Any) -> Any:
         return _sparse_like(labels.astype(y.dtype), y)
     dense = labels.toarray()
     if hasattr(y, "iloc"):
-        return type(y)(dense, columns=y.columns).astype(y.dtypes)
+        frame = type(y)(dense, columns=y.columns)
+        # Of the categories False and True none is an integer: it would be missing.
+        return frame.astype(y.dtypes.map(_dtype_of_values)).astype(y.dtypes)
     if hasattr(y, "schema"):  # polars
         return type(y)(dense, schema=y.schema)
     dense = dense.astype(np.asarray(y).dtype)
     return dense.tolist() if isinstance(y, list) else dense
+
+
+def _dtype_of_values(dtype):
+    """Return the dtype of the categories of a dtype of pandas, or the dtype itself."""
+    return getattr(getattr(dtype, "categories", None), "dtype", dtype)
 
 
 def _append(X: Any, features: Features, new: NewRows) -> Any:

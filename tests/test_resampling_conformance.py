@@ -116,6 +116,15 @@ def test_bools_that_count_as_numbers_are_rounded_in_any_frame(sampler):
     np.testing.assert_array_equal(*new)
 
 
+@each_sampler
+@pytest.mark.parametrize("values", [np.int64, bool])
+def test_labels_of_categories(sampler, values):
+    labels = pd.DataFrame(Y.astype(values)).astype("category")
+    _, new = resample(sampler, X, labels)
+    pd.testing.assert_series_equal(new.dtypes, labels.dtypes)
+    np.testing.assert_array_equal(new.astype(int), resample(sampler, X, Y)[1])
+
+
 @pytest.mark.parametrize("sampler", SYNTHETIC)
 def test_numbers_beside_strings_stay_numbers_outside_frames(sampler):
     frame = mixed_frame()[0][["float", "integer", "string"]]
