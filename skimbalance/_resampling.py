@@ -432,7 +432,8 @@ def draw_in_rounds(
     """Draw a row from the bag of each label in turns, as in ML-ROS and ML-RUS.
 
     After each draw the label counts are updated, and the bag of a label whose
-    imbalance ratio has reached the mean is left out from then on.
+    imbalance ratio has reached the mean is left out from then on. A last round of fewer
+    draws than labels takes random ones.
 
     Parameters
     ----------
@@ -459,11 +460,13 @@ def draw_in_rounds(
         label: _clones(bag, rng) if change > 0 else _removals(bag, removed, rng)
         for label, bag in bags.items()
     }
-    while sources:
-        for label, source in list(sources.items()):
-            if len(rows) == n_draws:
-                return rows
-            row = next(source, None)
+    while sources and len(rows) < n_draws:
+        n_left = n_draws - len(rows)
+        turn = list(sources)
+        if n_left < len(turn):  # by chance, or the last columns would never come
+            turn = rng.choice(turn, n_left, replace=False).tolist()
+        for label in turn:
+            row = next(sources[label], None)
             if row is not None:
                 rows.append(row)
                 removed.add(row)

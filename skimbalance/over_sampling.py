@@ -116,13 +116,13 @@ class LPROS(RowSampler):
         self.random_state = random_state
 
     def _fit_resample(self, X, y):  # noqa: ARG002
-        n_samples = y.shape[0]
+        n_samples, rng = y.shape[0], self._random()
         bags = rows_of_label_sets(y)
+        rng.shuffle(bags)  # chance decides which of equal sets get what is left over
         sizes = np.array([len(bag) for bag in bags])
         lacking = np.floor(n_samples / len(bags) - sizes)
         asked = n_resampled(self.sampling_strategy, n_samples)
         amounts = spread(asked, np.maximum(lacking, 0).astype(np.intp))
-        rng = self._random()
         clones = [rng.choice(bag, n) for bag, n in zip(bags, amounts, strict=True)]
         why = "no label set may exceed the mean size of the label sets"
         self._warn_unreached(amounts.sum(), asked, n_samples, why)
@@ -166,8 +166,9 @@ class MLROS(RowSampler):
     Notes
     -----
     Ratios follow the counts, the mean stays that of the input, as in the paper. The
-    last round ends with the number asked for. In mldr.resampling no label is ever left
-    out, and the copies of a label with one row are copies of other rows.
+    last round ends with the number asked for, which random labels get. In
+    mldr.resampling no label is ever left out, and the copies of a label with one row
+    are copies of other rows.
 
     References
     ----------

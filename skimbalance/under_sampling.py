@@ -117,15 +117,15 @@ class LPRUS(_UnderSampler):
         self.random_state = random_state
 
     def _removed(self, X, y):  # noqa: ARG002
-        n_samples = y.shape[0]
+        n_samples, rng = y.shape[0], self._random()
         bags = rows_of_label_sets(y)
+        rng.shuffle(bags)  # chance decides which of equal sets give what is left over
         sizes = np.array([len(bag) for bag in bags])
         beyond = np.floor(sizes - n_samples / len(bags))
         asked = n_resampled(self.sampling_strategy, n_samples)
         amounts = spread(asked, np.maximum(beyond, 0).astype(np.intp))
         why = "no label set may fall below the mean size of the label sets"
         self._warn_unreached(amounts.sum(), asked, n_samples, why)
-        rng = self._random()
         return np.concatenate(
             [
                 rng.choice(bag, n, replace=False)

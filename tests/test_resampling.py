@@ -326,6 +326,43 @@ def test_mlros_draws_in_rounds():
     assert second[4] == 1
 
 
+@pytest.mark.parametrize("sampler", [MLROS, MLRUS])
+def test_no_label_comes_last_where_a_round_does_not_reach_all(sampler):
+    # The first half of the labels is rare, or frequent, and the second half as well.
+    n_rare, n_samples = 20, 200
+    Y = np.zeros((n_samples, n_rare + 1), dtype=int)
+    Y[: 5 * n_rare, :n_rare] = np.repeat(np.eye(n_rare, dtype=int), 5, axis=0)
+    Y[5 * n_rare :, n_rare] = 1
+    if sampler is MLRUS:
+        Y[:, n_rare] = 0
+        Y[-1, n_rare] = 1
+    changes = np.zeros(n_rare)
+    for seed in range(20):  # five rows for 20 labels
+        _, new = resample(sampler, Y, Y, sampling_strategy=0.025, random_state=seed)
+        changes += np.abs(new.sum(axis=0) - Y.sum(axis=0))[:n_rare]
+    assert changes.sum() == 100
+    assert changes[: n_rare // 2].sum() > 25
+    assert changes[n_rare // 2 :].sum() > 25
+
+
+@pytest.mark.parametrize("sampler", [LPROS, LPRUS])
+def test_chance_decides_which_of_equal_label_sets_change(sampler):
+    # 64 sets, of which 32 have one row and 32 have nine: the mean is five.
+    sizes = np.tile([1, 9], 32)
+    sets = (np.arange(64)[:, None] >> np.arange(6)) & 1
+    Y = np.repeat(sets, sizes, axis=0)
+    changes = np.zeros(len(Y))
+    for seed in range(20):  # nine rows of 32 sets
+        fitted = make(sampler, sampling_strategy=0.03, random_state=seed)
+        fitted.fit_resample(Y, Y)
+        kept = np.bincount(fitted.sample_indices_, minlength=len(Y))
+        changes += np.abs(kept - 1)
+    of_set = np.add.reduceat(changes, np.cumsum(sizes) - sizes)
+    assert of_set[:32].sum() + of_set[32:].sum() == 180
+    assert of_set[:32].sum() > 50
+    assert of_set[32:].sum() > 50
+
+
 def test_mlrus_by_hand():
     X, Y = np.arange(10)[:, None], np.array([[1, 0]] * 8 + [[0, 1]] * 2)
     # Ratios 1 and 4, mean 2.5: the most frequent label is never at the mean, but all
