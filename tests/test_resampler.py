@@ -9,10 +9,12 @@ import pytest
 import scipy.sparse as sp
 import torch
 from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
+from imblearn.pipeline import Pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from nets import small, small_problem
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -424,7 +426,17 @@ def test_own_modules_and_rows_of_more_dimensions(problem):
             assert np.isfinite(net.predict_proba(inputs)).all()
 
 
+def test_a_pipeline_of_resamplers(problem, resampled):
+    steps = [("split", REMEDIAL()), ("none", "passthrough"), ("clone", MLROS())]
+    for resampler in (REMEDIAL(), Pipeline(steps)):
+        holding_out(resampler=resampler).fit(*problem)
+    split, both = (len(each.trains) for each in resampled)
+    assert split < both
+
+
 # --------------------------------------------------------------------------- bad input
+
+SCALED = Pipeline([("scale", StandardScaler()), ("clone", MLROS())])
 
 
 @pytest.mark.parametrize(
@@ -434,6 +446,8 @@ def test_own_modules_and_rows_of_more_dimensions(problem):
         (MLROS, TypeError, "fit_resample"),
         (MLROS(sampling_strategy=-1), ValueError, r"fails on \d+ training rows"),
         (SMOTE(), ValueError, "skimbalance.over_sampling"),
+        (SCALED, ValueError, r"step StandardScaler\(\), which changes the rows"),
+        (Pipeline([("inner", SCALED)]), ValueError, "Put the step before the net"),
         (Returning(lambda X, y: (X[:0], y[:0])), ValueError, "fails on"),
         (Returning(lambda X, y: (X[:5], y)), ValueError, "5 rows of X"),
         (Returning(lambda X, y: (X, y[:, :2])), ValueError, "has 2 labels"),

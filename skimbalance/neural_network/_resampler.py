@@ -66,7 +66,15 @@ class _Member:
 
 
 def check_resampler(resampler):
-    """Raise a TypeError unless an object can be copied and resamples."""
+    """Raise an error unless an object can be copied and does nothing but resample.
+
+    Raises
+    ------
+    TypeError
+        If it has no such methods.
+    ValueError
+        If it is a pipeline with a step that transforms the rows.
+    """
     names = "fit_resample", "get_params"
     has_methods = all(callable(getattr(resampler, name, None)) for name in names)
     if not has_methods or isinstance(resampler, type):
@@ -75,6 +83,21 @@ def check_resampler(resampler):
             "fit_resample, such as MLSMOTE() of skimbalance.over_sampling for a label "
             "matrix, or RandomOverSampler() of imbalanced-learn for classes."
         )
+    for transformer in _transformers_in(resampler):
+        raise ValueError(
+            f"resampler={resampler!r} has the step {transformer!r}, which changes the "
+            "rows that train the net, but not those that it predicts. Put the step "
+            "before the net: Pipeline([('transform', ...), ('net', net)])."
+        )
+
+
+def _transformers_in(resampler):
+    """Yield the steps of a pipeline, of any depth, that do not resample."""
+    for _, step in getattr(resampler, "steps", ()):
+        if hasattr(step, "fit_resample"):
+            yield from _transformers_in(step)
+        elif step is not None and step != "passthrough":
+            yield step
 
 
 def resample(estimator, data, seed) -> Resampled:
