@@ -85,6 +85,8 @@ class Features:
             check_unique_columns(X, "X")
         if isinstance(X, list):
             X = as_rows(X)
+        elif not sp.issparse(X) and not hasattr(X, "columns"):
+            X = np.asarray(X)
         n_features = X.shape[1]
         nominal = _nominal_columns(X, categorical_features)
         numeric = np.setdiff1d(np.arange(n_features), nominal)

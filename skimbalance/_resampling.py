@@ -270,8 +270,14 @@ def _labels_like(labels: Any, y: Any) -> Any:
         return frame.astype(y.dtypes.map(_dtype_of_values)).astype(y.dtypes)
     if hasattr(y, "schema"):  # polars
         return type(y)(dense, schema=y.schema)
-    dense = dense.astype(np.asarray(y).dtype)
-    return dense.tolist() if isinstance(y, list) else dense
+    return _array_like(dense.astype(np.asarray(y).dtype), y)
+
+
+def _array_like(array: np.ndarray, like: Any) -> Any:
+    """Return an array as it is, or as a list or a torch tensor as another one."""
+    if hasattr(like, "new_tensor"):
+        return like.new_tensor(array)
+    return array.tolist() if isinstance(like, list) else array
 
 
 def _dtype_of_values(dtype):
@@ -294,8 +300,7 @@ def _append(X: Any, features: Features, new: NewRows) -> Any:
     rows[:, features.nominal] = table[new.nominal_sources, features.nominal]
     if table.dtype.kind in "US":
         rows = rows.astype(table.dtype.type)
-    stacked = np.concatenate([table, rows])
-    return stacked.tolist() if isinstance(X, list) else stacked
+    return _array_like(np.concatenate([table, rows]), X)
 
 
 def _append_to_frame(X: Any, features: Features, new: NewRows) -> Any:

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+import torch
 from imblearn.base import is_sampler
 from imblearn.pipeline import Pipeline
 from imblearn.utils import estimator_checks as imblearn_checks
@@ -114,6 +115,17 @@ def test_bools_that_count_as_numbers_are_rounded_in_any_frame(sampler):
     ]
     assert len(new[0]) > 80
     np.testing.assert_array_equal(*new)
+
+
+@each_sampler
+def test_tensors_in_tensors_out(sampler):
+    expected = resample(sampler, X.astype(np.float32), Y)
+    given = torch.tensor(X, dtype=torch.float32), torch.tensor(Y, dtype=torch.bool)
+    for new, before, values in zip(
+        resample(sampler, *given), given, expected, strict=True
+    ):
+        assert new.dtype == before.dtype
+        np.testing.assert_array_equal(new, values)
 
 
 @each_sampler
