@@ -147,7 +147,7 @@ class BaseMultilabelSampler(DocLinkMixin, BaseSampler):
             self._warn(
                 f"{type(self).__name__} changes {n_done} rows instead of {n_asked}: "
                 f"{why}. sampling_strategy={self.sampling_strategy} cannot be reached "
-                f"here; pass at most {np.floor(1e4 * n_done / n_samples) / 1e4:g}."
+                f"here; pass at most {np.floor(1e6 * n_done / n_samples) / 1e6:g}."
             )
 
     def __sklearn_tags__(self):

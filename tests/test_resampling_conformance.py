@@ -456,6 +456,13 @@ def test_labels_without_positives_are_no_labels_to_resample(sampler):
     assert not Y_new[:, 4].any()
 
 
+def test_the_fraction_that_can_be_reached_is_never_0():
+    labels = np.repeat([[1, 0], [0, 1], [1, 1]], [6668, 6667, 6665], axis=0)
+    sampler = LPROS(sampling_strategy=0.5)  # the mean is 6666 and two thirds
+    with pytest.warns(ResamplingWarning, match="changes 1 rows.* at most 5e-05"):
+        sampler.fit_resample(labels, labels)
+
+
 @pytest.mark.parametrize("sampler", [LPROS, MLROS, MLSOL, LPRUS, MLRUS, MLUL])
 def test_a_fraction_below_one_row_warns(sampler):
     with pytest.warns(ResamplingWarning, match="of 80 rows is less than one row"):
