@@ -754,5 +754,7 @@ def test_measures_raise_on_what_is_no_split():
         example_distribution_distance([[1, 2, 3]])
     with pytest.raises(ValueError, match="more than the 60 rows"):
         empty_label_fold_count(Y, [([0], [60])])
+    with pytest.raises(ValueError, match="row indices, which are integers"):
+        example_distribution_distance([([0], [1.5, 2.0])])
     with pytest.raises(ValueError, match="contains the value 3"):
         label_pair_distribution_distance(np.full((2, 2), 3), [([0], [1])])

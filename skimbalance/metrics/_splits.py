@@ -29,6 +29,8 @@ def _test_parts(splits, n_samples=None):
         raise ValueError(_PAIRS)
     if any(test.dtype == bool for test in tests):
         raise ValueError("splits must hold row indices, not masks: use np.flatnonzero.")
+    if any(len(test) and test.dtype.kind not in "iu" for test in tests):
+        raise ValueError("splits must hold row indices, which are integers.")
     tests = [test.astype(np.intp) for test in tests]
     if min(test.min(initial=0) for test in tests) < 0:
         raise ValueError("splits has negative row indices.")
