@@ -194,6 +194,7 @@ def test_reading_names_labels_without_positives_and_missing_labels():
     assert report["scumble"].isna().all()
     reading = report.attrs["reading"]
     assert "1 label has no positive" in reading
+    assert "% of rows carry none that is observed" in reading
     assert "6.7 % of the entries are missing" in reading
     assert imbalance_report(np.zeros((9, 2))).attrs["reading"]
     csr = sp.csr_matrix(MISSING)

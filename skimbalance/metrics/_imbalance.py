@@ -603,9 +603,11 @@ def _read(measures):
         measures["n_labels_without_positives"],
     )
     unlabelled = measures["fraction_rows_without_labels"]
+    # A label that is missing may be there.
+    observed = " that is observed" if measures["fraction_missing"] > 0 else ""
     counts = (
         f"{_number(few, 'label has', 'labels have')} fewer than 10 positives, {fewer} "
-        f"fewer than 5; {unlabelled:.0%} of rows carry none"
+        f"fewer than 5; {unlabelled:.0%} of rows carry none{observed}"
     ).replace("%", " %")
     sentences = [f"{counts}: {_next_for_rare(few, fewer)}"]
     if none:
