@@ -69,6 +69,38 @@ def test_mean_of_a_multiclass_loss_divides_by_the_rows(scores):
     torch.testing.assert_close(ours, each.mean())
 
 
+LEARNT = [
+    LogLoss(),
+    FocalLoss(),
+    AsymmetricLoss(),
+    HardNegativeMiningLoss(FocalLoss(), easy_rate=0.0),
+    NegativeTolerantLoss().setup([5, 7, 3], [15, 13, 17]),
+    DistributionBalancedLoss().setup([5, 7, 3], [15, 13, 17]),
+]
+
+
+@pytest.mark.parametrize("loss", LEARNT, ids=repr)
+@pytest.mark.parametrize("learnt", ["targets", "weight", "pos_weight"])
+def test_weights_and_soft_targets_have_gradients(loss, learnt, scores):
+    generator = torch.Generator().manual_seed(2)
+    given = {
+        "targets": torch.rand(12, 3, generator=generator),
+        "weight": torch.rand(12, 1, generator=generator),
+        "pos_weight": torch.rand(3, generator=generator),
+    }
+    given = {key: tensor.double() for key, tensor in given.items()}
+    plain = loss(scores.double(), **given, reduction="sum")
+
+    def with_learnt(tensor):
+        return loss(scores.double(), **{**given, learnt: tensor}, reduction="sum")
+
+    tensor = given[learnt].clone().requires_grad_()
+    torch.testing.assert_close(with_learnt(tensor), plain)
+    assert torch.autograd.gradcheck(with_learnt, (tensor,))
+    targets = given["targets"].clone().requires_grad_()
+    assert loss(scores.detach().double(), targets).requires_grad
+
+
 @pytest.mark.parametrize(
     "loss",
     [

@@ -39,7 +39,7 @@ from skimbalance.losses._arguments import (
     log_weight,
     parameter_names,
 )
-from skimbalance.losses._fused import Term, Unreduced, WeightedSum
+from skimbalance.losses._fused import Term, Unreduced, WeightedSum, any_is_learnt
 from skimbalance.losses._inverse import (
     CONTRADICTS,
     DECLARED,
@@ -634,7 +634,7 @@ class PointwiseLoss(Loss):
         """
         scores = at_least_float32(scores)
         targets = targets.to(scores.dtype)
-        if self._is_fused:
+        if self._is_fused and not any_is_learnt(targets):
             return Unreduced.apply(self, scores, targets)
         return targets * self.positive(scores) + (1 - targets) * self.negative(scores)
 
@@ -671,11 +671,12 @@ class PointwiseLoss(Loss):
             targets = targets.to(scores.dtype)
         if pos_weight is not None:
             pos_weight = pos_weight.to(scores.dtype)
+        is_fused = self._is_fused and not any_is_learnt(targets, weight, pos_weight)
         # Otherwise `WeightedSum` asks for the weights block by block.
-        if self.depends_on_batch or not self._is_fused:
+        if self.depends_on_batch or not is_fused:
             entries = targets if positive is None else positive
             weight = self.entry_weight(scores.detach(), entries, weight)
-        if self._is_fused:
+        if is_fused:
             given = scores, targets, weight, pos_weight, positive
             return WeightedSum.apply(self, *given)
         targets = targets.to(scores.dtype)

@@ -16,6 +16,14 @@ _BLOCK_ENTRIES = 2**18
 _FEW = 0.1
 
 
+def any_is_learnt(*tensors):
+    """Return whether a gradient by targets or weights is asked for.
+
+    The pass in one has none but by the scores, and would leave it out without a word.
+    """
+    return any(each is not None and each.requires_grad for each in tensors)
+
+
 class _Fused(torch.autograd.Function):
     """Base: the first argument is no tensor, the second the scores."""
 

@@ -23,6 +23,7 @@ from skimbalance.losses._base import (
     PointwiseLoss,
     at_least_float32,
 )
+from skimbalance.losses._fused import any_is_learnt
 
 __all__ = [
     "AsymmetricLoss",
@@ -121,7 +122,9 @@ class LogLoss(_SymmetricLoss):
         self, scores, targets, weight=None, pos_weight=None, positive=None
     ):
         few = _UNFUSED_ENTRIES if pos_weight is None else _UNFUSED_WEIGHTED_ENTRIES
-        if type(self) is not LogLoss or scores.numel() > few:
+        is_large = type(self) is not LogLoss or scores.numel() > few
+        # Torch's own loss has no gradient by its weights.
+        if is_large or any_is_learnt(weight, pos_weight):
             given = targets, weight, pos_weight, positive
             return super().weighted_sum(scores, *given)
         scores = at_least_float32(scores)
