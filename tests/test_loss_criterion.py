@@ -21,9 +21,11 @@ from skimbalance.losses import (
     NegativeTolerantLoss,
     PointwiseLoss,
     Poly1Loss,
+    SetLoss,
     SoftF1Loss,
     SoftmaxFocalLoss,
     SoftmaxLogLoss,
+    SoftmaxLoss,
     SoftTargetLoss,
     TwoWayLoss,
     ZLPRLoss,
@@ -475,3 +477,45 @@ def test_a_weight_of_another_shape_is_named(scores, targets, reduction):
                 loss(scores, targets, weight=torch.ones(shape), reduction=reduction)
     with pytest.raises(ValueError, match=r"weight has the shape \(12, 1\)"):
         SoftmaxLogLoss()(scores, targets.argmax(1), weight=torch.ones(12, 1))
+
+
+class MeanOfRows(SoftmaxLoss):
+    def forward(self, scores, targets):
+        return functional.cross_entropy(scores, targets)
+
+
+class MeanOfSets(SetLoss):
+    def forward(self, scores, targets, entry_weight):
+        return (entry_weight * (scores.sigmoid() - targets) ** 2).mean()
+
+
+class MeanOfTerms(PointwiseLoss):
+    def positive(self, scores):
+        return functional.softplus(-scores).mean()
+
+    def negative(self, scores):
+        return functional.softplus(scores)
+
+
+AVERAGING = {
+    "forward": [MeanOfRows(), MeanOfSets()],
+    "positive": [
+        MeanOfTerms(),
+        FunctionLoss(torch.nn.BCEWithLogitsLoss()),
+        HardNegativeMiningLoss(MeanOfTerms()),
+    ],
+}
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [(name, loss) for name, losses in AVERAGING.items() for loss in losses],
+    ids=str,
+)
+def test_a_loss_of_ones_own_that_averages_is_refused(name, loss, reduction):
+    scores, targets = torch.zeros(4, 3), torch.eye(4, 3)
+    if isinstance(loss, SoftmaxLoss):
+        targets = torch.tensor([0, 1, 2, 0])
+    with pytest.raises(ValueError, match=rf"{name} gave a single Tensor"):
+        loss(scores, targets, reduction=reduction)

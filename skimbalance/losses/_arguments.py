@@ -178,8 +178,8 @@ def check_target_values(scores, targets, of_classes):
         )
 
 
-def check_values(values, expected, name, unit):
-    """Raise unless a loss gave finite values of a shape; None is of any length."""
+def check_shape(values, expected, name, unit):
+    """Raise unless a loss gave values of a shape; None is of any length."""
     shape = tuple(getattr(values, "shape", ()))
     if len(shape) != len(expected) or any(
         size not in (None, found) for size, found in zip(expected, shape, strict=True)
@@ -187,9 +187,14 @@ def check_values(values, expected, name, unit):
         given = f"shape {shape}" if shape else f"a single {type(values).__name__}"
         raise ValueError(
             f"loss: {name} gave {given} for scores of {expected[0]} rows, but must "
-            f"give one value for each {unit}. Do not sum or average; the estimator "
-            "does."
+            f"give one value for each {unit}. Do not sum or average: the estimator "
+            "does, and so does the reduction of the call."
         )
+
+
+def check_values(values, expected, name, unit):
+    """Raise unless a loss gave finite values of a shape; None is of any length."""
+    check_shape(values, expected, name, unit)
     if not values.isfinite().all():
         raise ValueError(
             f"loss: {name} gave NaN or infinity for scores of -1 and 0.5, but must be "

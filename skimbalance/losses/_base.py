@@ -30,6 +30,7 @@ from skimbalance.losses._arguments import (
     check_once,
     check_overrides,
     check_pos_weight,
+    check_shape,
     check_target_values,
     check_tensors,
     check_values,
@@ -259,6 +260,10 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):  # noqa: ARG002
         """Return the loss times the weights; a sum will do where it is `reduced`."""
         value = super().__call__(scores, targets, *args)
+        of_entries = isinstance(self, PointwiseLoss)
+        expected = scores.shape if of_entries else scores.shape[:1]
+        name = f"{type(self).__name__}.forward"
+        check_shape(value, expected, name, "entry" if of_entries else "row")
         if pos_weight is not None:
             value = value * like(pos_weight, scores).expand(scores.shape[1])[targets]
         return value if weight is None else value * weight
@@ -613,8 +618,7 @@ class PointwiseLoss(Loss):
             )
         scores = at_least_float32(scores)
         targets = targets.to(scores.dtype)
-        positive = targets * pos_weight * self.positive(scores)
-        value = positive + (1 - targets) * self.negative(scores)
+        value = self._mixture(scores, targets, pos_weight)
         return value if weight is None else value * weight
 
     def forward(self, scores, targets):
@@ -636,7 +640,16 @@ class PointwiseLoss(Loss):
         targets = targets.to(scores.dtype)
         if self._is_fused and not any_is_learnt(targets):
             return Unreduced.apply(self, scores, targets)
-        return targets * self.positive(scores) + (1 - targets) * self.negative(scores)
+        return self._mixture(scores, targets)
+
+    def _mixture(self, scores, targets, pos_weight=None):
+        """Return the loss of each entry, by autograd; a soft target mixes the terms."""
+        terms = [getattr(self, name)(scores) for name in _TERMS]
+        for name, term in zip(_TERMS, terms, strict=True):
+            # A mean would be broadcast.
+            check_shape(term, scores.shape, f"{type(self).__name__}.{name}", "entry")
+        positive = targets if pos_weight is None else targets * pos_weight
+        return positive * terms[0] + (1 - targets) * terms[1]
 
     def weighted_sum(
         self, scores, targets, weight=None, pos_weight=None, positive=None
@@ -680,8 +693,7 @@ class PointwiseLoss(Loss):
             given = scores, targets, weight, pos_weight, positive
             return WeightedSum.apply(self, *given)
         targets = targets.to(scores.dtype)
-        positive = targets if pos_weight is None else targets * pos_weight
-        value = positive * self.positive(scores) + (1 - targets) * self.negative(scores)
+        value = self._mixture(scores, targets, pos_weight)
         return value.sum() if weight is None else (value * weight).sum()
 
     def log_odds(self, scores, pos_weight=1.0):
