@@ -73,6 +73,11 @@ def at_least_float32(scores):
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
+def mean_weight(entry_weight, dim):
+    """Return the mean over the entries with a weight, 0 where there is none."""
+    return entry_weight.sum(dim) / (entry_weight > 0).sum(dim).clamp(min=1)
+
+
 class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
     """Base of all losses: a torch module that scikit-learn can clone.
 
@@ -218,6 +223,8 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
             the loss of all classes alike.
         weight : float or Tensor broadcastable to the unreduced loss, default=None
             Weight of each entry, or of each row for a loss of classes; 0 leaves it out.
+            For a loss of whole rows the mean of a row multiplies its value, and what
+            the entries differ by is their `entry_weight`.
         reduction : {"none", "mean", "sum"}, default="none"
             torch's own criteria reduce by ``"mean"``, which has to be asked for here.
             It divides by the number of entries, or rows, whatever their weights.
@@ -974,10 +981,21 @@ class SetLoss(Loss):
         if targets.dtype == torch.bool:  # torch has no 1 - y of these
             targets = targets.to(torch.int8)
         if not args:
-            ones = torch.ones_like(at_least_float32(scores))
-            args = (ones if weight is None else ones * weight,)
-            weight = None
+            entry_weight = torch.ones_like(at_least_float32(scores))
+            if weight is not None:
+                entry_weight, weight = self._row_part(entry_weight * weight)
+            args = (entry_weight,)
         return super()._weighted(scores, targets, args, None, weight, reduced=reduced)
+
+    def _row_part(self, entry_weight):
+        """Split weights into relative ones of the entries, and one for each row.
+
+        So equal weights of all entries of a row multiply its loss.
+        """
+        if self.depends_on_batch:
+            return entry_weight, None
+        mean = mean_weight(entry_weight, dim=1)
+        return entry_weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1), mean
 
     def forward(self, scores, targets, entry_weight):
         """Return the loss of each row.

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch.nn.functional import softplus
 
-from skimbalance.losses._base import ABOVE_0, SetLoss, at_least_float32
+from skimbalance.losses._base import ABOVE_0, SetLoss, at_least_float32, mean_weight
 
 __all__ = [
     "SoftF1Loss",
@@ -99,7 +99,7 @@ class SoftF1Loss(SetLoss):
         present = (entry_weight * targets).sum(dim=0) > 0
         # The unused branch of `where` has a gradient, too: no 0/0 in it.
         missed = torch.where(present, 1 - 2 * hit / both.clamp(min=_LEAST_DIVISOR), 0.0)
-        weight = _mean_weight(entry_weight, dim=0) * present
+        weight = mean_weight(entry_weight, dim=0) * present
         mean = (missed * weight).sum() / weight.sum().clamp(min=_LEAST_DIVISOR)
         return mean.expand(len(scores))
 
@@ -154,7 +154,7 @@ class TwoWayLoss(SetLoss):
     def forward(self, scores, targets, entry_weight):
         scores, entry_weight = map(at_least_float32, (scores, entry_weight))
         observed = (entry_weight > 0).to(scores.dtype)
-        row_weight = _mean_weight(entry_weight, dim=1)
+        row_weight = mean_weight(entry_weight, dim=1)
         by_label, ranked = self._margins(
             scores, targets, observed * row_weight.unsqueeze(1), dim=0
         )
@@ -170,11 +170,6 @@ class TwoWayLoss(SetLoss):
         up = _soft_maximum(-scores, positive, self.positive_temperature, dim)
         down = _soft_maximum(scores, negative, self.negative_temperature, dim)
         return softplus(up + down), (positive > 0).any(dim) & (negative > 0).any(dim)
-
-
-def _mean_weight(entry_weight, dim):
-    """Return the mean over the entries with a weight, 0 where there is none."""
-    return entry_weight.sum(dim) / (entry_weight > 0).sum(dim).clamp(min=1)
 
 
 def _soft_maximum(scores, weight, temperature, dim):
