@@ -373,3 +373,32 @@ def test_mined_losses_keep_their_own_weights():
         torch.manual_seed(1)
         keeps_all = HardNegativeMiningLoss(mined, ratio=20, min_negatives=20)
         np.testing.assert_array_equal(keeps_all.entry_weight(scores, Y), own)
+
+
+@pytest.mark.parametrize("per", ["label", "batch"])
+def test_positives_of_weight_zero_call_for_no_negatives(per):
+    torch.manual_seed(0)
+    scores, targets = torch.randn(20, 3), torch.rand(20, 3) < 0.2
+    targets[:8] = True
+    weight = torch.ones(20, 1)
+    weight[:8] = 0
+    mine = HardNegativeMiningLoss(ratio=1, easy_rate=0, min_negatives=0, per=per)
+    kept = mine.entry_weight(scores, targets, weight)
+    np.testing.assert_array_equal(kept[:8], np.zeros((8, 3)))
+    np.testing.assert_array_equal(kept[8:], mine.entry_weight(scores[8:], targets[8:]))
+
+
+def test_the_number_of_hard_negatives_is_no_matter_of_rounding():
+    targets = torch.arange(100).reshape(-1, 1) < 50
+    mine = HardNegativeMiningLoss(ratio=0.3, easy_rate=0, min_negatives=0)
+    kept = mine.entry_weight(torch.arange(100.0).reshape(-1, 1), targets)
+    assert kept[50:].sum() == 15
+
+
+def test_distribution_balanced_weights_leave_out_labels_of_weight_zero():
+    loss = DistributionBalancedLoss().setup([10, 100, 50], [990, 900, 950])
+    targets = torch.tensor([[1, 1, 0], [1, 0, 1]])
+    weight = torch.tensor([[0.0, 1, 1], [0, 1, 1]])
+    found = loss.entry_weight(torch.zeros(2, 3), targets, weight)
+    absent = loss.entry_weight(torch.zeros(2, 3), targets * (weight > 0), weight)
+    torch.testing.assert_close(found, absent)

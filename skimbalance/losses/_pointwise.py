@@ -425,7 +425,10 @@ class DistributionBalancedLoss(NegativeTolerantLoss):
 
     def entry_weight(self, scores, targets, weight=None):
         rarity = self.state("rarity_", scores)
-        of_row = (targets.to(rarity.dtype) * rarity).sum(dim=1, keepdim=True)
+        found = targets.to(rarity.dtype) * rarity
+        if weight is not None:  # a label that is left out is none of the row
+            found *= weight > 0
+        of_row = found.sum(dim=1, keepdim=True)
         scale = torch.where(of_row > 0, self.beta / of_row, 0.0)
         # scale * rarity is beta * r
         steepened = (scale * rarity).sub_(self.beta * self.mu)

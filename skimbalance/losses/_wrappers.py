@@ -247,14 +247,14 @@ class HardNegativeMiningLoss(PointwiseLoss):
     def entry_weight(self, scores, targets, weight=None):
         weight = self._mined.entry_weight(scores, targets, weight)
         scores, targets = at_least_float32(scores), targets.bool()
-        candidates = ~targets
-        if weight is not None:
-            candidates = candidates & (weight > 0)
+        candidates, positives = ~targets, targets
+        if weight is not None:  # what is left out calls for no negatives
+            candidates, positives = candidates & (weight > 0), targets & (weight > 0)
         hardness = self.negative(scores).masked_fill(~candidates, -torch.inf)
         if self.per == "label":
-            hard = self._hardest(hardness, targets)
+            hard = self._hardest(hardness, positives)
         else:
-            flat = self._hardest(hardness.reshape(-1, 1), targets.reshape(-1, 1))
+            flat = self._hardest(hardness.reshape(-1, 1), positives.reshape(-1, 1))
             hard = flat.reshape(scores.shape)
         # By default rand_like draws in the order of memory: a transposed batch would
         # keep others.
@@ -263,9 +263,10 @@ class HardNegativeMiningLoss(PointwiseLoss):
         kept = (targets | (candidates & (hard | easy))).to(scores.dtype)
         return kept if weight is None else kept * weight
 
-    def _hardest(self, hardness, targets):
+    def _hardest(self, hardness, positives):
         """Return which entries are among the hardest of their column."""
-        n_kept = (self.ratio * targets.sum(dim=0)).ceil().long()
+        # A little less, since 0.3 times 50 is above 15 in float32.
+        n_kept = ((1 - 1e-6) * self.ratio * positives.sum(dim=0)).ceil().long()
         n_kept = n_kept.clamp(min=self.min_negatives, max=len(hardness))
         # By a sort of all: `topk` takes one k for all columns.
         place = (len(hardness) - n_kept).clamp(max=len(hardness) - 1)
