@@ -4,6 +4,7 @@ import pickle
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn import functional
@@ -530,3 +531,46 @@ def test_a_loss_of_ones_own_that_averages_is_refused(name, loss, reduction):
         targets = torch.tensor([0, 1, 2, 0])
     with pytest.raises(ValueError, match=rf"{name} gave a single Tensor"):
         loss(scores, targets, reduction=reduction)
+
+
+def test_a_series_of_weights_or_counts_is_read_by_position(scores, targets):
+    Y = pd.DataFrame(targets.numpy(), columns=["c", "a", "b"])
+    n_positive, n_negative = Y.sum(), (1 - Y).sum()
+    loss = NegativeTolerantLoss().setup(n_positive, n_negative)
+    np.testing.assert_array_equal(loss.n_positive_, n_positive)
+    weight, entries = n_negative / n_positive, 1.0 + Y
+    for series, array in ((weight, weight.to_numpy()), (weight[::-1], weight[::-1])):
+        array = np.asarray(array)
+        found = loss(scores, targets, pos_weight=series, weight=entries)
+        expected = loss(scores, targets, pos_weight=array, weight=entries.to_numpy())
+        torch.testing.assert_close(found, expected)
+        found, expected = (loss.log_odds(scores, each) for each in (series, array))
+        torch.testing.assert_close(found, expected)
+    prior = (n_positive + 0.5) / (len(Y) + 1)
+    starts = [loss.initial_scores(each) for each in (prior, prior.to_numpy())]
+    torch.testing.assert_close(*starts)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+@pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == "multiclass"])
+def test_classes_are_integers_of_any_width(name, dtype, scores):
+    loss = LOSSES[name, "multiclass"]().setup([3, 4, 5], [9, 8, 7])
+    classes = torch.arange(12) % 3
+    expected = loss(scores, classes, pos_weight=POS_WEIGHT)
+    found = loss(scores, classes.to(dtype), pos_weight=POS_WEIGHT)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(100,), (100, 2)])
+def test_counts_of_other_outputs_are_not_broadcast(shape):
+    loss = NegativeTolerantLoss().setup([5], [95])
+    with pytest.raises(ValueError, match="counts of 1 outputs, but the scores have"):
+        loss(torch.zeros(shape), torch.zeros(shape))
+
+
+@pytest.mark.parametrize("name", [n for n, kind in LOSSES if kind == "multiclass"])
+def test_starts_of_classes_divide_the_base_rates_by_their_sum(name):
+    loss = LOSSES[name, "multiclass"]().setup([3, 4, 5], [9, 8, 7])
+    prior = np.array([3.5, 4.5, 5.5]) / 13
+    found, expected = map(loss.initial_scores, (prior, prior / prior.sum()))
+    torch.testing.assert_close(found, expected)

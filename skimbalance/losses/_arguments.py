@@ -3,14 +3,24 @@
 import inspect
 from operator import is_
 
+import numpy as np
 import torch
 
 from skimbalance._validation import check_parameters
 
 
+def as_tensor(values, **options):
+    """Return numbers of any container as a tensor; a Series or a frame by position."""
+    if hasattr(values, "__array__") and not isinstance(values, torch.Tensor):
+        # torch would look up the entries of a Series by its names. A copy, since torch
+        # takes no reversed array, and warns of one that is read-only.
+        values = np.array(values, dtype=np.float64)
+    return torch.as_tensor(values, **options)
+
+
 def float64(values):
     """Return a tensor of double precision."""
-    return torch.as_tensor(values, dtype=torch.float64)
+    return as_tensor(values, dtype=torch.float64)
 
 
 def check_constructor(cls, arguments):
@@ -71,6 +81,16 @@ def check_once(loss, n_outputs):
     loss.__dict__["_checked"] = given
 
 
+def check_counted(loss, n_outputs):
+    """Raise where `setup` had counts of other outputs: they would be broadcast."""
+    counts = loss._buffers.get("n_positive_")
+    if counts is not None and loss.needs_counts and len(counts) != n_outputs:
+        raise ValueError(
+            f"setup had the counts of {len(counts)} outputs, but the scores have "
+            f"{n_outputs} columns. One label has scores of shape (n_samples, 1)."
+        )
+
+
 def check_counts(n_positive, n_negative):
     """Return label counts as new tensors of float64, or raise."""
     counts = [float64(values).detach().clone() for values in (n_positive, n_negative)]
@@ -99,7 +119,7 @@ def like(values, scores):
     They never pass through a dtype of less precision than that of the scores.
     """
     dtype = torch.promote_types(scores.dtype, torch.float32)
-    return torch.as_tensor(values, dtype=dtype, device=scores.device)
+    return as_tensor(values, dtype=dtype, device=scores.device)
 
 
 def as_weight(weight, scores, shape):
@@ -128,7 +148,7 @@ def check_pos_weight(pos_weight, n_outputs):
             f"pos_weight={pos_weight!r} is a scheme, which needs the labels of all "
             f"rows: pass compute_pos_weight(Y, {pos_weight!r}) of skimbalance.weights."
         )
-    shape = tuple(torch.as_tensor(pos_weight).shape)
+    shape = tuple(as_tensor(pos_weight).shape)
     if len(shape) > 1 or (n_outputs and shape not in ((), (1,), (n_outputs,))):
         columns = f"{n_outputs} columns" if n_outputs else "a column for each output"
         raise ValueError(

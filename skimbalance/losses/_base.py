@@ -26,6 +26,7 @@ from skimbalance._validation import Number, check_choice, check_parameters
 from skimbalance.losses._arguments import (
     as_weight,
     check_constructor,
+    check_counted,
     check_counts,
     check_once,
     check_overrides,
@@ -251,6 +252,9 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         if not torch.compiler.is_compiling():  # values are no part of a graph
             check_target_values(scores, targets, of_classes)
             check_once(self, n_outputs)
+            check_counted(self, n_outputs)
+        if of_classes:  # torch takes narrow integers for masks, or refuses them
+            targets = targets.long()
         if pos_weight is not None:
             check_pos_weight(pos_weight, n_outputs)
         if weight is not None:

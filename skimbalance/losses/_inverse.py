@@ -461,13 +461,15 @@ class SoftmaxLink:
         Parameters
         ----------
         prior : array-like of shape (n_classes,)
-            Base rates, strictly between 0 and 1.
+            Base rates, strictly between 0 and 1. They are divided by their sum, which
+            half a positive that is added to each moves from 1.
 
         Returns
         -------
         Tensor of float64, shape (n_classes,)
         """
-        scores = _solve_fixed_point(self, as_vector(prior).log().reshape(1, -1))[0]
+        target = as_vector(prior).log().log_softmax(dim=0)
+        scores = _solve_fixed_point(self, target.reshape(1, -1))[0]
         return scores - scores.mean()
 
 
