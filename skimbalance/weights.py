@@ -115,9 +115,13 @@ LABEL_WEIGHT_SCHEMES = {
 
 
 def _class_counts(index, n_classes, sample_weight):
-    """Return the count of each class, and the mean count, which it is compared with."""
+    """Return the count of each class, and the mean count, which it is compared with.
+
+    A class whose rows all have weight 0 is none, as if they were absent.
+    """
     counts = np.bincount(index, weights=sample_weight, minlength=n_classes)
-    return counts.astype(float), np.full(n_classes, counts.sum() / n_classes)
+    mean = counts.sum() / max(np.count_nonzero(counts), 1)
+    return counts.astype(float), np.full(n_classes, mean)
 
 
 def _count_target(target, sample_weight):
@@ -496,7 +500,9 @@ def _sparse_excess(labels, pos_weight):
     """Return the weights of sparse labels as the excess over 1, which stays sparse."""
     # What is stored and no positive is missing: its weight 0 is 1 below the others.
     excess = np.where(labels.data == 1, pos_weight[labels.indices] - 1, -1.0)
-    return sp.csr_array((excess, labels.indices, labels.indptr), shape=labels.shape)
+    # Copies of the index arrays, which belong to the labels of the user.
+    stored = excess, labels.indices.copy(), labels.indptr.copy()
+    return sp.csr_array(stored, shape=labels.shape)
 
 
 class PosWeightTransformer(DocLinkMixin, BaseEstimator):

@@ -315,3 +315,18 @@ def test_counts_of_narrow_numbers(dtype):
     expected = [9900 / 100, 9980 / 20]
     found = compute_pos_weight(label_counts=counts, n_samples=10_000)
     np.testing.assert_allclose(found, expected)
+
+
+def test_a_class_without_weight_is_none():
+    y, weight = np.array([0, 0, 0, 1, 2]), [1.0, 1, 1, 1, 0]
+    for scheme in WEIGHT_SCHEMES:
+        found = compute_class_weight(y, scheme, sample_weight=weight)
+        assert found == {**compute_class_weight(y[:4], scheme), 2: 1.0}
+
+
+def test_sparse_weights_share_no_memory_with_the_labels():
+    dense = np.array([[1, 0], [0, 1], [1, 1], [0, 1]], dtype=np.int8)
+    Y = sp.csr_array(dense)
+    weight = PosWeightTransformer("power", power=0).fit_transform(Y)
+    weight.eliminate_zeros()
+    np.testing.assert_array_equal(Y.toarray(), dense)
