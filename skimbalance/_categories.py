@@ -87,7 +87,11 @@ def as_categories(values):
     except TypeError:  # numbers and strings, or other values without an order
         values = sorted(values, key=lambda value: (type(value).__name__, str(value)))
     if len(set(map(type, values))) == 1 and isinstance(values[0], int | float | str):
-        return np.array(values)
+        array = np.array(values)
+        # Integers on both sides of 2**63 would become floats, and strings lose zero
+        # bytes at their end: they would not be found again.
+        if array.tolist() == values:
+            return array
     out = np.empty(len(values), dtype=object)
     out[:] = values
     return out

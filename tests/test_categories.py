@@ -465,6 +465,18 @@ def test_a_category_is_the_same_in_each_precision():
     np.testing.assert_array_equal(CategoryEncoder([0]).fit_transform(halves), codes)
 
 
+@pytest.mark.parametrize(
+    "values", [[5, 2**63 + 1, 2**63 + 2], ["a\0", "b", "c"]], ids=["ids", "zero byte"]
+)
+def test_categories_that_numpy_would_round_are_found_again(values):
+    column = pd.Series(2 * values)
+    encoder = CategoryEncoder(categorical_features=["c"]).fit(
+        pd.DataFrame({"c": column})
+    )
+    codes = encoder.transform(pd.DataFrame({"c": column[:3]}))
+    np.testing.assert_array_equal(codes.ravel(), [1, 2, 3])
+
+
 def test_numbers_beside_strings_in_a_list_of_rows():
     rows, y = [[1.5, "a"], [None, "b"], [0.5, "b"]] * 10, [0, 1, 1] * 10
     array = np.array(rows, dtype=object)
