@@ -574,3 +574,26 @@ def test_starts_of_classes_divide_the_base_rates_by_their_sum(name):
     prior = np.array([3.5, 4.5, 5.5]) / 13
     found, expected = map(loss.initial_scores, (prior, prior / prior.sum()))
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        NegativeTolerantLoss(),
+        AsymmetricLoss(),
+        LogitAdjustedLoss(),
+        HardNegativeMiningLoss(NegativeTolerantLoss()),
+    ],
+    ids=repr,
+)
+def test_a_net_in_half_precision_keeps_the_counts_of_its_loss(loss, dtype):
+    loss.setup([2_000_001, 100_000, 3], [99_999, 2_000_000, 2_099_997])
+    scores = torch.linspace(-4, 2, 12, dtype=torch.float64).reshape(4, 3)
+    of_classes = isinstance(loss, SoftmaxLoss)
+    invert = loss.log_probabilities if of_classes else loss.log_odds
+    expected, start = invert(scores), loss.initial_scores([0.2, 0.3, 0.5])
+    module = torch.nn.ModuleList([torch.nn.Linear(2, 3), loss]).to(dtype)
+    assert module[0].weight.dtype == dtype
+    torch.testing.assert_close(invert(scores), expected)
+    torch.testing.assert_close(loss.initial_scores([0.2, 0.3, 0.5]), start)

@@ -126,6 +126,18 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         state.pop("_checked", None)
         return state
 
+    def _apply(self, fn, recurse=True):
+        # `half` of a net that holds the loss would round counts, or make them infinite.
+        learnt = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, before in learnt.items():
+            after = self._buffers[name]
+            if before is None or after is None:  # as a buffer may be registered
+                continue
+            if after.dtype != before.dtype:
+                self._buffers[name] = before.to(after.device)
+        return self
+
     def _current_parameters(self):
         """Return the values of the constructor parameters, in their order."""
         return [getattr(self, name, None) for name in self._parameter_names]
@@ -176,6 +188,8 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
 
     def setup(self, n_positive, n_negative):
         """Learn what the loss needs from the label counts.
+
+        A parameter that enters it and is set later counts from the next `setup` on.
 
         Parameters
         ----------
