@@ -511,8 +511,9 @@ class PosWeightTransformer(DocLinkMixin, BaseEstimator):
     The estimators accept it as `pos_weight`, so that a grid sets its parameters as
     ``pos_weight__scheme``. They fit it inside their `fit`, on the training part only,
     and correct the probabilities for its weights. The result of its `transform(Y)`
-    passed as `sample_weight` gives the same training, but is part of the data: the
-    probabilities are those of the weighted data, and not corrected.
+    passed as `sample_weight` gives the same training, up to the scale of the loss, but
+    is part of the data: the probabilities are those of the weighted data, and not
+    corrected.
 
     Parameters
     ----------

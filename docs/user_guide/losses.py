@@ -131,11 +131,11 @@ would save](../benchmarks/loss_cost.md#random-negatives) is measured.
 ## More epochs for some
 
 A step of the score is not the same step of the log-odds: a focal loss multiplies it by
-about `gamma + 1`, an asymmetric one with its defaults by 6 where probabilities are
-small. So does the noise of the random weights that a net starts with, and it takes
-longer to unlearn: in ten epochs of [the seed problem](../benchmarks/seed_problem.md)
-the macro AP is 0.143 with the focal loss, 0.109 with the asymmetric one and 0.152 with
-log loss.
+about `gamma + 1`, an asymmetric one with its defaults by 3.5 where the probability is
+0.1, and by 5 where it is 0.001. So does the noise of the random weights that a net
+starts with, and it takes longer to unlearn: in ten epochs of [the seed
+problem](../benchmarks/seed_problem.md) the macro AP is 0.143 with the focal loss, 0.109
+with the asymmetric one and 0.152 with log loss.
 
 ## Label smoothing
 
@@ -231,7 +231,7 @@ raw score of 0.
   widely copied version has `(1 - p)^gamma` for both signs, and keeps 98 % of the loss
   of an easy negative at p = 0.01 instead of 0.01 %.
 - `p_t` comes from the unweighted cross-entropy; `exp(-weighted loss)` is none.
-- torchvision's `alpha=0.25` weighs positives *down*, by 1/3.
+- torchvision's `alpha=0.25` weighs positives *down*, to 1/3 of the negatives.
 - `log(sigmoid(z).clamp(1e-8))` stops learning at z = -20, where it is needed most.
 - The distribution-balanced weights are 0/0 on a row without positives; here r is 0.
 - The shift of the distribution-balanced loss is `kappa * log(1 / p - 1)` in the paper
