@@ -597,3 +597,36 @@ def test_a_net_in_half_precision_keeps_the_counts_of_its_loss(loss, dtype):
     assert module[0].weight.dtype == dtype
     torch.testing.assert_close(invert(scores), expected)
     torch.testing.assert_close(loss.initial_scores([0.2, 0.3, 0.5]), start)
+
+
+class Tempered(PointwiseLoss):
+    def __init__(self):
+        super().__init__()
+        self.temperature = torch.nn.Parameter(torch.ones(()))
+
+    def positive(self, scores):
+        return functional.softplus(-self.temperature * scores)
+
+    def negative(self, scores):
+        return functional.softplus(self.temperature * scores)
+
+
+@pytest.mark.parametrize("mined", [False, True])
+def test_a_loss_by_autograd_learns_a_parameter(mined, scores, targets):
+    tempered = Tempered()
+    loss = HardNegativeMiningLoss(tempered) if mined else tempered
+    loss(scores, targets, reduction="mean").backward()
+    assert tempered.temperature.grad.abs() > 0
+
+
+@pytest.mark.parametrize("mined", [False, True])
+def test_a_loss_with_its_derivative_learns_no_parameter(mined, scores, targets):
+    loss = FocalLoss(gamma=torch.nn.Parameter(torch.ones(3)))
+    loss = HardNegativeMiningLoss(loss) if mined else loss
+    for call in (
+        lambda: loss(scores, targets),
+        lambda: loss.log_odds(scores),
+        lambda: loss.setup([3, 4, 5], [9, 8, 7]),
+    ):
+        with pytest.raises(ValueError, match="Loss gives its derivative by the scores"):
+            call()

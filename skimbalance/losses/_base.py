@@ -475,6 +475,16 @@ class PointwiseLoss(Loss):
             for term, fused in pairs
         )
 
+    def check_params(self, n_outputs):
+        super().check_params(n_outputs)
+        if self._is_fused and any_is_learnt(*self.parameters()):
+            raise ValueError(
+                f"{type(self).__name__} gives its derivative by the scores alone, so "
+                "that no parameter of it can be learnt. Derive a class from "
+                "PointwiseLoss that writes positive and negative, which autograd "
+                "differentiates."
+            )
+
     def positive(self, scores):
         """Return the loss of each score where the label is 1.
 

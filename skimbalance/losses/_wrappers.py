@@ -250,7 +250,7 @@ class HardNegativeMiningLoss(PointwiseLoss):
         candidates, positives = ~targets, targets
         if weight is not None:  # what is left out calls for no negatives
             candidates, positives = candidates & (weight > 0), targets & (weight > 0)
-        hardness = self.negative(scores).masked_fill(~candidates, -torch.inf)
+        hardness = self.negative(scores).detach().masked_fill(~candidates, -torch.inf)
         if self.per == "label":
             hard = self._hardest(hardness, positives)
         else:
