@@ -744,3 +744,21 @@ def test_chunks_ask_for_an_inverse_as_a_fit_does(correct):
         net.partial_fit(X, y, classes=[0, 1])
     net.set_params(correct_probabilities=False).partial_fit(X, y, classes=[0, 1])
     assert np.isfinite(net.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        LogLoss(),
+        FocalLoss(gamma=[0.0, 1.5, 2.0]),
+        AsymmetricLoss(),
+        FunctionLoss(lambda z, y: softplus((1 - 2 * y) * z) ** 2),
+    ],
+    ids=stable_id,
+)
+def test_log_odds_are_differentiable_by_scores_and_weights(loss):
+    scores = torch.tensor([[0.3, -1.0, 2.0], [-0.7, 25.0, 0.0]], dtype=torch.float64)
+    weight = torch.tensor([1.0, 3.0, 0.5], dtype=torch.float64)
+    given = scores.requires_grad_(), weight.requires_grad_()
+    assert torch.autograd.gradcheck(loss.log_odds, given, rtol=1e-4)
+    assert not loss.initial_scores([0.1, 0.2, 0.3], weight).requires_grad

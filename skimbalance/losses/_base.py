@@ -317,7 +317,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
             If a base rate is not between 0 and 1: its score would be infinite, and the
             label could never be learnt.
         """
-        prior = torch.atleast_1d(float64(prior))
+        prior = torch.atleast_1d(float64(prior)).detach()
         if not ((prior > 0) & (prior < 1)).all():
             raise ValueError(
                 "prior: base rates must be above 0 and below 1, but go from "
@@ -326,7 +326,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
             )
         check_pos_weight(pos_weight, len(prior))
         link = self.link(pos_weight, prior.device, len(prior))
-        return link.initial_scores(prior)
+        return link.initial_scores(prior).detach()
 
     def link(self, pos_weight=1.0, device=None, n_outputs=None):
         """Return the map from raw scores to log-odds, or log-probabilities.

@@ -23,6 +23,7 @@ parallel to the identity on the log-odds.
 import numpy as np
 import torch
 from scipy.optimize.elementwise import find_root
+from torch.autograd.function import once_differentiable
 
 SCORE_LIMIT = 1e4
 _SEARCH_LIMIT = 20.0  # 1 - sigmoid(20) still has half of its digits
@@ -102,15 +103,16 @@ def _find_root(function, low, high):
     the resolution of float64. Where the sign is the same everywhere, all three are the
     end that is nearest to the other sign.
     """
-    table = low.clone()
+    table = low.detach().clone()
 
     def values_at(scores, index):
         # find_root passes the entries that are not solved yet as one array; a map that
         # differs by column needs whole rows.
         table.view(-1)[torch.as_tensor(index)] = torch.as_tensor(scores).to(table)
-        return function(table).reshape(-1).cpu().numpy()[index]
+        return function(table).detach().reshape(-1).cpu().numpy()[index]
 
-    ends = [end.reshape(-1).cpu().numpy() for end in (low, high)]
+    # Detached, since a weight that is learnt shifts the map.
+    ends = [end.detach().reshape(-1).cpu().numpy() for end in (low, high)]
     found = find_root(values_at, ends, args=(np.arange(low.numel()),))
     nearest = np.where(found.f_bracket[0] > 0, *ends)
     left, right = found.bracket
@@ -118,6 +120,25 @@ def _find_root(function, low, high):
         torch.as_tensor(np.where(found.success, scores, nearest)).to(low).view_as(low)
         for scores in (left, found.x, right)
     ]
+
+
+class _Differentiable(torch.autograd.Function):
+    """A map of scores with its derivative, which autograd does not find itself.
+
+    The map is made of derivatives of the loss, in place.
+    """
+
+    @staticmethod
+    def forward(ctx, function, scores):
+        value, slope = _value_and_slope(function, scores)
+        ctx.save_for_backward(slope)
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_output):  # pyright: ignore[reportIncompatibleMethodOverride]
+        (slope,) = ctx.saved_tensors
+        return None, slope * grad_output
 
 
 class IdentityLink:
@@ -168,7 +189,11 @@ class LogOddsLink:
         slope = torch.where(scores < inner, self._slopes[0], self._slopes[1])
         value = torch.where(scores < inner, self._values[0], self._values[1])
         outer = value + slope * (scores - inner)
-        return torch.where(scores == inner, self.function(inner), outer) - self.shift
+        if inner.requires_grad:
+            mapped = _Differentiable.apply(self.function, inner)
+        else:
+            mapped = self.function(inner)
+        return torch.where(scores == inner, mapped, outer) - self.shift
 
     def initial_scores(self, prior):
         """Return the scores that stand for the base rates.
