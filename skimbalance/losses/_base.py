@@ -309,7 +309,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         Returns
         -------
         Tensor of float64, shape (n_outputs,)
-            Zeros where the loss has no inverse.
+            Zeros where no map from scores to probabilities increases.
 
         Raises
         ------

@@ -34,7 +34,8 @@ class FunctionLoss(PointwiseLoss):
     ----------
     function : callable
         Maps scores and targets, both of shape (n_samples, n_labels), to the unreduced
-        loss of the same shape. Each output must depend on its own entry alone.
+        loss of the same shape. Each output must depend on its own entry alone. It is
+        called with targets of 0 and of 1 alone; soft targets mix what it gives.
 
     Examples
     --------
