@@ -280,6 +280,29 @@ def test_partial_fit_trains_in_chunks(problem):
     assert 0.7 < expected_observed_ratio(Y, net.predict_proba(X)) < 1.3
 
 
+def test_partial_fit_reads_counts_by_the_names_of_labels_and_classes(problem):
+    X, Y = problem
+    y = pd.Series(np.array(["a", "b", "c"])[Y[:, 0] + (X[:, 0] > -0.5)])
+    counts = y.value_counts()
+    assert list(counts.index) != ["a", "b", "c"]  # it sorts by size
+    known = {"classes": ["a", "b", "c"], "label_counts": (counts, 300 - counts)}
+    net = small(pos_weight="balanced").partial_fit(X, y, **known)
+    np.testing.assert_allclose(net.prior_, counts.sort_index() / 300)
+    np.testing.assert_allclose(net.pos_weight_, 100 / counts.sort_index())
+
+    frame = pd.DataFrame(Y, columns=list("wxyz"))
+    positive = frame.sum()
+    chunk, known = frame[frame.columns[::-1]], (positive, dict(300 - positive))
+    net = small(pos_weight="balanced").partial_fit(X, chunk, label_counts=known)
+    np.testing.assert_allclose(net.pos_weight_, ((300 - positive) / positive)[::-1])
+    # Labels without names are counted in their order, whatever the Series calls them.
+    net = small(pos_weight="balanced")
+    net.partial_fit(X, Y, label_counts=(positive, 300 - positive))
+    np.testing.assert_allclose(net.pos_weight_, (300 - positive) / positive)
+    with pytest.raises(ValueError, match="label_counts must have one entry for each"):
+        small().partial_fit(X, frame, label_counts=(positive[1:], 300 - positive[1:]))
+
+
 def test_partial_fit_needs_counts_and_classes_where_they_matter(problem):
     X, Y = problem
     with pytest.raises(ValueError, match="label_counts"):

@@ -21,7 +21,6 @@ from skimbalance._base import (
     unchanged_on_error,
     warn_user,
 )
-from skimbalance._counts import check_label_counts
 from skimbalance._labels import (
     BINARY,
     MULTICLASS,
@@ -64,6 +63,7 @@ from skimbalance.neural_network._checks import (
     check_same_classes,
     check_threshold_for,
     read_inputs,
+    read_label_counts,
     recount_categories,
     target_of_classes,
     warn_of_positive_class,
@@ -307,10 +307,11 @@ class BaseImbalancedNet(
             first chunk, so that rows of several chunks compare.
         label_counts : pair of array-like of shape (n_labels,), default=None
             ``(n_positive, n_negative)`` over all chunks to come: of each label, or, for
-            a multiclass `y`, of each class against the rest. Sets the starting bias,
-            and is needed at the first call by weight schemes and by losses that read
-            counts. Without it the bias starts at zero, and `prior_` has the base rates
-            of the chunks so far.
+            a multiclass `y`, of each class against the rest. A Series, as
+            `value_counts` of pandas returns it, or a dict is read by these names. Sets
+            the starting bias, and is needed at the first call by weight schemes and by
+            losses that read counts. Without it the bias starts at zero, and `prior_`
+            has the base rates of the chunks so far.
 
         Returns
         -------
@@ -714,8 +715,7 @@ class BaseImbalancedNet(
     def _start(self, rows, params, label_counts):
         """Make the output model and the net before the first chunk."""
         if label_counts is not None:
-            n_labels = rows.target.n_outputs
-            label_counts = check_label_counts(label_counts, n_labels=n_labels)
+            label_counts = read_label_counts(label_counts, rows.target)
         data = FirstChunk(rows, label_counts)
         self._set_output(self._make_output(data, params), data)
         with seeded(self._next_seed(), self.device_):

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from skimbalance._base import warn_positive_class
 from skimbalance._categories import as_rows, find_categorical, is_missing
+from skimbalance._counts import check_label_counts
 from skimbalance._labels import (
     BINARY,
     MULTILABEL,
@@ -29,6 +30,7 @@ from skimbalance._labels import (
     no_class,
 )
 from skimbalance._validation import (
+    align_weights,
     check_array,
     check_parameters,
     check_unique_columns,
@@ -782,6 +784,32 @@ def check_first_chunk(estimator, target, params, classes, label_counts):
             "label_counts=(n_positive, n_negative) over all chunks: pass them at "
             "the first call, or give the weights as an array."
         )
+
+
+def read_label_counts(label_counts, target):
+    """Return the counts over all chunks in the order of the labels, or the classes.
+
+    Counts in a Series are in an order of their own: `value_counts` of pandas sorts them
+    by size. Where the labels have no names, the order of a Series is theirs.
+
+    Parameters
+    ----------
+    label_counts : pair of array-like, Series or dict
+    target : Target
+
+    Returns
+    -------
+    pair of ndarray of shape (n_outputs,)
+    """
+    names, n_outputs = target.output_names, target.n_outputs
+    if n_outputs > 1 and isinstance(label_counts, tuple | list):
+        label_counts = [
+            part
+            if names is None and not isinstance(part, Mapping)
+            else align_weights(part, names, "label_counts")
+            for part in label_counts
+        ]
+    return check_label_counts(label_counts, n_labels=n_outputs)
 
 
 def check_chunks_suffice(estimator):
