@@ -303,6 +303,24 @@ def test_partial_fit_reads_counts_by_the_names_of_labels_and_classes(problem):
         small().partial_fit(X, frame, label_counts=(positive[1:], 300 - positive[1:]))
 
 
+@pytest.mark.parametrize(
+    "before, change",
+    [
+        ({"loss": FocalLoss(gamma=2.0)}, {"loss__gamma": 1.0}),
+        ({"pos_weight": PosWeightTransformer("sqrt")}, {"pos_weight__power": 0.3}),
+    ],
+    ids=["loss", "pos_weight"],
+)
+def test_partial_fit_refuses_what_changes_in_an_object(problem, before, change):
+    X, Y = problem
+    counts = Y.sum(axis=0), (1 - Y).sum(axis=0)
+    net = small(**before).partial_fit(X, Y, label_counts=counts)
+    net.partial_fit(X, Y).set_params(**change)
+    name = next(iter(before))
+    with pytest.raises(ValueError, match=f"{name}=.* goes on with a net that was made"):
+        net.partial_fit(X, Y)
+
+
 def test_partial_fit_needs_counts_and_classes_where_they_matter(problem):
     X, Y = problem
     with pytest.raises(ValueError, match="label_counts"):

@@ -87,6 +87,7 @@ from skimbalance.neural_network._export import ExportMixin, input_stage
 from skimbalance.neural_network._module import (
     MemberModule,
     ScoreModule,
+    copied,
     criterion_of,
     reads_integers,
     try_module,
@@ -554,7 +555,11 @@ class BaseImbalancedNet(
         net.step_ = step
         self._try_module(net, rows.first(_TRIED_ROWS))
         net.outputs_, self._net_shape = NetOutputs(self), shape
-        self._made_with = self.get_params(deep=False)
+        # Losses and transformers may be changed in place by `set_params`.
+        self._made_with = {
+            name: copied(value) if hasattr(value, "get_params") else value
+            for name, value in self.get_params(deep=False).items()
+        }
         return net
 
     def _net_width(self, shape):
