@@ -139,6 +139,9 @@ def test_columns_of_polars(problem):
     np.testing.assert_array_equal(small().fit(frame, Y).predict_proba(frame), expected)
     with pytest.raises(ValueError, match="Column 's' of X holds strings such as 'CA'"):
         own().fit(frame.with_columns(s=polars.lit("CA")), Y)
+    dates = polars.Series(pd.date_range("2020", periods=300))
+    with pytest.raises(ValueError, match="Column 's' of X holds dates"):
+        small().fit(frame.with_columns(s=dates, t=polars.lit("CA")), Y)
 
 
 def test_a_column_name_that_comes_twice_is_refused(problem):
@@ -256,6 +259,31 @@ def test_a_dataset_after_a_frame_removes_the_names_of_the_features(problem):
     X, Y = problem
     net = own().fit(pd.DataFrame(X, columns=list("abcdef")), Y)
     assert not hasattr(net.fit(Items(lambda i: X[i]), Y), "feature_names_in_")
+
+
+def test_a_dataset_is_encoded_as_the_array_that_was_fitted(problem):
+    X, Y = problem
+    data = Items(lambda i: X[i])
+    for fitted in (X, sp.csr_array(X)):
+        net = small().fit(fitted, Y)
+        np.testing.assert_array_equal(net.predict_proba(data), net.predict_proba(X))
+    table = np.c_[np.arange(300) % 3, X]
+    net = small(categorical_features=[0]).fit(table, Y)
+    with pytest.raises(ValueError, match="as the net was fitted on categories"):
+        net.predict_proba(Items(lambda i: table[i]))
+
+
+def test_missing_values_go_with_what_was_fitted(problem):
+    X, Y = problem
+    lacking = X.copy()
+    lacking[0, 0] = np.nan
+    for fitted in (sp.csr_array(X), Items(lambda i: X[i])):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            small().fit(fitted, Y).predict_proba(lacking)
+    net = small().fit(lacking, Y)
+    expected = net.predict_proba(lacking)
+    net.set_params(standardize=True)  # for the next fit
+    np.testing.assert_array_equal(net.predict_proba(lacking), expected)
 
 
 def test_tables_of_pyarrow():

@@ -352,6 +352,8 @@ class BaseImbalancedNet(
         X = read_inputs(self, X, reset, self._module()[0] is not MLP, name)
         if reset:
             self._input_shape = getattr(X, "row_shape", X.shape[1:])
+            # Others have no value in place of a missing one.
+            self._imputes = self._reads_tables() and isinstance(X, np.ndarray)
         return X
 
     def _reads_tables(self):

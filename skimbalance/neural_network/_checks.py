@@ -341,6 +341,8 @@ def read_inputs(estimator, X, reset, allow_nd, name="X") -> Any:
         estimator.n_features_in_ = X.shape[1]
         # Of an earlier fit on a data frame.
         vars(estimator).pop("feature_names_in_", None)
+    elif estimator.category_encoder_ is not None:
+        raise ValueError(_no_table(name))
     elif X.shape[1:] != fitted:
         raise ValueError(_other_shape(name, X, fitted))
     return X
@@ -355,7 +357,8 @@ def _read_array(estimator, X, fitted, allow_nd, name):
     _check_columns(X, name)
     _check_row_shape(X, fitted, name)
     X = _with_integers(X)
-    allows_nan = estimator._reads_tables() and not sp.issparse(X)
+    imputes = estimator._reads_tables() if fitted is None else estimator._imputes
+    allows_nan = imputes and not sp.issparse(X)
     with _named(name), np.errstate(all="ignore"):  # of sums of what is infinite
         X = validate_data(
             estimator,
@@ -379,11 +382,12 @@ def _category_encoder(estimator, X, fitted, name):
     given = getattr(estimator, "categorical_features", None)
     if fitted is not None or goes_on(estimator):
         encoder = getattr(estimator, "category_encoder_", None)
-        if fitted is None and np.ndim(X) == 2:
+        if fitted is None and len(X.shape) == 2:
             _check_same_columns(encoder, given, X)
         return encoder
     estimator.category_encoder_ = None
-    if given is None or sp.issparse(X) or np.ndim(X) != 2:
+    # By the shape: NumPy makes an array of a frame of polars, to count its dimensions.
+    if given is None or sp.issparse(X) or len(X.shape) != 2:
         _check_no_categories(given, name, "a dense X of shape (n_samples, n_features)")
         return None
     if not estimator._reads_tables():
@@ -455,11 +459,8 @@ def _check_no_categories(given, name, needed):
 
 def _read_table(estimator, encoder, X, fitted, name):
     """Return a table with codes in place of its categories."""
-    if sp.issparse(X) or np.ndim(X) != 2:
-        raise ValueError(
-            f"{name} must be a data frame or a dense array of shape (n_samples, "
-            "n_features), as the net was fitted on categories."
-        )
+    if sp.issparse(X) or len(X.shape) != 2:
+        raise ValueError(_no_table(name))
     with _named(name):
         validate_data(estimator, X, reset=fitted is None, skip_check_array=True)
         # Fitted or not, it has the mask that `_category_encoder` found.
@@ -469,6 +470,13 @@ def _read_table(estimator, encoder, X, fitted, name):
             encoder.fit(X)
         with np.errstate(all="ignore"):
             return np.ascontiguousarray(encoder.transform(X))
+
+
+def _no_table(name):
+    return (
+        f"{name} must be a data frame or a dense array of shape (n_samples, "
+        "n_features), as the net was fitted on categories."
+    )
 
 
 @contextlib.contextmanager

@@ -242,9 +242,11 @@ class _EncodedSource(_DenseSource):
         if encoder.is_categorical_.any():
             self.parts["numbers"] = _places(~encoder.is_categorical_)
             self.parts["codes"] = _places(encoder.is_categorical_)
-        # Infinite where values are missing, or where the sum overflows, too.
-        with np.errstate(all="ignore"):
-            self.has_missing = not np.isfinite(array.sum())
+        self.has_missing = True
+        if not isinstance(array, DatasetRows):
+            # Infinite where values are missing, or where the sum overflows, too.
+            with np.errstate(all="ignore"):
+                self.has_missing = not np.isfinite(array.sum())
 
     @property
     def row_bytes(self):
