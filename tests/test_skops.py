@@ -93,6 +93,15 @@ def test_training_goes_on_with_the_state_of_the_optimizer():
     np.testing.assert_array_equal(again.predict_proba(X), net.predict_proba(X))
 
 
+def test_parameters_set_after_the_fit_change_nothing_of_the_net():
+    net = small().fit(X, Y)
+    expected = net.predict_proba(X)
+    net.set_params(precision="bf16", max_grad_norm=1.0, compile=False, loss="focal")
+    again = round_trip(net)
+    np.testing.assert_array_equal(again.predict_proba(X), expected)
+    assert again.net_.step_.max_grad_norm is None
+
+
 def test_unfitted_nets_and_frames():
     import pandas as pd
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from skimbalance._labels import MULTILABEL, Target, _LabelClasses
 from skimbalance.neural_network._predictions import NetOutputs
-from skimbalance.neural_network._training import Net, make_step, seeded
+from skimbalance.neural_network._training import Net, Step, seeded
 
 _PLAIN = "plain_state"
 # Attributes of the output model that follow from the others.
@@ -186,6 +186,8 @@ def plain_net(net):
             "criterion": dict(net.criterion_.state_dict()),
             "optimizer": net.optimizer_.state_dict(),
             "reads_integers": net.module_.reads_integers,
+            # That of the training: `set_params` may have changed the parameters since.
+            "step": [net.step_.half, net.step_.max_grad_norm, net.step_.records],
         }
     )
 
@@ -228,6 +230,6 @@ def _restored_net(estimator, stored):
     net.criterion_.load_state_dict(stored["criterion"])
     net.optimizer_.load_state_dict(stored["optimizer"])
     net.history_ = History(stored["history"])
-    net.step_ = make_step(estimator)
+    net.step_ = Step(*stored["step"])
     net.outputs_ = NetOutputs(estimator)
     return net
