@@ -408,6 +408,7 @@ def test_the_net_answers_as_the_estimator_does(kind, n_members, container):
         net.predict_proba(given), fitted.predict_proba(X[:50]), rtol=1e-9
     )
     np.testing.assert_array_equal(net.predict(given), fitted.predict(X[:50]))
+    assert net.predict(given).dtype == fitted.predict(X[:50]).dtype
     np.testing.assert_array_equal(net.classes_, fitted.classes_)
     n_outputs = {"binary": 1}.get(kind, 3)
     rows = torch.as_tensor(X[:50])

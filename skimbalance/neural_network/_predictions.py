@@ -163,7 +163,9 @@ class NetOutputs:
 
     def predictions(self, raw):
         """Return the predictions for raw scores, as `predict` does."""
-        return self.estimator._predictor()(raw)
+        predicted, target = self.estimator._predictor()(raw), self.estimator._target
+        is_labels = target.kind == MULTILABEL
+        return predicted.astype(target.dtype) if is_labels else predicted
 
 
 def _in_numpy(array):
