@@ -687,6 +687,13 @@ def test_a_warm_start_on_other_rows_keeps_the_calibration(problem):
         assert net.out_of_fold_log_odds_ is None
 
 
+def test_a_warm_start_of_one_net_cannot_cross_fit(problem):
+    X, Y = problem
+    net = mlp(cross_fit=True, warm_start=True, max_epochs=1).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="two members: set warm_start=False"):
+        net.fit(X, Y)
+
+
 def test_a_warm_start_keeps_groups_together(problem, monkeypatch):
     X, Y = problem
     net = mlp(warm_start=True).fit(X, Y)

@@ -104,10 +104,10 @@ def _cross_fits(estimator, data, holds_out):
             "cross_fit=True holds out folds of X, and X_val is held out already. "
             "Leave X_val and y_val out, or set cross_fit='auto'."
         )
-    if estimator.cross_fit and estimator.n_members == 1:
-        raise ValueError(
-            "cross_fit=True needs at least two members: set n_members='auto'."
-        )
+    if estimator.cross_fit and _n_folds(estimator) == 1:
+        # Those of a warm start are as many as there are.
+        way_out = "warm_start=False" if goes_on(estimator) else "n_members='auto'"
+        raise ValueError(f"cross_fit=True needs at least two members: set {way_out}.")
     return bool(estimator.cross_fit)
 
 
