@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from skorch.callbacks import LRScheduler
@@ -13,7 +14,11 @@ from torch import nn
 
 from skimbalance.datasets import make_imbalanced_multilabel
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
-from skimbalance.neural_network._checkpoint import _FREE_IN_CHUNKS, _FREE_PARAMS
+from skimbalance.neural_network._checkpoint import (
+    _FREE_IN_CHUNKS,
+    _FREE_PARAMS,
+    identity_of,
+)
 
 SCRIPT = """
 import os, signal, sys
@@ -141,6 +146,53 @@ def test_a_damaged_file_is_refused(tmp_path, content):
     assert not hasattr(net, "net_")
     assert file.read_bytes() == before
     assert estimator(tmp_path, max_epochs=1).fit(X, Y).n_iter_ == 1
+
+
+def test_names_and_code_are_compared_when_a_run_is_resumed():
+    weights = pd.DataFrame([[1.0, 3.0]], columns=["a", "b"])
+    assert identity_of(weights) == identity_of(weights.copy())
+    assert identity_of(weights) != identity_of(weights.rename(columns={"a": "c"}))
+    polars = pytest.importorskip("polars")
+    frame = polars.from_pandas(weights)
+    assert identity_of(frame) == identity_of(polars.from_pandas(weights))
+    assert identity_of(frame) != identity_of(frame.rename({"a": "c"}))
+    assert identity_of(frame["a"]) != identity_of(frame["b"])
+
+
+def test_an_edited_module_is_another_run(tmp_path):
+    def module_of(activation):
+        class Own(nn.Module):
+            def __init__(self, n_features, n_outputs):
+                super().__init__()
+                self.first = nn.Linear(n_features, 4)
+                self.last = nn.Linear(4, n_outputs)
+
+            if activation == "relu":
+
+                def forward(self, x):
+                    return self.last(self.first(x).relu())
+
+            else:
+
+                def forward(self, x):
+                    return self.last(self.first(x).tanh())
+
+        return Own
+
+    def net(activation):
+        return ImbalancedNetClassifier(
+            module_of(activation),
+            max_epochs=2,
+            checkpoint=tmp_path,
+            resume=True,
+            random_state=0,
+        )
+
+    X, Y = problem()
+    expected = net("relu").fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(net("relu").fit(X, Y).predict_proba(X), expected)
+    with pytest.raises(ValueError, match="of another run: module was"):
+        net("tanh").fit(X, Y)
 
 
 @pytest.mark.parametrize(

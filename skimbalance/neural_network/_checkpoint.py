@@ -37,7 +37,7 @@ from skorch.callbacks.training import ParamMapper
 from skorch.history import History
 
 from skimbalance._base import warn_user
-from skimbalance._validation import check_layer_sizes
+from skimbalance._validation import check_layer_sizes, frame_columns
 from skimbalance.exceptions import CheckpointWarning
 from skimbalance.neural_network._checks import check_params
 from skimbalance.neural_network._data import JoinedRows
@@ -622,8 +622,11 @@ def _described_object(value):
         defaults = [value.__defaults__, value.__kwdefaults__]
         parts = [_described_code(value.__code__), described([defaults, held])]
         return f"{value.__qualname__} {_short(parts)}"
-    if hasattr(value, "iloc"):  # a frame or a series, with its names
-        return digest(np.asarray(value)) + _short([repr(list(value.index))])
+    if hasattr(value, "__array__"):  # a frame or a series, with its names
+        columns, index = frame_columns(value), getattr(value, "index", None)
+        names = [columns, index if hasattr(value, "iloc") else None]
+        shown = [repr(None if each is None else list(each)) for each in names]
+        return digest(np.asarray(value)) + _short(shown)
     if not hasattr(value, "__dict__"):
         return getattr(value, "__qualname__", type(value).__qualname__)
     known = {key: v for key, v in vars(value).items() if not key.endswith("_")}
@@ -650,11 +653,21 @@ def _short(parts):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-# Parameters that may be given in several forms.
+def _with_code(build):
+    """Return what builds a module; a class with its methods, which may be edited."""
+    if not isinstance(build, type):
+        return build
+    own = [base for base in build.__mro__ if not base.__module__.startswith("torch.")]
+    methods = [value for base in own for value in vars(base).values()]
+    return [build, *(m for m in methods if isinstance(m, types.FunctionType))]
+
+
+# Parameters that are given in several forms, or are more than their value shows.
 _ONE_FORM = {
     "cross_fit": as_switch,
     "early_stopping": as_switch,
     "hidden_layer_sizes": check_layer_sizes,
+    "module": _with_code,
     "optimizer": resolve_optimizer,
     "standardize": as_switch,
 }
