@@ -48,6 +48,7 @@ from skimbalance._labels import (
     encode_like,
     find_positive,
     has_missing,
+    read_target,
 )
 from skimbalance._validation import (
     GivenSplits,
@@ -274,7 +275,8 @@ class LabelScoreMixin(ClassifierMixin):
         """
         check_is_fitted(self)
         if self._target.kind != MULTILABEL:
-            return super().score(X, y, sample_weight)
+            # As `fit` reads it: scikit-learn knows no numbers in an array of objects.
+            return super().score(X, read_target(y, "y"), sample_weight)
         labels, predicted = (
             matrix.toarray() if sp.issparse(matrix) else matrix
             for matrix in (encode_like(y, self._target), self.predict(X))

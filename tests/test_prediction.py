@@ -180,3 +180,10 @@ def test_a_probability_at_its_threshold_is_not_above_it(dtype, kind):
             expected = np.where(above, pos_label, 1 - pos_label)
         predicted = net.set_params(threshold=threshold).predict(X)
         np.testing.assert_array_equal(predicted, expected)
+
+
+def test_numbers_in_an_array_of_objects_are_scored_as_they_are_fitted(problem):
+    X, Y = problem
+    y = Y[:, 0]
+    net = small().fit(X, y.astype(object))
+    assert net.score(X, y.astype(object)) == net.score(X, y)
