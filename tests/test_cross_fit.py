@@ -687,6 +687,22 @@ def test_a_warm_start_on_other_rows_keeps_the_calibration(problem):
         assert net.out_of_fold_log_odds_ is None
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"n_members": 2}, "n_members changed"),
+        ({"standardize": True}, "an InputEncoder scales, but standardize=True"),
+    ],
+)
+def test_a_warm_start_refuses_what_it_cannot_change(problem, change, message):
+    X, Y = problem
+    net = mlp(warm_start=True, max_epochs=1).fit(X, Y)
+    net.set_params(n_members=net.net_.module_.n_members).fit(X, Y)
+    net.set_params(**change)
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, Y)
+
+
 def test_a_warm_start_of_one_net_cannot_cross_fit(problem):
     X, Y = problem
     net = mlp(cross_fit=True, warm_start=True, max_epochs=1).partial_fit(X, Y)

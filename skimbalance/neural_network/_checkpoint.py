@@ -43,6 +43,7 @@ from skimbalance.neural_network._checks import check_params
 from skimbalance.neural_network._data import JoinedRows
 from skimbalance.neural_network._optimizer import resolve_optimizer
 from skimbalance.neural_network._output import as_switch
+from skimbalance.preprocessing import InputEncoder
 
 _FORMAT = "skimbalance checkpoint 6"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -778,6 +779,8 @@ def check_warm_start(estimator, target, is_scaled):
         f"inputs that are {'' if estimator.scaler_ else 'not '}scaled, but "
         f"standardize={estimator.standardize!r}": is_scaled
         != (estimator.scaler_ is not None),
+        f"inputs that an {type(estimator.scaler_).__name__} scales, but "
+        f"standardize={estimator.standardize!r}": _scales_by_another(estimator),
         **_other_names(
             "labels", "y", getattr(estimator, "label_names_", None), target.label_names
         ),
@@ -792,6 +795,12 @@ def check_warm_start(estimator, target, is_scaled):
         raise ValueError(
             f"warm_start=True goes on with {fault}. Set warm_start=False to start anew."
         )
+
+
+def _scales_by_another(estimator):
+    """Return whether `standardize` asks for another scaler than there is."""
+    scaler, encodes = estimator.scaler_, isinstance(estimator.standardize, str)
+    return scaler is not None and encodes != isinstance(scaler, InputEncoder)
 
 
 def _other_names(what, where, before, now):

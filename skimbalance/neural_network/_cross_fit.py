@@ -139,6 +139,11 @@ def _kept_folds(estimator, data):
     folds = getattr(estimator, "_folds", None)
     if not _was_cross_fitted(estimator) or folds is None:
         return None
+    net = estimator.net_
+    # As many members were asked for, or there are as many: groups may allow fewer.
+    known = "auto", net.outputs_.estimator.n_members, net.module_.n_members
+    if estimator.n_members not in known:
+        return None
     identity, fold = folds
     return fold if identity == _identity(data.rows) else None
 
