@@ -37,6 +37,20 @@ def test_probabilities_are_the_mean_of_the_members(problem):
     assert np.std(each, axis=0).min() > 0
 
 
+def test_members_are_in_evaluation_mode(problem):
+    """Dropout would change their scores from call to call."""
+    X, Y = problem
+    fitted = net(n_members=2, dropout=0.5).fit(X, Y)
+    for _ in range(2):
+        rows = torch.as_tensor(X)
+        each = torch.stack([member(rows) for member in fitted.members_])
+        expected = fitted.net_.forward(X)
+        torch.testing.assert_close(each.mean(0).detach(), expected)
+        fitted.partial_fit(X, Y)
+    (alone,) = net(dropout=0.5).fit(X, Y).members_
+    assert not any(module.training for module in alone.modules())
+
+
 def test_multiclass_probabilities_are_the_mean_of_the_members(problem):
     X, Y = problem
     fitted = net(n_members=3).fit(X, Y.argmax(axis=1))

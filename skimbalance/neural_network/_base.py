@@ -767,7 +767,7 @@ class BaseImbalancedNet(
         check_is_fitted(self)
         members: list[Any] = [] if self.net_ is None else self.net_.module_.members()
         for member in members if self.scaler_ is not None else ():
-            member.inputs = input_stage(self.scaler_).to(member.bias.device)
+            member.inputs = input_stage(self.scaler_).to(member.bias.device).eval()
         return members
 
     @property

@@ -318,9 +318,9 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         class is then fitted on all rows of `fit`. With folds they map
         the scores of each member, before their mean.
     members_ : list of torch.nn.Module
-        The trained nets, each giving raw scores of its own for dense rows of `X`, which
-        its attribute `inputs` scales. The attribute `body` of each is your module,
-        whose `state_dict` your class loads.
+        The trained nets, in evaluation mode, each giving raw scores of its own for
+        dense rows of `X`, which its attribute `inputs` scales. The attribute `body` of
+        each is your module, whose `state_dict` your class loads.
     out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
             (n_samples, n_labels) or (n_samples, n_classes)
         What `decision_function` gives for the rows of `fit`, each by the member that
@@ -719,9 +719,9 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         class is then fitted on all rows of `fit`. With folds they map
         the scores of each member, before their mean.
     members_ : list of torch.nn.Module
-        The trained nets, each giving raw scores of its own for dense rows of `X`, which
-        its attribute `inputs` scales. The attribute `body` of each is your module,
-        whose `state_dict` your class loads.
+        The trained nets, in evaluation mode, each giving raw scores of its own for
+        dense rows of `X`, which its attribute `inputs` scales. The attribute `body` of
+        each is your module, whose `state_dict` your class loads.
     out_of_fold_log_odds_ : ndarray of float32 or None, shape (n_samples,), \
             (n_samples, n_labels) or (n_samples, n_classes)
         What `decision_function` gives for the rows of `fit`, each by the member that

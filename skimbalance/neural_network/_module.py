@@ -144,8 +144,9 @@ class ScoreModule(nn.Module):
         return scores if self.own_bias is None else scores + self.own_bias
 
     def members(self) -> list[nn.Module]:
-        """Return each net in this module, on copies of its weights."""
-        return [self.member(0)]
+        """Return each net in this module, on copies of its weights, to predict with."""
+        # A training without held-out rows leaves dropout switched on.
+        return [self.member(number).eval() for number in range(self.n_members)]
 
     def member(self, number) -> nn.Module:  # noqa: ARG002
         """Return one net of this module, on a copy of its weights."""
@@ -372,9 +373,6 @@ class MemberModule(ScoreModule):
             randomness="different",
         )
         return members(parameters)
-
-    def members(self) -> list[nn.Module]:
-        return [self.member(number) for number in range(self.n_members)]
 
     def member(self, number):
         member = copy.deepcopy(self)
