@@ -292,7 +292,8 @@ class BaseImbalancedNet(
 
         Nothing is held out, no input statistics are gathered beyond those of the first
         chunk, and weights are not recomputed: what depends on the label counts needs
-        them at the first call.
+        them at the first call. What is ``"auto"`` by the number of rows (`batch_size`,
+        `precision`, `dropout`) follows from those of the first chunk.
 
         Parameters
         ----------
