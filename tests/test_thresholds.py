@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import binom
 from sklearn import metrics as reference
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer
 
@@ -17,6 +19,7 @@ from skimbalance.thresholds import (
     FBeta,
     MatchedPrevalence,
     MicroFBeta,
+    MultilabelTunedThresholdClassifierCV,
     TopK,
     expected_f_beta,
     plug_in_threshold,
@@ -330,6 +333,26 @@ def test_a_named_scorer_tunes_one_common_threshold(average):
     Y, S = _many(np.random.default_rng(0))
     thresholds = tune_thresholds(Y, S, scoring=f"f1_{average}", average=average)
     assert np.ptp(thresholds) == 0
+
+
+def test_scorers_of_label_matrices_score_each_label_by_itself():
+    """Given one label, scikit-learn's would average over its classes 0 and 1."""
+    Y, S = _many(np.random.default_rng(0))
+    exact = tune_thresholds(Y, S, shrinkage=0)
+    forest = RandomForestClassifier(10, random_state=0)
+    model = MultilabelTunedThresholdClassifierCV(forest, cv=2).fit(S, Y)
+    for scoring in ("f1_macro", "f1_weighted", "macro_f1", "weighted_f1"):
+        for Z in (Y, sp.csr_array(Y)):
+            found = tune_thresholds(Z, S, scoring=scoring, shrinkage=0)
+            np.testing.assert_allclose(found, exact)
+        tuned = clone(model).set_params(scoring=scoring).fit(S, Y)
+        np.testing.assert_allclose(tuned.thresholds_, model.thresholds_)
+    for scoring in ("f1_micro", "f1_samples", "micro_f1"):
+        with pytest.raises(ValueError, match="pass average="):
+            tune_thresholds(Y, S, scoring=scoring)
+        # One label has nothing to pool with.
+        if scoring != "f1_samples":
+            assert tune_thresholds(Y[:, 0], S[:, 0], scoring=scoring).shape == (1,)
 
 
 # --------------------------------------------------------------------------

@@ -503,7 +503,11 @@ class MultilabelTunedThresholdClassifierCV(_ThresholdedClassifier):
             "constraint": self.constraint,
         }
         metric = check_search(
-            self.scoring, **options, target=target, is_weighted=weight is not None
+            self.scoring,
+            **options,
+            target=target,
+            n_labels=target.n_outputs,
+            is_weighted=weight is not None,
         )
         check_labels(metric, self.average, target.values, weight)
         if metric.depends_on_pos_label:

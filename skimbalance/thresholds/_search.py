@@ -176,7 +176,33 @@ def _check_takes_weights(function, scoring):
         )
 
 
-def _of_scorer(scorer, scoring, target):
+def _for_each_label(scorer, scoring):
+    """Return the options of the metric behind a scorer, for one label at a time.
+
+    Given a single label, scikit-learn's metrics would average over its classes 0 and 1:
+    the micro F1 of these two is the accuracy.
+
+    Raises
+    ------
+    ValueError
+        If the scorer pools the labels.
+    """
+    options = dict(scorer._kwargs)
+    average, is_own = options.get("average"), isinstance(scorer, LabelScorer)
+    if not is_own and not scorer._score_func.__module__.startswith("sklearn."):
+        return options
+    if average in ("micro", "samples"):
+        raise ValueError(
+            f"scoring={scoring!r} scores all labels together, but average='macro' "
+            f"tunes each label by itself: pass average={average!r}."
+        )
+    # The best thresholds for a mean over labels, weighted or not, are those of each.
+    if average in ("macro", "weighted") and not is_own:
+        options |= {"average": "binary", "pos_label": 1}
+    return options
+
+
+def _of_scorer(scorer, scoring, target, *, each_label):
     """Return the metric behind a scorer, unless it does not read predictions.
 
     A scorer of scikit-learn gets the classes of a binary target as they were passed.
@@ -187,6 +213,8 @@ def _of_scorer(scorer, scoring, target):
             f"to tune. Use one of {sorted(METRICS)}."
         )
     function, options = scorer._score_func, dict(scorer._kwargs)
+    if each_label:
+        options = _for_each_label(scorer, scoring)
     takes = _parameters(function)
     # scikit-learn's metrics ignore `pos_label` if they average over the classes.
     is_averaged = options.get("average", "binary") != "binary"
@@ -228,7 +256,7 @@ def _scorer_by_name(scoring):
         ) from error
 
 
-def find_metric(scoring, target=None, *, is_weighted=False):
+def find_metric(scoring, target=None, *, is_weighted=False, each_label=False):
     """Return the metric that `scoring` stands for.
 
     Parameters
@@ -238,6 +266,8 @@ def find_metric(scoring, target=None, *, is_weighted=False):
         None where the labels are 0 and 1.
     is_weighted : bool
         Whether the metric has to take `sample_weight`.
+    each_label : bool
+        Whether it is evaluated for each of several labels by itself.
     """
     if isinstance(scoring, str) and scoring in METRICS:
         return Metric(METRICS[scoring], depends_on_pos_label=scoring not in _SYMMETRIC)
@@ -256,7 +286,7 @@ def find_metric(scoring, target=None, *, is_weighted=False):
         # It names a class, so it has to get the classes, as a scorer does.
         scorer = make_scorer(scorer)
     _check_pos_label(scorer, target)
-    return _of_scorer(scorer, scoring, target)
+    return _of_scorer(scorer, scoring, target, each_label=each_label)
 
 
 # --------------------------------------------------------------------------
@@ -702,7 +732,14 @@ def _rule_thresholds(threshold, labels, y_score, weight, label_names):
 
 
 def check_search(
-    scoring, average, shrinkage, constraint, target=None, *, is_weighted=False
+    scoring,
+    average,
+    shrinkage,
+    constraint,
+    target=None,
+    *,
+    n_labels=1,
+    is_weighted=False,
 ) -> Metric:
     """Check the options of a search before any work; return its metric.
 
@@ -712,6 +749,8 @@ def check_search(
         As `tune_thresholds` takes them.
     target : Target or None
         None where the labels are 0 and 1.
+    n_labels : int
+        1 for a binary target.
     is_weighted : bool
         Whether there are sample weights.
 
@@ -722,7 +761,10 @@ def check_search(
     check_choice("average", average, {"macro", "micro", "samples"})
     check_interval("shrinkage", shrinkage, 0, closed="left")
     if constraint is None:
-        return find_metric(scoring, target, is_weighted=is_weighted)
+        each_label = average == "macro" and n_labels > 1
+        return find_metric(
+            scoring, target, is_weighted=is_weighted, each_label=each_label
+        )
     if not isinstance(constraint, tuple | list) or len(constraint) != 2:
         raise ValueError(
             f"constraint={constraint!r} must be a pair such as ('recall', 0.9)."
@@ -862,7 +904,9 @@ def tune_thresholds(
         The metric of each label; of all entries together; the mean over rows. The last
         two start at the best common threshold and improve one label after the other. A
         callable gets one label at a time under ``"macro"``, else whole matrices and one
-        threshold for all.
+        threshold for all. Of a scorer that takes a mean over labels, as ``"f1_macro"``
+        does, ``"macro"`` tunes the metric of each label; one that scores all labels
+        together, as ``"f1_micro"`` does, needs ``average="micro"``.
     shrinkage : float, default=20.0
         Positives that weigh as much as the plug-in threshold; 0 for none. The plug-in
         threshold reads probabilities after one sigmoid for all labels, fitted here;
@@ -917,17 +961,20 @@ def tune_thresholds(
     >>> tune_thresholds(Y, scores, shrinkage=0)
     array([0.25, 0.25])
     """
-    metric = check_search(
-        scoring, average, shrinkage, constraint, is_weighted=sample_weight is not None
-    )
     names = column_names(y_true)
     y_score = align_columns(y_score, names, "y_score")
     sample_weight = align_columns(sample_weight, names, "sample_weight")
     labels, scores, weight = check_scored_labels(y_true, y_score, sample_weight)
+    options = {"average": average, "shrinkage": shrinkage, "constraint": constraint}
+    metric = check_search(
+        scoring,
+        **options,
+        n_labels=labels.shape[1],
+        is_weighted=sample_weight is not None,
+    )
     weight = at_least_mean_1(weight)
     if threshold is not None:
         return _rule_thresholds(threshold, labels, scores, weight, names)
     check_labels(metric, average, labels, weight)
-    options = {"average": average, "shrinkage": shrinkage, "constraint": constraint}
     warn_constant_scores([scores], have_both_values(labels, weight))
     return search(metric, labels, scores, weight, **options).thresholds
