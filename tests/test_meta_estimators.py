@@ -395,6 +395,38 @@ def test_expected_cost_by_hand():
     np.testing.assert_array_equal(two.predict(X), proba > 0.1)
 
 
+class _Descending(LogisticRegression):
+    """A classifier that keeps its classes, and their columns, in descending order."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.coef_, self.intercept_ = self.coef_[::-1], self.intercept_[::-1]
+        if len(self.classes_) == 2:
+            self.coef_, self.intercept_ = -self.coef_, -self.intercept_
+        self.classes_ = self.classes_[::-1]
+        return self
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_in_another_order_are_found_by_name(n_classes):
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < n_classes], np.array(["a", "b", "c"])[y[y < n_classes]]
+    wraps = [lambda inner: MinimumExpectedCostClassifier(inner, np.eye(n_classes))]
+    if n_classes == 2:
+        wraps += [*WRAPPERS.values()]
+    for wrap in wraps:
+        usual, other = (
+            wrap(inner(max_iter=300)).fit(X, y)
+            for inner in (LogisticRegression, _Descending)
+        )
+        for method in ("predict_proba", "predict_log_proba", "decision_function"):
+            if hasattr(usual, method):
+                np.testing.assert_allclose(
+                    getattr(other, method)(X), getattr(usual, method)(X), atol=1e-9
+                )
+        np.testing.assert_array_equal(other.predict(X), usual.predict(X))
+
+
 # --------------------------------------------------------------------------
 # Weights and metadata
 

@@ -65,6 +65,18 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         check_is_fitted(self)
         return self._label_scores(self.estimator_, X, method)
 
+    def _class_places(self):
+        """Return the places of `classes_` among those of the wrapped classifier.
+
+        None where they are in place: it may keep another order than the sorted one.
+        """
+        own, known = (
+            np.ravel(getattr(model, "classes_", [])).tolist()
+            for model in (self, self.estimator_)
+        )
+        is_moved = own != known and len(own) == len(known) and set(own) == set(known)
+        return [known.index(label) for label in own] if is_moved else None
+
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X):
         """Return the probabilities of the wrapped classifier.
@@ -80,9 +92,10 @@ class _ThresholdedClassifier(LabelMetaClassifier):
             That each label is 1, or of each class of a 1-D target.
         """
         check_is_fitted(self)
-        if self._target.kind != MULTILABEL:
-            return self.estimator_.predict_proba(X)
-        return self._scores(X, PROBA)
+        if self._target.kind == MULTILABEL:
+            return self._scores(X, PROBA)
+        proba, places = self.estimator_.predict_proba(X), self._class_places()
+        return proba if places is None else np.asarray(proba)[:, places]
 
     @available_if(_inner_has("predict_proba"))
     def predict_log_proba(self, X):
@@ -119,8 +132,14 @@ class _ThresholdedClassifier(LabelMetaClassifier):
         """
         check_is_fitted(self)
         scores = self.estimator_.decision_function(X)
-        places = label_places(self.estimator_, self._target.label_names)
-        return scores if places is None else scores[:, places]
+        if self._target.kind == MULTILABEL:
+            places = label_places(self.estimator_, self._target.label_names)
+        else:
+            places = self._class_places()
+        if places is None:
+            return scores
+        # One column is the score of the last of two classes, here of the first.
+        return -scores if np.ndim(scores) == 1 else scores[:, places]
 
 
 def _known_of(rows, target, weight, scores):
@@ -733,8 +752,7 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
         y : ndarray of shape (n_samples,)
             Classes; of equal costs the first.
         """
-        check_is_fitted(self)
-        proba = np.asarray(self.estimator_.predict_proba(X))
+        proba = np.asarray(self.predict_proba(X))
         return self.classes_[(proba @ self._costs).argmin(axis=1)]
 
 
