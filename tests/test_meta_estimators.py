@@ -395,6 +395,24 @@ def test_expected_cost_by_hand():
     np.testing.assert_array_equal(two.predict(X), proba > 0.1)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_of_equal_costs_the_first_class_is_predicted(dtype):
+    """However their sums round: the columns of a class in another place change."""
+    rng = np.random.default_rng(0)
+    y, X = np.arange(6).repeat(2), np.zeros((12, 1))
+    votes = rng.multinomial(10, np.full(6, 1 / 6), size=2000)
+
+    class Votes(LogisticRegression):
+        def predict_proba(self, X):
+            return (votes / 10).astype(dtype)
+
+    default = MinimumExpectedCostClassifier(Votes()).fit(X, y)
+    np.testing.assert_array_equal(default.predict(X), votes.argmax(axis=1))
+    costs = np.array([[0, 1, 2], [1, 0, 1], [4, 3, 0]]).repeat(2, 0).repeat(2, 1)
+    model = MinimumExpectedCostClassifier(Votes(), costs / 7).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), (votes @ costs).argmin(axis=1))
+
+
 class _Descending(LogisticRegression):
     """A classifier that keeps its classes, and their columns, in descending order."""
 

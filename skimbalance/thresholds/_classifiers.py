@@ -752,8 +752,12 @@ class MinimumExpectedCostClassifier(_ThresholdedClassifier):
         y : ndarray of shape (n_samples,)
             Classes; of equal costs the first.
         """
-        proba = np.asarray(self.predict_proba(X))
-        return self.classes_[(proba @ self._costs).argmin(axis=1)]
+        proba = 1.0 * np.asarray(self.predict_proba(X))  # of integers, too
+        expected, size = proba @ self._costs, proba @ np.abs(self._costs)
+        # Costs that are equal round to different ones, by the order of their sums.
+        margin = len(self._costs) * np.finfo(proba.dtype).eps * size
+        least = (expected + margin).min(axis=1, keepdims=True)
+        return self.classes_[(expected - margin <= least).argmax(axis=1)]
 
 
 def _by_class_names(cost_matrix, classes):
