@@ -71,7 +71,7 @@ plt.show()
 # ----------
 #
 # With half of the labels missing as NaN, the macro average precision is 0.386 instead
-# of 0.408, and the expected number of positives is four per cent too low. Zeros for
+# of 0.408, and the expected number of positives is three per cent too low. Zeros for
 # unknown labels halve the expected number of positives, and raise the log-loss from
-# 0.177 to 0.207; the ranking suffers less. To drop the rows with a missing entry is no
+# 0.177 to 0.206; the ranking suffers less. To drop the rows with a missing entry is no
 # way out: none would be left here.
