@@ -152,6 +152,19 @@ def test_threshold_curves_by_hand():
         assert threshold == shown.thresholds[np.argmax(each)]
 
 
+@pytest.mark.parametrize("lowest", [-4.0, 0.01, 0.2])
+def test_scores_equal_to_a_threshold_are_not_predicted(lowest):
+    """As by the classifiers: those of votes often lie on a threshold."""
+    rng = np.random.default_rng(0)
+    score = np.append(lowest, rng.integers(3, 11, 300) / 10)
+    y = (rng.random(301) < np.clip(score, 0, 1)).astype(int)
+    shown = ThresholdCurveDisplay.from_predictions(y, score)
+    f1 = [f1_score(y, score > threshold) for threshold in shown.thresholds]
+    np.testing.assert_allclose(shown.f1, f1)
+    assert shown.recall[0] == 1
+    assert shown.recall[-1] == 0
+
+
 def test_thresholds_of_a_classifier_are_marked():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 4))

@@ -508,9 +508,10 @@ def _means_of_labels(labels, proba, weight):
 
 def _rates_at(thresholds, target, score, weight):
     """Return precision, recall and F1 at each of some thresholds."""
-    positive = score[target]
-    hits = mass_at_least(positive, thresholds, take_weights(weight, target))
-    predicted = mass_at_least(score, thresholds, weight)
+    positive, levels = score[target], np.nextafter(thresholds, np.inf)
+    # A label is predicted where its score is greater, not where it is equal.
+    hits = mass_at_least(positive, levels, take_weights(weight, target))
+    predicted = mass_at_least(score, levels, weight)
     n_positive = len(positive) if weight is None else weight[target].sum()
     f1 = 2 * hits / (predicted + n_positive)
     return ratio(hits, predicted), hits / n_positive, f1
@@ -728,7 +729,8 @@ class ThresholdCurveDisplay(CurveDisplay):
 def _threshold_grid(scores):
     """Return a hundred thresholds, more of them where probabilities are rare."""
     low, high = float(scores.min()), float(scores.max())
-    if low >= 0 and high <= 1:
+    is_proba, low = low >= 0 and high <= 1, np.nextafter(low, -np.inf)
+    if is_proba:  # the first threshold is one that all scores exceed
         typical = np.median(scores[scores > 0]) if (scores > 0).any() else 0.5
         low = max(low, min(typical, 0.05) / 10, 1e-4)
         return np.geomspace(low, 1, 101) if low < 0.02 else np.linspace(0, 1, 101)
