@@ -388,7 +388,7 @@ def check_per_label(
 # Names of columns
 
 
-def _check_unique(names, where):
+def check_unique(names: Iterable, where: str) -> None:
     """Raise a ValueError if a name comes twice; `where` says in what."""
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
@@ -411,7 +411,7 @@ def frame_columns(frame: Any) -> Any:
 
 def check_unique_columns(frame: Any, name: str) -> None:
     """Raise a ValueError if two columns of a data frame have the same name."""
-    _check_unique(frame_columns(frame), f"{name} has the column name")
+    check_unique(frame_columns(frame), f"{name} has the column name")
 
 
 def column_names(y: Any) -> np.ndarray | None:
@@ -559,7 +559,7 @@ def align_weights(weights: Any, names: Any, name: str) -> Any:
     if isinstance(weights, Mapping):
         given: dict[Any, Any] = dict(weights)
     elif hasattr(weights, "index") and hasattr(weights, "to_dict"):
-        _check_unique(weights.index, f"{name} has the name")
+        check_unique(weights.index, f"{name} has the name")
         given = dict(zip(weights.index, np.asarray(weights), strict=True))
     else:
         return weights

@@ -317,6 +317,20 @@ def test_chosen_labels_and_names():
     assert not MultilabelPrecisionRecallDisplay.from_predictions(Y, P).label_curves
 
 
+def test_names_that_repeat_or_are_those_of_the_means():
+    Y, P = _drawn()
+    for display in (MultilabelPrecisionRecallDisplay, ThresholdCurveDisplay):
+        with pytest.raises(ValueError, match="'cat' more than once"):
+            display.from_predictions(Y, P, label_names=["cat", "dog", "cat"])
+    names = ["macro", "micro", "cat"]
+    shown = MultilabelPrecisionRecallDisplay.from_predictions(Y, P, label_names=names)
+    plain = MultilabelPrecisionRecallDisplay.from_predictions(Y, P)
+    keys = ["macro", "micro", "label macro", "label micro", "cat"]
+    assert list(shown.average_precision) == keys
+    values = list(plain.average_precision.values())
+    assert list(shown.average_precision.values()) == values
+
+
 @pytest.mark.parametrize(
     "display", [MultilabelPrecisionRecallDisplay, ThresholdCurveDisplay]
 )

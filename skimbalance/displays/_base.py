@@ -20,6 +20,7 @@ from skimbalance._counts import (
 from skimbalance._labels import check_scored_labels, check_target, positive_of
 from skimbalance._validation import (
     align_columns,
+    check_unique,
     column_names,
 )
 from skimbalance.metrics._reports import check_label_names
@@ -101,6 +102,19 @@ def names_of(label_names, y, n_labels):
     names = check_label_names(label_names, y, n_labels)
     numbered = (f"label {k}" for k in range(n_labels))
     return [str(name) for name in (numbered if names is None else names)]
+
+
+def keys_of(label_names, y, n_labels):
+    """Return a name for each label, which are the keys of what is drawn of them.
+
+    Raises
+    ------
+    ValueError
+        If two labels have the same one, so that one of them would not be drawn.
+    """
+    names = names_of(label_names, y, n_labels)
+    check_unique(names, "label_names has the name")
+    return names
 
 
 def check_drawn(labels, n_labels):

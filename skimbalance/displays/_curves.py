@@ -28,8 +28,8 @@ from skimbalance.displays._base import (
     as_labels,
     check_drawn,
     check_scored,
+    keys_of,
     labels_for_estimator,
-    names_of,
     pos_label_of,
     scores_of,
     warn_without_positives,
@@ -86,7 +86,8 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
     label_curves : dict of str to ndarray of shape (n_points,)
         Precision of single labels.
     average_precision : dict of str to float
-        Of ``"macro"``, ``"micro"`` and the single labels.
+        Of ``"macro"``, ``"micro"`` and the single labels. A label that is called so is
+        ``"label macro"`` or ``"label micro"`` here.
     n_labels : int
         Number of labels behind the mean.
     base_rate : float, default=None
@@ -239,7 +240,9 @@ class MultilabelPrecisionRecallDisplay(CurveDisplay):
         """
         checked = check_scored(y_true, y_score, sample_weight, pos_label)
         n_labels = checked[0].shape[1]
-        names = names_of(label_names, y_true, n_labels)
+        names = keys_of(label_names, y_true, n_labels)
+        # The means have these keys, and would be those of the label.
+        names = [f"label {n}" if n in ("macro", "micro") else n for n in names]
         drawn = check_drawn(labels, n_labels)
         each = each_label(average_precision, *checked)
         defined = ~np.isnan(each)
@@ -676,7 +679,7 @@ class ThresholdCurveDisplay(CurveDisplay):
             If the shapes differ, scores are not finite, or nothing is positive.
         """
         checked = check_scored(y_true, y_score, sample_weight, pos_label)
-        names = names_of(label_names, y_true, checked[0].shape[1])
+        names = keys_of(label_names, y_true, checked[0].shape[1])
         grid = _threshold_grid(checked[1])
         rates, known = [], []
         for k, (target, score, w) in enumerate(iter_columns(*checked)):
