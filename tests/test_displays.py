@@ -360,6 +360,11 @@ def test_training_history():
     shown = TrainingHistoryDisplay.from_predictions(history)
     texts = [t.get_text() for t in shown.ax_.get_legend().get_texts()]
     assert texts[-1] == "best epoch, 2"
+    for epoch in history:
+        epoch["valid_score"] = np.nan  # as the ROC AUC of rows of one class
+    shown = TrainingHistoryDisplay.from_predictions(history)
+    texts = [t.get_text() for t in shown.ax_.get_legend().get_texts()]
+    assert texts[-1] == "best epoch, 3"
     alone = TrainingHistoryDisplay.from_predictions([{"train_loss": 1.0}])
     assert alone.valid_loss is None
 

@@ -835,11 +835,16 @@ class TrainingHistoryDisplay(Display):
         )
 
     def _best_epoch(self):
-        """Return the epoch of the best score, or else of the least held-out loss."""
-        if self.valid_score is not None:
-            return self.epoch[np.nanargmax(self.valid_score)]
-        if self.valid_loss is not None:
-            return self.epoch[np.nanargmin(self.valid_loss)]
+        """Return the epoch of the best score, or else of the least held-out loss.
+
+        A score that is undefined in each epoch, as of rows of one class, chooses none.
+        """
+        for values, best in (
+            (self.valid_score, np.nanargmax),
+            (self.valid_loss, np.nanargmin),
+        ):
+            if values is not None and not np.isnan(values).all():
+                return self.epoch[best(values)]
         return None
 
     @classmethod
