@@ -166,7 +166,22 @@ def split_rows(folds: Any, X: Any, y: Any, weight: Any, params: dict) -> list:
         A row of weight 0 is in no part of any fold.
     params : dict
         For `split`, with an entry for each row where they are arrays.
+
+    Raises
+    ------
+    ValueError
+        If there is no fold.
     """
+    splits = _split_rows(folds, X, y, weight, params)
+    if not splits:
+        raise ValueError(
+            "cv has no folds. A generator is used up by one fit: pass a list of folds."
+        )
+    return splits
+
+
+def _split_rows(folds, X, y, weight, params):
+    """Return the splits as `split_rows` does."""
     kept = rows_with_weight(weight)
     if kept is None:
         return list(folds.split(X, y, **params))

@@ -303,6 +303,8 @@ def test_a_fold_without_a_class_and_rows_in_no_fold():
     half = [(np.arange(0, 150, 2), np.arange(1, 150, 2))]
     model = stack(LogisticRegression(max_iter=500), cv=half).fit(X, y)
     assert model.score(X, y) > 0.9
+    with pytest.raises(ValueError, match="used up by one fit"):
+        stack(LogisticRegression(), cv=iter([])).fit(X, y)
 
 
 def test_binary_folds_of_one_class():

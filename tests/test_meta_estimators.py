@@ -601,6 +601,7 @@ def test_a_label_of_one_value_in_a_fold_is_warned_of_once(wrap):
         ({"estimator": LogisticRegression}, TypeError, "not an estimator"),
         ({"cv": "prefit", "estimator": LogisticRegression()}, Exception, "fitted"),
         ({"cv": "five"}, ValueError, "cv"),
+        ({"cv": iter([])}, ValueError, "used up by one fit"),
     ],
 )
 def test_bad_estimators_and_folds(wrap, change, error, message):
