@@ -335,6 +335,37 @@ def test_a_named_scorer_tunes_one_common_threshold(average):
     assert np.ptp(thresholds) == 0
 
 
+def test_a_threshold_at_which_a_metric_is_nan_is_not_the_best():
+    """As the precision where nothing is predicted, if its scorer says so."""
+    Y, S = _many(np.random.default_rng(0))
+    for scoring in (
+        make_scorer(reference.precision_score, zero_division=np.nan),
+        lambda y, d: y[d == 1].mean() if d.any() else np.nan,
+    ):
+        found = tune_thresholds(Y, S, scoring=scoring, shrinkage=0)
+        best = tune_thresholds(Y, S, scoring="precision", shrinkage=0)
+        np.testing.assert_array_equal(found, best)
+        assert (found < S).any(axis=0).all()
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "samples"])
+@pytest.mark.parametrize("scoring", ["accuracy", "jaccard", "geometric_mean"])
+def test_rounding_does_not_choose_between_equal_thresholds(scoring, average):
+    """By the order of the rows, the unit of their weights, or weights for repeats."""
+    rng = np.random.default_rng(0)
+    options = {"scoring": scoring, "average": average, "shrinkage": 0}
+    for _ in range(15):
+        Y, S = _many(rng, 120)
+        times, order = rng.integers(1, 4, len(Y)), rng.permutation(len(Y))
+        first = tune_thresholds(Y, S, sample_weight=times, **options)
+        others = [
+            tune_thresholds(Y, S, sample_weight=1.1 * times, **options),
+            tune_thresholds(Y[order], S[order], sample_weight=times[order], **options),
+            tune_thresholds(Y.repeat(times, 0), S.repeat(times, 0), **options),
+        ]
+        np.testing.assert_allclose(others, [first] * 3)
+
+
 def test_scorers_of_label_matrices_score_each_label_by_itself():
     """Given one label, scikit-learn's would average over its classes 0 and 1."""
     Y, S = _many(np.random.default_rng(0))

@@ -334,6 +334,16 @@ def find_pos_label(scoring, pos_label):
 # One label
 
 
+def _first_best(values):
+    """Return the place of the first of the greatest values, of which NaN is none.
+
+    Equal values may round to different ones, by the order of the rows and by the unit
+    of their weights.
+    """
+    known = np.where(np.isnan(values), -np.inf, values)
+    return int(np.isclose(known, known.max(), rtol=_LEAST_GAIN, atol=0).argmax())
+
+
 @dataclass(frozen=True)
 class Curve:
     """The values of a metric at thresholds just below each level, and above all."""
@@ -343,7 +353,7 @@ class Curve:
 
     def best_threshold(self, score):
         """Return the threshold of the greatest value, midway to the next score."""
-        best = self.values.argmax()
+        best = _first_best(self.values)
         if best == len(self.levels):
             return np.float64(score.max())
         return midpoint_below(score, self.levels[best])
@@ -515,7 +525,7 @@ def _ascend(metric, candidates, counts):
                 continue
             rest = pooled - counts[k]
             values = metric(*(r + o for r, o in zip(rest, own, strict=True)))
-            best = int(values.argmax())
+            best = _first_best(values)
             if values[best] > metric(*pooled) + _LEAST_GAIN:
                 chosen[k], counts[k] = best, [o[best] for o in own]
                 pooled = rest + counts[k]
@@ -588,11 +598,12 @@ def _improve_label(metric, column, score, rows, counts, thresholds, k):
     gain = rows * (metric(*(rest + _column_counts(column, everywhere))) - off)
     levels, place = np.unique(score, return_inverse=True)
     gains = np.bincount(place, gain, len(levels))[::-1].cumsum()[::-1]
-    best = gains.argmax()
+    rounding = _LEAST_GAIN * rows.sum()
+    best = (gains >= gains.max() - rounding).argmax()
     now = gain @ (score > thresholds[k])
-    if max(gains[best], 0.0) <= now + _LEAST_GAIN * rows.sum():
+    if max(gains[best], 0.0) <= now + rounding:
         return
-    none = gains[best] <= 0
+    none = gains[best] <= rounding
     thresholds[k] = levels[-1] if none else midpoint_below(score, levels[best])
     counts[:] = rest + _column_counts(column, score > thresholds[k])
 
