@@ -417,6 +417,18 @@ def test_title_counts_the_labels(display):
             "column numbers below 2",
         ),
         (
+            lambda: MultilabelPrecisionRecallDisplay.from_predictions(
+                [[1, 0], [0, 1]], np.eye(2), labels=[False, True]
+            ),
+            "column numbers below 2",
+        ),
+        (
+            lambda: MultilabelPrecisionRecallDisplay.from_predictions(
+                [[1, 0], [0, 1]], np.eye(2), labels=["cat"]
+            ),
+            "column numbers below 2",
+        ),
+        (
             lambda: ThresholdCurveDisplay.from_predictions(
                 [[1, 0], [0, 1]], np.eye(2), label_names=["a"]
             ),

@@ -121,8 +121,9 @@ def check_drawn(labels, n_labels):
     """Return the indices of the labels that get a line of their own."""
     if labels is None:
         return range(n_labels) if 1 < n_labels <= MOST_LINES else range(0)
-    labels = [int(k) for k in labels]
-    if not all(0 <= k < n_labels for k in labels):
+    # A mask is no list of numbers: True would be the column 1.
+    labels = np.ravel(np.asarray(labels)).tolist()
+    if not all(type(k) is int and 0 <= k < n_labels for k in labels):
         raise ValueError(
             f"labels={labels!r} must be column numbers below {n_labels}, the number of "
             "labels."
