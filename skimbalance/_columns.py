@@ -200,7 +200,13 @@ def ratio(numerator, denominator, undefined=np.nan):
 
 
 def f_beta_of_counts(beta, tp, fp, fn, undefined=np.nan):
-    """Return the F-beta score of counts; `undefined` where all counts are 0."""
+    """Return the F-beta score of counts; `undefined` where all that it reads are 0.
+
+    A beta of infinity is the recall, which reads no false positives.
+    """
+    if beta > 1:  # divided by the square of beta, which may be infinite
+        of_fp = float(beta) ** -2
+        return ratio((of_fp + 1) * tp, (of_fp + 1) * tp + fn + of_fp * fp, undefined)
     relevant = (1 + beta**2) * tp + beta**2 * fn + fp
     return ratio((1 + beta**2) * tp, relevant, undefined)
 

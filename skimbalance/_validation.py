@@ -149,6 +149,13 @@ def check_interval(
         )
 
 
+def check_beta(beta: object) -> None:
+    """Raise a ValueError unless `beta` is at least 0; infinity is recall alone."""
+    # `check_interval` accepts finite numbers only.
+    if not (isinstance(beta, Real) and beta == np.inf):
+        check_interval("beta", beta, 0)
+
+
 def check_switch(name: str, value: object) -> None:
     """Raise a ValueError unless `value` is a bool, or 0 or 1 for one."""
     if not (isinstance(value, Integral | np.bool_) and value in (0, 1)):

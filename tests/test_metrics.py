@@ -206,7 +206,7 @@ def test_roc_auc_equals_scikit_learn(case):
 
 
 @settings(max_examples=40)
-@given(scored_labels(), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
+@given(scored_labels(), st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, np.inf]))
 def test_f_beta_equals_scikit_learn(case, beta):
     Y, S, rng = case
     D = (np.median(S) < S).astype(int)

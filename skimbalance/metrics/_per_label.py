@@ -29,9 +29,9 @@ from skimbalance._counts import (
 from skimbalance._labels import check_label_matrix, check_scored_labels
 from skimbalance._validation import (
     align_columns,
+    check_beta,
     check_choice,
     check_integer,
-    check_interval,
     column_names,
     n_dimensions,
 )
@@ -450,7 +450,8 @@ def multilabel_fbeta_score(
     y_pred : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
         Predicted labels, 0 or 1.
     beta : float, default=1.0
-        Weight of the recall; 1 is the F1 score, 0 the precision.
+        Weight of the recall; 1 is the F1 score, 0 the precision, infinity the recall,
+        which is undefined without positives.
     average : {"macro", "micro", "samples", "weighted", None}, default="macro"
         Over labels, over all entries, over rows, over labels weighted by their
         positives, or not at all.
@@ -484,7 +485,7 @@ def multilabel_fbeta_score(
     >>> multilabel_fbeta_score(Y, predicted, average=None)
     array([0.8       , 0.66666667])
     """
-    check_interval("beta", beta, 0, closed="left")
+    check_beta(beta)
     check_average(average, y_true=y_true)
     return averaged(
         partial(f_beta, beta=beta),

@@ -1,7 +1,6 @@
 """Plug-in thresholds, which follow from the probabilities of a label alone."""
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from skimbalance._columns import all_entries, ratio
 from skimbalance._counts import take_weights, weights_or_ones
 from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
+    check_beta,
     check_choice,
-    check_interval,
     check_per_label,
     check_probabilities,
     column_names,
@@ -27,13 +26,6 @@ _STEP = 1e-3
 
 # --------------------------------------------------------------------------
 # F-beta
-
-
-def check_beta(beta):
-    """Raise a ValueError unless `beta` is at least 0; infinity is recall alone."""
-    # `check_interval` accepts finite numbers only.
-    if not (isinstance(beta, Real) and beta == np.inf):
-        check_interval("beta", beta, 0)
 
 
 def _by_average(proba, average):

@@ -31,12 +31,12 @@ from skimbalance._columns import (
 from skimbalance._counts import have_both_values, rows_with_weight
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL
 from skimbalance._validation import (
+    check_beta,
     check_k,
     check_per_label,
     closest,
 )
 from skimbalance.thresholds._plug_in import (
-    check_beta,
     check_thresholds,
     f_beta_of_sums,
     midpoint_below,
