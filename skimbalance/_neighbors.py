@@ -224,9 +224,10 @@ def _holds_integers(X, column):
     dtype = _dtype(X, column)
     if getattr(dtype, "kind", None) == "O":  # numbers beside strings
         dtype = np.asarray(X[:, column].tolist()).dtype
-    if not hasattr(dtype, "is_integer"):
+    is_integer = getattr(dtype, "is_integer", None)  # of polars
+    if is_integer is None:
         return dtype.kind in "biu"
-    return dtype.is_integer() or _is_bool(dtype)  # of polars
+    return is_integer() or _is_bool(dtype)
 
 
 def _codes(X, column):
