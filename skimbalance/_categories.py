@@ -33,7 +33,9 @@ def find_categorical(X, given) -> np.ndarray:
 
 def column_of(X, k) -> Any:
     """Return one column of a data frame or an array."""
-    return take_rows(X, k, axis=1) if hasattr(X, "columns") else X[:, k]
+    # An int of Python: polars takes no integer of NumPy, which older versions of
+    # scikit-learn pass on.
+    return take_rows(X, int(k), axis=1) if hasattr(X, "columns") else X[:, k]
 
 
 def column_name(X, k):

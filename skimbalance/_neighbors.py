@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
-from skimbalance._categories import as_rows, categorical_mask
+from skimbalance._categories import as_rows, categorical_mask, column_of
 from skimbalance._labels import is_missing
 from skimbalance._validation import (
     check_array,
@@ -204,7 +204,7 @@ def _nominal_columns(X, categorical_features):
 
 def _dtype(X, column) -> Any:
     """Return the dtype of a column, of the stored values where they are sparse."""
-    values: Any = take_rows(X, column, axis=1) if hasattr(X, "columns") else X
+    values: Any = column_of(X, column) if hasattr(X, "columns") else X
     dtype = values.dtype
     return getattr(dtype, "subtype", dtype)
 
@@ -232,7 +232,7 @@ def _holds_integers(X, column):
 
 def _codes(X, column):
     """Return a nominal column as integers, in the order of the first appearance."""
-    values = np.asarray(take_rows(X, column, axis=1), dtype=object).ravel()
+    values = np.asarray(column_of(X, column), dtype=object).ravel()
     numbers: dict[Any, int] = {}
     codes = [numbers.setdefault(value, len(numbers)) for value in values.tolist()]
     if any(is_missing(value) for value in numbers):

@@ -17,7 +17,7 @@ from imblearn.base import BaseSampler
 from sklearn.utils import check_random_state
 
 from skimbalance._base import DocLinkMixin, warn_user
-from skimbalance._categories import as_rows
+from skimbalance._categories import as_rows, column_of
 from skimbalance._columns import ratio
 from skimbalance._labels import check_label_matrix, has_missing
 from skimbalance._neighbors import Features, NewRows
@@ -308,7 +308,7 @@ def _append_to_frame(X: Any, features: Features, new: NewRows) -> Any:
     columns: dict[int, Any] = dict(zip(features.numeric, new.values.T, strict=True))
     for place, column in enumerate(features.nominal):
         sources = new.nominal_sources[:, place]
-        columns[column] = take_rows(take_rows(X, column, axis=1), sources)
+        columns[column] = take_rows(column_of(X, column), sources)
     if not hasattr(X, "iloc"):  # polars
         series = type(X.to_series(0))
         rows = [

@@ -250,7 +250,9 @@ class _Embedding(nn.Module):
             The embedded rows.
         """
         n_numbers = x.shape[1] - self.n_columns
-        numbers, codes = x[:, :n_numbers], x[:, n_numbers:].to(torch.int64)
+        # Not by slices, which torch 2.6 and 2.7 do not export for any number of rows.
+        numbers, codes = x.tensor_split([n_numbers], dim=1)
+        codes = codes.to(torch.int64)
         weight, first, used = self.weight, self.first, self.used
         if weight.ndim == 3:  # stacked, as are the buffers
             n_members, n_all, _ = weight.shape
