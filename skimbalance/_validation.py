@@ -325,6 +325,7 @@ def check_per_label(
     low: float = -np.inf,
     high: float = np.inf,
     closed: str = "both",
+    slack: float = 0.0,
     hint: str = "",
     hint_outside: str = "",
 ) -> np.ndarray:
@@ -345,6 +346,8 @@ def check_per_label(
         The interval of the numbers.
     closed : {"both", "left", "right", "neither"}
         Which ends belong to the interval.
+    slack : float
+        How far below `low` a number may be all the same.
     hint : str
         What else the parameter may be, for the error.
     hint_outside : str
@@ -380,7 +383,7 @@ def check_per_label(
             f"{name} has shape {values.shape}, expected a number or ({n_labels},): one "
             f"{what} for each label.{hint}"
         )
-    outside = ~(np.isfinite(values) & _within(values, low, high, closed))
+    outside = ~(np.isfinite(values) & _within(values, low - slack, high, closed))
     if outside.any():
         is_bounded = (low, high) != (-np.inf, np.inf)
         where = f"lie in {_format_interval(low, high, closed)}" if is_bounded else ""

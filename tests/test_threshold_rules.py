@@ -186,6 +186,25 @@ def test_bad_rules_are_refused_before_training(make, threshold, error, message):
 
 
 @each_model
+def test_a_tuned_threshold_below_a_score_of_zero_is_one_to_give(make):
+    """As of forests, which often give a positive the probability 0."""
+    found = tune_thresholds(
+        [[1, 0, 1]] * 30 + [[0, 1, 0]] * 30,
+        [[0.0, 0.0, 0.9]] * 30 + [[0.0, 0.7, 0.0]] * 30,
+        scoring="recall",
+        shrinkage=0,
+    )
+    assert (found < 0).tolist() == [True, False, False]
+    X, Y = _rows()
+    model = make(threshold=found).fit(X, Y)
+    np.testing.assert_array_equal(model.thresholds_, found)
+    np.testing.assert_array_equal(model.predict(X), model.predict_proba(X) > found)
+    assert expected_f_beta([[0.0], [1.0]], found[:1], average=None) == 2 / 3
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got -0.1"):
+        make(threshold=[-0.1, 0.5, 0.5]).fit(X, Y)
+
+
+@each_model
 @pytest.mark.parametrize(
     ("threshold", "params", "message"),
     [

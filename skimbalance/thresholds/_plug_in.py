@@ -238,6 +238,8 @@ def check_thresholds(threshold, n_labels, label_names=None, name="threshold"):
         names=label_names,
         low=0,
         high=1,
+        # Just below 0, as a search may find it, rows of probability 0 are predicted.
+        slack=np.nextafter(0.0, 1.0),
         hint=" It may also be the name of a rule or a rule object.",
     )
 
