@@ -36,6 +36,9 @@ _MEAN_TOLERANCE = 1e-12
 _SAMPLED_STRENGTH = 3.0
 # Keeps the logit of a matched prevalence finite.
 _LEAST_PREVALENCE = 1e-12
+# Bound of the logarithm of a slope, far above any that is found: its exponential, and
+# what that multiplies, stay finite.
+_MOST_LOG_SLOPE = 100.0
 # Entries whose probabilities are computed at a time: 2 MiB of float64, in the cache.
 _BLOCK_ENTRIES = 2**18
 # Bounds of probabilities that are all 0 or 1, of a tree with pure leaves for example:
@@ -184,7 +187,8 @@ def fit_slopes(
     total = max(min(n_positive, weight.sum() - n_positive), 1.0)
 
     def risk(theta):
-        slopes = np.exp(theta[:-1])
+        # A step of the search may go far beyond what float64 can hold.
+        slopes = np.exp(np.minimum(theta[:-1], _MOST_LOG_SLOPE))
         scores = slopes @ features + theta[-1]
         step = theta - centre
         value = weight @ (np.logaddexp(0, scores) - target * scores)

@@ -192,6 +192,17 @@ def test_labels_of_one_value_stay_finite():
             assert proba[:, 0].mean() < 0.05 < 0.95 < proba[:, 1].mean()
 
 
+def test_labels_that_contradict_each_other_in_many_rows_stay_finite():
+    """The search for the slopes of the second label starts far from them."""
+    scores = np.repeat([[1.0, 1.0], [1.5, 1.5]], 2, axis=0)
+    labels = [[1, 1], [0, 0], [1, 1], [0, 0]]
+    counts = np.array([[80152, 1], [177, 38451], [36, 49263], [52425, 15]])
+    calibrator = LabelCalibrator("beta").fit(scores, labels, counts)
+    low, high = expit(calibrator.transform(scores))[1:3, 1]
+    assert 0 < low < 0.01
+    assert 0.99 < high < 1
+
+
 def test_pooled_calibrator_finds_slope_and_intercept():
     rng = np.random.default_rng(0)
     true, Y = _drawn(rng, 20_000)
