@@ -366,6 +366,20 @@ def test_rounding_does_not_choose_between_equal_thresholds(scoring, average):
         np.testing.assert_allclose(others, [first] * 3)
 
 
+@pytest.mark.parametrize("average", ["macro", "micro"])
+def test_rounded_weights_make_no_correlation_where_there_is_none(average):
+    """The positives have the least score: all or none predicted is as good."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) < 3
+    score = np.where(y, 0.1, rng.integers(1, 5, 60) / 10)
+    options = {"scoring": "matthews_corrcoef", "average": average, "shrinkage": 0}
+    plain = tune_thresholds(y, score, **options)
+    for _ in range(100):
+        weight = 1 + rng.random(60)
+        found = tune_thresholds(y, score, sample_weight=weight, **options)
+        np.testing.assert_array_equal(found, plain)
+
+
 def test_scorers_of_label_matrices_score_each_label_by_itself():
     """Given one label, scikit-learn's would average over its classes 0 and 1."""
     Y, S = _many(np.random.default_rng(0))

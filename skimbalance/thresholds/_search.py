@@ -364,12 +364,31 @@ def _counts_by_level(target, score, weight):
 
     One more entry stands for a threshold above all scores: nothing is predicted.
     """
-    levels, tp, predicted = tally(target, score, weight)
-    tp, predicted = np.append(tp, 0), np.append(predicted, 0)
-    n_positive = total(weight, target)
-    n_rows = len(target) if weight is None else weight.sum()
-    fp = predicted - tp
-    return levels, (tp, fp, n_positive - tp, n_rows - n_positive - fp)
+    if weight is None:
+        levels, tp, predicted = tally(target, score)
+        fp = predicted - tp
+        n_positive = np.count_nonzero(target)
+        n_negative = len(target) - n_positive
+        fn, tn = n_positive - tp, n_negative - fp
+    else:
+        # A difference of sums would leave rounding noise where there is nothing.
+        levels = np.unique(score[target])
+        (tp, fn), (fp, tn) = (
+            _mass_on_both_sides(score[entries], levels, weight[entries])
+            for entries in (target, ~target)
+        )
+    above = (0, 0, total(weight, target), total(weight, ~target))
+    counts = (tp, fp, fn, tn)
+    return levels, tuple(map(np.append, counts, above))
+
+
+def _mass_on_both_sides(score, levels, weight):
+    """Return the weight of the scores that reach each level, and of those below it."""
+    order = np.argsort(score)
+    weight, place = weight[order], np.searchsorted(score[order], levels)
+    below = np.append(0.0, np.cumsum(weight))
+    reached = np.append(np.cumsum(weight[::-1])[::-1], 0.0)
+    return reached[place], below[place]
 
 
 def _exact_curve(metric, target, score, weight):
