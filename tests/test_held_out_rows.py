@@ -116,6 +116,54 @@ def test_held_out_rows_stand_for_themselves_whatever_array_they_are_in(problem):
     np.testing.assert_allclose(mean, Y.mean(axis=0), rtol=0.05)
 
 
+def shifted_problem(n_classes):
+    """Return rows of even classes, and rows of which few have the last class."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(n_classes, size=2000)
+    X = rng.normal(size=(2000, 3))
+    X[:, 0] += 1.5 * (y == n_classes - 1)
+    kept = (y < n_classes - 1) | (rng.random(len(y)) < 0.1) | (np.arange(2000) < 1000)
+    return X[kept], y[kept]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_prior_is_that_of_held_out_rows_of_another_population(n_classes):
+    """The probabilities are matched to these rows, and a rule compares both."""
+    X, y = shifted_problem(n_classes)
+    held_out = {"X_val": X[1000:], "y_val": y[1000:]}
+    net = ImbalancedMLPClassifier((), max_epochs=5, label_smoothing=0.1, random_state=0)
+    proba = net.fit(X[:1000], y[:1000], **held_out).predict_proba(X[1000:])
+    prior = net.prior_ if n_classes > 2 else np.append(1 - net.prior_, net.prior_)
+    np.testing.assert_allclose(prior, proba.mean(axis=0), rtol=1e-6)
+    rate = np.bincount(y[1000:]) / len(y[1000:])
+    np.testing.assert_allclose(prior, rate, rtol=0.1)
+    if n_classes == 2:
+        np.testing.assert_array_equal(
+            net.set_params(threshold="prior").predict(X),
+            net.predict_proba(X)[:, 1] > prior[1],
+        )
+        assert net.thresholds_ == net.prior_
+    exported = net.to_torch()(torch.as_tensor(X[1000:])).numpy()
+    np.testing.assert_allclose(
+        exported.reshape(len(proba), -1)[:, -1], proba[:, -1], atol=1e-6
+    )
+
+
+def test_the_prior_without_a_match_to_held_out_rows_is_that_of_the_training():
+    X, y = shifted_problem(2)
+    Y = np.column_stack([y, y, np.arange(len(y)) % 3 == 0]).astype(float)
+    Y[1000:, 1] = np.nan
+    held_out = {"X_val": X[1000:], "y_val": Y[1000:]}
+    of_training = Y[:1000].mean(axis=0)
+    net = small(max_epochs=2).fit(X[:1000], Y[:1000], **held_out)
+    assert net.prior_[0] < 0.7 * of_training[0]
+    assert net.prior_[1] == pytest.approx(of_training[1])
+    for correct in (False, "exact"):
+        net.set_params(correct_probabilities=correct)
+        net.fit(X[:1000], Y[:1000], **held_out)
+        np.testing.assert_allclose(net.prior_, of_training)
+
+
 def test_balanced_weights_are_those_of_the_training_classes():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3))

@@ -675,9 +675,13 @@ class BaseImbalancedNet(
         if output.calibrator is not None and output.calibrator.matches_prevalence:
             scored = self._thinned(population, _MATCHED_ENTRIES)
             fraction = len(scored) / len(population) if data.is_split else 0.0
-            output.match_prevalence(*self._scored(scored), counts, 1 - fraction)
+            of_rows = self._scored(scored)
+            matched = output.match_prevalence(*of_rows, counts, 1 - fraction)
             if data.is_split:
                 output.match_overall_prevalence(*held_out, counts)
+            else:  # of another population, perhaps
+                output.matched_prior = matched
+                self.prior_ = output.prior
         return held_out
 
     def _calibrate_members(self, data):

@@ -301,8 +301,10 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     pos_weight_ : ndarray of shape (n_outputs,)
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
-        Base rates of the training rows, with the weights of `sample_weight` and
-        `class_weight`: with ``class_weight="balanced"`` all classes have the same.
+        Base rates that the probabilities have: of the training rows, with the weights
+        of `sample_weight` and `class_weight`, so that with ``class_weight="balanced"``
+        all classes have the same. Of `X_val` where the probabilities are matched to
+        these rows, and so drawn a little to what the net predicts there.
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the
@@ -702,8 +704,10 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     pos_weight_ : ndarray of shape (n_outputs,)
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
-        Base rates of the training rows, with the weights of `sample_weight` and
-        `class_weight`: with ``class_weight="balanced"`` all classes have the same.
+        Base rates that the probabilities have: of the training rows, with the weights
+        of `sample_weight` and `class_weight`, so that with ``class_weight="balanced"``
+        all classes have the same. Of `X_val` where the probabilities are matched to
+        these rows, and so drawn a little to what the net predicts there.
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the

@@ -452,7 +452,8 @@ class _Scores(nn.Module):
     def __init__(self, output):
         super().__init__()
         self.corrects, self.smoothing = bool(output.correct), output.smoothing
-        self.prior, self.floor = _buffer(output.prior), _buffer(output._floor)
+        self.prior = _buffer(output.training_prior)
+        self.floor = _buffer(output._floor)
         # With folds the calibrator maps scores of single members, else of their mean.
         self.calibrates_members = output.has_learnt is not None
         share = 1.0 if output.has_learnt is None else output.has_learnt

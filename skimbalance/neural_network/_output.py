@@ -238,6 +238,8 @@ class _Output:
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
         self.correct, self.smoothing = params.correct, params.smoothing
+        # Of rows that the user holds out; NaN for an output that they do not tell of.
+        self.matched_prior: Any = np.full(n_outputs, np.nan)
         self.init_bias = params.init_bias
         self.calibrator: Any = None
         # Of held-out scores, and the rule of `fit` with the thresholds learnt from it.
@@ -251,13 +253,14 @@ class _Output:
         self.loss: Any = clone(loss)
         counts = data.counts
         if counts is None:
-            self.prior = self._unknown_prior(n_outputs)
+            self.training_prior = self._unknown_prior(n_outputs)
             # Not read: `check_first_chunk` refuses weights that depend on the counts.
             weighted = counts = (np.empty(n_outputs),) * 2
             self._floor = np.full(n_outputs, _UNSEEN_FLOOR)
         else:
             self.loss.setup(*counts)
-            self.prior, weighted = self._prior(counts), self._weight_counts(counts)
+            self.training_prior = self._prior(counts)
+            weighted = self._weight_counts(counts)
             # The least probability that the counted rows can tell from 0.
             self._floor = 0.5 / (counts[0] + counts[1] + 1)
         if isinstance(pos_weight, str):
@@ -275,6 +278,15 @@ class _Output:
     def label_names(self):
         """The names of the outputs, or None where `y` has none."""
         return self.target.output_names
+
+    @property
+    def prior(self):
+        """The base rates that the probabilities have.
+
+        Those of the rows that train, or that the probabilities are matched to.
+        """
+        matched = self.matched_prior
+        return np.where(np.isnan(matched), self.training_prior, matched)
 
     def find_link(self):
         """Get the checked map from scores to log-odds of the loss."""
@@ -298,7 +310,8 @@ class _Output:
         """
         if not isinstance(self.init_bias, str):
             return self.init_bias
-        prior = self.prior if self.log_rates is None else self._drawn_prior()
+        drawn = self.log_rates is not None
+        prior = self._drawn_prior() if drawn else self.training_prior
         scores = self.link.initial_scores(torch.as_tensor(prior))
         return scores.clamp(-_BIAS_LIMIT, _BIAS_LIMIT).numpy()
 
@@ -403,7 +416,7 @@ class _Output:
     def _smoothing_params(self):
         if not self.smoothing:
             return {}
-        return {"smoothing": self.smoothing, "prior": self.prior}
+        return {"smoothing": self.smoothing, "prior": self.training_prior}
 
     def _averaged(self, raw):
         if raw.ndim == 2:
@@ -446,7 +459,8 @@ class _Output:
         mass += weight.sum(axis=0)
         mean = ratio(self._expected(scores, weight), mass, undefined=0.0)
         rate = prevalence_of_counts(counts[0], mean * observed, observed)
-        self._match(scores, inside_unit_interval(rate), weight)
+        prevalence = self._as_prevalence(inside_unit_interval(rate))
+        self._match(scores, prevalence, weight)
 
     def calibrate(self, raw, values, weight, counts):
         """Fit what remains to be corrected, on rows that did not train the net.
@@ -495,6 +509,11 @@ class _Output:
             Weighted positives and negatives of the population.
         sampling_weight : float
             As in `target_mean_probability`.
+
+        Returns
+        -------
+        prevalence : ndarray of shape (n_outputs,)
+            The mean probabilities; NaN where the rows have no weight.
         """
         scores = self._averaged(raw.double())
         weight = self._column_weight(values, weight)
@@ -502,7 +521,9 @@ class _Output:
         mean = self._expected(scores, weight) / np.where(scored > 0, scored, 1.0)
         rate = smoothed_prevalence(*counts)
         target = target_mean_probability(mean, rate, scored, sampling_weight)
+        target = self._as_prevalence(target)
         self._match(scores, target, weight)
+        return np.where(scored > 0, target, np.nan)
 
     def _expected(self, scores, weight):
         """Return the weighted sums of the calibrated probabilities.
@@ -553,7 +574,8 @@ class LabelOutput(_Output):
         # Where none was known at the start, no part of the training reads it.
         changes = begins | (not self._has_prior)
         if changes.any():
-            self.prior = np.where(changes, self._prior(self._counts), self.prior)
+            prior = self._prior(self._counts)
+            self.training_prior = np.where(changes, prior, self.training_prior)
         return begins
 
     def keep_corrections(self, previous):
@@ -637,14 +659,15 @@ class LabelOutput(_Output):
             return raw.numpy()
         scores = self.link(raw)
         if self.smoothing:
-            prior, floor = torch.as_tensor(self.prior), torch.as_tensor(self._floor)
+            prior = torch.as_tensor(self.training_prior)
+            floor = torch.as_tensor(self._floor)
             scores = unsmoothed_log_odds(scores, prior, self.smoothing, floor)
         scores = scores.numpy()
         return scores if self.log_rates is None else scores - self.log_rates
 
     def _drawn_prior(self):
         """Return the base rates of the rows that are resampled or drawn."""
-        return expit(logit(self.prior) + self.log_rates)
+        return expit(logit(self.training_prior) + self.log_rates)
 
     def find_learnt(self, data):
         """Find out which members train on both values of each label."""
@@ -702,6 +725,11 @@ class LabelOutput(_Output):
             return observed.astype(np.float64)
         weight = weight.toarray() if hasattr(weight, "toarray") else weight
         return weight.reshape(len(observed), -1) * observed
+
+    @staticmethod
+    def _as_prevalence(mean):
+        """Return the mean probabilities as they are: those of a row have no sum."""
+        return mean
 
     def _match(self, scores, prevalence, weight):
         self.calibrator.match_prevalence(scores, prevalence, weight)
@@ -845,7 +873,7 @@ class ClassOutput(_Output):
         """
         if self._counts is not None:
             self._counts = self._counts + counts[0]
-            self.prior = self._prior((self._counts,))
+            self.training_prior = self._prior((self._counts,))
         return np.zeros(self.n_outputs, dtype=bool)
 
     @staticmethod
@@ -879,7 +907,8 @@ class ClassOutput(_Output):
             return log_softmax(raw.numpy(), axis=1)
         log_p = self.link(raw)
         if self.smoothing:
-            prior, floor = torch.as_tensor(self.prior), float(self._floor[0])
+            prior = torch.as_tensor(self.training_prior)
+            floor = float(self._floor[0])
             log_p = unsmoothed_log_probabilities(log_p, prior, self.smoothing, floor)
         if self.log_rates is not None:
             return log_softmax(log_p.numpy() - self.log_rates, axis=1)
@@ -887,7 +916,7 @@ class ClassOutput(_Output):
 
     def _drawn_prior(self):
         """Return the base rates of the rows that are resampled or drawn."""
-        return softmax(np.log(self.prior) + self.log_rates)
+        return softmax(np.log(self.training_prior) + self.log_rates)
 
     def find_learnt(self, data):
         """Count all members: a class that one has not seen is near 0 there."""
@@ -916,9 +945,12 @@ class ClassOutput(_Output):
     def _match_total(self, scores, counts, weight):
         """Do nothing: the probabilities of a row add up to one."""
 
+    @staticmethod
+    def _as_prevalence(mean):
+        """Return the mean probabilities, each shrunk by itself, with a sum of 1."""
+        return mean / mean.sum()
+
     def _match(self, scores, prevalence, weight):
-        # Each was shrunk by itself, so that the sum may differ from 1.
-        prevalence = prevalence / prevalence.sum()
         self.calibrator.match_prevalence(scores, prevalence, weight.ravel())
 
     @staticmethod
