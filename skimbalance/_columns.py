@@ -22,6 +22,29 @@ _BUCKET_BITS = 14
 _SCORES_PER_LEVEL = 12
 
 
+def one_in(step, n_rows):
+    """Return the places of some rows: one of each `step` in a row, drawn at random.
+
+    Every `step`-th row would be of one class where classes alternate, and of one hour
+    of the day where rows are hours. The same rows are drawn each time.
+
+    Parameters
+    ----------
+    step : int
+    n_rows : int
+
+    Returns
+    -------
+    places : slice or ndarray of int
+        Increasing; a slice of all rows for a step of 1.
+    """
+    if step <= 1:
+        return slice(None)
+    start = np.arange(0, n_rows, step)
+    size = np.minimum(step, n_rows - start)
+    return start + np.random.RandomState(0).randint(size)
+
+
 def iter_columns(labels, scores, weight=None):
     """Yield for each label its targets, scores and weights over the observed entries.
 

@@ -28,7 +28,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._base import warn_positive_class
-from skimbalance._columns import ratio
+from skimbalance._columns import one_in, ratio
 from skimbalance._counts import MISSING, at_least_mean_1, count_labels
 from skimbalance._labels import (
     BINARY,
@@ -689,15 +689,15 @@ class MultilabelStackingClassifier(
         part = np.full(len(observed), -1)
         for number, (_, test) in enumerate(splits):
             part[test] = number
-        # Evenly spaced rows, for weights and slope only; intercepts read all rows.
-        step = -(-features[0].size // _MOST_ENTRIES)
-        chosen = observed[::step]
+        # Some rows, for weights and slope only; intercepts read all rows.
+        some = one_in(-(-features[0].size // _MOST_ENTRIES), len(observed))
+        chosen = observed[some]
         parts = np.broadcast_to(_as_column(part, observed), observed.shape)
         entries = _Entries(
-            features[:, ::step][:, chosen],
-            labels[::step][chosen] * 1,
-            mass[::step][chosen],
-            parts[::step][chosen],
+            features[:, some][:, chosen],
+            labels[some][chosen] * 1,
+            mass[some][chosen],
+            parts[some][chosen],
         )
         self._set_weights(entries)
         # Rows without a score count for nothing, but NaN times 0 would be NaN.
@@ -707,7 +707,7 @@ class MultilabelStackingClassifier(
                 combined[observed], labels[observed], mass[observed]
             )
         else:
-            self._calibrate_labels(combined, labels, mass, step)
+            self._calibrate_labels(combined, labels, mass, some)
         return is_scored, self.calibrator_.transform(combined)
 
     def _entry_weights(self, weight, observed):
@@ -728,11 +728,11 @@ class MultilabelStackingClassifier(
         moved = self.shrinkage_ * (self.equal_weights_ - self.fitted_weights_)
         self.weights_ = self.fitted_weights_ + moved
 
-    def _calibrate_labels(self, log_odds, labels, mass, step):
+    def _calibrate_labels(self, log_odds, labels, mass, some):
         """Fit one slope and intercept, then meet the count of each label, if shrunk."""
-        seen = np.where(mass[::step] > 0, labels[::step], MISSING)
+        seen = np.where(mass[some] > 0, labels[some], MISSING)
         self.calibrator_ = PooledCalibrator()
-        self.calibrator_.fit(log_odds[::step], with_missing(seen), mass[::step])
+        self.calibrator_.fit(log_odds[some], with_missing(seen), mass[some])
         proba = expit(self.calibrator_.transform(log_odds))
         expected, positive = (mass * proba).sum(axis=0), (mass * (labels == 1)).sum(0)
         rate = prevalence_of_counts(positive, expected, mass.sum(axis=0))

@@ -740,3 +740,32 @@ def test_weights_without_names_go_with_the_log_odds_as_they_are_passed():
         for order in ([0, 1, 2], [2, 0, 1])
     )
     np.testing.assert_allclose(found, expected)
+
+
+def test_alternating_labels_are_read_alike_where_some_rows_fit_the_slope(monkeypatch):
+    """Every second row would be positive, and say nothing of the common map."""
+    rng = np.random.default_rng(0)
+    labels = np.tile([[1, 0], [0, 0]], (2000, 1))
+    labels[::100, 1] = 1
+    log_odds = rng.normal(size=labels.shape) + 2 * labels
+    every = LabelCalibrator().fit(log_odds, labels)
+    name = "skimbalance.calibration._calibrators._POOLED_ENTRIES"
+    monkeypatch.setattr(name, labels.size // 2)
+    some = LabelCalibrator().fit(log_odds, labels)
+    np.testing.assert_allclose(some.pooled_, every.pooled_, atol=0.15)
+
+
+def test_prevalences_are_matched_where_rows_of_the_population_come_in_a_cycle(
+    monkeypatch,
+):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 4)).astype(np.float32)
+    X[:, 0] = 2 * (np.arange(len(X)) % 24 < 3)
+    Y = (rng.random((len(X), 2)) < expit([-4, -2] + [2, 1] * X[:, :2])).astype(int)
+    module = "skimbalance.neural_network._base"
+    monkeypatch.setattr(f"{module}._MATCHED_ENTRIES", 1)
+    monkeypatch.setattr(f"{module}._LEAST_CALIBRATION_ROWS", len(X) // 8)
+    net = ImbalancedMLPClassifier((16,), n_members=1, max_epochs=15, random_state=0)
+    net.set_params(lr=0.005)
+    expected = net.fit(X, Y).predict_proba(X).mean(axis=0)
+    np.testing.assert_allclose(expected, Y.mean(axis=0), rtol=0.2)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skimbalance._base import (
     DocLinkMixin,
 )
-from skimbalance._columns import all_entries, iter_columns, total
+from skimbalance._columns import all_entries, iter_columns, one_in, total
 from skimbalance._counts import at_least_mean_1, take_weights, weights_or_ones
 from skimbalance._labels import check_label_matrix
 from skimbalance._log_odds import (
@@ -430,9 +430,9 @@ class LabelCalibrator(BaseCalibrator):
 
     def _fit_pooled(self, labels, log_odds, weight):
         """Return the parameters of the common map, from a part of very many rows."""
-        step = -(-log_odds.size // _POOLED_ENTRIES)
-        weight = take_weights(weight, slice(None, None, step))
-        target, score, weight = all_entries(labels[::step], log_odds[::step], weight)
+        some = one_in(-(-log_odds.size // _POOLED_ENTRIES), len(log_odds))
+        weight = take_weights(weight, some)
+        target, score, weight = all_entries(labels[some], log_odds[some], weight)
         to_features, intercept = MAPS[self.method]
         features = to_features(score)
         centre = np.zeros(len(features) + 1)

@@ -10,7 +10,14 @@ from skimbalance._base import (
     label_places,
     unwrap,
 )
-from skimbalance._columns import all_entries, iter_columns, mass_at_least, ratio, tally
+from skimbalance._columns import (
+    all_entries,
+    iter_columns,
+    mass_at_least,
+    one_in,
+    ratio,
+    tally,
+)
 from skimbalance._counts import (
     count_labels,
     take_weights,
@@ -494,9 +501,9 @@ class MultilabelCalibrationDisplay(Display):
 
 
 def _thinned(labels, scores, weight):
-    """Return evenly spaced rows, with about `_BINNED_ENTRIES` entries in all."""
-    step = -(-scores.size // _BINNED_ENTRIES)
-    return labels[::step], scores[::step], take_weights(weight, slice(None, None, step))
+    """Return about evenly spaced rows, with `_BINNED_ENTRIES` entries in all."""
+    some = one_in(-(-scores.size // _BINNED_ENTRIES), len(scores))
+    return labels[some], scores[some], take_weights(weight, some)
 
 
 def _means_of_labels(labels, proba, weight):

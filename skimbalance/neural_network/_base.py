@@ -714,7 +714,7 @@ class BaseImbalancedNet(
                 self._output.learn_thresholds(rule)
 
     def _thinned(self, rows, most_entries):
-        """Return evenly spaced rows, with at most `most_entries` entries in all."""
+        """Return about evenly spaced rows, of at most `most_entries` entries in all."""
         most = max(_LEAST_CALIBRATION_ROWS, most_entries // self._output.n_outputs)
         return rows.thinned(most)
 

@@ -14,7 +14,7 @@ import torch
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 from sklearn.base import BaseEstimator, clone
 
-from skimbalance._columns import ratio
+from skimbalance._columns import one_in, ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
     blocks_of_rows,
@@ -448,7 +448,7 @@ class _Output:
         if self.invertible:
             scores = np.clip(scores, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
         weight = self._column_weight(values, weight) * self.has_learnt[member]
-        some = slice(None, None, -(-scores.size // _SLOPE_ENTRIES))
+        some = one_in(-(-scores.size // _SLOPE_ENTRIES), len(scores))
         calibrator = self._fit_calibrator(scores[some], values[some], weight[some])
         self.calibrator = calibrator
         if not calibrator.matches_prevalence:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from skimbalance._columns import one_in
 from skimbalance._counts import (
     MISSING,
     SparseWeights,
@@ -294,8 +295,8 @@ class Rows:
         return self.at(self.index[:n_rows])
 
     def thinned(self, most):
-        """Return evenly spaced rows, at most `most`."""
-        return self.at(self.index[:: -(-len(self) // most)])
+        """Return about evenly spaced rows, at most `most`."""
+        return self.at(self.index[one_in(-(-len(self) // most), len(self))])
 
     def in_each_fold(self):
         """Yield the rows of each fold; nothing where they have no folds."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from skimbalance._columns import all_entries, ratio
+from skimbalance._columns import all_entries, one_in, ratio
 from skimbalance._counts import take_weights, weights_or_ones
 from skimbalance._log_odds import finite_range, fit_sigmoid
 from skimbalance._validation import (
@@ -280,8 +280,7 @@ class Link:
 
 def fit_link(labels, scores, weight=None):
     """Fit the sigmoid on the entries of all labels; of very many on some rows only."""
-    step = -(-scores.size // _MOST_ENTRIES)  # rounded up
-    some = slice(None, None, step)
+    some = one_in(-(-scores.size // _MOST_ENTRIES), len(scores))
     weight = take_weights(weight, some)
     target, score, weight = all_entries(labels[some], scores[some], weight)
     of_odds = are_probabilities(scores)
