@@ -625,6 +625,59 @@ def test_a_warm_start_on_the_same_rows_keeps_the_folds(problem):
     assert net.out_of_fold_log_odds_ is not None
 
 
+@pytest.mark.parametrize("validation_fraction", [0.1, 0.3])
+def test_a_warm_start_on_the_same_rows_keeps_the_held_out_part(validation_fraction):
+    """Labels that nothing predicts show whether a held-out row has trained."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(600, 10)), (rng.random((600, 3)) < 0.3).astype(int)
+    net = mlp(
+        hidden_layer_sizes=(64,),
+        n_members=1,
+        warm_start=True,
+        random_state=None,
+        scoring="average_precision",
+        max_epochs=30,
+        lr=0.01,
+        dropout=0.0,
+    ).fit(X, Y)
+    part = net._folds[1]
+    net.set_params(validation_fraction=validation_fraction)
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            net.fit(X, Y)
+        np.testing.assert_array_equal(net._folds[1], part)
+    assert net.best_score_ < 0.55
+    assert net.calibrator_.slope_ < 0.8
+
+
+def test_a_warm_start_of_one_net_on_other_rows_keeps_the_calibration(problem):
+    X, Y = problem
+    net = mlp(n_members=1, warm_start=True, random_state=None).fit(X[:200], Y[:200])
+    calibrator, summary = net.calibrator_, net._output.summary
+    for _ in range(2):
+        with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+            net.fit(X[100:], Y[100:])
+        assert net.calibrator_ is calibrator
+        assert net._output.summary is summary
+    held_out = {"X_val": X[:100], "y_val": Y[:100]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.fit(X[100:], Y[100:], **held_out)
+    assert net.calibrator_ is not calibrator
+    prior = net.prior_
+    with pytest.warns(ImbalanceWarning, match="goes on with other rows"):
+        net.fit(X[100:], Y[100:])
+    np.testing.assert_array_equal(net.prior_, prior)
+
+
+def test_a_warm_start_after_nothing_was_held_out_calibrates(problem):
+    X, Y = problem
+    net = mlp(n_members=1, warm_start=True, early_stopping=False).fit(X, Y)
+    assert net.calibrator_ is None
+    assert net.set_params(early_stopping=True).fit(X, Y).calibrator_ is not None
+
+
 @pytest.mark.parametrize(
     "first, again",
     [

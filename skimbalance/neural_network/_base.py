@@ -424,7 +424,7 @@ class BaseImbalancedNet(
                     output.start_bias(self.net_.module_, begins)
                 if checkpoint is not None:
                     checkpoint.seed, checkpoint.about = seed, run_identity(self, data)
-                    checkpoint.fold = data.training.fold
+                    checkpoint.fold = data.part
                 self._train(data, checkpoint, corrected)
         remember_folds(self, data, corrected is None)
         return self
@@ -619,6 +619,7 @@ class BaseImbalancedNet(
         self._run(data.batch_rows, watched, epochs, stopping, checkpoint, data.draws)
         if corrected is not None:
             keep_corrections(self._output, corrected)
+            self.prior_ = self._output.prior
         if held_out is None or corrected is not None:
             return
         with _after_training("the calibration", "Fit again to have it."):

@@ -132,7 +132,7 @@ class Checkpoint(Callback):
     seed : int
         The seed of the run, which a resumed one takes over.
     fold : ndarray of int16 or None
-        The folds of the rows, which a resumed run takes over.
+        The folds of the rows, or the part of each, which a resumed run takes over.
     stopping : KeepBest
         Watches the epochs, and goes on watching.
     """

@@ -43,18 +43,20 @@ def hold_out(estimator, data, rng, saved=None):
     data : TrainingData
     rng : RandomState
     saved : ndarray of int16 or None
-        Folds of a checkpoint, which a resumed run goes on with.
+        Folds, or the held-out part, of a checkpoint, which a resumed run goes on with.
     """
     holds_out = bool(estimator.early_stopping)
     if isinstance(estimator.early_stopping, str):
         holds_out = not is_tiny(len(data.rows))
-    if _cross_fits(estimator, data, holds_out):
-        kept = saved if saved is not None else _kept_folds(estimator, data)
-        if _suits(kept, data):
-            data.set_folds(kept)
-        else:
-            data.split_folds(_n_folds(estimator), rng)
-    elif data.held_out is None and holds_out:
+    crosses = _cross_fits(estimator, data, holds_out)
+    if not crosses and (data.held_out is not None or not holds_out):
+        return
+    kept = saved if saved is not None else _kept_parts(estimator, data, crosses)
+    if _suits(kept, data):
+        (data.set_folds if crosses else data.set_held_out)(kept)
+    elif crosses:
+        data.split_folds(_n_folds(estimator), rng)
+    else:
         data.split(estimator.validation_fraction, rng)
 
 
@@ -134,41 +136,47 @@ def _identity(rows):
     return digest_of_values(*inputs, rows.values)
 
 
-def _kept_folds(estimator, data):
-    """Return the folds of the earlier fit of the same rows, or None."""
+def _kept_parts(estimator, data, are_folds):
+    """Return the folds, or the held-out part, of a fit of the same rows, or None."""
     folds = getattr(estimator, "_folds", None)
-    if not _was_cross_fitted(estimator) or folds is None:
+    if not goes_on(estimator) or folds is None:
+        return None
+    if _was_cross_fitted(estimator) != are_folds:
         return None
     net = estimator.net_
     # As many members were asked for, or there are as many: groups may allow fewer.
     known = "auto", net.outputs_.estimator.n_members, net.module_.n_members
     if estimator.n_members not in known:
         return None
-    identity, fold = folds
-    return fold if identity == _identity(data.rows) else None
+    identity, part = folds
+    return part if identity == _identity(data.rows) else None
 
 
-def _suits(fold, data):
-    """Return whether each of the rows has a fold, and all rows of a group the same."""
-    if fold is None or len(fold) != data.rows.X.shape[0]:
+def _suits(part, data):
+    """Return whether each row has a part, none is empty, and none divides a group."""
+    if part is None or len(part) != data.rows.X.shape[0]:
         return False
-    fold = fold[data.rows.index]
+    n_parts = part.max() + 1
+    part = part[data.rows.index]
     if data.groups is not None:
         groups = data.groups[data.rows.index]
         _, first, group = np.unique(groups, return_index=True, return_inverse=True)
-        if (fold != fold[first][group]).any():
+        if (part != part[first][group]).any():
             return False
-    return bool((fold >= 0).all())
+    return bool((part >= 0).all() and np.bincount(part, minlength=n_parts).all())
 
 
 def trained_on_others(estimator, data):
-    """Return whether members that hold out folds have trained on other rows before.
+    """Return whether nets that hold out rows may have trained on them before.
 
-    Then no member is known not to have trained on a row, so no score is out of fold.
+    Then no row is known to be new to a net, so no score is an honest one. Where the
+    last fit has learnt nothing from held-out rows, there is nothing to keep instead.
     """
-    if not data.n_folds or not _was_cross_fitted(estimator):
+    if not goes_on(estimator) or not data.is_split:
         return False
-    return data.training.fold is not _kept_folds(estimator, data)
+    if not estimator._output.has_corrections and not _was_cross_fitted(estimator):
+        return False
+    return data.part is not _kept_parts(estimator, data, data.n_folds > 0)
 
 
 def keep_corrections(output, previous):
@@ -176,22 +184,22 @@ def keep_corrections(output, previous):
     output.keep_corrections(previous)
     warn_user(
         "warm_start=True goes on with other rows than the last fit, or with groups "
-        "that its folds divide. A row of both may be held out from a member that has "
-        "trained on it, so the scores that stop the training may be too high, and the "
-        "calibration and the thresholds of the last fit are kept. Pass the same rows "
-        "and groups again, or set warm_start=False.",
+        "that its folds divide, or its held-out part. A row may be held out from a net "
+        "that has trained on it, so the scores that stop the training may be too high, "
+        "and the calibration and the thresholds of the last fit are kept. Pass the "
+        "same rows and groups again, or set warm_start=False.",
         ImbalanceWarning,
     )
 
 
 def remember_folds(estimator, data, are_held_out):
-    """Let a warm start on the same rows find the fold of each row again.
+    """Let a warm start on the same rows hold out the same ones again.
 
-    None are remembered where members may have trained on their folds before.
+    None are remembered where nets may have trained on them before.
     """
     estimator._folds = None
-    if data.n_folds and are_held_out:
-        estimator._folds = _identity(data.rows), data.training.fold
+    if data.is_split and are_held_out:
+        estimator._folds = _identity(data.rows), data.part
 
 
 def out_of_fold_log_odds(estimator, rows, raw):

@@ -373,9 +373,15 @@ class _Output:
             return self._pool(members, self.has_learnt)
         return self._calibrated(self._averaged(raw))
 
+    @property
+    def has_corrections(self):
+        """Whether a calibration or thresholds were learnt from held-out rows."""
+        return self.calibrator is not None or self.summary is not None
+
     def keep_corrections(self, previous):
         """Take over the calibration and the thresholds of an earlier fit."""
         self.calibrator = previous.calibrator
+        self.matched_prior = previous.matched_prior
         self.summary, self.learnt = previous.summary, previous.learnt
 
     def _calibrated(self, scores):

@@ -74,6 +74,9 @@ class TrainingData:
     n_folds : int
         Number of folds, each held out by the member of its number; 0 without folds.
         All rows are then in `training` and in `held_out`.
+    part : ndarray of int16, shape (n_samples,), or None
+        The fold of each row; without folds, 1 where a row was split off to be held out
+        and 0 where it trains. -1 for rows that do not count.
     resampled : Resampled or None
         What a resampler made of the training rows.
     draws : Draws or None
@@ -84,6 +87,7 @@ class TrainingData:
         self.rows = self.training = rows
         self.held_out, self.groups, self.n_folds = held_out, groups, 0
         self.is_split = False
+        self.part: Any = None
         self.resampled: Any = None
         self.draws: Any = None
 
@@ -150,9 +154,22 @@ class TrainingData:
         n_held = max(1, round(fraction * n_rows))
         n_held = min(n_held, self._most_rows(_VALIDATION_ENTRIES))
         # Two positives of a label: one to train on, and one to judge by.
-        part = self._parts((n_rows - n_held, n_held), rng)
-        self.is_split = True
-        self.training, self.held_out = (rows.at(rows.index[part == k]) for k in (0, 1))
+        part = np.full(rows.X.shape[0], -1, dtype=np.int16)
+        part[rows.index] = self._parts((n_rows - n_held, n_held), rng)
+        self.set_held_out(part)
+
+    def set_held_out(self, part):
+        """Hold out the rows with ``part == 1`` from all nets; 0 trains.
+
+        Parameters
+        ----------
+        part : ndarray of int16, shape (n_samples,)
+            Of all rows of the arrays, -1 for those that do not count.
+        """
+        self.is_split, self.part, index = True, part, self.rows.index
+        self.training, self.held_out = (
+            self.rows.at(index[part[index] == k]) for k in (0, 1)
+        )
 
     def split_folds(self, n_folds, rng):
         """Put each row into one of at most so many folds, stratified by label.
@@ -177,7 +194,7 @@ class TrainingData:
         fold : ndarray of int16, shape (n_samples,)
             Of all rows of the arrays, -1 for those that do not count.
         """
-        self.is_split, self.n_folds = True, int(fold.max()) + 1
+        self.is_split, self.part, self.n_folds = True, fold, int(fold.max()) + 1
         self.training = replace(self.rows, fold=fold)
         # In the order of the folds, so that a batch of them is scored by one member.
         order = np.argsort(fold[self.rows.index], kind="stable")
