@@ -1,13 +1,13 @@
 """Fits of log-odds: slopes, intercepts, prevalences, and finite log-odds of scores.
 
-The calibrators and the links of the thresholds share them.
+The calibrators, the links of the thresholds and the nets share them.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, log_softmax, logit
+from scipy.special import expit, log_expit, log_softmax, logit
 from sklearn.utils import gen_batches
 
 from skimbalance._columns import (
@@ -329,3 +329,25 @@ def as_columns(weight):
     if weight is None or isinstance(weight, SparseWeights):
         return None if weight is None else weight.toarray()
     return weight.reshape(len(weight), -1)
+
+
+def both_classes(log_odds, target, log=False):
+    """Return the (log-)probabilities of the classes of a binary target.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (n_samples, 1)
+        The log-odds of the positive class.
+    target : Target
+    log : bool, default=False
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        In the order of the classes. Each column is computed from the log-odds, as
+        ``1 - p`` would be 0 where p rounds to 1.
+    """
+    if len(target.classes) == 1:
+        return np.full_like(log_odds, 0.0 if log else 1.0)
+    scores = -log_odds if target.is_flipped else log_odds
+    return (log_expit if log else expit)(np.hstack([-scores, scores]))

@@ -10,9 +10,9 @@ registry; nothing is listed here.
 """
 
 from skimbalance.losses import _labelset, _pointwise, _softmax, _wrappers
-from skimbalance.losses._base import PointwiseLoss, SetLoss, SoftmaxLoss
+from skimbalance.losses._base import PointwiseLoss, SoftmaxLoss
 from skimbalance.losses._labelset import *  # noqa: F403
-from skimbalance.losses._labelset import LABEL_SET_LOSSES
+from skimbalance.losses._labelset import LABEL_SET_LOSSES, SetLoss
 from skimbalance.losses._pointwise import *  # noqa: F403
 from skimbalance.losses._pointwise import POINTWISE_LOSSES
 from skimbalance.losses._softmax import *  # noqa: F403

@@ -9,7 +9,10 @@ from typing import ClassVar
 import torch
 from torch.nn.functional import softplus
 
-from skimbalance.losses._base import ABOVE_0, SetLoss, at_least_float32, mean_weight
+from skimbalance._labels import MULTILABEL
+from skimbalance.losses._arguments import check_once, check_values
+from skimbalance.losses._base import ABOVE_0, Loss, at_least_float32
+from skimbalance.losses._inverse import IdentityLink
 
 __all__ = [
     "SoftF1Loss",
@@ -20,6 +23,101 @@ __all__ = [
 
 # Keeps 0/0 out of the means over nothing; the least float32 divides by it, still.
 _LEAST_DIVISOR = 1e-12
+
+
+def mean_weight(entry_weight, dim):
+    """Return the mean over the entries with a weight, 0 where there is none."""
+    return entry_weight.sum(dim) / (entry_weight > 0).sum(dim).clamp(min=1)
+
+
+class SetLoss(Loss):
+    """Base of losses that take the labels of a row, or of a batch, together.
+
+    They have no inverse label by label and no `pos_weight`; their probabilities come
+    from a calibration on held-out rows. Row weights multiply the value of the row. A
+    loss whose value depends on other rows sets ``depends_on_batch = True`` and gets the
+    row weights in the entry weights instead; the mean of its values is the loss of the
+    batch.
+
+    See Also
+    --------
+    PointwiseLoss : For losses that are a sum over the labels.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skimbalance.losses import SetLoss
+    >>> class RowError(SetLoss):
+    ...     def forward(self, scores, targets, entry_weight):
+    ...         return (entry_weight * (scores.sigmoid() - targets) ** 2).sum(dim=1)
+    >>> scores, targets = torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]])
+    >>> RowError()(scores, targets, torch.ones(1, 3))
+    tensor([0.7500])
+    """
+
+    target_types = (MULTILABEL,)
+    invertible = False
+
+    def link(self, pos_weight=1.0, device=None, n_outputs=None):  # noqa: ARG002
+        check_once(self, n_outputs)
+        if n_outputs is not None:
+            scores = torch.tensor([[-1.0], [0.5]], device=device).repeat(1, n_outputs)
+            targets = torch.eye(2, n_outputs, device=device)
+            value = self(scores, targets, torch.ones_like(scores))
+            check_values(value, (2,), f"{type(self).__name__}.forward", "row")
+        return IdentityLink()
+
+    def _weighted(self, scores, targets, args, pos_weight, weight, *, reduced):
+        """Return the loss of each row, with the weights as its `entry_weight`."""
+        if pos_weight is not None:
+            raise ValueError(
+                f"{type(self).__name__} takes the labels of a row together and has no "
+                "pos_weight. Leave it None."
+            )
+        if targets.dtype == torch.bool:  # torch has no 1 - y of these
+            targets = targets.to(torch.int8)
+        if not args:
+            entry_weight = torch.ones_like(at_least_float32(scores))
+            if weight is not None:
+                entry_weight, weight = self._row_part(entry_weight * weight)
+            args = (entry_weight,)
+        return super()._weighted(scores, targets, args, None, weight, reduced=reduced)
+
+    def _row_part(self, entry_weight):
+        """Split weights into relative ones of the entries, and one for each row.
+
+        So equal weights of all entries of a row multiply its loss.
+        """
+        if self.depends_on_batch:
+            return entry_weight, None
+        mean = mean_weight(entry_weight, dim=1)
+        return entry_weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1), mean
+
+    def forward(self, scores, targets, entry_weight):
+        """Return the loss of each row.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_labels)
+            Raw scores (logits).
+        targets : Tensor of shape (n_samples, n_labels)
+            0 and 1.
+        entry_weight : Tensor of shape (n_samples, n_labels)
+            0 where the label is missing.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            One value a row.
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must define forward(scores, targets, entry_weight)."
+        )
 
 
 class ZLPRLoss(SetLoss):

@@ -13,8 +13,9 @@ from skimbalance._validation import (
 )
 from skimbalance.exceptions import CalibrationWarning
 from skimbalance.losses import LOSSES
-from skimbalance.losses._base import Loss, PointwiseLoss, SetLoss, SoftmaxLoss
+from skimbalance.losses._base import Loss, PointwiseLoss, SoftmaxLoss
 from skimbalance.losses._inverse import CONTRADICTS, DECLARED
+from skimbalance.losses._labelset import SetLoss
 from skimbalance.losses._wrappers import FunctionLoss
 
 # Names of the log loss in Keras, LightGBM, scikit-learn and torch, in letters only.

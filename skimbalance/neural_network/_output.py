@@ -18,6 +18,7 @@ from skimbalance._columns import one_in, ratio
 from skimbalance._labels import BINARY, MULTICLASS, MULTILABEL, has_missing
 from skimbalance._log_odds import (
     blocks_of_rows,
+    both_classes,
     inside_unit_interval,
     prevalence_of_counts,
     smoothed_prevalence,
@@ -977,25 +978,3 @@ class ClassOutput(_Output):
         if isinstance(rule, Uncorrected):
             return (raw if raw.ndim == 2 else raw.mean(1)).numpy().argmax(axis=1)
         return self.scores(raw).argmax(axis=1)
-
-
-def both_classes(log_odds, target, log=False):
-    """Return the (log-)probabilities of the classes of a binary target.
-
-    Parameters
-    ----------
-    log_odds : ndarray of shape (n_samples, 1)
-        The log-odds of the positive class.
-    target : Target
-    log : bool, default=False
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes)
-        In the order of the classes. Each column is computed from the log-odds, as
-        ``1 - p`` would be 0 where p rounds to 1.
-    """
-    if len(target.classes) == 1:
-        return np.full_like(log_odds, 0.0 if log else 1.0)
-    scores = -log_odds if target.is_flipped else log_odds
-    return (log_expit if log else expit)(np.hstack([-scores, scores]))
