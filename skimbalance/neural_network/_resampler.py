@@ -135,7 +135,7 @@ def resample(estimator, data, seed) -> Resampled:
         others = f" The same holds for {n_others} other members, with other numbers."
         warn_user(messages[0] + others * (n_others > 0), ResamplingWarning)
     _check_categories(estimator, members)
-    if rows.weight is not None and any(len(m.values) for m in members):
+    if rows.weight is not None and any(len(m.sources) for m in members):
         for sampler in samplers:
             _check_carries_weights(sampler, estimator)
     return _joined(rows, members)
