@@ -331,9 +331,9 @@ class MLP(nn.Module):
             width += self.embedding.n_embedded - len(n_codes)
         layer = SparseLinear if sparse_input else nn.Linear
         for size in check_layer_sizes(hidden_layer_sizes):
-            layers += [layer(width, size), ACTIVATIONS[activation]()]
-            if dropout:
-                layers.append(_Dropout(dropout))
+            # Without dropout, too, the weights have the names that they have with it.
+            drop = _Dropout(dropout) if dropout else nn.Identity()
+            layers += [layer(width, size), ACTIVATIONS[activation](), drop]
             width, layer = size, nn.Linear
         self.hidden = nn.Sequential(*layers)
         self.output = layer(width, n_outputs)

@@ -68,6 +68,21 @@ def test_a_warm_start_takes_every_changed_parameter(n_members):
     assert net.n_iter_ == len(net.history_) == 6
 
 
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_a_warm_start_goes_on_with_and_without_dropout(n_members):
+    """Which the number of rows chooses: there is none up to 100 rows."""
+    net = small(
+        hidden_layer_sizes=(4, 3, 2), dropout="auto", warm_start=True, lr=1e-300
+    ).set_params(n_members=n_members)
+    before = weights(net.fit(X, Y))
+    few = slice(0, 100)
+    for rows, rate in ((few, None), (slice(None), 0.5), (few, None)):
+        assert distance(before, weights(net.fit(X[rows], Y[rows]))) < 1e-6
+        assert getattr(net.members_[0].body.hidden[2], "p", None) == rate
+    net.set_params(dropout=0.3).fit(X, Y)
+    assert net.members_[0].body.hidden[2].p == 0.3
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
