@@ -144,6 +144,26 @@ def test_columns_of_polars(problem):
         small().fit(frame.with_columns(s=dates, t=polars.lit("CA")), Y)
 
 
+@pytest.mark.parametrize("name", ["flags", "prices"])
+def test_objects_of_polars_are_numbers_of_pandas(name):
+    """Bools with missing values, and decimals, which NumPy has no dtype for."""
+    polars = pytest.importorskip("polars")
+    flags = polars.Series([True, None, False] * 20)
+    prices = polars.Series([1.5, 2.25, None] * 20).cast(polars.Decimal(10, 2))
+    column = {"flags": flags, "prices": prices}[name]
+    y, net = np.tile([0, 1], 30), small()
+    for others in ({}, {"a": np.arange(60.0)}):
+        frame = polars.DataFrame({**others, name: column})
+        floats = frame.cast(polars.Float64).to_pandas()
+        expected = net.fit(floats, y).predict_proba(floats)
+        for X in (frame, frame.to_pandas()):
+            np.testing.assert_array_equal(net.predict_proba(X), expected)
+            found = clone(net).fit(X, y).predict_proba(X)
+            np.testing.assert_array_equal(found, expected)
+        with pytest.raises(ValueError, match="X contains NaN"):
+            own().fit(frame, y)
+
+
 def test_a_column_name_that_comes_twice_is_refused(problem):
     X, Y = problem
     frame = pd.DataFrame(X[:, :2], columns=["s", "s"])

@@ -365,6 +365,7 @@ def _read_array(estimator, X, fitted, allow_nd, name):
             X,
             reset=fitted is None,
             accept_sparse="csr",
+            dtype=_wanted_dtype(X),
             order="C",
             allow_nd=allow_nd,
             ensure_all_finite="allow-nan" if allows_nan else True,
@@ -510,6 +511,18 @@ def _with_integers(X) -> Any:
         if _are_integers({values.dtype.kind}):
             return values.reshape(X.shape)
     return X
+
+
+def _wanted_dtype(X):
+    """Return what inputs are converted to: floats where polars makes objects of them.
+
+    It does of decimals, and of bools with missing values. Of the objects of NumPy and
+    pandas scikit-learn makes floats itself.
+    """
+    is_polars = hasattr(X, "columns") and not hasattr(X, "infer_objects")
+    if is_polars and np.asarray(X).dtype.kind == "O":
+        return np.float64
+    return "numeric"
 
 
 def _are_integers(kinds):
