@@ -252,7 +252,8 @@ class BaseImbalancedNet(
             is ignored. A sparse matrix holds what the weights exceed 1 by.
         X_val : {array-like, sparse matrix} of shape (n_held_out, n_features), \
                 default=None
-            Rows to hold out, instead of a part of `X`.
+            Rows to hold out, instead of a part of `X`. They stand for the rows to
+            predict: calibrated probabilities have their base rates, not those of `y`.
         y_val : {array-like, sparse matrix} of shape (n_held_out,) or \
                 (n_held_out, n_labels), default=None
             Their targets.

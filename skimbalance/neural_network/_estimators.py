@@ -317,8 +317,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         where no column has categories.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or
-        class is then fitted on all rows of `fit`. With folds they map
-        the scores of each member, before their mean.
+        class is then fitted on all rows of `X`, or on `X_val` alone if that is passed.
+        With folds they map the scores of each member, before their mean.
     members_ : list of torch.nn.Module
         The trained nets, in evaluation mode, each giving raw scores of its own for
         dense rows of `X`, which its attribute `inputs` scales. The attribute `body` of
@@ -720,8 +720,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         where no column has categories.
     calibrator_ : calibrator or None
         Slope and intercept, fitted on the held-out rows. An intercept for each label or
-        class is then fitted on all rows of `fit`. With folds they map
-        the scores of each member, before their mean.
+        class is then fitted on all rows of `X`, or on `X_val` alone if that is passed.
+        With folds they map the scores of each member, before their mean.
     members_ : list of torch.nn.Module
         The trained nets, in evaluation mode, each giving raw scores of its own for
         dense rows of `X`, which its attribute `inputs` scales. The attribute `body` of
