@@ -87,7 +87,7 @@ def test_a_killed_run_ends_at_the_weights_of_an_unbroken_one(tmp_path, monkeypat
     X, Y = problem()
     resumed = estimator(tmp_path, resume=True, random_state=None).fit(X, Y)
     seed = saved["seed"]
-    monkeypatch.setattr("skimbalance.neural_network._base._draw_seed", lambda rng: seed)
+    monkeypatch.setattr("skimbalance.neural_network._base.draw_seed", lambda rng: seed)
     whole = estimator(None, random_state=None).fit(X, Y)
     assert same_weights(resumed, whole)
     assert resumed.n_iter_ == whole.n_iter_ == 8

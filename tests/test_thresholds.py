@@ -25,9 +25,10 @@ from skimbalance.thresholds import (
     plug_in_threshold,
     tune_thresholds,
 )
+from skimbalance.thresholds._metrics import METRICS
 from skimbalance.thresholds._plug_in import Link, fit_link, metric_plug_in
 from skimbalance.thresholds._rules import learn_thresholds
-from skimbalance.thresholds._search import METRICS, check_search, search
+from skimbalance.thresholds._search import check_search, search
 
 SCIKIT_LEARN = {
     "accuracy": reference.accuracy_score,

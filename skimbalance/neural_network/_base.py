@@ -11,7 +11,6 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -122,8 +121,10 @@ from skimbalance.neural_network._rows import (
 from skimbalance.neural_network._state import StateMixin
 from skimbalance.neural_network._training import (
     Net,
+    draw_seed,
     gradients,
     make_step,
+    random_generator,
     resolve_batch_size,
     seeded,
 )
@@ -398,7 +399,7 @@ class BaseImbalancedNet(
             checkpoint = Checkpoint(self.checkpoint, self.resume)
             seed = checkpoint.seed
         if seed is None:  # else a resumed run repeats the draws of the first one
-            seed = _draw_seed(_generator(self.random_state))
+            seed = draw_seed(random_generator(self.random_state))
         self.__dict__.pop("_rng", None)
         saved = None if checkpoint is None else checkpoint.fold
         hold_out(self, data, np.random.RandomState(seed), saved)
@@ -738,8 +739,8 @@ class BaseImbalancedNet(
     def _next_seed(self):
         """Return the seed of the next chunk, from the generator of all chunks."""
         if not hasattr(self, "_rng"):
-            self._rng = _generator(self.random_state)
-        return _draw_seed(self._rng)
+            self._rng = random_generator(self.random_state)
+        return draw_seed(self._rng)
 
     def _train_chunk(self, rows):
         """Train for an epoch on the rows of one chunk."""
@@ -996,14 +997,3 @@ class BaseImbalancedNet(
 def _n_features(shape):
     """Return the shape of a row as a module gets it."""
     return shape[0] if len(shape) == 1 else shape
-
-
-def _generator(random_state):
-    """Return a generator; None draws fresh entropy, not NumPy's global state."""
-    if random_state is None:
-        return np.random.RandomState()
-    return check_random_state(random_state)
-
-
-def _draw_seed(rng):
-    return int(rng.randint(np.iinfo(np.int32).max))

@@ -45,7 +45,7 @@ from skimbalance.neural_network._optimizer import resolve_optimizer
 from skimbalance.neural_network._output import as_switch
 from skimbalance.preprocessing import InputEncoder
 
-_FORMAT = "skimbalance checkpoint 6"
+_FORMAT = "skimbalance checkpoint 7"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = pickle.UnpicklingError, RuntimeError, EOFError, OSError
 # How an optimizer computes, which depends on the device and not on a checkpoint.

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 from skorch import NeuralNet
 from skorch.callbacks import (
     Callback,
@@ -80,6 +81,18 @@ _INSTEAD_OF = {
     "predict_nonlinearity": "correct_probabilities",
     "train_split": "validation_fraction, or X_val and y_val of fit,",
 }
+
+
+def random_generator(random_state):
+    """Return a generator; None draws fresh entropy, not NumPy's global state."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
+def draw_seed(rng):
+    """Return a seed for torch."""
+    return int(rng.randint(np.iinfo(np.int32).max))
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from skimbalance._validation import (
     check_choice,
     check_probabilities,
 )
+from skimbalance.thresholds._metrics import find_pos_label
 from skimbalance.thresholds._rules import (
     RuleParamsMixin,
     resolve_rule,
@@ -39,7 +40,6 @@ from skimbalance.thresholds._search import (
     KnownLabels,
     check_labels,
     check_search,
-    find_pos_label,
     search,
     warn_constant_scores,
 )
