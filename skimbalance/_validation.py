@@ -107,8 +107,9 @@ def closest(name: object, options: Collection) -> str:
 
 def check_choice(name: str, value: object, options: Collection) -> None:
     """Raise a ValueError that lists the options unless `value` is one of them."""
-    # The type first: an array or a list has no hash, and `in` would raise.
-    if not isinstance(value, str | Integral) or value not in options:
+    # The type first: an array or a list has no hash, and `in` would raise. As a tuple,
+    # which torch 2.6 compiles: losses check their `reduction` here.
+    if not isinstance(value, (str, Integral)) or value not in options:
         known = ", ".join(repr(option) for option in sorted(options))
         raise ValueError(
             f"{name}={value!r} is not known.{closest(value, options)} Use one of "

@@ -514,15 +514,16 @@ def _with_integers(X) -> Any:
 
 
 def _wanted_dtype(X):
-    """Return what inputs are converted to: floats where polars makes objects of them.
+    """Return what inputs are converted to: floats where a frame makes objects of them.
 
-    It does of decimals, and of bools with missing values. Of the objects of NumPy and
-    pandas scikit-learn makes floats itself.
+    Polars does of decimals, and of bools with missing values, pandas of strings. Of the
+    objects of NumPy scikit-learn makes floats itself.
     """
-    is_polars = hasattr(X, "columns") and not hasattr(X, "infer_objects")
-    if is_polars and np.asarray(X).dtype.kind == "O":
-        return np.float64
-    return "numeric"
+    if hasattr(X, "infer_objects"):
+        is_object = any(getattr(dtype, "type", None) is str for dtype in X.dtypes)
+    else:
+        is_object = hasattr(X, "columns") and np.asarray(X).dtype.kind == "O"
+    return np.float64 if is_object else "numeric"
 
 
 def _are_integers(kinds):
