@@ -6,6 +6,7 @@ weights need less work (see `_columns`); `weights_or_ones` and `take_weights` sp
 other code a second case.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -284,7 +285,9 @@ def check_label_counts(
     """
     if n_samples is None:
         # Three numbers or more cannot be a pair; two numbers can, see below.
-        if not hasattr(label_counts, "__len__") or len(label_counts) != 2:
+        # A dict would be unpacked into its keys.
+        is_pair = hasattr(label_counts, "__len__") and len(label_counts) == 2
+        if not is_pair or isinstance(label_counts, Mapping):
             raise ValueError(
                 "label_counts must be the pair (n_positive, n_negative); to give the "
                 "positives alone, pass n_samples as well."

@@ -303,6 +303,42 @@ def test_partial_fit_reads_counts_by_the_names_of_labels_and_classes(problem):
         small().partial_fit(X, frame, label_counts=(positive[1:], 300 - positive[1:]))
 
 
+@pytest.mark.parametrize("container", [pd.Series, dict])
+@pytest.mark.parametrize(
+    "names, rates, pos_label, prior",
+    [
+        (["ok", "fraud"], [0.9, 0.1], "fraud", [0.1]),
+        (["n", "p"], [0.9, 0.1], None, [0.1]),
+        ([0, 1], [0.9, 0.1], None, [0.1]),
+        (["c", "a", "b"], [0.6, 0.1, 0.3], None, [0.1, 0.3, 0.6]),
+    ],
+    ids=str,
+)
+def test_partial_fit_reads_the_rows_of_each_class(
+    problem, names, rates, pos_label, prior, container
+):
+    X, _ = problem
+    y = np.repeat(names, np.round(300 * np.array(rates)).astype(int))
+    counts = container(pd.Series(y).value_counts())  # sorted by size
+    net = small(pos_weight="balanced", pos_label=pos_label)
+    net.partial_fit(X, y, classes=names, label_counts=counts)
+    np.testing.assert_allclose(net.prior_, prior)
+    expected = (
+        (1 - net.prior_) / net.prior_ if len(prior) == 1 else 1 / (3 * net.prior_)
+    )
+    np.testing.assert_allclose(net.pos_weight_, expected)
+
+
+def test_partial_fit_refuses_counts_by_other_names(problem):
+    X, Y = problem
+    known = {"classes": ["n", "p"], "label_counts": {"positive": 30, "negative": 270}}
+    y = np.array(["n", "p"])[Y[:, 0]]
+    with pytest.raises(ValueError, match=r"one entry for each of \['n', 'p'\]"):
+        small().partial_fit(X, y, **known)
+    with pytest.raises(ValueError, match="must be the pair"):
+        small().partial_fit(X, Y, label_counts={"positive": 30, "negative": 270})
+
+
 @pytest.mark.parametrize(
     "before, change",
     [

@@ -808,6 +808,21 @@ def check_first_chunk(estimator, target, params, classes, label_counts):
         )
 
 
+def _is_by_class(counts, classes):
+    """Whether counts have the classes as keys, as `value_counts` of pandas has them."""
+    if isinstance(counts, Mapping):
+        return True
+    keys = getattr(counts, "keys", list)()
+    return not set(keys).isdisjoint(classes.tolist())
+
+
+def _against_the_rest(counts, target):
+    """Return the rows of each class, or of the positive one, and those of the rest."""
+    counts = align_weights(counts, target.classes.tolist(), "label_counts")
+    positive = counts[[target.positive]] if target.kind == BINARY else counts
+    return positive, counts.sum() - positive
+
+
 def read_label_counts(label_counts, target):
     """Return the counts over all chunks in the order of the labels, or the classes.
 
@@ -816,7 +831,7 @@ def read_label_counts(label_counts, target):
 
     Parameters
     ----------
-    label_counts : pair of array-like, Series or dict
+    label_counts : pair of array-like, Series or dict, or Series or dict by class
     target : Target
 
     Returns
@@ -824,6 +839,8 @@ def read_label_counts(label_counts, target):
     pair of ndarray of shape (n_outputs,)
     """
     names, n_outputs = target.output_names, target.n_outputs
+    if target.kind != MULTILABEL and _is_by_class(label_counts, target.classes):
+        label_counts = _against_the_rest(label_counts, target)
     if n_outputs > 1 and isinstance(label_counts, tuple | list):
         label_counts = [
             part
