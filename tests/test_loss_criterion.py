@@ -226,6 +226,44 @@ def test_a_weight_of_another_length_is_named(kind, scores, targets):
             call()
 
 
+@pytest.mark.parametrize("name", ["pos_weight", "weight"])
+@pytest.mark.parametrize("least", [-1.0, np.nan])
+@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss()], ids=str)
+def test_weights_that_are_negative_or_nan_are_refused(
+    loss, least, name, scores, targets
+):
+    for weight in (least, [1.0, least, 2.0], torch.tensor([1.0, least, 2.0])):
+        with pytest.raises(ValueError, match=f"^{name} must be at least 0"):
+            loss(scores, targets, **{name: weight}, reduction="mean")
+        with pytest.raises(ValueError, match=f"^{name} must be at least 0"):
+            SoftmaxLogLoss()(scores[:3], torch.arange(3), **{name: weight})
+
+
+def test_the_complement_of_an_integer_mask_is_no_weight(scores, targets):
+    missing = (targets == 1).int()
+    with pytest.raises(ValueError, match=r"weight must be at least 0.*1 - mask"):
+        LogLoss()(scores, targets, weight=~missing, reduction="mean")
+    observed = LogLoss()(scores, targets, weight=1 - missing, reduction="mean")
+    as_bool = LogLoss()(scores, targets, weight=~missing.bool(), reduction="mean")
+    torch.testing.assert_close(observed, as_bool)
+
+
+def test_no_pos_weight_is_none_wherever_it_is_read(scores):
+    rates = [0.1, 0.2, 0.3]
+    found, expected = (
+        [
+            LogLoss().log_odds(scores, weight),
+            FocalLoss().link(weight)(scores.double()),
+            FocalLoss().initial_scores(rates, weight),
+            SoftmaxLogLoss().log_probabilities(scores, weight),
+            LogitAdjustedLoss().setup([1, 2, 3], [5, 4, 3]).link(weight)(scores),
+        ]
+        for weight in (None, 1.0)
+    )
+    for each, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(each, other, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("weight", [0.0, -1.0, np.nan, np.inf])
 def test_no_inverse_of_a_weight_that_is_not_positive(weight):
     with pytest.raises(ValueError, match="pos_weight must be positive and finite"):

@@ -141,8 +141,10 @@ def as_weight(weight, scores, shape):
 def check_pos_weight(pos_weight, n_outputs):
     """Raise where a weight of the positives is no number and no array of one each.
 
-    Without a number of outputs an array may have any length.
+    Without a number of outputs an array may have any length; None is no weight.
     """
+    if pos_weight is None:
+        return
     if isinstance(pos_weight, str):
         raise TypeError(
             f"pos_weight={pos_weight!r} is a scheme, which needs the labels of all "
@@ -198,6 +200,21 @@ def check_target_values(scores, targets, of_classes):
         )
 
 
+def check_weight_values(name, weight):
+    """Raise where a weight is negative or NaN: training would raise the loss there."""
+    if weight is None:
+        return
+    weight = as_tensor(weight)
+    if weight.dtype == torch.bool or not weight.numel():
+        return
+    least = weight.min().item()
+    if not least >= 0:  # NaN is not
+        raise ValueError(
+            f"{name} must be at least 0, but its least value is {least:g}. To turn 0 "
+            "and 1 round, write 1 - mask: ~ of integers is negative."
+        )
+
+
 def check_shape(values, expected, name, unit):
     """Raise unless a loss gave values of a shape; None is of any length."""
     shape = tuple(getattr(values, "shape", ()))
@@ -225,7 +242,7 @@ def check_values(values, expected, name, unit):
 def log_weight(pos_weight, device, n_outputs):
     """Return the log of the weight of the positives, by which an inverse is shifted."""
     check_pos_weight(pos_weight, n_outputs)
-    shift = float64(pos_weight).to(device).log()
+    shift = float64(1.0 if pos_weight is None else pos_weight).to(device).log()
     if not shift.isfinite().all():
         raise ValueError(
             "pos_weight must be positive and finite: the odds that scores stand for "

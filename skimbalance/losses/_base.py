@@ -35,6 +35,7 @@ from skimbalance.losses._arguments import (
     check_target_values,
     check_tensors,
     check_values,
+    check_weight_values,
     depth,
     float64,
     like,
@@ -224,7 +225,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
             Raw scores (logits).
         targets : Tensor of shape (n_samples, n_labels) or (n_samples,)
             Labels 0 and 1, soft labels between them, or class indices for a loss of
-            classes. Compiled code does not check the values.
+            classes. Compiled code checks the values of no targets and weights.
         *args : tuple
             Further arguments of `forward`: the `entry_weight` of a `SetLoss`.
         pos_weight : float or array-like of shape (n_outputs,), default=None
@@ -248,7 +249,8 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         ------
         ValueError
             If the shape of the targets or of a weight does not suit the scores, targets
-            are no labels or classes, or a parameter of the loss is invalid.
+            are no labels or classes, a weight is negative, or a parameter of the loss
+            is invalid.
         TypeError
             If scores or targets are no tensors, or the targets of a loss of classes are
             no integers.
@@ -257,14 +259,15 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         of_classes = isinstance(self, SoftmaxLoss)
         check_tensors(scores, targets, of_classes)
         n_outputs = scores.shape[-1] if scores.ndim else 1
+        check_pos_weight(pos_weight, n_outputs)
         if not torch.compiler.is_compiling():  # values are no part of a graph
             check_target_values(scores, targets, of_classes)
+            check_weight_values("pos_weight", pos_weight)
+            check_weight_values("weight", weight)
             check_once(self, n_outputs)
             check_counted(self, n_outputs)
         if of_classes:  # torch takes narrow integers for masks, or refuses them
             targets = targets.long()
-        if pos_weight is not None:
-            check_pos_weight(pos_weight, n_outputs)
         if weight is not None:
             shape = scores.shape[:1] if of_classes or args else scores.shape
             weight = as_weight(weight, scores, shape)
@@ -297,7 +300,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
         prior : array-like of shape (n_outputs,)
             Base rates of the labels or classes, above 0 and below 1. Where a label may
             have no positive in training, take ``(n_positive + 0.5) / (n_samples + 1)``.
-        pos_weight : float or array-like of shape (n_outputs,), default=1.0
+        pos_weight : float, array-like of shape (n_outputs,) or None, default=1.0
             The weight of the positives, or by true class, in training.
 
         Returns
@@ -332,7 +335,7 @@ class Loss(DocLinkMixin, BaseEstimator, torch.nn.Module):
 
         Parameters
         ----------
-        pos_weight : float or array-like of shape (n_outputs,), default=1.0
+        pos_weight : float, array-like of shape (n_outputs,) or None, default=1.0
             The weight of the positives, or by true class, in training.
         device : torch.device, default=None
             Where the scores are; None is the CPU.
@@ -732,7 +735,7 @@ class PointwiseLoss(Loss):
         ----------
         scores : Tensor or array-like of shape (n_samples, n_labels)
             Raw scores.
-        pos_weight : float or array-like of shape (n_labels,), default=1.0
+        pos_weight : float, array-like of shape (n_labels,) or None, default=1.0
             The weight of the positives that the scores were trained with.
 
         Returns
@@ -944,7 +947,7 @@ class SoftmaxLoss(Loss):
         ----------
         scores : Tensor or array-like of shape (n_samples, n_classes)
             Raw scores.
-        pos_weight : float or array-like of shape (n_classes,), default=1.0
+        pos_weight : float, array-like of shape (n_classes,) or None, default=1.0
             The weights by true class that the scores were trained with.
 
         Returns
