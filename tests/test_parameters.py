@@ -10,10 +10,12 @@ import pytest
 import torch
 from nets import linear, small, small_problem, stable_id
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import average_precision_score
 from skorch.callbacks import Callback
 from torch import nn
 
 from skimbalance.losses import FocalLoss, LogLoss, SoftmaxLogLoss
+from skimbalance.metrics import multilabel_average_precision_score
 from skimbalance.neural_network import ImbalancedMLPClassifier, ImbalancedNetClassifier
 from skimbalance.weights import PosWeightTransformer
 
@@ -579,6 +581,14 @@ def test_a_score_that_the_target_cannot_have_is_refused_before_training(
     with pytest.raises(ValueError, match=r"scoring=.* gives no number for a multi"):
         net.fit(X, Y if y is None else y)
     assert not epochs
+
+
+@pytest.mark.parametrize(
+    "metric", [average_precision_score, multilabel_average_precision_score]
+)
+def test_a_metric_is_no_scorer(problem, metric):
+    with pytest.raises(TypeError, match=r"scorer\(estimator, X, y\).*make_scorer"):
+        small(scoring=metric).fit(*problem)
 
 
 @pytest.mark.parametrize("value", [None, "high", np.zeros(2)])

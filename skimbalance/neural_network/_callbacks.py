@@ -7,6 +7,7 @@ Early stopping watches a score of the held-out rows, or their loss. The copies t
 import contextlib
 import copy
 import datetime
+import inspect
 import sys
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -323,10 +324,27 @@ def find_scorer(scoring):
         ) from error
 
 
+def _takes_three(function):
+    """Whether a function takes three arguments by position; True if none can tell."""
+    try:
+        inspect.signature(function).bind(None, None, None)
+    except TypeError:
+        return False
+    except ValueError:  # some built-in functions have no signature
+        return True
+    return True
+
+
 def check_scoring(scoring, target, pos_label):
     """Raise a ValueError if a scorer is not known, or has another `pos_label`."""
     if scoring is None or scoring == "loss":
         return
+    if callable(scoring) and not _takes_three(scoring):
+        raise TypeError(
+            f"scoring={scoring!r} cannot be called as scorer(estimator, X, y). For a "
+            "metric of (y_true, y_score), pass its name, such as 'average_precision', "
+            "or sklearn.metrics.make_scorer of it."
+        )
     own = scorer_pos_label(find_scorer(scoring))
     if own is None or target.kind != BINARY:
         return
