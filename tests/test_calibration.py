@@ -578,6 +578,21 @@ def test_prior_shift_of_denormal_base_rates_is_finite(prior):
     np.testing.assert_allclose(classes, [[1, 0, 0]], atol=1e-290)
 
 
+def test_base_rates_of_classes_need_exclusive():
+    rng = np.random.default_rng(0)
+    of_classes = rng.dirichlet([1, 1, 1], size=5).astype(np.float32)
+    rates, new = [0.1, 0.3, 0.6], [0.3, 0.3, 0.4]
+    of_two = np.array([[0.9, 0.1], [0.3, 0.7]])
+    for proba, old in ((of_classes, rates), (of_two, 0.1)):
+        with pytest.raises(ValueError, match="exclusive=True"):
+            prior_shift(proba, old, 0.3)
+        with pytest.raises(ValueError, match="exclusive=True"):
+            estimate_prior(proba, old)
+    shifted = prior_shift(of_classes, rates, new, exclusive=True)
+    np.testing.assert_allclose(shifted.sum(axis=1), 1)
+    assert prior_shift([[0.4, 0.6]], 0.1, 0.1).shape == (1, 2)  # a sum of 1 by chance
+
+
 def test_prior_shift_is_bayes_rule():
     np.testing.assert_allclose(prior_shift([0.2, 0.9], 0.4, 0.4), [0.2, 0.9])
     odds = (0.2 / 0.8) * (0.1 / 0.9) / (0.4 / 0.6)

@@ -27,6 +27,27 @@ def check_prior(name, prior, n_columns, *, exclusive, names=None):
     return prior
 
 
+def _check_no_classes(proba):
+    """Raise where columns that count as labels are classes: their rows sum to 1.
+
+    A single row may do so by chance.
+    """
+    if min(proba.shape) > 1 and np.allclose(proba.sum(axis=1), 1):
+        raise ValueError(
+            "The rows of y_proba sum to 1, as those of classes do: pass "
+            "exclusive=True with a base rate for each class, or, of two classes, the "
+            "column of the positive one alone, such as y_proba[:, 1]."
+        )
+
+
+def _read(y_proba, exclusive):
+    """Return probabilities as a matrix of float64."""
+    proba = check_probabilities(y_proba).astype(np.float64)
+    if not exclusive:
+        _check_no_classes(proba)
+    return proba
+
+
 def _shift(proba, prior, new_prior, exclusive):
     """Return probabilities at new base rates, by Bayes' rule."""
     if exclusive:
@@ -62,7 +83,8 @@ def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a probability is outside [0, 1], or a base rate outside (0, 1).
+        If a probability is outside [0, 1], or a base rate outside (0, 1), or if all
+        rows of several columns sum to 1 without `exclusive`.
 
     See Also
     --------
@@ -80,7 +102,7 @@ def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
     >>> prior_shift([0.5], prior=0.5, new_prior=0.1).round(3)
     array([0.1])
     """
-    proba = check_probabilities(y_proba).astype(np.float64)
+    proba = _read(y_proba, exclusive)
     old, new = (
         check_prior(
             name,
@@ -123,7 +145,8 @@ def estimate_prior(
     Raises
     ------
     ValueError
-        If a probability is outside [0, 1], or a base rate outside (0, 1).
+        If a probability is outside [0, 1], or a base rate outside (0, 1), or if all
+        rows of several columns sum to 1 without `exclusive`.
 
     See Also
     --------
@@ -147,7 +170,7 @@ def estimate_prior(
     """
     check_interval("max_iter", max_iter, 1)
     check_interval("tol", tol, 0)
-    proba = check_probabilities(y_proba).astype(np.float64)
+    proba = _read(y_proba, exclusive)
     names = column_names(y_proba)
     old = check_prior("prior", prior, proba.shape[1], exclusive=exclusive, names=names)
     new = old
