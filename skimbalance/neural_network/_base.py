@@ -309,15 +309,13 @@ class BaseImbalancedNet(
                 default=None
             Weights of rows or entries, divided by the mean of those of `fit`, or of the
             first chunk, so that rows of several chunks compare.
-        label_counts : pair of array-like of shape (n_labels,), Series or dict, \
-                default=None
+        label_counts : pair of array-like, Series or dict, default=None
             ``(n_positive, n_negative)`` over all chunks to come: of each label, or, for
-            a multiclass `y`, of each class against the rest. A Series or a dict in
-            their place is read by the names of the labels or classes. For a 1-D `y`,
-            one Series or dict of the rows of each class, as `value_counts` of pandas
-            returns it, stands for both. Sets the starting bias, and is needed at the
-            first call by weight schemes and by losses that read counts. Without it the
-            bias starts at zero, and `prior_` has the base rates of the chunks so far.
+            a multiclass `y`, of each class against the rest. Series and dicts are read
+            by these names. One of the rows of each class of a 1-D `y`, such as
+            `value_counts` of pandas, stands for both. Sets the starting bias, and is
+            needed at the first call by weight schemes and by losses that read counts.
+            Without it the bias is zero, and `prior_` is that of the chunks so far.
 
         Returns
         -------
