@@ -149,6 +149,20 @@ def test_the_prior_is_that_of_held_out_rows_of_another_population(n_classes):
     )
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_prior_of_a_split_is_that_of_all_rows(n_classes):
+    """Groups may leave other base rates in the part that trains."""
+    X, y = shifted_problem(n_classes)
+    part, weight = np.arange(len(y)) // 300, 1.0 + np.arange(len(y)) % 3
+    net = small(early_stopping=True, validation_fraction=0.4)
+    net.fit(X, y, sample_weight=weight, groups=part)
+    rate = np.bincount(y, weight) / weight.sum()
+    np.testing.assert_allclose(net.prior_, rate if n_classes > 2 else rate[1:])
+    net.set_params(correct_probabilities="exact")
+    net.fit(X, y, sample_weight=weight, groups=part)
+    assert abs(net.prior_[-1] / rate[-1] - 1) > 0.01  # of the training part
+
+
 def test_the_prior_without_a_match_to_held_out_rows_is_that_of_the_training():
     X, y = shifted_problem(2)
     Y = np.column_stack([y, y, np.arange(len(y)) % 3 == 0]).astype(float)

@@ -682,9 +682,10 @@ class BaseImbalancedNet(
             matched = output.match_prevalence(*of_rows, counts, 1 - fraction)
             if data.is_split:
                 output.match_overall_prevalence(*held_out, counts)
-            else:  # of another population, perhaps
-                output.matched_prior = matched
-                self.prior_ = output.prior
+                matched = output.prior_of(counts)
+            # Of all rows of `fit`, or of another population, perhaps.
+            output.matched_prior = matched
+            self.prior_ = output.prior
         return held_out
 
     def _calibrate_members(self, data):

@@ -301,10 +301,11 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     pos_weight_ : ndarray of shape (n_outputs,)
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
-        Base rates that the probabilities have: of the training rows, with the weights
-        of `sample_weight` and `class_weight`, so that with ``class_weight="balanced"``
-        all classes have the same. Of `X_val` where the probabilities are matched to
-        these rows, and so drawn a little to what the net predicts there.
+        Base rates that the probabilities have: of all rows of `fit`, or of the training
+        part where nothing matches the probabilities to the others, with the weights of
+        `sample_weight` and `class_weight`, so that with ``class_weight="balanced"`` all
+        classes have the same. Of `X_val` where the probabilities are matched to these
+        rows, and so drawn a little to what the net predicts there.
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the
@@ -340,7 +341,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
         held out, or too few of their entries are positive to show when to stop.
     effective_batch_size_ : float or None
         With `batch_sampler` or `resampler`, the number of equally weighted rows that
-        tell as much as a batch (Kish): `batch_size` where they have no weights.
+        tell a member as much as a batch (Kish): `batch_size` where these draw without
+        weights, less the rows that a fold holds out. It reads no `sample_weight`.
     device_ : torch.device
         Where the net is.
 
@@ -704,10 +706,11 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
     pos_weight_ : ndarray of shape (n_outputs,)
         The weights of the positives.
     prior_ : ndarray of shape (n_outputs,)
-        Base rates that the probabilities have: of the training rows, with the weights
-        of `sample_weight` and `class_weight`, so that with ``class_weight="balanced"``
-        all classes have the same. Of `X_val` where the probabilities are matched to
-        these rows, and so drawn a little to what the net predicts there.
+        Base rates that the probabilities have: of all rows of `fit`, or of the training
+        part where nothing matches the probabilities to the others, with the weights of
+        `sample_weight` and `class_weight`, so that with ``class_weight="balanced"`` all
+        classes have the same. Of `X_val` where the probabilities are matched to these
+        rows, and so drawn a little to what the net predicts there.
     thresholds_ : ndarray of float64, shape (n_labels,), or None
         `predict` compares the probabilities with these: those of `threshold`, also
         where it was set after `fit`. For a binary target, one on the probability of the
@@ -743,7 +746,8 @@ class ImbalancedMLPClassifier(BaseImbalancedNet):
         held out, or too few of their entries are positive to show when to stop.
     effective_batch_size_ : float or None
         With `batch_sampler` or `resampler`, the number of equally weighted rows that
-        tell as much as a batch (Kish): `batch_size` where they have no weights.
+        tell a member as much as a batch (Kish): `batch_size` where these draw without
+        weights, less the rows that a fold holds out. It reads no `sample_weight`.
     device_ : torch.device
         Where the net is.
 

@@ -239,7 +239,8 @@ class _Output:
         self.target = replace(data.target, values=None)
         self.n_outputs = n_outputs = data.target.n_outputs
         self.correct, self.smoothing = params.correct, params.smoothing
-        # Of rows that the user holds out; NaN for an output that they do not tell of.
+        # Of the rows that the probabilities are matched to; NaN for an output that they
+        # do not tell of.
         self.matched_prior: Any = np.full(n_outputs, np.nan)
         self.init_bias = params.init_bias
         self.calibrator: Any = None
@@ -288,6 +289,10 @@ class _Output:
         """
         matched = self.matched_prior
         return np.where(np.isnan(matched), self.training_prior, matched)
+
+    def prior_of(self, counts):
+        """Return the base rates of counted rows; NaN where an output is not trained."""
+        return np.where(self.trained, self._prior(counts), np.nan)
 
     def find_link(self):
         """Get the checked map from scores to log-odds of the loss."""
