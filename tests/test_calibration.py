@@ -628,6 +628,14 @@ def test_estimate_prior_of_classes_sums_to_one():
         (lambda: prior_shift([0.5], 0.0, 0.5), "prior must lie"),
         (lambda: prior_shift([0.5], 0.5, [0.5, 0.5]), "new_prior has shape"),
         (lambda: prior_shift([[0.5, 0.5]], 0.4, 0.5, exclusive=True), "sum to 1"),
+        (
+            lambda: prior_shift([[0.5, 0.5], [0, 0]], 0.5, 0.5, exclusive=True),
+            "row of y_proba must sum to 1",
+        ),
+        (
+            lambda: estimate_prior([[0.4, 0.1]], 0.5, exclusive=True),
+            "row of y_proba must sum to 1",
+        ),
         (lambda: estimate_prior([0.5], 1.0), "prior"),
         (lambda: estimate_prior([0.5], 0.5, max_iter=0), "max_iter"),
     ],
@@ -646,6 +654,20 @@ def test_parameters_of_a_method_need_an_object(method):
     assert model.cv is None
     model.set_params(method=LabelCalibrator(method), method__shrinkage=3.0)
     assert model.method.shrinkage == 3.0
+
+
+@pytest.mark.parametrize(
+    "calibrator", [PooledCalibrator(), *map(LabelCalibrator, METHODS)], ids=repr
+)
+def test_infinite_log_odds_are_mapped_to_the_ends(calibrator):
+    """They are those of probabilities of 0 and 1, which new rows may have."""
+    log_odds, labels = _drawn(np.random.default_rng(0), 300, (0.0, -2.0))
+    calibrator = clone(calibrator).fit(log_odds, labels)
+    ends = np.array([[-np.inf, np.inf], [np.inf, -np.inf]])
+    far = calibrator.transform(np.sign(ends) * 1e6)
+    mapped = calibrator.transform(ends)
+    np.testing.assert_allclose(expit(mapped), expit(far), atol=1e-12)
+    calibrator.match_prevalence(np.vstack([ends, log_odds]), [0.2, 0.3])
 
 
 def test_log_odds_that_teach_nothing_are_refused_by_name():

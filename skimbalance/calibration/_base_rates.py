@@ -9,6 +9,9 @@ from skimbalance._validation import (
     column_names,
 )
 
+# By which the sum of the probabilities of classes, with few digits, may differ from 1.
+_ROUNDING = 0.01
+
 
 def check_prior(name, prior, n_columns, *, exclusive, names=None):
     """Return base rates as an array of one for each column, within (0, 1)."""
@@ -27,24 +30,24 @@ def check_prior(name, prior, n_columns, *, exclusive, names=None):
     return prior
 
 
-def _check_no_classes(proba):
-    """Raise where columns that count as labels are classes: their rows sum to 1.
+def _as_probabilities(y_proba, exclusive):
+    """Return probabilities of labels, or of classes, whose rows sum to 1, as float64.
 
-    A single row may do so by chance.
+    A single row of labels may sum to 1 by chance.
     """
-    if min(proba.shape) > 1 and np.allclose(proba.sum(axis=1), 1):
+    proba = check_probabilities(y_proba).astype(np.float64)
+    sums = proba.sum(axis=1)
+    if exclusive and not np.allclose(sums, 1, atol=_ROUNDING):
+        raise ValueError(
+            "Each row of y_proba must sum to 1 with exclusive=True, which is for "
+            "classes of which one is true. Leave it False for labels."
+        )
+    if not exclusive and min(proba.shape) > 1 and np.allclose(sums, 1):
         raise ValueError(
             "The rows of y_proba sum to 1, as those of classes do: pass "
             "exclusive=True with a base rate for each class, or, of two classes, the "
             "column of the positive one alone, such as y_proba[:, 1]."
         )
-
-
-def _read(y_proba, exclusive):
-    """Return probabilities as a matrix of float64."""
-    proba = check_probabilities(y_proba).astype(np.float64)
-    if not exclusive:
-        _check_no_classes(proba)
     return proba
 
 
@@ -83,8 +86,8 @@ def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a probability is outside [0, 1], or a base rate outside (0, 1), or if all
-        rows of several columns sum to 1 without `exclusive`.
+        If a probability is outside [0, 1], or a base rate outside (0, 1), if classes do
+        not sum to 1, or if all rows of several columns sum to 1 without `exclusive`.
 
     See Also
     --------
@@ -102,7 +105,7 @@ def prior_shift(y_proba, prior, new_prior, *, exclusive=False) -> np.ndarray:
     >>> prior_shift([0.5], prior=0.5, new_prior=0.1).round(3)
     array([0.1])
     """
-    proba = _read(y_proba, exclusive)
+    proba = _as_probabilities(y_proba, exclusive)
     old, new = (
         check_prior(
             name,
@@ -145,8 +148,8 @@ def estimate_prior(
     Raises
     ------
     ValueError
-        If a probability is outside [0, 1], or a base rate outside (0, 1), or if all
-        rows of several columns sum to 1 without `exclusive`.
+        If a probability is outside [0, 1], or a base rate outside (0, 1), if classes do
+        not sum to 1, or if all rows of several columns sum to 1 without `exclusive`.
 
     See Also
     --------
@@ -170,7 +173,7 @@ def estimate_prior(
     """
     check_interval("max_iter", max_iter, 1)
     check_interval("tol", tol, 0)
-    proba = _read(y_proba, exclusive)
+    proba = _as_probabilities(y_proba, exclusive)
     names = column_names(y_proba)
     old = check_prior("prior", prior, proba.shape[1], exclusive=exclusive, names=names)
     new = old

@@ -477,7 +477,9 @@ class LabelCalibrator(BaseCalibrator):
         for k, fitted in enumerate(self.parameters_):
             if fitted is not None:
                 steps, own = fitted
-                mapped = steps.predict(log_odds[:, k])
+                # Steps refuse infinite log-odds, which the other maps take.
+                inside = log_odds[:, k].clip(steps.X_min_, steps.X_max_)
+                mapped = steps.predict(inside)
                 proba[:, k] = own * mapped + (1 - own) * proba[:, k]
         with np.errstate(divide="ignore"):
             return np.clip(logit(proba), -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
