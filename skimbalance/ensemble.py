@@ -349,6 +349,8 @@ class MultilabelStackingClassifier(
     -----
     A forest's probability `p` enters as ``(m p + prior) / (m + 1)``, `m` the number of
     trees that vote on the row, so a row without an out-of-bag tree has the base rate.
+    For any other classifier of probabilities `m` is the number of rows of the label,
+    so that probabilities of 0 and 1 have finite log-odds; those of a net are not moved.
     Labels with positives only, or negatives only, are given to no estimator: their
     probability is ``(y + .5) / (n + 1)``, with `y` positives among `n` rows.
 

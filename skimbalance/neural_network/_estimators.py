@@ -362,7 +362,8 @@ class ImbalancedNetClassifier(BaseImbalancedNet):
     raw scores at 0.
 
     Up to 100 rows, training is one full batch an epoch, without dropout, and nothing is
-    held out. Such a net is over-confident: pass `X_val` and `y_val`, or calibrate it.
+    held out by default. Such a net is over-confident: pass `X_val` and `y_val`, set
+    `cross_fit` or `early_stopping`, or calibrate it.
 
     Examples
     --------
