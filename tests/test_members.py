@@ -1,5 +1,9 @@
 """Several nets trained as one: the same as each alone."""
 
+import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import joblib
 import numpy as np
 import pytest
@@ -211,3 +215,31 @@ def test_members_that_torch_cannot_batch_train_one_after_another(
     for member, before in zip(net.members_, start.members_, strict=True):
         pairs = zip(member.parameters(), before.parameters(), strict=True)
         assert not any(torch.equal(after, first) for after, first in pairs)
+
+
+class Slow(nn.Linear):
+    """A module that lets other threads run before it reads its weights again."""
+
+    def forward(self, x):
+        scores = super().forward(x)
+        time.sleep(1e-3)
+        return scores + super().forward(x)
+
+
+class SlowBranch(Slow):
+    """One that torch cannot batch."""
+
+    def forward(self, x):
+        return super().forward(x if self.bias.sum().isfinite() else -x)
+
+
+@pytest.mark.parametrize("module", [Slow, SlowBranch])
+def test_threads_predict_at_the_same_time(problem, module):
+    X, Y = problem
+    fitted = ImbalancedNetClassifier(module, n_members=3, max_epochs=1, random_state=0)
+    fitted = pickle.loads(pickle.dumps(fitted.fit(X, Y)))
+    parts = np.array_split(X, 20)
+    expected = [fitted.predict_proba(part) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(fitted.predict_proba, parts))
+    np.testing.assert_array_equal(np.concatenate(found), np.concatenate(expected))

@@ -20,6 +20,7 @@ afterwards would still leave the gradient of a NaN.
 import contextlib
 import copy
 import inspect
+import threading
 from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
@@ -99,6 +100,8 @@ class ScoreModule(nn.Module):
 
     n_members = 1
     reads_integers = False
+    # What a thread has to hold while it computes scores.
+    lock: Any = contextlib.nullcontext()
 
     def __init__(
         self,
@@ -331,6 +334,22 @@ def _tensors(module):
     return dict(module.named_parameters()) | dict(module.named_buffers())
 
 
+class _Lock:
+    """A lock of an object that is stored and copied: each copy has one of its own."""
+
+    def __init__(self):
+        self._lock = threading.RLock()
+
+    def __reduce__(self):
+        return type(self), ()
+
+    def __enter__(self):
+        self._lock.acquire()
+
+    def __exit__(self, *error):
+        self._lock.release()
+
+
 class MemberModule(ScoreModule):
     """As many score modules as members, with weights and dropout of their own.
 
@@ -350,6 +369,10 @@ class MemberModule(ScoreModule):
         super().__init__(**kwargs)
         self.n_members, self.is_mlp = n_members, type(self.body) is MLP
         self.in_lockstep = in_lockstep
+        if not self.is_mlp:
+            # `functional_call` puts other tensors in the place of the weights: a thread
+            # that predicts at the same time would find them there.
+            self.lock = _Lock()
         self.accepts_sparse = self.accepts_sparse and self.is_mlp
         others = [_tensors(ScoreModule(**kwargs)) for _ in range(n_members - 1)]
         for name, tensor in _tensors(self).items():

@@ -633,9 +633,10 @@ class Net(ClassifierMixin, NeuralNet):
 
         Whoever scores held-out rows gets scores of members that did not train on them.
         """
-        if y is None or y.member is None:
-            return self.infer(x)
-        return self.module_.scores_of(y.member, x)
+        with self.module_.lock:
+            if y is None or y.member is None:
+                return self.infer(x)
+            return self.module_.scores_of(y.member, x)
 
     def evaluation_step(self, batch, training=False):
         self.check_is_fitted()
