@@ -48,7 +48,7 @@ class Task:
     it is a fraction of. `n_labels` is None for a 1-D target, `classes` is None but for
     a multiclass one. `columns` are the labels of `y` whose scores are read, None for
     all. `uses_own` is whether scores that the estimator brings along replace those of
-    folds.
+    folds. The task of a fitted estimator is kept without rows and splits.
     """
 
     X: Any
@@ -177,7 +177,9 @@ def _fit_rows(estimator, task, rows, params):
         n_votes = len(inner.estimators_)
     if task.uses_own and getattr(fitted, _OWN_SCORES, None) is not None:
         n_votes = np.inf  # its own scores are not smoothed either
-    return Scorer(fitted, method, task, n_votes, _find_columns(fitted, task))
+    # Without the rows, which the scorer and its pickle would carry along.
+    kept = replace(task, X=None, y=None, splits=[])
+    return Scorer(fitted, method, kept, n_votes, _find_columns(fitted, task))
 
 
 def _find_columns(fitted, task):

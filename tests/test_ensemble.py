@@ -619,6 +619,19 @@ def test_the_default_pair():
     np.testing.assert_array_equal(copied.predict_proba(X), again)
 
 
+@pytest.mark.parametrize("kind", ["labels", "missing labels", "classes"])
+def test_a_pickle_holds_no_training_rows(kind):
+    sizes = []
+    for n_rows in (100, 1000):
+        X, Y = rows(n_rows, 2)
+        if kind == "missing labels":
+            Y = np.where(np.arange(2 * n_rows).reshape(-1, 2) % 7, Y, np.nan)
+        y = Y.sum(axis=1) if kind == "classes" else Y
+        model = stack(linear() if kind == "labels" else LogisticRegression())
+        sizes.append(len(pickle.dumps(model.fit(X, y))))
+    assert sizes[1] < sizes[0] + 200
+
+
 def test_parameters_reach_the_estimators():
     model = stack(LogisticRegression(), forest())
     assert model.get_params()["e1__n_estimators"] == 30
