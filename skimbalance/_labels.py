@@ -371,6 +371,9 @@ class _LabelClasses(np.ndarray):
     array, as those of several outputs with classes of their own.
     """
 
+    def __new__(cls, values):  # skops makes an array anew by its class
+        return np.asarray(values).view(cls)
+
     def __getitem__(self, key: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         item = super().__getitem__(key)
         is_row = isinstance(key, Integral) and self.ndim == 2

@@ -4,19 +4,27 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from nets import linear, small, small_problem, stable_id
+from sklearn.ensemble import RandomForestClassifier
 from skorch.callbacks import LRScheduler
 from torch import nn
 
+from skimbalance.calibration import MultilabelCalibratedClassifierCV
+from skimbalance.ensemble import MultilabelStackingClassifier
 from skimbalance.losses import FocalLoss, HardNegativeMiningLoss, PointwiseLoss
 from skimbalance.neural_network import (
     ImbalancedMLPClassifier,
     ImbalancedNetClassifier,
 )
 from skimbalance.neural_network._state import PlainTensor, plain, restored
-from skimbalance.thresholds import FBeta
+from skimbalance.thresholds import (
+    FBeta,
+    MultilabelFixedThresholdClassifier,
+    MultilabelTunedThresholdClassifierCV,
+)
 
 skops_io = pytest.importorskip("skops.io", reason="needs skops")
 X, Y = small_problem()
@@ -103,8 +111,6 @@ def test_parameters_set_after_the_fit_change_nothing_of_the_net():
 
 
 def test_unfitted_nets_and_frames():
-    import pandas as pd
-
     again = round_trip(small(loss="focal"))
     assert again.get_params()["loss"] == "focal"
     frame = pd.DataFrame(X, columns=list("abcdef"))
@@ -112,6 +118,27 @@ def test_unfitted_nets_and_frames():
     again = round_trip(net)
     assert again.label_names_.tolist() == list("wxyz")
     np.testing.assert_array_equal(again.predict_proba(frame), net.predict_proba(frame))
+
+
+WRAPPERS = [
+    MultilabelFixedThresholdClassifier(small(max_epochs=1), threshold="f_beta", cv=2),
+    MultilabelTunedThresholdClassifierCV(small(max_epochs=1), cv=2),
+    MultilabelCalibratedClassifierCV(small(max_epochs=1), cv=2),
+    MultilabelStackingClassifier(
+        [("net", small(max_epochs=1)), ("forest", RandomForestClassifier(3))], cv=2
+    ),
+]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda each: type(each).__name__)
+def test_wrappers_of_label_matrices_in_frames(wrapper):
+    X_frame = pd.DataFrame(X, columns=list("abcdef"))
+    fitted = wrapper.fit(X_frame, pd.DataFrame(Y, columns=list("wxyz")))
+    again = round_trip(fitted)
+    assert type(again.classes_) is type(fitted.classes_)
+    for method in ("predict_proba", "predict"):
+        expected = getattr(fitted, method)(X_frame)
+        np.testing.assert_array_equal(getattr(again, method)(X_frame), expected)
 
 
 def test_nothing_is_loaded_from_a_pickle():
