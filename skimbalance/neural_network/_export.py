@@ -90,7 +90,9 @@ class ExportMixin:
             On the CPU, in evaluation mode. It takes a dense tensor of shape (n_samples,
             n_features); scores and probabilities are of float32 where that is, else of
             float64. A table with categories becomes such a tensor by
-            ``category_encoder_.transform(X)``.
+            ``category_encoder_.transform(X)``. Products are of the precision of the
+            weights, so that with ``precision="bf16"`` or ``"16"`` the probabilities
+            are not those of the estimator to more than two or three digits.
 
         Raises
         ------
