@@ -231,6 +231,17 @@ def test_scores_and_a_single_method():
             np.testing.assert_allclose(found, expected, atol=TOLERANCE, rtol=0)
 
 
+@pytest.mark.parametrize("kind", [MULTILABEL, MULTICLASS])
+def test_scores_of_members_far_from_zero(kind):
+    """Their probabilities are 0 and 1 in float64, but the log-odds rank them."""
+    net = small(n_members=3, standardize=False).fit(X, target_of(kind))
+    far = 1e4 * X
+    expected = net.decision_function(far)
+    assert abs(expected).max() > 1000
+    found = net.to_torch("decision_function")(torch.as_tensor(far))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
+
+
 def test_the_module_shares_nothing_with_the_net():
     net = small().fit(X, Y)
     module, before = net.to_torch(), net.predict_proba(X)

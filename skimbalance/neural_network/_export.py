@@ -15,6 +15,7 @@ import contextlib
 import copy
 import inspect
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -482,6 +483,12 @@ class _Scores(nn.Module):
         raise NotImplementedError
 
 
+def _log_sum(logs):
+    """Return the logarithm of a sum over members, however small its terms are."""
+    largest = logs.amax(dim=1, keepdim=True)
+    return (logs - largest).exp().sum(dim=1).log() + largest.squeeze(1)
+
+
 class _OfSome(nn.Module):
     """The calibration of some labels; the log-odds of the others stay as they are."""
 
@@ -521,8 +528,7 @@ class _LabelScores(_Scores):
     def pooled(self, scores):
         """Return the log-odds of the mean probability over the members that count."""
         yes, no = (
-            (self.share * (sign * scores).sigmoid()).sum(dim=1).clamp(min=_TINY).log()
-            for sign in (1, -1)
+            _log_sum(logsigmoid(sign * scores) + self.share.log()) for sign in (1, -1)
         )
         return yes - no
 
@@ -555,7 +561,7 @@ class _ClassScores(_Scores):
 
     def pooled(self, scores):
         """Return the log of the members' mean probability."""
-        return scores.exp().mean(dim=1).clamp(min=_TINY).log()
+        return _log_sum(scores) - math.log(scores.shape[1])
 
 
 class _ClassLink(nn.Module):
