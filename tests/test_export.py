@@ -10,6 +10,7 @@ import torch
 from nets import linear, small, small_problem, stable_id
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.fixes import parse_version
 from torch import nn
 from torch.nn.functional import softplus
 
@@ -307,7 +308,14 @@ EXPORTED = [
     slow(MULTILABEL, {"correct_probabilities": LabelCalibrator("beta"), **LEARNT}),
     slow(MULTILABEL, {"batch_sampler": "label_aware", **LEARNT}),
     (BINARY, {"precision": "32", "pos_label": "no"}),
-    (MULTICLASS, {"loss": "focal", "batch_sampler": "label_aware"}),
+    pytest.param(
+        MULTICLASS,
+        {"loss": "focal", "batch_sampler": "label_aware"},
+        marks=pytest.mark.skipif(
+            parse_version(torch.__version__) < parse_version("2.8"),
+            reason="torch 2.6 fixes the number of rows of the inverse of this loss",
+        ),
+    ),
 ]
 
 

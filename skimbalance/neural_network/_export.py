@@ -6,9 +6,8 @@ log-odds or log-probabilities, members are averaged, and a rule thresholds them.
 
 No stage computes with NumPy or autograd, which an exported program cannot do. A map
 from scores to log-odds that is not a line becomes a table of cubics, `_MonotoneTable`:
-the formulas of the losses are exact in the tails by functions such as `log1p`, which
-ONNX does not have. Everything but the members is computed in float64, as in the
-estimator.
+the formulas of the losses are exact in the tails by functions that ONNX does not have,
+such as `log1p`. All but the members computes in float64, as the estimator does.
 """
 
 import contextlib
@@ -287,17 +286,20 @@ class _ServingModule(nn.Module):
         for method in self.methods:
             if method != "predict":  # raises where there are no probabilities
                 getattr(estimator, method)
-        self.target, self.n_outputs = output.target, output.n_outputs
+        target, self.n_outputs = output.target, output.n_outputs
+        # Not the target as a whole: torch 2.6 traces no strings, as classes may be.
+        self.kind, self.is_flipped = target.kind, target.is_flipped
+        self.has_one_class = target.kind == BINARY and len(target.classes) == 1
         self.dtype = estimator._dtype
         self.reads_integers = net is not None and net.module_.reads_integers
         self.inputs = input_stage(estimator.scaler_)
         members = [] if net is None else net.module_.members()
         self.members = nn.ModuleList(members)
-        is_multiclass = self.target.kind == MULTICLASS
+        is_multiclass = target.kind == MULTICLASS
         self.scores = (_ClassScores if is_multiclass else _LabelScores)(output)
         self.decision = None
         if "predict" in self.methods:
-            check_threshold_for(estimator, self.target)
+            check_threshold_for(estimator, target)
             self.decision = _decision(output, estimator._usable_rule())
         self.cpu().eval().requires_grad_(False)
         for tensor in self.buffers():  # some are views of arrays of the estimator
@@ -324,31 +326,31 @@ class _ServingModule(nn.Module):
         return torch.stack([member(x) for member in self.members], dim=1)
 
     def _predict_proba(self, scores):
-        if self.target.kind == MULTICLASS:
+        if self.kind == MULTICLASS:
             return scores.exp()
-        if self.target.kind == MULTILABEL:
+        if self.kind == MULTILABEL:
             return scores.sigmoid()
-        if len(self.target.classes) == 1:
+        if self.has_one_class:
             return torch.ones_like(scores)
         scores = self._decision_function(scores).unsqueeze(1)
         # Each column from the log-odds: 1 - p would be 0 where p rounds to 1.
         return torch.cat([-scores, scores], dim=1).sigmoid()
 
     def _decision_function(self, scores):
-        if self.target.kind != BINARY:
+        if self.kind != BINARY:
             return scores
-        return (-scores if self.target.is_flipped else scores).squeeze(1)
+        return (-scores if self.is_flipped else scores).squeeze(1)
 
     def _predicted(self, raw, scores):
         """Return the label matrix, or the indices of the predicted classes."""
         assert self.decision is not None
         predicted = self.decision(raw, scores).to(torch.int64)
-        if self.target.kind != BINARY:
+        if self.kind != BINARY:
             return predicted
         predicted = predicted.squeeze(1)
-        if len(self.target.classes) == 1:
+        if self.has_one_class:
             return torch.zeros_like(predicted)
-        return 1 - predicted if self.target.is_flipped else predicted
+        return 1 - predicted if self.is_flipped else predicted
 
 
 # --------------------------------------------------------------------------
