@@ -66,8 +66,10 @@ def _first_best(values):
     Equal values may round to different ones, by the order of the rows and by the unit
     of their weights.
     """
-    known = np.where(np.isnan(values), -np.inf, values)
-    return int(np.isclose(known, known.max(), rtol=_LEAST_GAIN, atol=0).argmax())
+    known = np.fmax(values, -np.inf)
+    best = known.max()
+    least = best - _LEAST_GAIN * abs(best) if np.isfinite(best) else best
+    return int((known >= least).argmax())
 
 
 @dataclass(frozen=True)
