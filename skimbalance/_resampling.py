@@ -294,7 +294,7 @@ def _append(X: Any, features: Features, new: NewRows) -> Any:
         return _append_to_frame(X, features, new)
     table = as_rows(X) if isinstance(X, list) else np.asarray(X)
     rows = table[new.seeds]
-    if table.dtype.kind in "US":  # of a width that would cut numbers off
+    if table.dtype.kind in "US":  # strings of a fixed width would truncate numbers
         rows = rows.astype(object)
     rows[:, features.numeric] = new.values
     rows[:, features.nominal] = table[new.nominal_sources, features.nominal]

@@ -313,7 +313,7 @@ EXPORTED = [
         {"loss": "focal", "batch_sampler": "label_aware"},
         marks=pytest.mark.skipif(
             parse_version(torch.__version__) < parse_version("2.8"),
-            reason="torch 2.6 fixes the number of rows of the inverse of this loss",
+            reason="torch 2.6 and 2.7 fix the number of rows for this loss",
         ),
     ),
 ]

@@ -25,7 +25,7 @@ __all__ = [
 _LEAST_DIVISOR = 1e-12
 
 
-def mean_weight(entry_weight, dim):
+def _mean_weight(entry_weight, dim):
     """Return the mean over the entries with a weight, 0 where there is none."""
     return entry_weight.sum(dim) / (entry_weight > 0).sum(dim).clamp(min=1)
 
@@ -90,7 +90,7 @@ class SetLoss(Loss):
         """
         if self.depends_on_batch:
             return entry_weight, None
-        mean = mean_weight(entry_weight, dim=1)
+        mean = _mean_weight(entry_weight, dim=1)
         return entry_weight / torch.where(mean > 0, mean, 1.0).unsqueeze(1), mean
 
     def forward(self, scores, targets, entry_weight):
@@ -197,7 +197,7 @@ class SoftF1Loss(SetLoss):
         present = (entry_weight * targets).sum(dim=0) > 0
         # The unused branch of `where` has a gradient, too: no 0/0 in it.
         missed = torch.where(present, 1 - 2 * hit / both.clamp(min=_LEAST_DIVISOR), 0.0)
-        weight = mean_weight(entry_weight, dim=0) * present
+        weight = _mean_weight(entry_weight, dim=0) * present
         mean = (missed * weight).sum() / weight.sum().clamp(min=_LEAST_DIVISOR)
         return mean.expand(len(scores))
 
@@ -252,7 +252,7 @@ class TwoWayLoss(SetLoss):
     def forward(self, scores, targets, entry_weight):
         scores, entry_weight = map(at_least_float32, (scores, entry_weight))
         observed = (entry_weight > 0).to(scores.dtype)
-        row_weight = mean_weight(entry_weight, dim=1)
+        row_weight = _mean_weight(entry_weight, dim=1)
         by_label, ranked = self._margins(
             scores, targets, observed * row_weight.unsqueeze(1), dim=0
         )

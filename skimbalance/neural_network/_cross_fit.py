@@ -169,8 +169,8 @@ def _suits(part, data):
 def trained_on_others(estimator, data):
     """Return whether nets that hold out rows may have trained on them before.
 
-    Then no row is known to be new to a net, so no score is an honest one. Where the
-    last fit has learnt nothing from held-out rows, there is nothing to keep instead.
+    Then a score of held-out rows may be that of training rows. Where the last fit has
+    learnt nothing from held-out rows, there is nothing to keep instead.
     """
     if not goes_on(estimator) or not data.is_split:
         return False

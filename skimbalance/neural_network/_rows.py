@@ -150,13 +150,11 @@ class TrainingData:
 
     def split(self, fraction, rng):
         """Hold out a stratified fraction of the rows, as an index into their arrays."""
-        rows, n_rows = self.rows, len(self.rows)
+        n_rows = len(self.rows)
         n_held = max(1, round(fraction * n_rows))
         n_held = min(n_held, self._most_rows(_VALIDATION_ENTRIES))
         # Two positives of a label: one to train on, and one to judge by.
-        part = np.full(rows.X.shape[0], -1, dtype=np.int16)
-        part[rows.index] = self._parts((n_rows - n_held, n_held), rng)
-        self.set_held_out(part)
+        self.set_held_out(self._parts((n_rows - n_held, n_held), rng))
 
     def set_held_out(self, part):
         """Hold out the rows with ``part == 1`` from all nets; 0 trains.
@@ -182,9 +180,7 @@ class TrainingData:
             n_units = len(np.unique(self.groups[rows.index]))
         n_folds = min(n_folds, n_units)
         sizes = np.full(n_folds, len(rows) / max(n_folds, 1))
-        fold = np.full(rows.X.shape[0], -1, dtype=np.int16)
-        fold[rows.index] = self._parts(sizes, rng)
-        self.set_folds(fold)
+        self.set_folds(self._parts(sizes, rng))
 
     def set_folds(self, fold):
         """Let the member `k` train on all rows but those with ``fold == k``.
@@ -206,7 +202,10 @@ class TrainingData:
         return max(100, n_entries // self.target.n_outputs)
 
     def _parts(self, sizes, rng):
-        """Return a part for each of the rows, stratified, and whole groups."""
+        """Return a part for each row of the arrays, stratified, and whole groups.
+
+        It is -1 for rows that do not count.
+        """
         rows, n_parts = self.rows, len(sizes)
         groups = None if self.groups is None else self.groups[rows.index]
         part = np.zeros(len(rows), dtype=int)
@@ -218,7 +217,9 @@ class TrainingData:
                 "The rows cannot be split into a training and a validation part. Pass "
                 "more rows or groups, X_val and y_val, or early_stopping=False."
             )
-        return part
+        parts = np.full(rows.X.shape[0], -1, dtype=np.int16)
+        parts[rows.index] = part
+        return parts
 
 
 class FirstChunk(TrainingData):
