@@ -96,8 +96,8 @@ def _warn_no_positive(predicted, positive, prior, threshold):
         shown = positive.item() if isinstance(positive, np.generic) else positive
         why = _SELDOM_PREDICTED.format("a rare class", threshold, "")
         warn_user(
-            f"No positive is predicted among {n_rows} rows, where {prior:.2%} of class "
-            f"{shown!r} are expected: {why}",
+            f"No positive is predicted among {n_rows} rows, where one expects "
+            f"{prior:.2%} of class {shown!r}: {why}",
             NoPositivePredictedWarning,
         )
 
